@@ -1,0 +1,78 @@
+"""Settings of the functions, read from the environment (SPEC section 7) in one place."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+MEGABYTE = 1_000_000
+
+
+class SettingsError(Exception):
+    """A setting that cannot be used: the operator's fault, never the caller's."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What the operator of the functions decides; every limit has its default here."""
+
+    model_save_path: str | None = None
+    """Where models are kept when the request does not say: a folder or ``s3://bucket/prefix``."""
+    allowed_paths: tuple[Path, ...] = ()
+    """Local roots that paths of a request may lie in; the working directory when not set."""
+    allowed_buckets: tuple[str, ...] | None = None
+    """Buckets a request may name; ``None``: any that the credentials reach."""
+    allowed_hosts: frozenset[str] = frozenset()
+    """Hosts exempt from the ban on private, loopback and link-local addresses."""
+    max_download_bytes: int = 1024 * MEGABYTE
+    max_extracted_bytes: int = 4096 * MEGABYTE
+    max_body_bytes: int = 16 * MEGABYTE
+    max_audio_seconds: float = 600.0
+    max_trainings: int = 2
+    """Trainings that may run at once; a further one is answered 503."""
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
+        """The settings of ``environment`` (default: the process's own).
+
+        Raises
+        ------
+        SettingsError
+            A number that is none, or not positive.
+        """
+        env = os.environ if environment is None else environment
+        buckets = env.get("SER_ALLOWED_BUCKETS")
+        return cls(
+            model_save_path=env.get("SER_MODEL_SAVE_PATH") or None,
+            allowed_paths=tuple(
+                Path(root).expanduser().resolve()
+                for root in (env.get("SER_ALLOWED_PATHS") or ".").split(os.pathsep)
+                if root
+            ),
+            allowed_buckets=None if buckets is None else tuple(words(buckets)),
+            allowed_hosts=frozenset(
+                host.lower() for host in words(env.get("SER_ALLOWED_HOSTS", ""))
+            ),
+            max_download_bytes=int(positive(env, "SER_MAX_DOWNLOAD_MB", 1024) * MEGABYTE),
+            max_extracted_bytes=int(positive(env, "SER_MAX_EXTRACTED_MB", 4096) * MEGABYTE),
+            max_body_bytes=int(positive(env, "SER_MAX_BODY_MB", 16) * MEGABYTE),
+            max_audio_seconds=positive(env, "SER_MAX_AUDIO_SECONDS", 600),
+            max_trainings=int(positive(env, "SER_MAX_TRAININGS", 2)),
+        )
+
+
+def words(value: str) -> list[str]:
+    return [word.strip() for word in value.split(",") if word.strip()]
+
+
+def positive(env: Mapping[str, str], name: str, default: float) -> float:
+    text = env.get(name) or str(default)
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise SettingsError(f"{name} is {text!r}; allowed: a positive number")
+    return value
