@@ -1,0 +1,30 @@
+"""Speech emotion recognition: a model is one ONNX file, raw waveform in, probabilities out.
+
+Names are imported when they are first used: predict never pays for what only training needs.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ser.dataset import Dataset
+    from ser.model import Model
+    from ser.registry import open_registry
+
+__version__ = "0.1.0"
+
+__all__ = ["Dataset", "Model", "open_registry"]
+
+HOMES = {"Dataset": "ser.dataset", "Model": "ser.model", "open_registry": "ser.registry"}
+
+
+def __getattr__(name: str) -> Any:
+    if name in HOMES:
+        return getattr(import_module(HOMES[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *__all__]

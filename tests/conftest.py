@@ -1,0 +1,25 @@
+"""Fixtures of all tests."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import made
+
+
+@pytest.fixture(autouse=True)
+def bounds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Work in a folder of the test's own, which is all that requests may reach."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SER_ALLOWED_PATHS", str(tmp_path))
+    for setting in ("SER_MODEL_SAVE_PATH", "SER_ALLOWED_BUCKETS", "SER_ALLOWED_HOSTS"):
+        monkeypatch.delenv(setting, raising=False)
+    return tmp_path
+
+
+@pytest.fixture(scope="session")
+def corpus_zip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The archive of a small corpus: 4 speakers, 7 emotions, 2 versions."""
+    return made.corpus(tmp_path_factory.mktemp("corpus") / "corpus.zip")
