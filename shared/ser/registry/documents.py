@@ -1,0 +1,49 @@
+"""The ids of models, and the JSON documents that the registry writes."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+MANIFEST = "manifest.json"
+
+MODEL_ID = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}")
+MODEL_ID_EXAMPLE = "20261122T143105Z-1a2b3c4d"
+
+
+def new_model_id() -> str:
+    """A name that no other model has; names sort as they were made, to the microsecond (UTC)."""
+    now = datetime.now(UTC)
+    return f"{now:%Y%m%dT%H%M%SZ}-{now.microsecond:05x}{os.urandom(2).hex()[:3]}"
+
+
+def timestamp() -> str:
+    return f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
+
+
+def encode(document: Any) -> bytes:
+    """``document`` as JSON, indented, since people read it too."""
+    return msgspec.json.format(msgspec.json.encode(document), indent=2)
+
+
+class Digest(msgspec.Struct, frozen=True):
+    """What the bytes of a file are checked against; ``size`` in bytes."""
+
+    sha256: str
+    size: int
+
+    @classmethod
+    def of(cls, data: bytes) -> Digest:
+        return cls(hashlib.sha256(data).hexdigest(), len(data))
+
+
+class Inventory(msgspec.Struct, frozen=True):
+    """The part of a manifest that the registry itself relies on."""
+
+    model_id: str
+    files: dict[str, Digest]
