@@ -1,0 +1,24 @@
+"""Classifiers: from features to probabilities, each with its way into the model's ONNX graph.
+
+A request names one by ``model_type``; ``model_config`` is merged over its defaults. A new one is
+a class with the shape of :class:`Classifier`, added to :data:`MODEL_TYPES`.
+"""
+
+from __future__ import annotations
+
+from ser.classifiers.base import Classifier, FittedClassifier
+from ser.classifiers.keras_classifier import KerasClassifier
+from ser.classifiers.trees import RandomForestClassifier, XGBoostClassifier
+
+MODEL_TYPES: dict[str, type[Classifier]] = {
+    kind.__name__: kind for kind in (KerasClassifier, RandomForestClassifier, XGBoostClassifier)
+}
+
+__all__ = [
+    "MODEL_TYPES",
+    "Classifier",
+    "FittedClassifier",
+    "KerasClassifier",
+    "RandomForestClassifier",
+    "XGBoostClassifier",
+]

@@ -1,0 +1,108 @@
+"""Each classifier's graph answers as the library that fitted it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import pytest
+from numpy.typing import NDArray
+
+from ser.classifiers import MODEL_TYPES, KerasClassifier
+from ser.errors import InvalidInput
+from ser.schemas import parse
+
+TOLERANCE = 1e-5
+
+
+def data(
+    classes: int, rows: int = 150, columns: int = 40
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Features whose columns differ in scale as those of speech do, and classes they tell."""
+    random = np.random.default_rng(classes)
+    y = np.arange(rows) % classes
+    centres = random.normal(0, 1, (classes, columns))
+    X = centres[y] + random.normal(0, 1, (rows, columns))
+    return (X * np.geomspace(0.01, 300, columns)).astype(np.float32), y
+
+
+@pytest.mark.parametrize("classes", [2, 7])
+@pytest.mark.parametrize("kind", MODEL_TYPES)
+def test_the_graph_agrees_with_the_library(kind: str, classes: int) -> None:
+    X, y = data(classes)
+    fitted = MODEL_TYPES[kind]().fit(X, y, random_state=3)
+    session = onnxruntime.InferenceSession(fitted.to_onnx().SerializeToString())
+    unseen, _ = data(classes, rows=400)
+    (answered,) = session.run(["probabilities"], {"features": unseen})
+    expected = fitted.predict_proba(unseen)
+    assert expected.shape == (400, classes)
+    np.testing.assert_allclose(answered, expected, rtol=0, atol=TOLERANCE)
+    # Not a constant: the classes are told apart.
+    assert np.mean(expected.argmax(axis=1) == np.arange(400) % classes) > 1.5 / classes
+
+
+@pytest.mark.parametrize("kind", MODEL_TYPES)
+def test_the_seed_decides_all(kind: str) -> None:
+    X, y = data(5)
+    first, second, other = (
+        MODEL_TYPES[kind](**({"dropout": 0.3} if kind == "KerasClassifier" else {}))
+        .fit(X, y, random_state=seed)
+        .predict_proba(X)
+        for seed in (1, 1, 2)
+    )
+    np.testing.assert_array_equal(first, second)
+    assert not np.array_equal(first, other)
+
+
+def test_every_option_of_a_classifier_reaches_its_library() -> None:
+    X, y = data(3)
+    forest = parse(
+        MODEL_TYPES["RandomForestClassifier"],
+        {"n_estimators": 7, "max_depth": 2, "min_samples_leaf": 4, "max_features": 0.5},
+    )
+    fitted: Any = forest.fit(X, y, random_state=0)
+    library = fitted.ensemble.get_params()
+    assert library | fitted.config == library
+    assert max(tree.get_depth() for tree in fitted.ensemble.estimators_) == 2
+
+
+def test_the_progress_of_the_network_is_told() -> None:
+    X, y = data(3)
+    told: list[float] = []
+    KerasClassifier(epochs=4).fit(X, y, random_state=0, report=told.append)
+    assert told == [0.25, 0.5, 0.75, 1.0]
+
+
+def test_a_defaulted_input_dim_gives_way_to_the_data_and_says_so() -> None:
+    X, y = data(3)
+    fitted = KerasClassifier(epochs=1).fit(X, y, random_state=0)
+    assert fitted.config["input_dim"] == 40
+    assert "40 instead of 500" in fitted.notes[0]
+    assert KerasClassifier(epochs=1, input_dim=12).fit(X, y, random_state=0).notes == []
+
+
+def test_an_explicit_input_dim_above_what_the_data_allow_is_refused_with_the_maximum() -> None:
+    X, y = data(3)
+    with pytest.raises(InvalidInput, match="at most 40"):
+        KerasClassifier(input_dim=41).fit(X, y, random_state=0)
+
+
+@pytest.mark.parametrize(
+    ("kind", "config", "field"),
+    [
+        ("KerasClassifier", {"lr": 0}, "lr"),
+        ("KerasClassifier", {"dropout": 1}, "dropout"),
+        ("KerasClassifier", {"epochs": "twenty"}, "epochs"),
+        ("KerasClassifier", {"input_dim": 0}, "input_dim"),
+        ("RandomForestClassifier", {"max_features": "all"}, "max_features"),
+        ("XGBoostClassifier", {"learning_rate": 2}, "learning_rate"),
+        ("XGBoostClassifier", {"lr": 0.1}, "lr"),
+    ],
+)
+def test_a_config_that_does_not_fit_is_refused_by_field(
+    kind: str, config: dict[str, Any], field: str
+) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        parse(MODEL_TYPES[kind], config)
+    assert [fault.loc for fault in caught.value.faults] == [(field,)]
