@@ -1,0 +1,157 @@
+"""A function over HTTP: routes, problem documents, health, and its own description.
+
+functions-framework hands every path to the one function it runs, and its own crash handler tells
+callers what failed inside; so nothing may escape :class:`Function`.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import msgspec
+from flask import Request, Response
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+
+from ser.errors import (
+    MethodNotAllowed,
+    NotFound,
+    SerError,
+    TooLarge,
+    UnreadableRequest,
+    UnsupportedMediaType,
+)
+from ser.schemas import decode_object
+from ser.settings import MEGABYTE, Settings
+
+log = logging.getLogger("ser")
+
+RETRY_AFTER_SECONDS = "5"
+
+
+class Route(NamedTuple):
+    """A method and a path, and who answers with a JSON object."""
+
+    method: str
+    path: str
+    answer: Callable[[Request, Settings], dict[str, Any]]
+
+
+class Function:
+    """What functions-framework calls: ``Function(...)(request)``.
+
+    Parameters
+    ----------
+    routes
+        The first one also answers on ``/``: where a platform mounts the function under a name of
+        its own, that is the path that reaches it.
+    describe
+        Returns the OpenAPI document of the routes; called when it is asked for.
+    """
+
+    def __init__(self, *routes: Route, describe: Callable[[], dict[str, Any]]) -> None:
+        first = routes[0]
+        endpoints = sorted({route.path for route in routes})
+        self._describe = describe
+        self._routes = {(route.method, route.path): route.answer for route in routes} | {
+            (first.method, "/"): first.answer,
+            ("GET", "/"): lambda *_: {"Status": "OK!", "Available Endpoints": endpoints},
+            ("GET", "/healthz"): lambda *_: {"status": "ok"},
+            ("GET", "/openapi.json"): lambda *_: self._describe(),
+        }
+
+    def __call__(self, request: Request) -> Response:
+        request_id = request.headers.get("X-Request-Id") or str(uuid.uuid4())
+        try:
+            return respond(200, self._dispatch(request), request_id)
+        except SerError as error:
+            log.info("%s %s: %s", request.method, request.path, error.detail)
+            return problem(error.problem(), request_id)
+        except HTTPException as error:
+            return problem(UnreadableRequest(str(error)).problem(), request_id)
+        except Exception:
+            # The last line of defence: told to the log, not to callers.
+            log.exception("%s %s failed (request %s)", request.method, request.path, request_id)
+            detail = "An error that is ours, not yours; the log has it under the request's id."
+            return problem(SerError(detail).problem(), request_id)
+
+    def _dispatch(self, request: Request) -> dict[str, Any]:
+        path = request.path.rstrip("/") or "/"
+        method = "GET" if request.method == "HEAD" else request.method
+        answer = self._routes.get((method, path))
+        if answer is None:
+            allowed = sorted({m for m, p in self._routes if p == path})
+            if not allowed:
+                paths = ", ".join(sorted({p for _, p in self._routes}))
+                raise NotFound(f"There is nothing at {request.path!r}; there is {paths}.")
+            raise MethodNotAllowed(
+                f"{request.method} is not answered at {request.path!r}; "
+                f"allowed: {', '.join(allowed)}."
+            )
+        return answer(request, Settings.from_environment())
+
+
+def read_body(request: Request, settings: Settings) -> bytes:
+    """Return the body of ``request``; :class:`TooLarge` above ``SER_MAX_BODY_MB``."""
+    with bounded_body(request, settings):
+        return request.get_data()
+
+
+@contextmanager
+def bounded_body(request: Request, settings: Settings) -> Iterator[None]:
+    """Raise :class:`TooLarge` as soon as more than ``SER_MAX_BODY_MB`` are read of the body."""
+    request.max_content_length = settings.max_body_bytes
+    try:
+        yield
+    except RequestEntityTooLarge as error:
+        # functions-framework reads what is left of a body after the answer, whatever its size.
+        request.environ |= {"wsgi.input": io.BytesIO(), "CONTENT_LENGTH": "0"}
+        request.__dict__.pop("stream", None)
+        limit = settings.max_body_bytes / MEGABYTE
+        raise TooLarge(
+            f"The body is larger than {limit:g} MB, the limit set by SER_MAX_BODY_MB."
+        ) from error
+
+
+def read_json(request: Request, settings: Settings) -> dict[str, Any]:
+    """Return the JSON object that ``request`` carries.
+
+    Raises
+    ------
+    UnsupportedMediaType
+        It is sent as something else.
+    UnreadableRequest
+        It is no JSON object.
+    """
+    if not is_json(request):
+        raise UnsupportedMediaType(
+            f"The body is sent as {request.mimetype or 'nothing'!r}; allowed: application/json."
+        )
+    return decode_object(read_body(request, settings))
+
+
+def is_json(request: Request) -> bool:
+    """Whether the body is sent as JSON."""
+    return request.mimetype == "application/json" or request.mimetype.endswith("+json")
+
+
+def problem(document: Mapping[str, Any], request_id: str) -> Response:
+    """Return the RFC 9457 response that ``document`` makes."""
+    response = respond(document["status"], {**document, "instance": request_id}, request_id)
+    response.mimetype = "application/problem+json"
+    if response.status_code == 503:
+        response.headers["Retry-After"] = RETRY_AFTER_SECONDS
+    return response
+
+
+def respond(status: int, body: Mapping[str, Any], request_id: str) -> Response:
+    """Return ``body`` as a JSON response."""
+    response = Response(
+        msgspec.json.encode(body) + b"\n", status=status, mimetype="application/json"
+    )
+    response.headers["X-Request-Id"] = request_id
+    return response

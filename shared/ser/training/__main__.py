@@ -1,0 +1,65 @@
+"""The process of a training: the body on standard input, progress and the answer on standard
+output, one JSON object to a line."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from typing import Any, BinaryIO
+
+import msgspec
+
+from ser.errors import SerError
+from ser.settings import Settings
+from ser.terminal import shown
+from ser.training.request import read_train_request
+
+
+def main() -> None:
+    """Train once."""
+    # Libraries print; whatever they print goes to standard error, where it breaks no line.
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    body = msgspec.json.decode(sys.stdin.buffer.readline())
+    threading.Thread(target=end_with_the_server, daemon=True).start()
+    # Without oneDNN TensorFlow rounds alike on every machine, and has less to say at its start.
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    try:
+        tell(answers, {"answer": answer(body, answers)})
+    except SerError as error:
+        tell(answers, {"problem": error.problem()})
+
+
+def answer(body: dict[str, Any], answers: BinaryIO) -> dict[str, Any]:
+    """Return the answer to ``body``, telling progress on the way."""
+    settings = Settings.from_environment()
+    request = read_train_request(body, settings)
+    # The imports of training are paid only by a request that fits.
+    from ser.training.recipe import train
+
+    with shown("train") as show:
+
+        def progress(step: str, share: float) -> None:
+            show(step, share)
+            tell(answers, {"step": step, "share": share})
+
+        return train(request, settings=settings, progress=progress)
+
+
+def tell(answers: BinaryIO, message: dict[str, Any]) -> None:
+    answers.write(msgspec.json.encode(message) + b"\n")
+    answers.flush()
+
+
+def end_with_the_server() -> None:
+    """End at once when standard input does: the server that would hear the answer is gone."""
+    # Not through sys.stdin, whose lock would be held while the interpreter ends.
+    while os.read(sys.stdin.fileno(), 1):
+        pass
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main()

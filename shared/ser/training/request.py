@@ -1,0 +1,124 @@
+"""The body of POST /train."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from ser.access import Access
+from ser.classifiers import MODEL_TYPES, Classifier
+from ser.dataset import refuse_growing_features
+from ser.errors import Fault, InvalidInput, within
+from ser.evaluation import Split
+from ser.frontends import DEFAULT_METHODS, FrontEnds
+from ser.registry import open_registry
+from ser.schemas import Schema, parse
+from ser.settings import Settings
+from ser.sources import Patience, source_of
+
+if TYPE_CHECKING:
+    ModelType = str
+else:
+    ModelType = Literal[tuple(MODEL_TYPES)]
+
+NotEmpty = Annotated[str, Meta(min_length=1)]
+Milliseconds = Annotated[int, Meta(ge=100)]
+"""Of a chunk; a shorter one holds not even a syllable."""
+
+
+class TrainRequest(Schema, frozen=True, kw_only=True):
+    """What is to be trained on what, and where the model goes."""
+
+    data_path: NotEmpty
+    remote_url: NotEmpty
+    model_type: ModelType
+    model_save_path: NotEmpty
+    random_state: Annotated[int, Meta(ge=0, le=2**32 - 1)] = 42
+    dataset_force: bool = False
+    dataset_load_split_at: Literal["min", "max", "avg"] | Milliseconds | None = "min"
+    dataset_load_normalize: bool = True
+    dataset_feature_extract_methods: FrontEnds = msgspec.field(
+        default_factory=lambda: FrontEnds.parse(DEFAULT_METHODS)
+    )
+    model_config: dict[str, Any] = msgspec.field(default_factory=dict)
+    split: Split = "utterance"
+    evaluation: Literal["holdout", "loso"] = "holdout"
+
+    @classmethod
+    def cross_check(cls, values: Mapping[str, Any], given: Mapping[str, Any]) -> Iterator[Fault]:
+        del given
+        try:
+            if "model_type" in values:
+                with within("model_config"):
+                    parse(MODEL_TYPES[values["model_type"]], values.get("model_config", {}))
+        except InvalidInput as error:
+            yield from error.faults
+        try:
+            if values.get("dataset_load_split_at", "min") is None:
+                methods = values.get("dataset_feature_extract_methods")
+                refuse_growing_features(methods or FrontEnds.parse(DEFAULT_METHODS))
+        except InvalidInput as error:
+            yield from error.faults
+
+    @property
+    def classifier(self) -> Classifier:
+        """The classifier that ``model_type`` and ``model_config`` describe."""
+        return parse(MODEL_TYPES[self.model_type], self.model_config)
+
+
+def read_train_request(body: Mapping[str, Any], settings: Settings) -> TrainRequest:
+    """Return the request in ``body``, with places resolved and checked.
+
+    Raises
+    ------
+    InvalidInput
+        A fault for each field that does not fit; for a place also that it may not be named, or
+        that the model could not be written there.
+    """
+    access = Access(settings)
+    defaults = {"model_save_path": settings.model_save_path} if settings.model_save_path else {}
+    return parse(
+        TrainRequest,
+        {**defaults, **body},
+        checks={
+            "data_path": lambda value: str(access.path(value)),
+            "remote_url": lambda value: fetchable(value, access),
+            "model_save_path": lambda value: writable(access.location(value)),
+        },
+    )
+
+
+def writable(uri: str) -> str:
+    """Return ``uri`` if a model can be published there: better told before than after training."""
+    open_registry(uri).check_writable()
+    return uri
+
+
+def fetchable(remote_url: str, access: Access) -> str:
+    """Return ``remote_url`` if it is of a kind that is fetched, from where requests may reach."""
+    source_of(remote_url, access, Patience())
+    return remote_url
+
+
+def describe_train() -> dict[str, Any]:
+    """Return the OpenAPI document of POST /train."""
+    from ser.openapi import document
+
+    return document(
+        "/train",
+        "Train a model on a corpus and publish it",
+        TrainRequest,
+        answer={
+            "type": "object",
+            "properties": {
+                "model_id": {"type": "string"},
+                "test_samples": {"type": "array", "items": {"type": "string"}},
+                "classes": {"type": "array", "items": {"type": "string"}},
+                "metrics": {"type": "object"},
+            },
+        },
+        optional=("model_save_path",),
+    )

@@ -1,0 +1,345 @@
+"""POST /predict through functions-framework, in every form of the specification."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import subprocess
+import sys
+from base64 import b64encode
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from werkzeug.datastructures import FileStorage
+
+import made
+from clients import ROOT, Client
+
+NAME = "03a01Wa.wav"
+
+Answer = dict[str, Any]
+
+
+@pytest.fixture
+def place(published: Answer, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """The fields that name the model."""
+    monkeypatch.setenv("SER_ALLOWED_PATHS", str(Path(published["model_save_path"]).parent))
+    return {
+        "model_id": published["model_id"],
+        "model_save_path": published["model_save_path"],
+    }
+
+
+@pytest.fixture
+def ask(predict: Client, place: dict[str, str]) -> Callable[[bytes], Any]:
+    """Send a sound as the body and return the response."""
+    return lambda data: predict.post(
+        "/predict", query_string=place, data=data, content_type="audio/wav"
+    )
+
+
+def test_held_out_names_are_answered_with_their_truth(
+    predict: Client, place: dict[str, str], published: Answer
+) -> None:
+    names = published["test_samples"]
+    answer = predict.post("/predict", json=place | {"sample_name": names}).json
+    assert answer["model_id"] == published["model_id"]
+    assert answer["sample_name"] == names
+    assert answer["ground_truth"] == [name[5] for name in names]
+    for prediction, emotion, probabilities in zip(
+        answer["prediction"], answer["emotions"], answer["probabilities"], strict=True
+    ):
+        assert list(probabilities) == published["classes"]
+        assert sum(probabilities.values()) == pytest.approx(1, abs=1e-5)
+        best = max(probabilities, key=probabilities.__getitem__)
+        assert best.split(" - ")[0] == prediction
+        assert emotion in {"anger", "boredom", "disgust", "fear", "happiness", "neutral", "sadness"}
+
+
+def test_the_metrics_of_train_are_those_of_the_answers(
+    predict: Client, place: dict[str, str], published: Answer
+) -> None:
+    names = published["test_samples"]
+    answer = predict.post("/predict", json=place | {"sample_name": names}).json
+    right = [a == b for a, b in zip(answer["ground_truth"], answer["prediction"], strict=True)]
+    assert np.mean(right) == pytest.approx(published["metrics"]["wa"])
+
+
+def test_one_name_is_as_good_as_a_list(
+    predict: Client, place: dict[str, str], published: Answer
+) -> None:
+    name = published["test_samples"][0]
+    one = predict.post("/predict", json=place | {"sample_name": name}).json
+    assert one == predict.post("/predict", json=place | {"sample_name": [name]}).json
+
+
+def test_every_form_of_upload_gets_the_same_answer(predict: Client, place: dict[str, str]) -> None:
+    data = made.sound(made.signal(NAME))
+    encoded = b64encode(data).decode()
+    answers = [
+        predict.post("/predict", json=place | {"audio": encoded}),
+        predict.post("/predict", json=place | {"audio": [encoded]}),
+        predict.post("/predict", data=place | {"audio": FileStorage(io.BytesIO(data), "a.wav")}),
+        predict.post("/predict", query_string=place, data=data, content_type="audio/wav"),
+        predict.post("/", json=place | {"audio": encoded}),
+        predict.post("/predict", json=place | {"audio": encoded, "model_id": "latest"}),
+    ]
+    assert [answer.status_code for answer in answers] == [200] * len(answers)
+    assert all(answer.json == answers[0].json for answer in answers)
+    assert answers[0].json["ground_truth"] == [None]
+    assert answers[0].json["sample_name"] == [None]
+
+
+def test_several_files_are_answered_in_their_order(predict: Client, place: dict[str, str]) -> None:
+    sounds = [made.sound(made.signal(f"03a01{code}a.wav")) for code in "WNT"]
+    encoded = [b64encode(data).decode() for data in sounds]
+    separate = [
+        predict.post("/predict", json=place | {"audio": data}).json["probabilities"][0]
+        for data in encoded
+    ]
+    files = [FileStorage(io.BytesIO(data), f"{i}.wav") for i, data in enumerate(sounds)]
+    together = predict.post("/predict", data=place | {"audio": files}).json
+    assert together["probabilities"] == separate
+
+
+def stereo(signal: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.stack([signal, signal], axis=1)
+
+
+@pytest.mark.parametrize(
+    ("sampling_rate", "container", "subtype"),
+    [
+        (48_000, "WAV", "PCM_24"),
+        (44_100, "FLAC", "PCM_16"),
+        (8_000, "WAV", "PCM_U8"),
+        (16_000, "WAV", "FLOAT"),
+        (22_050, "OGG", "VORBIS"),
+        (44_100, "MP3", None),
+        (16_000, "AIFF", "PCM_16"),
+    ],
+)
+def test_any_format_rate_and_number_of_channels_is_understood(
+    ask: Callable[[bytes], Any], sampling_rate: int, container: str, subtype: str | None
+) -> None:
+    signal = stereo(made.signal(NAME, sampling_rate))
+    response = ask(made.sound(signal, sampling_rate, container=container, subtype=subtype))
+    assert response.status_code == 200
+    assert sum(response.json["probabilities"][0].values()) == pytest.approx(1, abs=1e-5)
+
+
+def test_a_lossless_format_changes_nothing(ask: Callable[[bytes], Any]) -> None:
+    signal = made.signal(NAME)
+    assert ask(made.sound(signal)).json == ask(made.sound(stereo(signal), container="FLAC")).json
+
+
+def with_nan(signal: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.where(np.arange(len(signal)) % 100 == 7, np.nan, signal).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        pytest.param(b"", "empty", id="empty"),
+        pytest.param(b"RIFF but no sound", "no sound", id="not audio"),
+        pytest.param(made.sound(made.signal(NAME))[:30], "no sound", id="cut header"),
+        pytest.param(made.sound(np.zeros(0, np.float32)), "0 ms", id="no samples"),
+        pytest.param(made.sound(made.signal(NAME)[:160]), "10 ms", id="10 ms"),
+        pytest.param(made.sound(0 * made.signal(NAME)), "silent", id="silent"),
+        pytest.param(
+            made.sound(with_nan(made.signal(NAME)), subtype="FLOAT"), "NaN", id="with NaN"
+        ),
+    ],
+)
+def test_a_sound_that_cannot_be_judged_is_refused(
+    ask: Callable[[bytes], Any], data: bytes, says: str
+) -> None:
+    response = ask(data)
+    assert response.status_code == 422
+    (error,) = response.json["errors"]
+    assert error["loc"] == ["audio", 0]
+    assert says in error["msg"]
+
+
+def test_every_bad_sound_of_several_is_named(predict: Client, place: dict[str, str]) -> None:
+    sounds = [b"", made.sound(made.signal(NAME)), b"no sound"]
+    encoded = [b64encode(data).decode() for data in sounds]
+    response = predict.post("/predict", json=place | {"audio": encoded})
+    assert [error["loc"] for error in response.json["errors"]] == [["audio", 0], ["audio", 2]]
+
+
+def test_a_sound_longer_than_allowed_is_too_large(
+    ask: Callable[[bytes], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SER_MAX_AUDIO_SECONDS", "1")
+    second = np.tile(made.signal(NAME), 5)[:16_000]
+    assert ask(made.sound(second)).status_code == 200
+    response = ask(made.sound(np.append(second, second[:1])))
+    assert response.status_code == 413
+    assert "SER_MAX_AUDIO_SECONDS" in response.json["detail"]
+
+
+@pytest.mark.parametrize("form", ["json", "multipart", "body"])
+def test_a_body_above_the_limit_is_refused_in_every_form(
+    predict: Client, place: dict[str, str], monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    monkeypatch.setenv("SER_MAX_BODY_MB", "0.002")
+    data = made.sound(made.signal(NAME))
+    requests: dict[str, dict[str, Any]] = {
+        "json": {"json": place | {"audio": b64encode(data).decode()}},
+        "multipart": {"data": place | {"audio": FileStorage(io.BytesIO(data), "a.wav")}},
+        "body": {"query_string": place, "data": data, "content_type": "audio/wav"},
+    }
+    response = predict.post("/predict", **requests[form])
+    assert response.status_code == 413
+    assert "SER_MAX_BODY_MB" in response.json["detail"]
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "says"),
+    [
+        ({"model_id": "20200101T000000Z-00000000"}, 404, "20200101T000000Z-00000000"),
+        ({"model_id": "production"}, 404, "production"),
+        ({"model_id": "../../etc"}, 404, "etc"),
+        ({"sample_name": ["03a01Wa.wav", "nobody.wav"]}, 404, "nobody.wav"),
+    ],
+)
+def test_what_does_not_exist_is_named(
+    predict: Client,
+    place: dict[str, str],
+    published: Answer,
+    change: dict[str, Any],
+    status: int,
+    says: str,
+) -> None:
+    asked = place | {"sample_name": published["test_samples"][0]} | change
+    response = predict.post("/predict", json=asked)
+    assert response.status_code == status
+    assert says in response.json["detail"]
+
+
+@pytest.mark.parametrize(
+    ("change", "locations"),
+    [
+        ({}, ["audio"]),
+        ({"audio": "AAAA", "sample_name": "x"}, ["audio"]),
+        ({"audio": []}, ["audio"]),
+        ({"audio": 5}, ["audio"]),
+        ({"audio": "not base64!"}, ["audio"]),
+        ({"sample_name": {}}, ["sample_name"]),
+        ({"sample_name": "x", "model_id": None}, ["model_id"]),
+        ({"sample_name": "x", "speaker": 3, "loudness": 1}, ["loudness", "speaker"]),
+        ({"sample_name": "x", "model_save_path": "/etc"}, ["model_save_path"]),
+        ({"sample_name": "x", "model_save_path": "gs://bucket"}, ["model_save_path"]),
+    ],
+)
+def test_bad_fields_are_named(
+    predict: Client, place: dict[str, str], change: dict[str, Any], locations: list[str]
+) -> None:
+    response = predict.post("/predict", json=place | change)
+    assert response.status_code == 422
+    assert sorted(error["loc"][0] for error in response.json["errors"]) == locations
+
+
+def test_what_is_known_of_the_speaker_is_used_and_checked(
+    predict: Client, place: dict[str, str]
+) -> None:
+    asked = place | {"audio": b64encode(made.sound(made.signal(NAME))).decode()}
+    assert predict.post("/predict", json=asked | {"speaker": "03"}).status_code == 200
+    response = predict.post("/predict", json=asked | {"speaker": "77", "gender": "robot"})
+    assert response.status_code == 422
+    assert [error["loc"] for error in response.json["errors"]] == [["speaker"], ["gender"]]
+    assert "03" in response.json["errors"][0]["msg"]
+
+
+def test_a_model_whose_bytes_were_altered_is_refused(
+    predict: Client, place: dict[str, str], published: Answer, tmp_path: Path
+) -> None:
+    copy = Path(place["model_save_path"]).parent / f"altered-{tmp_path.name}"
+    shutil.copytree(place["model_save_path"], copy)
+    model = copy / published["model_id"] / "model.onnx"
+    data = bytearray(model.read_bytes())
+    data[len(data) // 2] ^= 1
+    model.write_bytes(data)
+    asked = place | {"model_save_path": str(copy), "sample_name": published["test_samples"][0]}
+    response = predict.post("/predict", json=asked)
+    assert response.status_code == 409
+    assert "model.onnx" in response.json["detail"]
+
+
+def test_the_model_save_path_may_come_from_the_setting(
+    predict: Client,
+    place: dict[str, str],
+    published: Answer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SER_MODEL_SAVE_PATH", place.pop("model_save_path"))
+    asked = place | {"sample_name": published["test_samples"][0]}
+    assert predict.post("/predict", json=asked).status_code == 200
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", None])
+def test_other_media_types_are_refused(predict: Client, content_type: str | None) -> None:
+    response = predict.post("/predict", data=b"anything", content_type=content_type)
+    assert response.status_code == 415
+    assert "multipart/form-data" in response.json["detail"]
+
+
+def test_errors_that_are_ours_reach_the_log_and_not_the_caller(
+    predict: Client,
+    place: dict[str, str],
+    published: Answer,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    copy = Path(place["model_save_path"]).parent / f"defect-{tmp_path.name}"
+    shutil.copytree(place["model_save_path"], copy)
+    manifest = copy / published["model_id"] / "manifest.json"
+    document = json.loads(manifest.read_text())
+    del document["samples"]
+    manifest.write_text(json.dumps(document))
+    asked = place | {"model_save_path": str(copy), "sample_name": "x"}
+    response = predict.post("/predict", json=asked, headers={"X-Request-Id": "request-7"})
+    assert response.status_code == 500
+    assert response.json["instance"] == "request-7"
+    assert "samples" not in response.text
+    assert "KeyError" in caplog.text
+
+
+def test_a_fresh_predict_loads_nothing_of_what_trains(
+    place: dict[str, str], published: Answer
+) -> None:
+    script = """
+import json, sys
+import functions_framework
+source, body = sys.argv[1:]
+client = functions_framework.create_app("predict", source).test_client()
+response = client.post("/predict", json=json.loads(body))
+assert response.status_code == 200, response.text
+print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))
+"""
+    asked = place | {"sample_name": published["test_samples"][0]}
+    run = subprocess.run(
+        [sys.executable, "-c", script, ROOT / "functions/predict/main.py", json.dumps(asked)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    loaded = set(json.loads(run.stdout))
+    assert {"onnxruntime", "ser"} <= loaded
+    assert not loaded & {
+        *("tensorflow", "keras", "librosa", "numba", "scipy", "sklearn", "xgboost"),
+        *("boto3", "botocore", "onnx", "skl2onnx", "spox", "urllib3"),
+    }
+
+
+def test_health_status_and_description_are_served(predict: Client) -> None:
+    assert predict.get("/healthz").json == {"status": "ok"}
+    assert predict.get("/").json == {"Status": "OK!", "Available Endpoints": ["/predict"]}
+    document = predict.get("/openapi.json").json
+    assert document["components"]["schemas"]["PredictRequest"]["required"] == ["model_id"]
+    assert predict.delete("/predict").status_code == 405

@@ -1,0 +1,352 @@
+"""POST /train through functions-framework: the real process, the real folder."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import made
+from clients import Client
+from ser import Model, open_registry
+
+
+def locations(problem: dict[str, Any]) -> set[str]:
+    return {".".join(map(str, error["loc"])) for error in problem["errors"]}
+
+
+def refused(client: Client, body: dict[str, Any], status: int = 422) -> dict[str, Any]:
+    """The problem that ``body`` is answered with."""
+    response = client.post("/train", json=body)
+    assert response.status_code == status
+    assert response.mimetype == "application/problem+json"
+    problem: dict[str, Any] = response.json
+    assert problem["status"] == status
+    assert problem["instance"]
+    return problem
+
+
+def published(folder: Path) -> list[str]:
+    return list(open_registry(folder).models())
+
+
+def test_a_training_publishes_a_model_and_moves_latest_to_it(
+    train: Client, train_body: dict[str, Any], bounds: Path
+) -> None:
+    response = train.post("/train", json=train_body)
+    assert response.status_code == 200
+    answer = response.json
+    assert published(bounds / "model") == [answer["model_id"]]
+    registry = open_registry(bounds / "model")
+    assert registry.resolve("latest") == answer["model_id"]
+    assert len(answer["classes"]) == 7
+    assert set(answer["metrics"]) >= {"uar", "wa", "macro_f1", "per_class"}
+    # Tones whose pitch is the emotion: whoever hears anything at all does better than chance.
+    assert answer["metrics"]["uar"] > 2 / 7
+    model = registry.model("latest")
+    assert sorted(model.manifest["samples"]) == answer["test_samples"]
+    assert [str(label) for label in Model(model.read("model.onnx")).labels] == answer["classes"]
+
+
+def test_every_emotion_is_held_out_once_at_the_least(
+    train: Client, train_body: dict[str, Any]
+) -> None:
+    answer = train.post("/train", json=train_body).json
+    assert sorted(name[5] for name in answer["test_samples"]) == list(made.CODES)
+
+
+def test_the_samples_are_the_files_of_the_archive(
+    train: Client, train_body: dict[str, Any], bounds: Path
+) -> None:
+    answer = train.post("/train", json=train_body).json
+    model = open_registry(bounds / "model").model(answer["model_id"])
+    name = answer["test_samples"][0]
+    assert model.read(f"samples/{name}") == made.sound(made.signal(name))
+
+
+@pytest.mark.parametrize("kind", ["KerasClassifier", "RandomForestClassifier", "XGBoostClassifier"])
+def test_the_same_seed_gives_the_same_metrics_twice(
+    train: Client, train_body: dict[str, Any], kind: str
+) -> None:
+    body = train_body | {"model_type": kind, "model_config": {}}
+    first, second = (train.post("/train", json=body).json for _ in range(2))
+    assert first["model_id"] != second["model_id"]
+    for fact in ("metrics", "test_samples"):
+        assert first[fact] == second[fact]
+
+
+def test_another_seed_holds_out_other_utterances(train: Client, train_body: dict[str, Any]) -> None:
+    answers = [train.post("/train", json=train_body | {"random_state": n}).json for n in (1, 2)]
+    assert answers[0]["test_samples"] != answers[1]["test_samples"]
+
+
+def test_objects_and_booleans_may_come_as_strings(
+    train: Client, train_body: dict[str, Any], bounds: Path
+) -> None:
+    methods = {"SpeakerAndGenderAndTextType": {"text": False}, "MFCC": {"num_cepstral": 5}}
+    body = train_body | {
+        "dataset_feature_extract_methods": json.dumps(methods),
+        "model_config": '{"n_estimators": "5"}',
+        "dataset_load_normalize": "false",
+        "dataset_load_split_at": "250",
+        "random_state": "7",
+    }
+    answer = train.post("/train", json=body).json
+    manifest = open_registry(bounds / "model").model(answer["model_id"]).manifest
+    assert manifest["request"]["dataset_load_normalize"] is False
+    assert manifest["request"]["dataset_load_split_at"] == 250
+    assert manifest["request"]["random_state"] == 7
+    assert manifest["model_config"]["n_estimators"] == 5
+    properties = Model(
+        open_registry(bounds / "model").model("latest").read("model.onnx")
+    ).properties
+    assert properties.gain == 1.0
+    assert properties.chunk_samples == 4000
+    assert list(properties.metadata.values) == ["speaker", "gender"]
+
+
+def test_whole_speakers_are_held_out_if_asked_for(
+    train: Client, train_body: dict[str, Any]
+) -> None:
+    answer = train.post("/train", json=train_body | {"split": "speaker"}).json
+    speakers = {name[:2] for name in answer["test_samples"]}
+    assert len(speakers) == 1
+    assert len(answer["test_samples"]) == 14
+
+
+def test_leaving_speakers_out_reports_each_of_them(
+    train: Client, train_body: dict[str, Any]
+) -> None:
+    answer = train.post("/train", json=train_body | {"evaluation": "loso"}).json
+    assert set(answer["loso"]["per_speaker"]) == set(made.SPEAKERS)
+    assert sum(c["support"] for c in answer["loso"]["per_class"].values()) == 56
+
+
+def test_ten_bad_fields_are_named_at_once(train: Client, train_body: dict[str, Any]) -> None:
+    problem = refused(
+        train,
+        {
+            "data_path": "/etc",
+            "model_type": "SupportVectorMachine",
+            "model_save_path": "http://example.com/models",
+            "random_state": "many",
+            "dataset_force": "perhaps",
+            "dataset_load_split_at": "median",
+            "dataset_load_normalize": 3,
+            "dataset_feature_extract_methods": {"MFCC": {"num_cepstral": 0, "ceps": 1}, "LPC": {}},
+            "split": "random",
+            "colour": "red",
+        },
+    )
+    assert locations(problem) == {
+        "colour",
+        "data_path",
+        "dataset_feature_extract_methods.LPC",
+        "dataset_feature_extract_methods.MFCC.ceps",
+        "dataset_feature_extract_methods.MFCC.num_cepstral",
+        "dataset_force",
+        "dataset_load_normalize",
+        "dataset_load_split_at",
+        "model_save_path",
+        "model_type",
+        "random_state",
+        "remote_url",
+        "split",
+    }
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "says"),
+    [
+        ("dataset_load_split_at", 0, ">= 100"),
+        ("dataset_load_split_at", -5, ">= 100"),
+        ("dataset_load_split_at", 10**9, "the longest utterance"),
+        ("dataset_load_split_at", "median", "'min'"),
+        ("dataset_load_split_at", None, "grow with the duration"),
+        ("model_config", {"n_estimators": 0}, ">= 1"),
+        ("model_config", {"trees": 5}, "unknown field"),
+        ("model_type", "SVM", "'XGBoostClassifier'"),
+        ("random_state", 1.5, "an integer"),
+        ("remote_url", "ftp://example.com/x.zip", "https://"),
+        ("remote_url", "missing.zip", "missing.zip"),
+        ("remote_url", "http://127.0.0.1:9/x.zip", "SER_ALLOWED_HOSTS"),
+        ("remote_url", "s3://bucket", "s3://bucket/key"),
+        ("data_path", "../elsewhere", "SER_ALLOWED_PATHS"),
+        ("model_save_path", "corpus.zip", "corpus.zip"),
+        ("dataset_feature_extract_methods", {}, "MFCC"),
+        ("dataset_feature_extract_methods", "MFCC", "an object"),
+    ],
+)
+def test_a_bad_value_is_named_with_what_is_allowed(
+    train: Client, train_body: dict[str, Any], bounds: Path, field: str, value: Any, says: str
+) -> None:
+    problem = refused(train, train_body | {field: value})
+    (error,) = problem["errors"]
+    assert error["loc"][0] == field
+    assert says in error["msg"]
+    assert not (bounds / "model").is_dir() or not published(bounds / "model")
+
+
+def test_input_dim_above_what_the_data_allow_names_the_maximum(
+    train: Client, train_body: dict[str, Any]
+) -> None:
+    body = train_body | {"model_type": "KerasClassifier", "model_config": {"input_dim": 5000}}
+    (error,) = refused(train, body)["errors"]
+    assert error["loc"] == ["model_config", "input_dim"]
+    assert "at most" in error["msg"]
+
+
+@pytest.mark.parametrize(
+    ("utterances", "says"),
+    [
+        (made.names(codes="W"), "one emotion"),
+        (made.names(speakers=["03"], codes="WL", versions="a"), "nothing is left to learn"),
+        (["letter.wav", "03a01Xa.wav", "99a01Wa.wav"], "of a known corpus"),
+    ],
+)
+def test_a_corpus_nothing_can_be_learnt_from_is_refused(
+    train: Client,
+    train_body: dict[str, Any],
+    bounds: Path,
+    utterances: list[str],
+    says: str,
+) -> None:
+    tone = made.sound(made.signal("03a01Wa.wav"))
+    made.archive(bounds / "corpus.zip", {f"wav/{name}": tone for name in utterances})
+    (error,) = refused(train, train_body)["errors"]
+    assert error["loc"] == ["remote_url"]
+    assert says in error["msg"]
+
+
+def test_an_archive_without_sounds_is_refused(
+    train: Client, train_body: dict[str, Any], bounds: Path
+) -> None:
+    made.archive(bounds / "corpus.zip", {"erkennung.txt": b"no sounds"})
+    (error,) = refused(train, train_body)["errors"]
+    assert "no sounds" in error["msg"]
+
+
+def test_what_is_no_zip_is_refused_and_not_kept(
+    train: Client, train_body: dict[str, Any], bounds: Path
+) -> None:
+    (bounds / "corpus.zip").write_bytes(b"<html>not found</html>")
+    (error,) = refused(train, train_body)["errors"]
+    assert "zip" in error["msg"]
+    made.corpus(bounds / "corpus.zip")
+    assert train.post("/train", json=train_body).status_code == 200
+
+
+def test_sounds_that_do_not_fit_are_reported_by_name_and_not_trained_on(
+    train: Client, train_body: dict[str, Any], bounds: Path
+) -> None:
+    files = {f"wav/{name}": made.sound(made.signal(name)) for name in made.names()}
+    files |= {
+        "wav/03a02Wa.wav": b"RIFF broken",
+        "wav/03a04Wa.wav": made.sound(made.signal("03a01Wa.wav") * 0),
+        "wav/laughter.wav": made.sound(made.signal("03a01Wa.wav")),
+        "copies/03a01Wa.wav": made.sound(made.signal("03a01Wa.wav")),
+    }
+    made.archive(bounds / "corpus.zip", files)
+    answer = train.post("/train", json=train_body).json
+    assert {entry["file"] for entry in answer["rejected"]} == {
+        "wav/03a02Wa.wav",
+        "wav/03a04Wa.wav",
+        "wav/laughter.wav",
+        "wav/03a01Wa.wav",
+    }
+    assert all(entry["reason"] for entry in answer["rejected"])
+
+
+def test_the_archive_of_another_url_is_never_silently_reused(
+    train: Client, train_body: dict[str, Any], bounds: Path
+) -> None:
+    assert train.post("/train", json=train_body).status_code == 200
+    made.corpus(bounds / "other.zip", made.names(codes="WLN"))
+    other = train_body | {"remote_url": "other.zip"}
+    assert "corpus.zip" in refused(train, other, status=409)["detail"]
+    forced = train.post("/train", json=other | {"dataset_force": True}).json
+    assert len(forced["classes"]) == 3
+
+
+def test_steps_done_for_the_same_url_are_not_done_again(
+    train: Client, train_body: dict[str, Any], bounds: Path
+) -> None:
+    assert train.post("/train", json=train_body).status_code == 200
+    (bounds / "corpus.zip").unlink()
+    assert train.post("/train", json=train_body).status_code == 200
+    assert refused(train, train_body | {"dataset_force": True})["errors"][0]["loc"] == [
+        "remote_url"
+    ]
+    # What was there is still there.
+    assert train.post("/train", json=train_body).status_code == 200
+
+
+def test_a_damaged_working_folder_is_mended_by_force(
+    train: Client, train_body: dict[str, Any], bounds: Path
+) -> None:
+    assert train.post("/train", json=train_body).status_code == 200
+    for file in (bounds / "data" / "working").rglob("*.wav"):
+        file.unlink()
+    refused(train, train_body)
+    assert train.post("/train", json=train_body | {"dataset_force": True}).status_code == 200
+
+
+def test_the_model_save_path_may_come_from_the_setting(
+    train: Client, train_body: dict[str, Any], bounds: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del train_body["model_save_path"]
+    assert locations(refused(train, train_body)) == {"model_save_path"}
+    monkeypatch.setenv("SER_MODEL_SAVE_PATH", str(bounds / "default"))
+    answer = train.post("/train", json=train_body).json
+    assert published(bounds / "default") == [answer["model_id"]]
+
+
+def test_a_data_path_in_use_is_answered_not_waited_for(
+    train: Client, train_body: dict[str, Any], bounds: Path
+) -> None:
+    from ser.corpora.folder import CorpusFolder
+    from ser.settings import Settings
+
+    with CorpusFolder(bounds / "data", Settings()).exclusively():
+        response = train.post("/train", json=train_body)
+    assert response.status_code == 503
+    assert int(response.headers["Retry-After"]) > 0
+    assert train.post("/train", json=train_body).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("data", "content_type", "status"),
+    [
+        ("{no json", "application/json", 400),
+        ("[1, 2]", "application/json", 400),
+        ("", "application/json", 400),
+        (b"\xff\xfe", "application/json", 400),
+        ("data_path=data", "application/x-www-form-urlencoded", 415),
+    ],
+)
+def test_a_body_that_is_no_json_object_is_refused(
+    train: Client, data: str | bytes, content_type: str, status: int
+) -> None:
+    response = train.post("/train", data=data, content_type=content_type)
+    assert response.status_code == status
+    assert response.mimetype == "application/problem+json"
+
+
+def test_a_body_above_the_limit_is_refused(
+    train: Client, train_body: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SER_MAX_BODY_MB", "0.001")
+    problem = refused(train, train_body | {"colour": "r" * 2000}, status=413)
+    assert "SER_MAX_BODY_MB" in problem["detail"]
+
+
+def test_health_status_and_description_are_served(train: Client) -> None:
+    assert train.get("/healthz").json == {"status": "ok"}
+    assert train.get("/").json == {"Status": "OK!", "Available Endpoints": ["/train"]}
+    document = train.get("/openapi.json").json
+    properties = document["components"]["schemas"]["TrainRequest"]["properties"]
+    assert properties["dataset_load_split_at"]["default"] == "min"
+    assert train.get("/train").status_code == 405
+    assert train.get("/nowhere").status_code == 404

@@ -1,0 +1,99 @@
+"""Who is held out, and what the figures mean."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ser.corpora import Utterance
+from ser.corpora.emodb import LABELS, parse
+from ser.errors import InvalidInput
+from ser.evaluation import hold_out, metrics, speaker_folds
+
+SPEAKERS = ("03", "08", "09", "10", "11")
+
+
+def utterances(counts: dict[str, int], speakers: tuple[str, ...] = SPEAKERS) -> list[Utterance]:
+    """So many utterances of each emotion, the speakers taking turns."""
+    return [
+        parse(PurePosixPath(f"{speakers[n % len(speakers)]}a0{1 + n % 2}{code}{chr(97 + n // 10)}"))
+        for code, count in counts.items()
+        for n in range(count)
+    ]
+
+
+@given(
+    counts=st.dictionaries(st.sampled_from("WLEAFTN"), st.integers(2, 40), min_size=2),
+    seed=st.integers(0, 99),
+)
+def test_a_tenth_of_each_emotion_is_held_out_and_one_at_the_least(
+    counts: dict[str, int], seed: int
+) -> None:
+    corpus = utterances(counts)
+    held_out = hold_out(corpus, "utterance", seed)
+    for code, count in counts.items():
+        held = sum(u.code == code for u in corpus if u.name in held_out)
+        assert held == max(1, round(count / 10))
+
+
+def test_the_seed_decides_who_is_held_out() -> None:
+    corpus = utterances({"W": 30, "L": 30})
+    assert hold_out(corpus, "utterance", 1) == hold_out(corpus, "utterance", 1)
+    assert hold_out(corpus, "utterance", 1) != hold_out(corpus, "utterance", 2)
+
+
+def test_whole_speakers_are_held_out() -> None:
+    corpus = utterances({"W": 30, "L": 30})
+    held_out = hold_out(corpus, "speaker", 0)
+    (speaker,) = {u.speaker for u in corpus if u.name in held_out}
+    assert held_out == {u.name for u in corpus if u.speaker == speaker}
+
+
+def test_each_speaker_is_left_out_once() -> None:
+    corpus = utterances({"W": 20, "L": 20})
+    folds = dict(speaker_folds(corpus))
+    assert set(folds) == set(SPEAKERS)
+    assert set().union(*folds.values()) == {u.name for u in corpus}
+    assert sum(map(len, folds.values())) == len({u.name for u in corpus})
+
+
+@pytest.mark.parametrize("split", ["utterance", "speaker"])
+def test_one_emotion_alone_is_refused(split: str) -> None:
+    with pytest.raises(InvalidInput, match="one emotion, W"):
+        hold_out(utterances({"W": 9}), split, 0)  # type: ignore[arg-type]
+
+
+def test_an_emotion_with_one_utterance_is_named() -> None:
+    with pytest.raises(InvalidInput, match="nothing is left to learn T"):
+        hold_out(utterances({"W": 9, "T": 1}), "utterance", 0)
+
+
+def test_one_speaker_cannot_be_left_out() -> None:
+    corpus = utterances({"W": 9, "T": 9}, speakers=("03",))
+    with pytest.raises(InvalidInput, match="speaker 03 is the only one"):
+        hold_out(corpus, "speaker", 0)
+    with pytest.raises(InvalidInput, match="speaker 03 is the only one"):
+        list(speaker_folds(corpus))
+
+
+def test_figures_of_a_known_case() -> None:
+    labels = LABELS[:3]
+    codes = [label.code for label in labels]
+    truth = [codes[0]] * 6 + [codes[1]] * 2
+    guesses = [0, 0, 0, 1, 1, 2, 1, 0]
+    probabilities = np.eye(3, dtype=np.float32)[guesses]
+    found = metrics(labels, truth, probabilities)
+    assert found["wa"] == pytest.approx(4 / 8)
+    # The third class never occurs: it has no recall to take the mean of.
+    assert found["uar"] == pytest.approx((3 / 6 + 1 / 2) / 2)
+    assert found["per_class"][str(labels[0])] == {
+        "recall": 0.5,
+        "precision": 0.75,
+        "f1": pytest.approx(0.6),
+        "support": 6,
+    }
+    assert found["confusion_matrix"] == [[3, 2, 1], [1, 1, 0], [0, 0, 0]]

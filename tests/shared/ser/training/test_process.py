@@ -1,0 +1,99 @@
+"""A training in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from ser.errors import Busy, InvalidInput
+from ser.registry import open_registry
+from ser.training.process import TrainingLost, TrainingProcesses, python_path
+
+
+@pytest.fixture
+def body(bounds: Path, corpus_zip: Path) -> dict[str, Any]:
+    shutil.copy(corpus_zip, bounds / "corpus.zip")
+    return {
+        "data_path": "data",
+        "remote_url": "corpus.zip",
+        "model_save_path": "model",
+        "model_type": "RandomForestClassifier",
+        "dataset_feature_extract_methods": {"MFCC": {"num_cepstral": 3}},
+    }
+
+
+def child_of_this_process() -> int:
+    """The process id of the training that runs."""
+    children = Path(f"/proc/{os.getpid()}/task")
+    found = [pid for task in children.iterdir() for pid in (task / "children").read_text().split()]
+    return int(found[-1])
+
+
+def test_progress_is_told_on_the_way(body: dict[str, Any]) -> None:
+    told: list[tuple[str, float]] = []
+    TrainingProcesses().run(body, limit=1, progress=lambda step, share: told.append((step, share)))
+    steps = list(dict.fromkeys(step for step, _ in told))
+    assert steps == ["download", "extract", "load", "features", "fit", "evaluate"]
+    assert all(0 <= share <= 1 for _, share in told)
+
+
+def test_errors_come_back_as_they_were_raised(body: dict[str, Any]) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        TrainingProcesses().run(body | {"dataset_load_split_at": 60_000}, limit=1)
+    (fault,) = caught.value.faults
+    assert fault.loc == ("dataset_load_split_at",)
+
+
+def test_a_training_that_is_killed_is_told_and_frees_its_place(body: dict[str, Any]) -> None:
+    trainings = TrainingProcesses()
+
+    def kill(step: str, _share: float) -> None:
+        if step == "features":
+            os.kill(child_of_this_process(), signal.SIGKILL)
+
+    with pytest.raises(TrainingLost, match="-9"):
+        trainings.run(body, limit=1, progress=kill)
+    assert not list(open_registry("model").models())
+    assert trainings.run(body, limit=1)["model_id"]
+
+
+def test_a_place_is_taken_by_one_training_only(body: dict[str, Any]) -> None:
+    trainings = TrainingProcesses()
+    refused = threading.Event()
+
+    def ask_again(_step: str, _share: float) -> None:
+        try:
+            trainings.run(body, limit=1)
+        except Busy:
+            refused.set()
+
+    trainings.run(body, limit=1, progress=ask_again)
+    assert refused.is_set()
+
+
+def test_a_training_ends_with_its_server(body: dict[str, Any]) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "ser.training"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=os.environ | {"PYTHONPATH": python_path()},
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(msgspec.json.encode(body | {"evaluation": "loso"}) + b"\n")
+    process.stdin.flush()
+    process.stdout.readline()
+    # What the kernel does with the pipe of a server that died.
+    process.stdin.close()
+    assert process.wait(timeout=60) == 1
+    assert b'"answer"' not in process.stdout.read()
+    process.stdout.close()

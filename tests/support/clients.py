@@ -1,0 +1,39 @@
+"""A function as functions-framework serves it, without a port."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import functions_framework
+
+ROOT = Path(__file__).parents[2]
+
+
+class Response(Protocol):
+    """What a function answers."""
+
+    status_code: int
+    mimetype: str
+    headers: Mapping[str, str]
+    text: str
+    json: Any
+
+
+class Client(Protocol):
+    """Flask's test client, as far as tests use it."""
+
+    def get(self, path: str) -> Response: ...
+
+    def post(self, path: str, **options: Any) -> Response: ...
+
+    def delete(self, path: str) -> Response: ...
+
+
+def client_of(name: str) -> Client:
+    """A client of the function called ``name``."""
+    source = ROOT / "functions" / name / "main.py"
+    create_app: Any = functions_framework.create_app
+    client: Client = create_app(name, str(source)).test_client()
+    return client
