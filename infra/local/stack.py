@@ -1,0 +1,159 @@
+"""Both functions behind the gateway, as processes of this machine: what ``make serve`` runs.
+
+Settings of the functions are taken from the environment; ``PORT`` is the gateway's.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import urllib3
+
+ROOT = Path(__file__).resolve().parents[2]
+SCRIPTS = Path(sys.executable).parent
+START_SECONDS = 60
+HOST = "127.0.0.1"
+
+
+class Stack(NamedTuple):
+    """What runs: the address of the gateway, and the processes."""
+
+    url: str
+    processes: list[subprocess.Popen[bytes]]
+
+    def wait(self) -> None:
+        """Return once ``GET /`` answers 200, which it does once both functions do."""
+        deadline = time.monotonic() + START_SECONDS
+        http = urllib3.PoolManager(retries=False, timeout=5)
+        while time.monotonic() < deadline:
+            self.check()
+            try:
+                if http.request("GET", self.url).status == 200:
+                    return
+            except urllib3.exceptions.HTTPError:
+                pass
+            time.sleep(0.1)
+        raise RuntimeError(f"{self.url} does not answer within {START_SECONDS} s")
+
+    def check(self) -> None:
+        """Raise ``RuntimeError`` if one of the processes has ended."""
+        for each in self.processes:
+            if each.poll() is not None:
+                raise RuntimeError(f"{each.args!r} ended with code {each.returncode}")
+
+
+@contextmanager
+def running(port: int, settings: Mapping[str, str] | None = None) -> Iterator[Stack]:
+    """Yield the stack once both functions answer behind the gateway; stop it afterwards.
+
+    Parameters
+    ----------
+    port
+        The gateway's; 0 takes a free one.
+    settings
+        Environment variables beside those of this process.
+
+    Raises
+    ------
+    RuntimeError
+        The port is taken, or something does not start: its own message stands above.
+    """
+    port = port or free_port()
+    refuse_taken(port)
+    environment = {**os.environ, **(settings or {})}
+    with ExitStack() as stack:
+        home = stack.enter_context(tempfile.TemporaryDirectory())
+        addresses = {name: f"{HOST}:{free_port()}" for name in ("train", "predict")}
+        gateway = {
+            "PORT": str(port),
+            "SER_TRAIN_ADDRESS": addresses["train"],
+            "SER_PREDICT_ADDRESS": addresses["predict"],
+            "XDG_CONFIG_HOME": home,
+            "XDG_DATA_HOME": home,
+        }
+        commands = [function_command(name, address) for name, address in addresses.items()]
+        processes = [
+            stack.enter_context(process(command, environment | gateway))
+            for command in [*commands, gateway_command()]
+        ]
+        started = Stack(f"http://{HOST}:{port}", processes)
+        started.wait()
+        yield started
+
+
+def function_command(name: str, address: str) -> list[str]:
+    host, port = address.split(":")
+    source = str(ROOT / "functions" / name / "main.py")
+    framework = str(SCRIPTS / "functions-framework")
+    return [framework, "--source", source, "--target", name, "--host", host, "--port", port]
+
+
+def gateway_command() -> list[str]:
+    caddy = shutil.which("caddy", path=os.pathsep.join([str(SCRIPTS), os.environ["PATH"]]))
+    if caddy is None:
+        raise RuntimeError("caddy is missing; `make init` installs it")
+    config = str(ROOT / "infra" / "gateway" / "Caddyfile")
+    return [caddy, "run", "--adapter", "caddyfile", "--config", config]
+
+
+@contextmanager
+def process(
+    command: list[str], environment: Mapping[str, str]
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run ``command`` meanwhile; end it politely, and by force if it does not listen."""
+    with subprocess.Popen(command, env=environment) as running_process:
+        try:
+            yield running_process
+        finally:
+            running_process.terminate()
+            try:
+                running_process.wait(timeout=10)
+            except subprocess.TimeoutExpired:
+                running_process.kill()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def refuse_taken(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError as error:
+            raise RuntimeError(
+                f"port {port} is taken; choose another one: make serve PORT=..."
+            ) from error
+
+
+def main() -> None:
+    """Serve until interrupted."""
+    try:
+        with running(int(os.environ.get("PORT", "5000"))) as stack:
+            print(f"SER functions answer: POST {stack.url}/train, POST {stack.url}/predict")
+            print("Stop with Ctrl-C.", flush=True)
+            while True:
+                stack.check()
+                time.sleep(1)
+    except KeyboardInterrupt:
+        print("Stopped.")
+    except RuntimeError as error:
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main()

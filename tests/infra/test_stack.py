@@ -1,0 +1,133 @@
+"""Both functions behind the real Caddy, as ``make serve`` runs them."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from base64 import b64encode
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import made
+from stack import running
+from stacks import Client, serving
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return made.corpus(tmp_path_factory.mktemp("stack") / "corpus.zip").parent
+
+
+@pytest.fixture(scope="module")
+def client(folder: Path) -> Iterator[Client]:
+    with serving(SER_ALLOWED_PATHS=str(folder)) as client:
+        yield client
+
+
+@pytest.fixture
+def body(folder: Path) -> dict[str, Any]:
+    return {
+        "data_path": str(folder / "data"),
+        "remote_url": str(folder / "corpus.zip"),
+        "model_save_path": str(folder / "model"),
+        "model_type": "RandomForestClassifier",
+    }
+
+
+def test_the_gateway_says_that_both_functions_answer(client: Client) -> None:
+    status = {"Status": "OK!", "Available Endpoints": ["/train", "/predict"]}
+    assert client.get("/") == (200, "application/json", status)
+
+
+def test_train_and_predict_over_http(client: Client, body: dict[str, Any]) -> None:
+    trained = client.post("/train", body)
+    assert trained.status == 200
+    asked = {
+        "model_save_path": body["model_save_path"],
+        "model_id": trained.body["model_id"],
+        "sample_name": trained.body["test_samples"],
+    }
+    predicted = client.post("/predict", asked)
+    assert predicted.status == 200
+    assert predicted.body["sample_name"] == trained.body["test_samples"]
+
+
+def test_predict_and_bad_requests_are_answered_while_a_training_runs(
+    client: Client, body: dict[str, Any], folder: Path
+) -> None:
+    trained = client.post("/train", body).body
+    asked = {
+        "model_save_path": body["model_save_path"],
+        "model_id": trained["model_id"],
+        "audio": b64encode(made.sound(made.signal("03a01Wa.wav"))).decode(),
+    }
+    long = body | {
+        "data_path": str(folder / "long"),
+        "model_type": "KerasClassifier",
+        "model_config": {"epochs": 300},
+    }
+    answers: list[Any] = []
+    training = threading.Thread(target=lambda: answers.append(client.post("/train", long)))
+    training.start()
+    assert client.post("/predict", asked).status == 200
+    assert client.post("/train", body | {"colour": "red"}).status == 422
+    assert client.post("/train", body).status == 200
+    # All of that while the long one is still under way.
+    assert training.is_alive()
+    training.join()
+    assert answers[0].status == 200
+
+
+def test_trainings_above_the_limit_are_answered_busy(body: dict[str, Any], folder: Path) -> None:
+    with serving(SER_ALLOWED_PATHS=str(folder), SER_MAX_TRAININGS="1") as client:
+        statuses: list[int] = []
+        bodies = [body | {"data_path": str(folder / f"busy-{n}")} for n in range(3)]
+        trainings = [
+            threading.Thread(target=lambda b=b: statuses.append(client.post("/train", b).status))
+            for b in bodies
+        ]
+        for training in trainings:
+            training.start()
+        for training in trainings:
+            training.join()
+        assert sorted(statuses) == [200, 503, 503]
+        assert client.post("/train", body).status == 200
+
+
+@pytest.mark.parametrize("path", ["/nowhere", "/trainer", "/healthz/x"])
+def test_paths_that_lead_nowhere_are_problems(client: Client, path: str) -> None:
+    answer = client.get(path)
+    assert (answer.status, answer.media_type) == (404, "application/problem+json")
+
+
+def test_problems_of_the_functions_pass_through(client: Client) -> None:
+    answer = client.post("/train", {})
+    assert (answer.status, answer.media_type) == (422, "application/problem+json")
+    assert len(answer.body["errors"]) == 4
+
+
+@pytest.mark.parametrize("name", ["train", "predict"])
+def test_each_function_describes_itself(client: Client, name: str) -> None:
+    document = client.get(f"/{name}/openapi.json").body
+    assert list(document["paths"]) == [f"/{name}"]
+
+
+def test_a_gateway_without_its_functions_says_so(folder: Path) -> None:
+    with serving(SER_ALLOWED_PATHS=str(folder)) as client:
+        train, *_ = client.stack.processes
+        train.terminate()
+        train.wait()
+        for answer in (client.get("/"), client.post("/train", {})):
+            assert (answer.status, answer.media_type) == (502, "application/problem+json")
+
+
+def test_a_port_that_is_taken_is_named() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(RuntimeError, match=f"port {port} is taken"), running(port):
+            pass
