@@ -8,8 +8,8 @@ BIN := $(VENV)/bin
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
 	&& echo $$python && break; done)
-# What the local functions may read and write: here, and beside the corpus that was named.
-SER_ALLOWED_PATHS ?= $(CURDIR)$(if $(EMODB_ZIP),:$(dir $(abspath $(EMODB_ZIP))))
+# What requests may reach locally: this folder, and the corpus that was named.
+SER_ALLOWED_PATHS ?= $(CURDIR)$(if $(EMODB_ZIP),:$(abspath $(EMODB_ZIP)))
 # A local stack may fetch from local servers; deployed functions may not.
 SER_ALLOWED_HOSTS ?= localhost,127.0.0.1
 export PORT EMODB_ZIP SER_ALLOWED_PATHS SER_ALLOWED_HOSTS
@@ -53,7 +53,7 @@ format: init ## Format the code
 check: lint test ## The one gate: lint and test
 
 UV_COMPILE = $(BIN)/uv pip compile --quiet --universal --fork-strategy fewest \
-	--python-version 3.11 --no-emit-index-url --custom-compile-command "make lock" $(LOCK_OPTIONS)
+	--python-version 3.11 --custom-compile-command "make lock" $(LOCK_OPTIONS)
 
 lock: init ## Renew the pinned requirements from shared/pyproject.toml and tests/requirements.in
 	$(UV_COMPILE) shared/pyproject.toml --extra http --extra train tests/requirements.in -o tests/requirements.txt

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -33,14 +34,16 @@ def main() -> None:
     """Run the demo."""
     FOLDER.mkdir(exist_ok=True)
     name, archive = choose_corpus()
-    settings = {"SER_ALLOWED_PATHS": os.pathsep.join([str(FOLDER), str(Path(archive).parent)])}
+    roots = [str(FOLDER), os.environ.get("EMODB_ZIP", "")]
+    settings = {"SER_ALLOWED_PATHS": os.pathsep.join(filter(None, roots))}
     place = {"model_save_path": str(FOLDER / "model")}
     with running(port=0, settings=settings) as stack:
         console.print(f"Both functions answer behind {stack.url}.")
         trained = post(
             f"{stack.url}/train",
             {
-                "data_path": str(FOLDER / name),
+                # One folder for each archive: train refuses to mix them.
+                "data_path": str(FOLDER / f"data-{zlib.crc32(archive.encode()):08x}"),
                 "remote_url": archive,
                 "model_type": "KerasClassifier",
                 **place,
