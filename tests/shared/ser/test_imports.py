@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +16,43 @@ HEAVY = {
     *("tensorflow", "keras", "librosa", "numba", "scipy", "sklearn", "xgboost", "onnx", "spox"),
     *("skl2onnx", "onnxmltools", "tf2onnx", "matplotlib", "boto3"),
 }
+
+
+LAYERS = (
+    {"errors", "progress", "settings", "openapi"},
+    {"schemas", "access", "archives", "audio", "metadata", "registry", "terminal"},
+    {"http", "sources", "frontends"},
+    {"uploads", "transfer", "graph"},
+    {"corpora", "classifiers"},
+    {"dataset", "evaluation", "model"},
+    {"training", "inference"},
+)
+"""The modules and packages of ``ser``, from the ground up."""
+
+
+def imports(file: Path) -> set[str]:
+    """Modules of ``ser`` that ``file`` imports anywhere, by the first name below ``ser``."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module == "ser":
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("ser."):
+            names.add((node.module or "").split(".")[1])
+    return names
+
+
+def test_imports_point_one_way() -> None:
+    rank = {name: level for level, names in enumerate(LAYERS) for name in names}
+    package = Path(ser.__file__).parent
+    found = set()
+    for file in sorted(package.rglob("*.py")):
+        module = file.relative_to(package).parts[0].removesuffix(".py")
+        if module == "__init__":
+            continue
+        found.add(module)
+        upward = {n for n in imports(file) - {module} if rank[n] >= rank[module]}
+        assert not upward, f"{file.relative_to(package)} imports {upward}"
+    assert found == set(rank)
 
 
 def loaded_by(statement: str) -> set[str]:
