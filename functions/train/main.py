@@ -10,7 +10,7 @@ from flask import Request, Response
 from ser.http import Function, Route, read_json
 from ser.settings import Settings
 from ser.training.process import TrainingProcesses
-from ser.training.request import describe_train, read_train_request
+from ser.training.request import check_writable, describe_train, read_train_request
 
 trainings = TrainingProcesses()
 
@@ -18,7 +18,7 @@ trainings = TrainingProcesses()
 def answer(request: Request, settings: Settings) -> dict[str, Any]:
     """Return what the training that ``request`` asks for came to."""
     body = read_json(request, settings)
-    read_train_request(body, settings)
+    check_writable(read_train_request(body, settings))
     return trainings.run(body, limit=settings.max_trainings)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -72,23 +73,31 @@ def running(port: int, settings: Mapping[str, str] | None = None) -> Iterator[St
     refuse_taken(port)
     environment = {**os.environ, **(settings or {})}
     with ExitStack() as stack:
-        home = stack.enter_context(tempfile.TemporaryDirectory())
-        addresses = {name: f"{HOST}:{free_port()}" for name in ("train", "predict")}
-        gateway = {
+        home = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        train, predict = (f"{HOST}:{free_port()}" for _ in range(2))
+        environment |= {
             "PORT": str(port),
-            "SER_TRAIN_ADDRESS": addresses["train"],
-            "SER_PREDICT_ADDRESS": addresses["predict"],
-            "XDG_CONFIG_HOME": home,
-            "XDG_DATA_HOME": home,
+            "SER_TRAIN_ADDRESS": train,
+            "SER_PREDICT_ADDRESS": predict,
         }
-        commands = [function_command(name, address) for name, address in addresses.items()]
+        commands = {
+            "train": function_command("train", train),
+            "predict": function_command("predict", predict),
+            "gateway": gateway_command(),
+        }
         processes = [
-            stack.enter_context(process(command, environment | gateway))
-            for command in [*commands, gateway_command()]
+            stack.enter_context(process(command, environment | own_folders(home / name)))
+            for name, command in commands.items()
         ]
         started = Stack(f"http://{HOST}:{port}", processes)
         started.wait()
         yield started
+
+
+def own_folders(home: Path) -> dict[str, str]:
+    """Where Caddy and gunicorn keep what they would share with others in the user's home."""
+    home.mkdir()
+    return dict.fromkeys(("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_RUNTIME_DIR"), str(home))
 
 
 def function_command(name: str, address: str) -> list[str]:
@@ -140,8 +149,14 @@ def refuse_taken(port: int) -> None:
             ) from error
 
 
+def interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
 def main() -> None:
-    """Serve until interrupted."""
+    """Serve until interrupted or terminated."""
+    for polite in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(polite, interrupt)
     try:
         with running(int(os.environ.get("PORT", "5000"))) as stack:
             print(f"SER functions answer: POST {stack.url}/train, POST {stack.url}/predict")

@@ -5,6 +5,7 @@ Names are imported when they are first used: predict never pays for what only tr
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
     from ser.dataset import Dataset
     from ser.model import Model
     from ser.registry import open_registry
+
+# onnxruntime reports its use to its makers unless told not to before its import.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 __version__ = "0.1.0"
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +15,17 @@ SAMPLING_RATE = 16_000
 """Sampling rate of every model's input in Hz."""
 MIN_SECONDS = 0.1
 """Shorter sounds hold not even a syllable."""
+MIN_PEAK = 1e-7
+"""Of full scale: less than the smallest step of 24 bits is silence."""
+MAX_PEAK = 10.0
+"""Of full scale: 20 dB above it something else than -1..1 is meant."""
+BLOCK_FRAMES = 65_536
+"""How much is decoded at once."""
 SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au"})
 """Endings of the files in a corpus that are taken for sounds."""
+
+if TYPE_CHECKING:
+    from soundfile import SoundFile
 
 Signal = NDArray[np.float32]
 
@@ -23,61 +33,68 @@ Signal = NDArray[np.float32]
 def decode(data: bytes, *, max_seconds: float) -> Signal:
     """Return the sound in ``data`` as a signal of shape (samples,), float32, mono, 16 kHz.
 
-    Channels are averaged; other sampling rates are resampled by soxr at its high quality.
+    Channels are averaged; other sampling rates are resampled by soxr at its high quality. Memory
+    is that of the result, whatever the sampling rate and the number of channels.
 
     Raises
     ------
     InvalidInput
         Not a sound, empty, shorter than :data:`MIN_SECONDS`, with samples that are not finite, or
-        silent throughout.
+        with a peak outside of :data:`MIN_PEAK` to :data:`MAX_PEAK`.
     TooLarge
         Longer than ``max_seconds``.
     """
-    signal, sampling_rate = _read(data, max_seconds)
-    seconds = len(signal) / sampling_rate
-    if seconds < MIN_SECONDS:
-        raise InvalidInput(
-            f"the sound lasts {1000 * seconds:g} ms; "
-            f"allowed: {1000 * MIN_SECONDS:g} ms to {max_seconds:g} s"
-        )
-    if not (finite := np.isfinite(signal)).all():
-        raise InvalidInput(
-            f"{np.count_nonzero(~finite)} of {len(signal)} samples are NaN or infinite; "
-            "allowed: finite samples"
-        )
-    if not signal.any():
-        raise InvalidInput("the sound is silent: all its samples are 0")
-    return resample(signal, sampling_rate)
-
-
-def _read(data: bytes, max_seconds: float) -> tuple[Signal, int]:
     import soundfile
 
     if not data:
         raise InvalidInput("the sound is empty: 0 bytes")
     try:
         with soundfile.SoundFile(io.BytesIO(data)) as sound:
-            # One frame more than allowed tells a longer sound without decoding all of it.
-            frames = int(max_seconds * sound.samplerate) + 1
-            channels = sound.read(frames, dtype="float32", always_2d=True)
-            sampling_rate = int(sound.samplerate)
+            signal = read(sound, max_seconds)
     except soundfile.SoundFileError as error:
         raise InvalidInput(
             f"{len(data)} bytes that begin with {data[:8]!r} are no sound that can be read; "
             "allowed: WAV, FLAC, OGG, MP3 and what else libsndfile reads"
         ) from error
-    if len(channels) == frames:
-        raise TooLarge(
-            f"The sound is longer than {max_seconds:g} s, the limit set by SER_MAX_AUDIO_SECONDS."
+    peak = float(np.abs(signal).max())
+    if peak < MIN_PEAK:
+        raise InvalidInput("the sound is silent: all its samples are 0, or next to it")
+    if peak > MAX_PEAK:
+        raise InvalidInput(
+            f"the sound has a peak of {peak:.3g} times full scale; allowed: at most {MAX_PEAK:g}"
         )
-    return channels.mean(axis=1, dtype=np.float32), sampling_rate
+    return signal
 
 
-def resample(signal: Signal, sampling_rate: int) -> Signal:
-    """Return ``signal`` of ``sampling_rate`` Hz at :data:`SAMPLING_RATE`."""
+def read(sound: SoundFile, max_seconds: float) -> Signal:
+    """Return ``sound`` as a signal, read block by block."""
+    parts: list[Signal] = []
+    frames = damaged = 0
+    resample = resampler(sound.samplerate)
+    for block in sound.blocks(BLOCK_FRAMES, dtype="float32", always_2d=True):
+        frames += len(block)
+        if frames > max_seconds * sound.samplerate:
+            raise TooLarge(f"The sound is longer than {max_seconds:g} s (SER_MAX_AUDIO_SECONDS).")
+        damaged += int(np.count_nonzero(~np.isfinite(block)))
+        # Sums of finite samples may still overflow; the peak is looked at afterwards.
+        with np.errstate(over="ignore", invalid="ignore"):
+            mono = block.mean(axis=1, dtype=np.float64).astype(np.float32)
+        parts.append(resample(mono, False))
+    if damaged:
+        raise InvalidInput(f"{damaged} samples are NaN or infinite; allowed: finite samples")
+    if frames < MIN_SECONDS * sound.samplerate:
+        raise InvalidInput(
+            f"the sound lasts {1000 * frames / sound.samplerate:g} ms; "
+            f"allowed: {1000 * MIN_SECONDS:g} ms to {max_seconds:g} s"
+        )
+    return np.concatenate([*parts, resample(np.zeros(0, np.float32), True)])
+
+
+def resampler(sampling_rate: int) -> Callable[[Signal, bool], Signal]:
+    """Return what turns the blocks of a signal, and its end, into blocks at 16 kHz."""
     if sampling_rate == SAMPLING_RATE:
-        return signal
+        return lambda block, _last: block
     import soxr
 
-    resampled: Any = soxr.resample(signal, sampling_rate, SAMPLING_RATE)
-    return np.asarray(resampled, dtype=np.float32)
+    stream: Any = soxr.ResampleStream(sampling_rate, SAMPLING_RATE, 1, dtype="float32")
+    return lambda block, last: stream.resample_chunk(block, last=last)

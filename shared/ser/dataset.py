@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -15,7 +16,7 @@ from ser.corpora import CORPORA, Label, Rejection, Table, Utterance, recognise
 from ser.corpora.folder import CorpusFolder, Source
 from ser.errors import InvalidInput, TooLarge, within
 from ser.frontends import DEFAULT_METHODS, FrontEnds
-from ser.metadata import MetadataEncoding
+from ser.metadata import FIELDS, MetadataEncoding
 from ser.progress import Progress, quiet, step
 from ser.settings import Settings
 
@@ -66,8 +67,8 @@ class Dataset:
 
     Its life is :meth:`download`, :meth:`extract`, :meth:`prepare`, :meth:`load`,
     :meth:`feature_extract`, :meth:`get_features`, and :meth:`clean`. Each takes the steps before
-    it that have not been taken yet; a step done for the same ``remote_url`` is not done again
-    unless ``force`` is given.
+    it that have not been taken yet, and makes those after it be taken again, as they were asked
+    for last. A download for the same ``remote_url`` is not done again unless ``force`` is given.
 
     Parameters
     ----------
@@ -100,6 +101,12 @@ class Dataset:
         self._settings = settings or Settings.from_environment()
         self._folder = CorpusFolder(Path(data_path), self._settings)
         self._progress = progress
+        # The steps as they were asked for last, for when one before them is taken anew.
+        self._load_again: Callable[[], Loaded] = self.load
+        self._extract_again: Callable[[], Extracted] = self.feature_extract
+        self._forget()
+
+    def _forget(self) -> None:
         self._source: Source | None = None
         self._table: Table | None = None
         self._loaded: Loaded | None = None
@@ -113,27 +120,34 @@ class Dataset:
     def download(self, *, force: bool = False) -> Source:
         """Have the archive in ``pristine/``.
 
-        A download cut short is resumed where the server can, and begun anew where it cannot. The
-        archive takes its place when it is complete and a zip; until then what was there stays.
+        A download cut short is resumed where the server can, and begun anew where it cannot. What
+        was there stays until the content of the new archive has been looked at.
 
         Raises
         ------
         Conflict
-            ``data_path`` holds the archive of another URL, and ``force`` is false.
+            ``data_path`` holds the archive of another URL and ``force`` is false, or files that
+            are not those of a corpus.
         InvalidInput, TooLarge, RemoteFailed, StorageFull
             ``remote_url`` is not allowed, is no zip archive, exceeds the limit, does not answer
             as it should, or finds no room.
         """
-        self._source = self._folder.download(
-            self.remote_url, force=force, report=step(self._progress, "download")
-        )
+        if force or self._source is None:
+            self._forget()
+            report = step(self._progress, "download")
+            self._source = self._folder.download(self.remote_url, force=force, report=report)
         return self._source
 
     def extract(self, *, force: bool = False) -> None:
-        """Have the content of the archive in ``working/``, all of it or nothing."""
-        if force or self._source is None:
-            self.download(force=force)
-        self._folder.extract(force=force, report=step(self._progress, "extract"))
+        """Have the content of the archive in ``working/``, all of it or nothing.
+
+        Raises
+        ------
+        InvalidInput, TooLarge, StorageFull
+            The archive is broken, holds what must not be written or no utterance of a known
+            corpus, exceeds the limit, or finds no room. Then it is forgotten.
+        """
+        self.prepare(force=force)
 
     def prepare(self, *, force: bool = False) -> Table:
         """Return which sounds are utterances, and of whom, by the grammar of the corpus.
@@ -147,9 +161,12 @@ class Dataset:
             There are no sounds, or none has a name of a known corpus.
         """
         if force or self._table is None:
-            self.extract(force=force)
+            self.download(force=force)
+            report = step(self._progress, "extract")
             with within("remote_url"):
-                self._table = recognise(self._folder.sounds(), CORPORA)
+                self._table = self._folder.extract(
+                    lambda sounds: recognise(sounds, CORPORA), report=report
+                )
         return self._table
 
     def load(
@@ -191,41 +208,42 @@ class Dataset:
             ``split_at`` is longer than the longest utterance, or no utterance is left.
         """
         if force or self._loaded is None:
-            table = self.prepare(force=force)
-            decoded, rejected = self._decode(table)
-            if not decoded:
-                with within("remote_url"):
-                    raise InvalidInput(f"no utterance can be decoded: {rejected[0].reason}")
-            utterances, signals = zip(*decoded, strict=True)
-            codes = {utterance.code for utterance in utterances}
-            self._loaded = Loaded(
-                utterances=utterances,
-                signals=signals,
-                labels=tuple(label for label in table.corpus.labels if label.code in codes),
-                chunk_samples=None,
-                gain=1.0,
-                rejected=(*table.rejected, *rejected),
-            )
-            self._extracted = None
+            self._loaded = self._decode(self.prepare(force=force))
         self._loaded = self._loaded._replace(
             chunk_samples=chunk_samples(split_at, self._loaded.signals),
             gain=FULL_SCALE / peak(self._loaded.signals) if normalize else 1.0,
         )
+        self._load_again = partial(self.load, split_at=split_at, normalize=normalize)
+        self._extracted = None
         return self._loaded
 
-    def _decode(self, table: Table) -> tuple[list[tuple[Utterance, audio.Signal]], list[Rejection]]:
+    def _decode(self, table: Table) -> Loaded:
         report = step(self._progress, "load")
-        decoded, rejected = [], []
+        utterances, signals, rejected = [], [], list(table.rejected)
         for done, utterance in enumerate(table.utterances, start=1):
             try:
                 signal = audio.decode(
                     self.read(utterance), max_seconds=self._settings.max_audio_seconds
                 )
-                decoded.append((utterance, signal))
+                utterances.append(utterance)
+                signals.append(signal)
             except (InvalidInput, TooLarge) as error:
                 rejected.append(Rejection(str(utterance.file), error.detail))
             report(done / len(table.utterances))
-        return decoded, rejected
+        if not utterances:
+            with within("remote_url"):
+                raise InvalidInput(
+                    f"no utterance can be decoded; {rejected[-1].file}: {rejected[-1].reason}"
+                )
+        codes = {utterance.code for utterance in utterances}
+        return Loaded(
+            utterances=tuple(utterances),
+            signals=tuple(signals),
+            labels=tuple(label for label in table.corpus.labels if label.code in codes),
+            chunk_samples=None,
+            gain=1.0,
+            rejected=tuple(rejected),
+        )
 
     def read(self, utterance: Utterance) -> bytes:
         """Return the file of ``utterance`` as it is in the archive."""
@@ -272,11 +290,10 @@ class Dataset:
 
         from ser import graph
 
-        if force or self._loaded is None:
-            self.load(force=force)
-        assert self._loaded is not None
         front_ends = methods if isinstance(methods, FrontEnds) else FrontEnds.parse(methods)
-        loaded = self._loaded
+        if force:
+            self.prepare(force=True)
+        loaded = self._loaded or self._load_again()
         if loaded.chunk_samples is None:
             refuse_growing_features(front_ends)
         known = [metadata_of(utterance) for utterance in loaded.utterances]
@@ -294,17 +311,18 @@ class Dataset:
             features.append(session.run(["features"], inputs)[0])
             report(done / len(known))
         self._extracted = Extracted(model, encoding, tuple(features))
+        self._extract_again = partial(self.feature_extract, front_ends)
         return self._extracted
 
     def get_features(self, names: Iterable[str] | None = None) -> Rows:
         """Return the features of the utterances called ``names`` (default: all), row by row."""
-        extracted = self._extracted or self.feature_extract()
-        assert self._loaded is not None
+        extracted = self._extracted or self._extract_again()
+        loaded = self._loaded or self._load_again()
         wanted = None if names is None else set(names)
-        classes = {label.code: index for index, label in enumerate(self._loaded.labels)}
+        classes = {label.code: index for index, label in enumerate(loaded.labels)}
         chosen = [
             (utterance, chunks)
-            for utterance, chunks in zip(self._loaded.utterances, extracted.features, strict=True)
+            for utterance, chunks in zip(loaded.utterances, extracted.features, strict=True)
             if wanted is None or utterance.name in wanted
         ]
         counts = [len(chunks) for _, chunks in chosen]
@@ -316,7 +334,7 @@ class Dataset:
 
     def clean(self, *, archive: bool = False) -> None:
         """Forget the steps taken and remove ``working/``; with ``archive`` also ``pristine/``."""
-        self._source = self._table = self._loaded = self._extracted = None
+        self._forget()
         self._folder.clean(archive=archive)
 
 
@@ -355,4 +373,4 @@ def refuse_growing_features(front_ends: FrontEnds) -> None:
 
 def metadata_of(utterance: Utterance) -> dict[str, str]:
     """Return what ``utterance`` gives for each of :data:`ser.metadata.FIELDS`."""
-    return {"speaker": utterance.speaker, "gender": utterance.gender, "text": utterance.text}
+    return {field: getattr(utterance, field) for field in FIELDS}

@@ -46,6 +46,11 @@ class SerError(Exception):
         super().__init__(detail)
         self.detail = detail
 
+    @property
+    def headers(self) -> dict[str, str]:
+        """What HTTP says of it beside the document."""
+        return {}
+
     def problem(self) -> dict[str, Any]:
         """The error as an RFC 9457 problem document (without ``instance``)."""
         return {
@@ -69,6 +74,12 @@ class NotFound(SerError):
 class MethodNotAllowed(SerError):
     status = 405
     title = "Method not allowed"
+    methods: tuple[str, ...] = ()
+    """Those that are allowed."""
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Allow": ", ".join(self.methods)}
 
 
 class Conflict(SerError):
@@ -98,6 +109,10 @@ class RemoteFailed(SerError):
 class Busy(SerError):
     status = 503
     title = "Busy"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Retry-After": "5"}  # seconds
 
 
 class StorageFull(SerError):

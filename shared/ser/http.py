@@ -9,28 +9,23 @@ from __future__ import annotations
 import io
 import logging
 import uuid
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import msgspec
 from flask import Request, Response
-from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from ser.errors import (
     MethodNotAllowed,
     NotFound,
     SerError,
     TooLarge,
-    UnreadableRequest,
     UnsupportedMediaType,
 )
 from ser.schemas import decode_object
 from ser.settings import MEGABYTE, Settings
 
 log = logging.getLogger("ser")
-
-RETRY_AFTER_SECONDS = "5"
 
 
 class Route(NamedTuple):
@@ -70,14 +65,12 @@ class Function:
             return respond(200, self._dispatch(request), request_id)
         except SerError as error:
             log.info("%s %s: %s", request.method, request.path, error.detail)
-            return problem(error.problem(), request_id)
-        except HTTPException as error:
-            return problem(UnreadableRequest(str(error)).problem(), request_id)
+            return problem(error, request_id)
         except Exception:
             # The last line of defence: told to the log, not to callers.
             log.exception("%s %s failed (request %s)", request.method, request.path, request_id)
             detail = "An error that is ours, not yours; the log has it under the request's id."
-            return problem(SerError(detail).problem(), request_id)
+            return problem(SerError(detail), request_id)
 
     def _dispatch(self, request: Request) -> dict[str, Any]:
         path = request.path.rstrip("/") or "/"
@@ -88,33 +81,38 @@ class Function:
             if not allowed:
                 paths = ", ".join(sorted({p for _, p in self._routes}))
                 raise NotFound(f"There is nothing at {request.path!r}; there is {paths}.")
-            raise MethodNotAllowed(
+            refusal = MethodNotAllowed(
                 f"{request.method} is not answered at {request.path!r}; "
                 f"allowed: {', '.join(allowed)}."
             )
+            refusal.methods = tuple(allowed)
+            raise refusal
         return answer(request, Settings.from_environment())
 
 
 def read_body(request: Request, settings: Settings) -> bytes:
-    """Return the body of ``request``; :class:`TooLarge` above ``SER_MAX_BODY_MB``."""
-    with bounded_body(request, settings):
-        return request.get_data()
+    """Return the body of ``request``, whether or not it says how long it is.
 
-
-@contextmanager
-def bounded_body(request: Request, settings: Settings) -> Iterator[None]:
-    """Raise :class:`TooLarge` as soon as more than ``SER_MAX_BODY_MB`` are read of the body."""
-    request.max_content_length = settings.max_body_bytes
-    try:
-        yield
-    except RequestEntityTooLarge as error:
-        # functions-framework reads what is left of a body after the answer, whatever its size.
-        request.environ |= {"wsgi.input": io.BytesIO(), "CONTENT_LENGTH": "0"}
-        request.__dict__.pop("stream", None)
-        limit = settings.max_body_bytes / MEGABYTE
+    Raises
+    ------
+    TooLarge
+        More than ``SER_MAX_BODY_MB``.
+    UnsupportedMediaType
+        It is compressed.
+    """
+    if (encoding := request.headers.get("Content-Encoding", "identity")) != "identity":
+        raise UnsupportedMediaType(f"The body is encoded as {encoding!r}; allowed: not at all.")
+    limit = settings.max_body_bytes
+    announced = request.content_length or 0
+    body = b"" if announced > limit else request.stream.read(limit + 1)
+    # functions-framework reads the body again after the answer, whatever its size.
+    request.environ |= {"wsgi.input": io.BytesIO(), "CONTENT_LENGTH": "0"}
+    request.__dict__.pop("stream", None)
+    if max(announced, len(body)) > limit:
         raise TooLarge(
-            f"The body is larger than {limit:g} MB, the limit set by SER_MAX_BODY_MB."
-        ) from error
+            f"The body is larger than {limit / MEGABYTE:g} MB, the limit set by SER_MAX_BODY_MB."
+        )
+    return body
 
 
 def read_json(request: Request, settings: Settings) -> dict[str, Any]:
@@ -139,12 +137,11 @@ def is_json(request: Request) -> bool:
     return request.mimetype == "application/json" or request.mimetype.endswith("+json")
 
 
-def problem(document: Mapping[str, Any], request_id: str) -> Response:
-    """Return the RFC 9457 response that ``document`` makes."""
-    response = respond(document["status"], {**document, "instance": request_id}, request_id)
+def problem(error: SerError, request_id: str) -> Response:
+    """Return the RFC 9457 response that tells ``error``."""
+    response = respond(error.status, {**error.problem(), "instance": request_id}, request_id)
     response.mimetype = "application/problem+json"
-    if response.status_code == 503:
-        response.headers["Retry-After"] = RETRY_AFTER_SECONDS
+    response.headers.update(error.headers)
     return response
 
 

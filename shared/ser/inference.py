@@ -6,31 +6,32 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
-from typing import Annotated, Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
 from ser import audio
 from ser.access import Access
-from ser.errors import Fault, InvalidInput, NotFound, within
+from ser.errors import AlteredModel, Fault, InvalidInput, Location, NotFound, TooLarge, within
+from ser.metadata import FIELDS
 from ser.model import Model
 from ser.registry import PublishedModel, open_registry
-from ser.schemas import Schema, parse, shown
+from ser.schemas import Name, Schema, parse, shown
 from ser.settings import Settings
 
-NotEmpty = Annotated[str, msgspec.Meta(min_length=1)]
+T = TypeVar("T")
 
 
 class PredictRequest(Schema, frozen=True, kw_only=True):
     """Which model is asked about which sounds."""
 
-    model_id: NotEmpty
-    model_save_path: NotEmpty
-    sample_name: NotEmpty | list[NotEmpty] | None = None
+    model_id: Name
+    model_save_path: Name
+    sample_name: Name | list[Name] | None = None
     audio: bytes | list[bytes] | None = None
-    speaker: str | None = None
-    gender: str | None = None
-    text: str | None = None
+    speaker: Name | None = None
+    gender: Name | None = None
+    text: Name | None = None
 
     @classmethod
     def cross_check(cls, values: Mapping[str, Any], given: Mapping[str, Any]) -> Iterator[Fault]:
@@ -44,13 +45,38 @@ class PredictRequest(Schema, frozen=True, kw_only=True):
                 yield Fault((name,), "an empty list; allowed: one or more")
 
 
+class Sample(msgspec.Struct, frozen=True):
+    """What a manifest says of a held-out utterance."""
+
+    ground_truth: str
+    speaker: str
+    gender: str
+    text: str
+
+
+class Held(msgspec.Struct, frozen=True):
+    """The part of a manifest that predict relies on."""
+
+    samples: dict[str, Sample]
+
+
 class Sound(NamedTuple):
     """What is to be judged."""
 
+    loc: Location
+    """Where it stands in the request."""
     name: str | None
     data: bytes
     known: Mapping[str, str | None]
     ground_truth: str | None
+
+
+class Kept(NamedTuple):
+    """A model in memory; ``size`` is that of its file in bytes."""
+
+    model: Model
+    published: PublishedModel
+    size: int
 
 
 class Predictor:
@@ -66,7 +92,8 @@ class Predictor:
         self._max_bytes = max_bytes
         # A registry keeps its connection to the store.
         self._registry = lru_cache(maxsize=16)(open_registry)
-        self._kept: OrderedDict[tuple[str, str], tuple[Model, PublishedModel, int]] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, str], Kept] = OrderedDict()
+        self._loading: dict[tuple[str, str], threading.Lock] = {}
         self._lock = threading.Lock()
 
     def predict(self, body: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
@@ -79,7 +106,8 @@ class Predictor:
             long, or the model's bytes are not those that were published.
         """
         request = read_predict_request(body, settings)
-        model, published = self._model(request.model_save_path, request.model_id)
+        with within("model_save_path"):
+            model, published = self._model(request.model_save_path, request.model_id)
         sounds = list(held_out(request, published) if request.sample_name else uploaded(request))
         rows = [
             model.predict(signal, sound.known)
@@ -101,30 +129,44 @@ class Predictor:
         registry = self._registry(uri)
         key = uri, registry.resolve(name)
         with self._lock:
-            if key not in self._kept:
+            # A lock for each model: one that is slow to come keeps nobody waiting for another.
+            loading = self._loading.setdefault(key, threading.Lock())
+        with loading:
+            kept = self._kept.get(key)
+            if kept is None:
                 published = registry.model(key[1])
                 data = published.read("model.onnx")
-                self._kept[key] = Model(data), published, len(data)
+                kept = Kept(Model(data), published, len(data))
+            self._keep(key, kept)
+        return kept.model, kept.published
+
+    def _keep(self, key: tuple[str, str], kept: Kept) -> None:
+        """Keep the model as the one used last; the one used least recently goes first."""
+        with self._lock:
+            self._loading.pop(key, None)
+            self._kept[key] = kept
             self._kept.move_to_end(key)
-            while len(self._kept) > 1 and sum(n for *_, n in self._kept.values()) > self._max_bytes:
+            while (
+                len(self._kept) > 1 and sum(k.size for k in self._kept.values()) > self._max_bytes
+            ):
                 self._kept.popitem(last=False)
-            model, published, _ = self._kept[key]
-        return model, published
 
 
 def read_predict_request(body: Mapping[str, Any], settings: Settings) -> PredictRequest:
     """Return the request in ``body``, its place resolved and checked."""
-    defaults = {"model_save_path": settings.model_save_path} if settings.model_save_path else {}
     location = Access(settings).location
-    return parse(PredictRequest, {**defaults, **body}, checks={"model_save_path": location})
+    return parse(
+        PredictRequest,
+        {**settings.request_defaults, **body},
+        checks={"model_save_path": location},
+    )
 
 
 def uploaded(request: PredictRequest) -> Iterator[Sound]:
     """Yield the sounds that came with ``request``."""
-    sounds = request.audio if isinstance(request.audio, list) else [request.audio or b""]
-    known = {"speaker": request.speaker, "gender": request.gender, "text": request.text}
-    for data in sounds:
-        yield Sound(None, data, known, None)
+    known = {field: getattr(request, field) for field in FIELDS}
+    for loc, data in numbered("audio", request.audio):
+        yield Sound(loc, None, data, known, None)
 
 
 def held_out(request: PredictRequest, published: PublishedModel) -> Iterator[Sound]:
@@ -134,33 +176,64 @@ def held_out(request: PredictRequest, published: PublishedModel) -> Iterator[Sou
     ------
     NotFound
         Names that are not held out: all of them are listed.
+    AlteredModel
+        The manifest or a sound is not what was published.
     """
-    names = request.sample_name
-    names = names if isinstance(names, list) else [names or ""]
-    samples = published.manifest["samples"]
-    if unknown := [name for name in names if name not in samples]:
+    try:
+        samples = msgspec.convert(published.manifest, Held).samples
+    except msgspec.ValidationError as error:
+        raise AlteredModel(
+            f"The manifest of model {published.model_id} is damaged: {error}."
+        ) from error
+    names = list(numbered("sample_name", request.sample_name))
+    if unknown := [name for _, name in names if name not in samples]:
         raise NotFound(
             f"{shown(unknown)} not held out by model {published.model_id}; "
             f"allowed: {len(samples)} names such as {', '.join(sorted(samples)[:3])} "
             "(test_samples in the answer of /train)."
         )
-    for name in names:
+    for loc, name in names:
         sample = samples[name]
-        yield Sound(name, published.read(f"samples/{name}"), sample, sample["ground_truth"])
+        known = {field: getattr(sample, field) for field in FIELDS}
+        yield Sound(loc, name, published.read(f"samples/{name}"), known, sample.ground_truth)
 
 
-def decode(sounds: list[Sound], settings: Settings) -> Iterator[audio.Signal]:
-    """Yield the signals of ``sounds``, once all of them are known to be fit for judging."""
-    signals, faults = [], []
-    for index, sound in enumerate(sounds):
+def numbered(field: str, values: T | list[T] | None) -> Iterator[tuple[Location, T]]:
+    """Yield the values of ``field``, one or a list of them, each with its place."""
+    if isinstance(values, list):
+        yield from (((field, index), value) for index, value in enumerate(values))
+    elif values is not None:
+        yield (field,), values
+
+
+def decode(sounds: list[Sound], settings: Settings) -> list[audio.Signal]:
+    """Return the signals of ``sounds``, which together may last ``SER_MAX_AUDIO_SECONDS``.
+
+    Raises
+    ------
+    InvalidInput
+        A fault for each sound that cannot be judged.
+    TooLarge
+        They last longer.
+    """
+    signals: list[audio.Signal] = []
+    faults: list[Fault] = []
+    left = settings.max_audio_seconds
+    for sound in sounds:
         try:
-            with within("audio", index):
-                signals.append(audio.decode(sound.data, max_seconds=settings.max_audio_seconds))
+            with within(*sound.loc):
+                signals.append(audio.decode(sound.data, max_seconds=left))
+                left -= len(signals[-1]) / audio.SAMPLING_RATE
         except InvalidInput as error:
             faults += error.faults
+        except TooLarge as error:
+            raise TooLarge(
+                f"The sounds of the request last longer than {settings.max_audio_seconds:g} s, "
+                "the limit set by SER_MAX_AUDIO_SECONDS."
+            ) from error
     if faults:
         raise InvalidInput(*faults)
-    yield from signals
+    return signals
 
 
 def describe_predict() -> dict[str, Any]:

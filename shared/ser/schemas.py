@@ -8,11 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from typing import Annotated, Any, Protocol, TypeVar, get_args, get_origin, runtime_checkable
 
 import msgspec
 
 from ser.errors import Fault, InvalidInput, UnreadableRequest, within
+
+MAX_UNKNOWN = 20
+"""How many unknown fields are named: an answer does not grow with the nonsense it is about."""
+
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=4096)]
+"""A string that names something."""
 
 T = TypeVar("T", bound=msgspec.Struct)
 Check = Callable[[Any], Any]
@@ -50,8 +56,8 @@ def decode_object(body: bytes) -> dict[str, Any]:
     """
     try:
         value = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise UnreadableRequest(f"The body is not JSON: {error}.") from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise UnreadableRequest(f"The body is not JSON that can be read: {error}.") from error
     if not isinstance(value, dict):
         raise UnreadableRequest(
             f"The body is {shown(value)}; allowed: a JSON object such as {{...}}."
@@ -77,11 +83,13 @@ def parse(kind: type[T], value: object, *, checks: Mapping[str, Check] | None = 
     """
     mapping = as_mapping(value)
     fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
+    unknown = [name for name in mapping if name not in fields]
     faults = [
-        Fault((name,), f"unknown field; allowed: {', '.join(fields) or 'none'}")
-        for name in mapping
-        if name not in fields
+        Fault((shortened(name),), f"unknown field; allowed: {', '.join(fields) or 'none'}")
+        for name in unknown[:MAX_UNKNOWN]
     ]
+    if len(unknown) > MAX_UNKNOWN:
+        faults.append(Fault((), f"{len(unknown) - MAX_UNKNOWN} more fields are unknown"))
     values: dict[str, Any] = {}
     for name, field in fields.items():
         try:
@@ -113,16 +121,40 @@ def convert(value: object, kind: Any) -> Any:
         return kind.parse(value)
     if getattr(kind, "__origin__", kind) is dict:
         value = as_mapping(value)
+    if isinstance(value, list) and (item := item_of(kind)):
+        return convert_each(value, item)
     try:
         return msgspec.convert(value, kind, strict=not isinstance(value, str))
     except msgspec.ValidationError as error:
         raise InvalidInput(f"{shown(value)} does not fit; allowed: {allowed(kind)}") from error
 
 
+def item_of(kind: Any) -> Any:
+    """Return the type of the items if ``kind`` is a list or may be one."""
+    for each in (kind, *get_args(kind)):
+        if get_origin(each) is list:
+            return get_args(each)[0]
+    return None
+
+
+def convert_each(values: list[object], kind: Any) -> list[Any]:
+    """Return ``values``, each as a ``kind``; the faults say which ones do not fit."""
+    converted, faults = [], []
+    for index, value in enumerate(values):
+        try:
+            with within(index):
+                converted.append(convert(value, kind))
+        except InvalidInput as error:
+            faults += error.faults
+    if faults:
+        raise InvalidInput(*faults)
+    return converted
+
+
 def as_mapping(value: object) -> dict[str, Any]:
     """Return the object that ``value`` is, or spells as JSON."""
     if isinstance(value, str):
-        with suppress(msgspec.DecodeError):
+        with suppress(msgspec.DecodeError, RecursionError):
             value = msgspec.json.decode(value)
     if not isinstance(value, dict):
         raise InvalidInput(f"{shown(value)} does not fit; allowed: an object")
@@ -148,8 +180,9 @@ def _spell(info: msgspec.inspect.Type) -> str:
             return "true or false"
         case msgspec.inspect.IntType() | msgspec.inspect.FloatType():
             return _spell_number(info)
-        case msgspec.inspect.StrType(min_length=minimum):
-            return "a string that is not empty" if minimum else "a string"
+        case msgspec.inspect.StrType(min_length=minimum, max_length=maximum):
+            longest = f", of at most {maximum} characters" if maximum else ""
+            return f"a string{' that is not empty' if minimum else ''}{longest}"
         case msgspec.inspect.BytesType():
             return "a string in base64"
         case msgspec.inspect.ListType(item_type=item):
@@ -165,7 +198,11 @@ def _spell_number(info: msgspec.inspect.IntType | msgspec.inspect.FloatType) -> 
     return f"{name} {spelt}".rstrip()
 
 
-def shown(value: object, limit: int = 80) -> str:
+def shown(value: object) -> str:
     """``value`` as JSON, short enough for a message."""
-    text = msgspec.json.encode(value, enc_hook=repr).decode()
+    return shortened(msgspec.json.encode(value, enc_hook=repr).decode())
+
+
+def shortened(text: str, limit: int = 80) -> str:
+    """``text``, or its beginning if it is longer than ``limit`` characters."""
     return text if len(text) <= limit else f"{text[: limit - 1]}…"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -33,6 +34,11 @@ class Settings:
     max_trainings: int = 2
     """Trainings that may run at once; a further one is answered 503."""
 
+    @property
+    def request_defaults(self) -> dict[str, str]:
+        """The fields that a request may leave out because a setting states them."""
+        return {"model_save_path": self.model_save_path} if self.model_save_path else {}
+
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
         """The settings of ``environment`` (default: the process's own).
@@ -44,6 +50,11 @@ class Settings:
         """
         env = os.environ if environment is None else environment
         buckets = env.get("SER_ALLOWED_BUCKETS")
+        default = cls()
+
+        def megabytes(name: str, default_bytes: int) -> int:
+            return int(positive(env, name, default_bytes / MEGABYTE) * MEGABYTE)
+
         return cls(
             model_save_path=env.get("SER_MODEL_SAVE_PATH") or None,
             allowed_paths=tuple(
@@ -55,11 +66,11 @@ class Settings:
             allowed_hosts=frozenset(
                 host.lower() for host in words(env.get("SER_ALLOWED_HOSTS", ""))
             ),
-            max_download_bytes=int(positive(env, "SER_MAX_DOWNLOAD_MB", 1024) * MEGABYTE),
-            max_extracted_bytes=int(positive(env, "SER_MAX_EXTRACTED_MB", 4096) * MEGABYTE),
-            max_body_bytes=int(positive(env, "SER_MAX_BODY_MB", 16) * MEGABYTE),
-            max_audio_seconds=positive(env, "SER_MAX_AUDIO_SECONDS", 600),
-            max_trainings=int(positive(env, "SER_MAX_TRAININGS", 2)),
+            max_download_bytes=megabytes("SER_MAX_DOWNLOAD_MB", default.max_download_bytes),
+            max_extracted_bytes=megabytes("SER_MAX_EXTRACTED_MB", default.max_extracted_bytes),
+            max_body_bytes=megabytes("SER_MAX_BODY_MB", default.max_body_bytes),
+            max_audio_seconds=positive(env, "SER_MAX_AUDIO_SECONDS", default.max_audio_seconds),
+            max_trainings=math.ceil(positive(env, "SER_MAX_TRAININGS", default.max_trainings)),
         )
 
 

@@ -99,6 +99,12 @@ def source_of(remote_url: str, access: Access, patience: Patience = PATIENCE) ->
     )
 
 
+def without_secrets(remote_url: str) -> str:
+    """``remote_url`` without its query, where signatures and tokens stand."""
+    address, mark, _ = remote_url.partition("?")
+    return f"{address}?..." if mark and scheme(remote_url) in ("http", "https") else remote_url
+
+
 class GuardedConnection(HTTPConnection):
     """A connection that sends nothing to an address out of bounds, in TLS neither."""
 
@@ -136,6 +142,11 @@ def parsed(url: str) -> Url:
         raise InvalidInput(f"{url!r} is not a URL; allowed: http(s)://host/path") from error
     if parts.scheme not in CONNECTIONS or not parts.host:
         raise InvalidInput(f"{url!r} cannot be fetched; allowed: http(s)://host/path")
+    if parts.auth:
+        raise InvalidInput(
+            f"a user or password stands before {parts.host!r}, and would not be sent; "
+            "allowed: http(s)://host/path"
+        )
     return parts
 
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
 from flask import Request
-from werkzeug.datastructures import MultiDict
+from werkzeug.datastructures import FileStorage, MultiDict
+from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.formparser import FormDataParser
 
-from ser.errors import UnsupportedMediaType
-from ser.http import bounded_body, is_json, read_body, read_json
+from ser.errors import UnreadableRequest, UnsupportedMediaType
+from ser.http import is_json, read_body, read_json
 from ser.settings import Settings
 
 MULTIPART = "multipart/form-data"
+MAX_PARTS = 10_000
 
 
 def read_sounds(request: Request, settings: Settings) -> dict[str, Any]:
@@ -21,13 +25,15 @@ def read_sounds(request: Request, settings: Settings) -> dict[str, Any]:
     ------
     UnsupportedMediaType
         The body is neither JSON nor ``multipart/form-data`` nor ``audio/*``.
+    UnreadableRequest
+        It is broken.
     """
     if is_json(request):
         return read_json(request, settings)
     if request.mimetype == MULTIPART:
         return read_multipart(request, settings)
     if request.mimetype.startswith("audio/"):
-        return fields(request.args) | {"audio": read_body(request, settings)}
+        return joined(request.args, MultiDict([("audio", read_body(request, settings))]))
     raise UnsupportedMediaType(
         f"The body is sent as {request.mimetype or 'nothing'!r}; allowed: application/json, "
         f"{MULTIPART} with files named audio, or audio/* with the sound itself."
@@ -35,12 +41,25 @@ def read_sounds(request: Request, settings: Settings) -> dict[str, Any]:
 
 
 def read_multipart(request: Request, settings: Settings) -> dict[str, Any]:
-    with bounded_body(request, settings):
-        files = {name: [f.read() for f in request.files.getlist(name)] for name in request.files}
-        return fields(request.args) | fields(request.form) | files
+    body = read_body(request, settings)
+    # The body is in memory, so its parts need no files of their own.
+    parser = FormDataParser(
+        stream_factory=lambda *_, **__: io.BytesIO(), max_form_parts=MAX_PARTS, silent=False
+    )
+    try:
+        _, form, files = parser.parse(
+            io.BytesIO(body), MULTIPART, len(body), dict(request.mimetype_params)
+        )
+    except (ValueError, RequestEntityTooLarge) as error:
+        raise UnreadableRequest(f"The body is not {MULTIPART} that can be read: {error}") from error
+    return joined(request.args, form, files)
 
 
-def fields(values: MultiDict[str, str]) -> dict[str, Any]:
-    """Return ``values`` by name; a field given several times is a list."""
-    lists = values.to_dict(flat=False)
-    return {name: found[0] if len(found) == 1 else found for name, found in lists.items()}
+def joined(*sources: MultiDict[str, Any]) -> dict[str, Any]:
+    """Return all values by name; a field given several times, wherever, is a list."""
+    values: dict[str, list[Any]] = {}
+    for source in sources:
+        for name, found in source.items(multi=True):
+            value = found.read() if isinstance(found, FileStorage) else found
+            values.setdefault(name, []).append(value)
+    return {name: found[0] if len(found) == 1 else found for name, found in values.items()}

@@ -151,6 +151,12 @@ def with_nan(signal: NDArray[np.float32]) -> NDArray[np.float32]:
         pytest.param(made.sound(made.signal(NAME)[:160]), "10 ms", id="10 ms"),
         pytest.param(made.sound(0 * made.signal(NAME)), "silent", id="silent"),
         pytest.param(
+            made.sound(1e18 * made.signal(NAME), subtype="FLOAT"), "full scale", id="huge peak"
+        ),
+        pytest.param(
+            made.sound(1e-42 * made.signal(NAME), subtype="FLOAT"), "silent", id="denormal"
+        ),
+        pytest.param(
             made.sound(with_nan(made.signal(NAME)), subtype="FLOAT"), "NaN", id="with NaN"
         ),
     ],
@@ -161,7 +167,7 @@ def test_a_sound_that_cannot_be_judged_is_refused(
     response = ask(data)
     assert response.status_code == 422
     (error,) = response.json["errors"]
-    assert error["loc"] == ["audio", 0]
+    assert error["loc"] == ["audio"]
     assert says in error["msg"]
 
 
@@ -197,6 +203,80 @@ def test_a_body_above_the_limit_is_refused_in_every_form(
     response = predict.post("/predict", **requests[form])
     assert response.status_code == 413
     assert "SER_MAX_BODY_MB" in response.json["detail"]
+
+
+def test_a_chunked_body_above_the_limit_is_refused_not_cut(
+    predict: Client, place: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SER_MAX_BODY_MB", "0.002")
+    response = predict.post(
+        "/predict",
+        query_string=place,
+        input_stream=io.BytesIO(made.sound(made.signal(NAME))),
+        content_type="audio/wav",
+        environ_overrides={"wsgi.input_terminated": True},
+    )
+    assert response.status_code == 413
+
+
+@pytest.mark.parametrize(
+    ("data", "content_type"),
+    [
+        (b"--x\r\nContent-Disposition: form-data; name=audio\r\n\r\nRIFF", "boundary=x"),
+        (b"--x\r\n\r\n--x--", "boundary=y"),
+        (b"--x\r\n\r\n--x--", ""),
+    ],
+)
+def test_a_broken_multipart_body_cannot_be_read(
+    predict: Client, place: dict[str, str], data: bytes, content_type: str
+) -> None:
+    response = predict.post(
+        "/predict",
+        query_string=place,
+        data=data,
+        content_type=f"multipart/form-data; {content_type}",
+    )
+    assert response.status_code == 400
+
+
+def test_a_compressed_body_is_refused(predict: Client, place: dict[str, str]) -> None:
+    response = predict.post(
+        "/predict", json=place | {"audio": "AAAA"}, headers={"Content-Encoding": "gzip"}
+    )
+    assert response.status_code == 415
+
+
+def test_a_field_given_twice_is_not_silently_one_of_them(
+    predict: Client, place: dict[str, str]
+) -> None:
+    asked = place | {"audio": FileStorage(io.BytesIO(made.sound(made.signal(NAME))), "a.wav")}
+    response = predict.post("/predict", query_string={"model_id": "other"}, data=asked)
+    assert response.status_code == 422
+    assert [error["loc"][0] for error in response.json["errors"]] == ["model_id"]
+
+
+def test_json_nested_beyond_reason_cannot_be_read(predict: Client, place: dict[str, str]) -> None:
+    data = b'{"model_id": ' + b"[" * 10_000 + b"]" * 10_000 + b"}"
+    response = predict.post("/predict", data=data, content_type="application/json")
+    assert response.status_code == 400
+
+
+def test_an_answer_does_not_grow_with_the_nonsense_it_is_about(
+    predict: Client, place: dict[str, str]
+) -> None:
+    nonsense = {f"field {n}": n for n in range(10_000)} | {"model_id": "x" * 100_000}
+    response = predict.post("/predict", json=place | nonsense)
+    assert response.status_code == 422
+    assert len(response.text) < 10_000
+
+
+def test_the_sounds_of_a_request_are_limited_together(
+    predict: Client, place: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SER_MAX_AUDIO_SECONDS", "1")
+    encoded = b64encode(made.sound(made.signal(NAME))).decode()
+    assert predict.post("/predict", json=place | {"audio": [encoded]}).status_code == 200
+    assert predict.post("/predict", json=place | {"audio": [encoded] * 4}).status_code == 413
 
 
 @pytest.mark.parametrize(
@@ -289,25 +369,36 @@ def test_other_media_types_are_refused(predict: Client, content_type: str | None
     assert "multipart/form-data" in response.json["detail"]
 
 
-def test_errors_that_are_ours_reach_the_log_and_not_the_caller(
-    predict: Client,
-    place: dict[str, str],
-    published: Answer,
-    tmp_path: Path,
-    caplog: pytest.LogCaptureFixture,
+def test_a_manifest_that_was_altered_is_refused(
+    predict: Client, place: dict[str, str], published: Answer, tmp_path: Path
 ) -> None:
-    copy = Path(place["model_save_path"]).parent / f"defect-{tmp_path.name}"
+    copy = Path(place["model_save_path"]).parent / f"manifest-{tmp_path.name}"
     shutil.copytree(place["model_save_path"], copy)
     manifest = copy / published["model_id"] / "manifest.json"
     document = json.loads(manifest.read_text())
     del document["samples"]
     manifest.write_text(json.dumps(document))
     asked = place | {"model_save_path": str(copy), "sample_name": "x"}
+    response = predict.post("/predict", json=asked)
+    assert response.status_code == 409
+    assert "manifest" in response.json["detail"]
+
+
+def test_errors_that_are_ours_reach_the_log_and_not_the_caller(
+    predict: Client,
+    place: dict[str, str],
+    published: Answer,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SER_MAX_BODY_MB", "sixteen")
+    asked = place | {"sample_name": published["test_samples"]}
     response = predict.post("/predict", json=asked, headers={"X-Request-Id": "request-7"})
     assert response.status_code == 500
+    assert response.mimetype == "application/problem+json"
     assert response.json["instance"] == "request-7"
-    assert "samples" not in response.text
-    assert "KeyError" in caplog.text
+    assert "sixteen" not in response.text
+    assert "SER_MAX_BODY_MB is 'sixteen'" in caplog.text
 
 
 def test_a_fresh_predict_loads_nothing_of_what_trains(

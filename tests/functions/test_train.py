@@ -303,6 +303,32 @@ def test_the_model_save_path_may_come_from_the_setting(
     assert published(bounds / "default") == [answer["model_id"]]
 
 
+def test_a_model_whose_alias_cannot_be_moved_is_told_all_the_same(
+    train: Client, train_body: dict[str, Any], bounds: Path
+) -> None:
+    (bounds / "model" / "aliases").mkdir(parents=True)
+    (bounds / "model" / "aliases" / "latest.json").write_text("damaged")
+    response = train.post("/train", json=train_body)
+    assert response.status_code == 200
+    assert published(bounds / "model") == [response.json["model_id"]]
+    assert "latest" in response.json["notes"][0]
+
+
+def test_a_refused_request_leaves_nothing_behind(
+    train: Client, train_body: dict[str, Any], bounds: Path
+) -> None:
+    refused(train, train_body | {"model_type": "SVM"})
+    assert sorted(path.name for path in bounds.iterdir()) == ["corpus.zip"]
+
+
+def test_one_speaker_alone_cannot_be_left_out(
+    train: Client, train_body: dict[str, Any], bounds: Path
+) -> None:
+    made.corpus(bounds / "corpus.zip", made.names(speakers=["03"]))
+    assert "only one" in refused(train, train_body | {"evaluation": "loso"})["detail"]
+    assert train.post("/train", json=train_body).status_code == 200
+
+
 def test_a_data_path_in_use_is_answered_not_waited_for(
     train: Client, train_body: dict[str, Any], bounds: Path
 ) -> None:

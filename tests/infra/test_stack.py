@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import socket
+import subprocess
+import sys
 import threading
 from base64 import b64encode
 from collections.abc import Iterator
@@ -13,7 +17,7 @@ import pytest
 
 import made
 from stack import running
-from stacks import Client, serving
+from stacks import ROOT, Client, serving
 
 
 @pytest.fixture(scope="module")
@@ -122,6 +126,23 @@ def test_a_gateway_without_its_functions_says_so(folder: Path) -> None:
         train.wait()
         for answer in (client.get("/"), client.post("/train", {})):
             assert (answer.status, answer.media_type) == (502, "application/problem+json")
+
+
+@pytest.mark.parametrize("polite", [signal.SIGTERM, signal.SIGINT])
+def test_a_stack_that_is_told_to_stop_leaves_no_process_behind(polite: signal.Signals) -> None:
+    with subprocess.Popen(
+        [sys.executable, ROOT / "infra" / "local" / "stack.py"],
+        env=os.environ | {"PORT": "0"},
+        stdout=subprocess.PIPE,
+    ) as process:
+        assert process.stdout is not None
+        assert b"answer" in process.stdout.readline()
+        task = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+        children = [Path(f"/proc/{pid}") for pid in task.read_text().split()]
+        assert len(children) == 3
+        process.send_signal(polite)
+        assert process.wait(timeout=60) == 0
+    assert not any(child.exists() for child in children)
 
 
 def test_a_port_that_is_taken_is_named() -> None:

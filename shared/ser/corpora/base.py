@@ -91,10 +91,10 @@ def tabulate(files: Iterable[PurePosixPath], corpus: Corpus) -> Table:
         except ValueError as error:
             rejected.append(Rejection(str(file), str(error)))
             continue
-        if utterance.name in utterances:
-            twin = utterances[utterance.name].file
-            rejected.append(Rejection(str(file), f"has the same name as {twin}"))
+        # Two formats of one recording must not end up on both sides of a split.
+        if twin := utterances.get(file.stem):
+            rejected.append(Rejection(str(file), f"has the same name as {twin.file}"))
         else:
-            utterances[utterance.name] = utterance
+            utterances[file.stem] = utterance
     ordered = tuple(utterances[name] for name in sorted(utterances))
     return Table(corpus, ordered, tuple(rejected))

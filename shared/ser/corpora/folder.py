@@ -3,44 +3,55 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
+from typing import TypeVar
 
 import msgspec
 
 from ser import audio
 from ser.access import Access
 from ser.archives import extract
-from ser.errors import Busy, Conflict, InvalidInput, within
+from ser.errors import Busy, Conflict, InvalidInput, TooLarge, within
 from ser.progress import Report
 from ser.settings import Settings
+from ser.sources import without_secrets
 from ser.transfer import fetch
+
+T = TypeVar("T")
 
 
 class Source(msgspec.Struct, frozen=True):
-    """Which archive is kept, and where it came from."""
+    """An archive and where it came from."""
 
     remote_url: str
+    """Without what may be secret in it; :attr:`url_sha256` tells URLs apart."""
+    url_sha256: str
     sha256: str
     size: int
 
 
 class CorpusFolder:
-    """The folder ``path``; the records beside the data say what of it is complete.
+    """The folder ``path``.
 
-    A record is written after the data it speaks of and compared before they are used, so an
-    interruption anywhere costs at most a step done again.
+    A new archive and its content wait as ``incoming`` until somebody who looked at the content
+    lets them take the place of what was there. Each record is written after the data it speaks
+    of, so an interruption anywhere costs at most a step done again.
     """
 
     def __init__(self, path: Path, settings: Settings) -> None:
         self.path = path
-        self.archive = path / "pristine" / "archive.zip"
-        self.working = path / "working"
-        self._source_record = path / "pristine" / "source.json"
-        self._working_record = path / "working.json"
         self._settings = settings
+        self._archive = path / "pristine" / "archive.zip"
+        self._source = path / "pristine" / "source.json"
+        self._working = path / "working"
+        self._extracted = path / "working.json"
+        self._incoming_archive = path / "pristine" / "incoming.zip"
+        self._incoming_source = path / "pristine" / "incoming.json"
+        self._incoming = path / "incoming"
 
     @contextmanager
     def exclusively(self) -> Iterator[None]:
@@ -72,86 +83,121 @@ class CorpusFolder:
                 ) from error
             yield
 
-    def source(self) -> Source | None:
-        """Which archive is kept, if any is."""
-        return read_record(self._source_record, Source) if self.archive.exists() else None
-
     def download(self, remote_url: str, *, force: bool, report: Report) -> Source:
-        """Have the archive of ``remote_url`` in ``pristine/`` and return what it is.
+        """Have the archive of ``remote_url`` here, and return what it is.
 
         Raises
         ------
         Conflict
-            The archive of another URL is kept, and ``force`` does not allow to replace it.
+            The archive of another URL is kept, or files that are not ours, and ``force`` does not
+            allow to replace it (what is not ours is never replaced).
         """
-        kept = self.source()
+        kept = self._kept()
         if kept and not force:
-            if kept.remote_url == remote_url:
+            if kept.url_sha256 == digest(remote_url):
                 return kept
             raise Conflict(
                 f"data_path {str(self.path)!r} holds the archive of {kept.remote_url!r}, not of "
-                f"{remote_url!r}; allowed: the same remote_url, another data_path, or "
-                "dataset_force true to replace it."
+                f"{without_secrets(remote_url)!r}; allowed: the same remote_url, another "
+                "data_path, or dataset_force true to replace it."
             )
-        self.archive.parent.mkdir(parents=True, exist_ok=True)
         with within("remote_url"):
             got = fetch(
                 remote_url,
-                self.archive,
+                self._incoming_archive,
                 access=Access(self._settings),
                 max_bytes=self._settings.max_download_bytes,
                 report=report,
             )
-        source = Source(remote_url, got.sha256, got.size)
-        write_record(self._source_record, source)
+        source = Source(without_secrets(remote_url), digest(remote_url), got.sha256, got.size)
+        write_record(self._incoming_source, source)
         return source
 
-    def extract(self, *, force: bool, report: Report) -> None:
-        """Have what the archive holds in ``working/``."""
-        source = self.source()
-        if not force and self.working.exists() and source == self._extracted():
-            return
-        self._working_record.unlink(missing_ok=True)
-        with within("remote_url"):
-            extract(
-                self.archive,
-                self.working,
-                max_bytes=self._settings.max_extracted_bytes,
-                report=report,
-            )
-        write_record(self._working_record, source)
+    def _kept(self) -> Source | None:
+        """The newest archive that is here, looked at or not."""
+        if self._incoming_source.exists() and not self._incoming_archive.exists():
+            # An interruption fell between the two halves of :meth:`_accept`.
+            self._incoming_source.replace(self._source)
+        kept = read_record(self._incoming_source) or read_record(self._source)
+        if kept is None:
+            for place in (self._archive, self._working, self._incoming):
+                if place.exists():
+                    raise Conflict(
+                        f"data_path {str(self.path)!r} holds {place.name!r} of somebody else; "
+                        "allowed: an empty folder, or one that held a corpus before."
+                    )
+        return kept
 
-    def _extracted(self) -> Source | None:
-        return read_record(self._working_record, Source)
+    def extract(self, look: Callable[[list[PurePosixPath]], T], *, report: Report) -> T:
+        """Have the content of the newest archive in ``working/``, and return ``look(sounds)``.
 
-    def sounds(self) -> list[PurePosixPath]:
-        """The sounds in ``working/``, as paths relative to it."""
-        return sorted(
-            PurePosixPath(file.relative_to(self.working).as_posix())
-            for file in self.working.rglob("*")
-            if file.suffix.lower() in audio.SUFFIXES and file.is_file()
-        )
+        What was there before gives way only when ``look`` accepts the sounds, given as paths
+        relative to the folder; an archive that is refused is forgotten.
+        """
+        incoming = read_record(self._incoming_source)
+        if incoming is None:
+            source = read_record(self._source)
+            if not self._working.exists() or read_record(self._extracted) != source:
+                self._unpack(self._archive, self._working, report)
+                write_record(self._extracted, source)
+            return look(sounds_in(self._working))
+        try:
+            self._unpack(self._incoming_archive, self._incoming, report)
+            seen = look(sounds_in(self._incoming))
+        except (InvalidInput, TooLarge):
+            self._refuse()
+            raise
+        self._accept(incoming)
+        return seen
+
+    def _unpack(self, archive: Path, folder: Path, report: Report) -> None:
+        extract(archive, folder, max_bytes=self._settings.max_extracted_bytes, report=report)
+
+    def _accept(self, source: Source) -> None:
+        self._incoming_archive.replace(self._archive)
+        self._incoming_source.replace(self._source)
+        self._extracted.unlink(missing_ok=True)
+        shutil.rmtree(self._working, ignore_errors=True)
+        self._incoming.replace(self._working)
+        write_record(self._extracted, source)
+
+    def _refuse(self) -> None:
+        self._incoming_source.unlink()
+        self._incoming_archive.unlink()
+        shutil.rmtree(self._incoming, ignore_errors=True)
 
     def read(self, file: PurePosixPath) -> bytes:
-        """The bytes of one of the :meth:`sounds`."""
-        return (self.working / file).read_bytes()
+        """The bytes of one of the sounds."""
+        return (self._working / file).read_bytes()
 
     def clean(self, *, archive: bool) -> None:
         """Remove ``working/`` and, if ``archive``, ``pristine/``."""
-        self._working_record.unlink(missing_ok=True)
-        shutil.rmtree(self.working, ignore_errors=True)
-        if archive:
-            shutil.rmtree(self.archive.parent, ignore_errors=True)
+        self._extracted.unlink(missing_ok=True)
+        for folder in [self._working, *([self._archive.parent, self._incoming] if archive else [])]:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
-def write_record(path: Path, record: msgspec.Struct | None) -> None:
+def sounds_in(folder: Path) -> list[PurePosixPath]:
+    """The sounds in ``folder``, sorted, as paths relative to it."""
+    return sorted(
+        PurePosixPath(file.relative_to(folder).as_posix())
+        for file in folder.rglob("*")
+        if file.suffix.lower() in audio.SUFFIXES and file.is_file()
+    )
+
+
+def digest(remote_url: str) -> str:
+    return hashlib.sha256(remote_url.encode()).hexdigest()
+
+
+def write_record(path: Path, record: Source | None) -> None:
     temporary = path.with_suffix(".tmp")
     temporary.write_bytes(msgspec.json.encode(record))
     temporary.replace(path)
 
 
-def read_record(path: Path, kind: type[Source]) -> Source | None:
+def read_record(path: Path) -> Source | None:
     try:
-        return msgspec.json.decode(path.read_bytes(), type=kind)
+        return msgspec.json.decode(path.read_bytes(), type=Source)
     except (FileNotFoundError, msgspec.DecodeError):
         return None

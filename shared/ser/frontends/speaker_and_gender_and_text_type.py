@@ -9,6 +9,7 @@ import numpy as np
 
 from ser.errors import Fault
 from ser.frontends.base import FrontEnd
+from ser.metadata import FIELDS
 
 if TYPE_CHECKING:
     from spox import Var
@@ -29,13 +30,13 @@ class SpeakerAndGenderAndTextType(FrontEnd, frozen=True, kw_only=True):
     @classmethod
     def cross_check(cls, values: Mapping[str, Any], given: Mapping[str, Any]) -> Iterator[Fault]:
         del given
-        wanted = [values.get(field, True) for field in ("speaker", "gender", "text")]
+        wanted = [values.get(field, True) for field in FIELDS]
         if not any(wanted):
             yield Fault((), "speaker, gender and text are all false; allowed: at least one true")
 
     @property
     def metadata_fields(self) -> tuple[str, ...]:
-        return tuple(f for f in ("speaker", "gender", "text") if getattr(self, f))
+        return tuple(f for f in FIELDS if getattr(self, f))
 
     def features(self, chunks: Var, metadata: Var | None) -> Var:
         import spox.opset.ai.onnx.v17 as op

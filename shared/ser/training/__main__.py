@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 import threading
 from typing import Any, BinaryIO
 
@@ -19,17 +20,25 @@ from ser.training.request import read_train_request
 def main() -> None:
     """Train once."""
     # Libraries print; whatever they print goes to standard error, where it breaks no line.
-    answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    with os.fdopen(os.dup(sys.stdout.fileno()), "wb") as answers:
+        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+        serve(answers)
+
+
+def serve(answers: BinaryIO) -> None:
+    """Read the body and tell what came of it."""
     body = msgspec.json.decode(sys.stdin.buffer.readline())
     threading.Thread(target=end_with_the_server, daemon=True).start()
     # Without oneDNN TensorFlow rounds alike on every machine, and has less to say at its start.
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    try:
-        tell(answers, {"answer": answer(body, answers)})
-    except SerError as error:
-        tell(answers, {"problem": error.problem()})
+    with tempfile.TemporaryDirectory() as folder:
+        # numba, which librosa imports, refuses to start where it finds no place for its cache.
+        os.environ.setdefault("NUMBA_CACHE_DIR", folder)
+        try:
+            tell(answers, {"answer": answer(body, answers)})
+        except SerError as error:
+            tell(answers, {"problem": error.problem()})
 
 
 def answer(body: dict[str, Any], answers: BinaryIO) -> dict[str, Any]:

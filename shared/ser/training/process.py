@@ -82,8 +82,10 @@ def run(body: dict[str, Any], progress: Progress) -> dict[str, Any]:
         process.stdin.close()
     if answer is None:
         raise TrainingLost(
-            f"The training process ended with code {process.returncode} and no answer. "
-            "A negative code is the signal that killed it, -9 most often for want of memory."
+            f"The training process was killed by signal {-process.returncode}, 9 most often for "
+            "want of memory."
+            if process.returncode < 0
+            else f"The training process ended with code {process.returncode}; the log says why."
         )
     return answer
 

@@ -4,26 +4,29 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 import ser
 from ser import audio, graph
 from ser.classifiers import FittedClassifier
 from ser.corpora import Utterance
+from ser.corpora.folder import Source
 from ser.dataset import Dataset, Extracted, Loaded, metadata_of
-from ser.errors import within
+from ser.errors import SerError, within
 from ser.evaluation import hold_out, metrics, speaker_folds
 from ser.model import Model, ModelProperties
 from ser.progress import Progress, Report, quiet, silent, step
 from ser.registry import new_model_id, open_registry
 from ser.settings import Settings
+from ser.sources import without_secrets
 from ser.training.request import TrainRequest
 
 LATEST = "latest"
@@ -62,13 +65,14 @@ def train(
         "rejected": msgspec.to_builtins(corpus.loaded.rejected),
         "notes": fitted.notes,
     }
+    manifest = {**facts, **describe(request, corpus, fitted), "seconds": seconds}
     with taking(seconds, "publish"):
-        manifest = {**facts, **describe(request, corpus, fitted), "seconds": seconds}
-        model_id = publish(request.model_save_path, model, corpus.held_out, manifest)
+        model_id, notes = publish(request.model_save_path, model, corpus.held_out, manifest)
     return {
         "model_id": model_id,
         "test_samples": sorted(corpus.held_out),
         **facts,
+        "notes": [*fitted.notes, *notes],
         "seconds": seconds,
     }
 
@@ -83,12 +87,16 @@ def taking(seconds: dict[str, float], stage: str) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class CorpusAtHand:
-    """The corpus of a training and which of its utterances are held out."""
+    """The corpus of a training, as it was when it was read."""
 
     dataset: Dataset
+    name: str
+    source: Source
     loaded: Loaded
     held_out: dict[str, bytes]
     """By name, the files of the utterances that no model may learn from."""
+    folds: dict[str, set[str]]
+    """By speaker, the names of what the evaluation leaves out; empty without such an one."""
 
 
 def obtain(request: TrainRequest, settings: Settings, progress: Progress) -> CorpusAtHand:
@@ -102,8 +110,23 @@ def obtain(request: TrainRequest, settings: Settings, progress: Progress) -> Cor
         )
         with within("remote_url"):
             names = hold_out(loaded.utterances, request.split, request.random_state)
-        held_out = {u.name: dataset.read(u) for u in loaded.utterances if u.name in names}
-    return CorpusAtHand(dataset, loaded, held_out)
+            loso = request.evaluation == "loso"
+            folds = dict(speaker_folds(loaded.utterances)) if loso else {}
+        return CorpusAtHand(
+            dataset=dataset,
+            name=dataset.prepare().corpus.name,
+            source=dataset.download(),
+            loaded=loaded,
+            held_out={u.name: dataset.read(u) for u in loaded.utterances if u.name in names},
+            folds=folds,
+        )
+
+
+class Answers(NamedTuple):
+    """The true codes of some utterances, and probabilities of shape (utterances, classes)."""
+
+    truth: list[str]
+    probabilities: NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -139,36 +162,33 @@ class Recipe:
 
     def evaluate(self, model: bytes, report: Report) -> dict[str, Any]:
         """Return the metrics of ``model`` and, if asked for, those of leaving speakers out."""
-        evaluated = {"metrics": self._judge([(self.corpus.held_out, model)])}
-        if self.request.evaluation == "loso":
-            with within("evaluation"):
-                folds = list(speaker_folds(self.corpus.loaded.utterances))
-            models = []
-            for done, (_, names) in enumerate(folds, start=1):
-                models.append((names, self.compose(self.fit(names))))
-                report(done / len(folds))
-            evaluated["loso"] = self._judge(models) | {
-                "per_speaker": {
-                    speaker: self._judge([fold])["uar"]
-                    for (speaker, _), fold in zip(folds, models, strict=True)
-                }
-            }
+        evaluated = {"metrics": self._judge([self._answer(model, self.corpus.held_out)])}
+        folds = {}
+        for done, (speaker, names) in enumerate(self.corpus.folds.items(), start=1):
+            folds[speaker] = self._answer(self.compose(self.fit(names)), names)
+            report(done / len(self.corpus.folds))
+        if folds:
+            uars = {speaker: self._judge([fold])["uar"] for speaker, fold in folds.items()}
+            evaluated["loso"] = {**self._judge(folds.values()), "per_speaker": uars}
         report(1.0)
         return evaluated
 
-    def _judge(self, models: Sequence[tuple[Collection[str], bytes]]) -> dict[str, Any]:
-        """Return the metrics of models, each on the utterances it has not learned from."""
-        truth: list[str] = []
-        probabilities = []
-        for names, data in models:
-            model = Model(data)
-            for utterance, signal in zip(
-                self.corpus.loaded.utterances, self.corpus.loaded.signals, strict=True
-            ):
-                if utterance.name in names:
-                    truth.append(utterance.code)
-                    probabilities.append(model.predict(signal, metadata_of(utterance)))
-        return metrics(self.corpus.loaded.labels, truth, np.stack(probabilities))
+    def _answer(self, model: bytes, names: Collection[str]) -> Answers:
+        """What ``model`` says of the utterances called ``names``."""
+        loaded, judge = self.corpus.loaded, Model(model)
+        chosen = [
+            (utterance, signal)
+            for utterance, signal in zip(loaded.utterances, loaded.signals, strict=True)
+            if utterance.name in names
+        ]
+        rows = [judge.predict(signal, metadata_of(utterance)) for utterance, signal in chosen]
+        return Answers([utterance.code for utterance, _ in chosen], np.stack(rows))
+
+    def _judge(self, answers: Iterable[Answers]) -> dict[str, Any]:
+        """The metrics of all ``answers`` together."""
+        truths, rows = zip(*answers, strict=True)
+        truth = [code for codes in truths for code in codes]
+        return metrics(self.corpus.loaded.labels, truth, np.concatenate(rows))
 
 
 def describe(
@@ -177,13 +197,14 @@ def describe(
     """Return what the manifest keeps beside the answer: what the model came from."""
     loaded = corpus.loaded
     return {
-        "request": msgspec.to_builtins(request),
+        "request": msgspec.to_builtins(request)
+        | {"remote_url": without_secrets(request.remote_url)},
         "model_config": fitted.config,
         "labels": msgspec.to_builtins(loaded.labels),
         "corpus": {
-            "name": corpus.dataset.prepare().corpus.name,
+            "name": corpus.name,
             "utterances": len(loaded.utterances),
-            **msgspec.to_builtins(corpus.dataset.download()),
+            **msgspec.to_builtins(corpus.source),
         },
         "samples": {u.name: sample(u) for u in loaded.utterances if u.name in corpus.held_out},
         "versions": versions(),
@@ -204,11 +225,18 @@ def versions() -> dict[str, str]:
     return found
 
 
-def publish(uri: str, model: bytes, samples: dict[str, bytes], manifest: dict[str, Any]) -> str:
-    """Publish ``model`` under a new id, move ``latest`` to it, and return the id."""
+def publish(
+    uri: str, model: bytes, samples: dict[str, bytes], manifest: dict[str, Any]
+) -> tuple[str, list[str]]:
+    """Publish ``model`` and move ``latest`` to it; return its id and what went wrong after it."""
     registry = open_registry(uri)
     model_id = new_model_id()
     files = {"model.onnx": model} | {f"samples/{name}": data for name, data in samples.items()}
-    registry.publish(model_id, files, manifest)
-    registry.move(LATEST, model_id, forward_only=True)
-    return model_id
+    with within("model_save_path"):
+        registry.publish(model_id, files, manifest)
+    try:
+        registry.move(LATEST, model_id, forward_only=True)
+    except SerError as error:
+        # The model is there; that its caller did not learn its id would be the greater loss.
+        return model_id, [f"alias {LATEST} was not moved: {error.detail}"]
+    return model_id, []

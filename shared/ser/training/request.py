@@ -15,7 +15,7 @@ from ser.errors import Fault, InvalidInput, within
 from ser.evaluation import Split
 from ser.frontends import DEFAULT_METHODS, FrontEnds
 from ser.registry import open_registry
-from ser.schemas import Schema, parse
+from ser.schemas import Name, Schema, parse
 from ser.settings import Settings
 from ser.sources import Patience, source_of
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 else:
     ModelType = Literal[tuple(MODEL_TYPES)]
 
-NotEmpty = Annotated[str, Meta(min_length=1)]
 Milliseconds = Annotated[int, Meta(ge=100)]
 """Of a chunk; a shorter one holds not even a syllable."""
 
@@ -32,10 +31,10 @@ Milliseconds = Annotated[int, Meta(ge=100)]
 class TrainRequest(Schema, frozen=True, kw_only=True):
     """What is to be trained on what, and where the model goes."""
 
-    data_path: NotEmpty
-    remote_url: NotEmpty
+    data_path: Name
+    remote_url: Name
     model_type: ModelType
-    model_save_path: NotEmpty
+    model_save_path: Name
     random_state: Annotated[int, Meta(ge=0, le=2**32 - 1)] = 42
     dataset_force: bool = False
     dataset_load_split_at: Literal["min", "max", "avg"] | Milliseconds | None = "min"
@@ -75,26 +74,24 @@ def read_train_request(body: Mapping[str, Any], settings: Settings) -> TrainRequ
     Raises
     ------
     InvalidInput
-        A fault for each field that does not fit; for a place also that it may not be named, or
-        that the model could not be written there.
+        A fault for each field that does not fit, or names a place that it may not.
     """
     access = Access(settings)
-    defaults = {"model_save_path": settings.model_save_path} if settings.model_save_path else {}
     return parse(
         TrainRequest,
-        {**defaults, **body},
+        {**settings.request_defaults, **body},
         checks={
             "data_path": lambda value: str(access.path(value)),
             "remote_url": lambda value: fetchable(value, access),
-            "model_save_path": lambda value: writable(access.location(value)),
+            "model_save_path": access.location,
         },
     )
 
 
-def writable(uri: str) -> str:
-    """Return ``uri`` if a model can be published there: better told before than after training."""
-    open_registry(uri).check_writable()
-    return uri
+def check_writable(request: TrainRequest) -> None:
+    """Raise :class:`InvalidInput` if no model can be published: better told before training."""
+    with within("model_save_path"):
+        open_registry(request.model_save_path).check_writable()
 
 
 def fetchable(remote_url: str, access: Access) -> str:

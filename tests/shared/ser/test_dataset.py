@@ -107,6 +107,71 @@ def test_a_forced_download_that_fails_loses_nothing(dataset: Dataset, archive: P
     assert len(Dataset("data", "corpus.zip").load().utterances) == 56
 
 
+@pytest.mark.parametrize("files", [{"notes.txt": b"no sounds"}, {"wav/bark.wav": b"no corpus"}])
+def test_a_forced_archive_of_no_use_loses_nothing(
+    dataset: Dataset, archive: Path, files: dict[str, bytes]
+) -> None:
+    dataset.load()
+    good = archive.read_bytes()
+    made.archive(archive, files)
+    with pytest.raises(InvalidInput):
+        dataset.load(force=True)
+    assert len(Dataset("data", "corpus.zip").load().utterances) == 56
+    archive.write_bytes(good)
+    assert len(dataset.load(force=True).utterances) == 56
+
+
+def test_an_archive_of_no_use_is_fetched_again(bounds: Path) -> None:
+    made.archive(bounds / "corpus.zip", {"notes.txt": b"no sounds"})
+    with pytest.raises(InvalidInput, match="no sounds"):
+        Dataset("data", "corpus.zip").load()
+    made.corpus(bounds / "corpus.zip")
+    assert len(Dataset("data", "corpus.zip").load().utterances) == 56
+
+
+def test_files_of_somebody_else_are_never_replaced(dataset: Dataset, bounds: Path) -> None:
+    thesis = bounds / "data" / "working" / "thesis.txt"
+    thesis.parent.mkdir(parents=True)
+    thesis.write_text("years of work")
+    for force in (False, True):
+        with pytest.raises(Conflict, match="working"):
+            dataset.load(force=force)
+    assert thesis.read_text() == "years of work"
+
+
+def test_an_interruption_between_archive_and_record_is_mended(
+    dataset: Dataset, bounds: Path
+) -> None:
+    dataset.load()
+    pristine = bounds / "data" / "pristine"
+    (pristine / "source.json").rename(pristine / "incoming.json")
+    again = Dataset("data", "corpus.zip")
+    assert len(again.load().utterances) == 56
+    assert (pristine / "source.json").exists()
+    assert not (pristine / "incoming.json").exists()
+
+
+def test_a_step_taken_anew_makes_those_after_it_be_taken_anew(dataset: Dataset) -> None:
+    dataset.load(split_at=250, normalize=False)
+    dataset.feature_extract({"MFCC": {"num_cepstral": 2}})
+    columns = dataset.get_features().X.shape[1]
+    dataset.load(split_at=150, normalize=False)
+    assert dataset.get_features().X.shape[1] < columns
+    dataset.load(split_at=250, normalize=False)
+    dataset.feature_extract({"MFCC": {"num_cepstral": 2}}, force=True)
+    assert dataset.get_features().X.shape[1] == columns
+
+
+def test_what_is_secret_in_a_url_is_not_kept(dataset: Dataset, bounds: Path) -> None:
+    from ser.sources import without_secrets
+
+    signed = "https://bucket.example.com/corpus.zip?X-Signature=secret"
+    assert without_secrets(signed) == "https://bucket.example.com/corpus.zip?..."
+    assert without_secrets("corpora/what?.zip") == "corpora/what?.zip"
+    with pytest.raises(InvalidInput, match="user or password"):
+        Dataset("data", "https://user:secret@example.com/corpus.zip").download()
+
+
 def test_an_extraction_cut_short_is_done_again(dataset: Dataset, bounds: Path) -> None:
     dataset.extract()
     (bounds / "data" / "working.json").unlink()

@@ -58,6 +58,12 @@ def test_a_name_that_comes_twice_is_taken_once() -> None:
     assert "same name as a/03a01Fa.wav" in table.rejected[0].reason
 
 
+def test_two_formats_of_one_recording_are_taken_once() -> None:
+    table = tabulate([PurePosixPath("03a01Fa.flac"), PurePosixPath("03a01Fa.wav")], EMODB)
+    assert [u.name for u in table.utterances] == ["03a01Fa.flac"]
+    assert [rejection.file for rejection in table.rejected] == ["03a01Fa.wav"]
+
+
 def test_names_of_no_corpus_are_refused_with_examples() -> None:
     with pytest.raises(InvalidInput, match=r"none of the 2 sounds .*emodb.*bark\.wav"):
         recognise([PurePosixPath("bark.wav"), PurePosixPath("meow.wav")], CORPORA)

@@ -60,7 +60,7 @@ def test_a_training_that_is_killed_is_told_and_frees_its_place(body: dict[str, A
         if step == "features":
             os.kill(child_of_this_process(), signal.SIGKILL)
 
-    with pytest.raises(TrainingLost, match="-9"):
+    with pytest.raises(TrainingLost, match="signal 9"):
         trainings.run(body, limit=1, progress=kill)
     assert not list(open_registry("model").models())
     assert trainings.run(body, limit=1)["model_id"]
