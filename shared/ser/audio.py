@@ -48,6 +48,8 @@ def decode(data: bytes, *, max_seconds: float) -> Signal:
 
     if not data:
         raise InvalidInput("the sound is empty: 0 bytes")
+    if (announced := announced_size(data)) and len(data) < announced:
+        raise InvalidInput(f"the sound is cut: {len(data)} of the {announced} bytes it announces")
     try:
         with soundfile.SoundFile(io.BytesIO(data)) as sound:
             signal = read(sound, max_seconds)
@@ -64,6 +66,18 @@ def decode(data: bytes, *, max_seconds: float) -> Signal:
             f"the sound has a peak of {peak:.3g} times full scale; allowed: at most {MAX_PEAK:g}"
         )
     return signal
+
+
+def announced_size(data: bytes) -> int | None:
+    """Return how many bytes a WAV file says it has; ``None`` where that is not known.
+
+    libsndfile takes what is there for all there is. Writers to a pipe announce nothing, or more
+    than 2 GB; some leave out the last byte, which is padding.
+    """
+    if data[:4] != b"RIFF" or data[8:12] != b"WAVE":
+        return None
+    size = int.from_bytes(data[4:8], "little")
+    return size + 7 if 0 < size < 2**31 - 1024 else None
 
 
 def read(sound: SoundFile, max_seconds: float) -> Signal:

@@ -71,6 +71,16 @@ def test_samples_that_are_not_finite_are_counted(value: float) -> None:
         decode(made.sound(signal, subtype="FLOAT"), **ALLOWED)
 
 
+def test_a_cut_wav_is_refused_and_one_of_unknown_length_is_not() -> None:
+    data = made.sound(tone(300, 16_000))
+    with pytest.raises(InvalidInput, match="cut: 6000 of the 32043 bytes"):
+        decode(data[:6000], **ALLOWED)
+    assert len(decode(data[:-1], **ALLOWED)) == 15_999
+    for unknown in (0, 2**31 - 1, 2**32 - 1):
+        piped = data[:4] + unknown.to_bytes(4, "little") + data[8:]
+        assert len(decode(piped, **ALLOWED)) == 16_000
+
+
 @given(st.binary(max_size=200))
 def test_bytes_that_are_no_sound_are_refused_whatever_they_are(data: bytes) -> None:
     with pytest.raises(InvalidInput):
