@@ -7,16 +7,24 @@ a class with the shape of :class:`Classifier`, added to :data:`MODEL_TYPES`.
 from __future__ import annotations
 
 from ser.classifiers.base import Classifier, FittedClassifier
+from ser.classifiers.discriminant import DiscriminantClassifier
 from ser.classifiers.keras_classifier import KerasClassifier
 from ser.classifiers.trees import RandomForestClassifier, XGBoostClassifier
 
 MODEL_TYPES: dict[str, type[Classifier]] = {
-    kind.__name__: kind for kind in (KerasClassifier, RandomForestClassifier, XGBoostClassifier)
+    kind.__name__: kind
+    for kind in (
+        KerasClassifier,
+        RandomForestClassifier,
+        XGBoostClassifier,
+        DiscriminantClassifier,
+    )
 }
 
 __all__ = [
     "MODEL_TYPES",
     "Classifier",
+    "DiscriminantClassifier",
     "FittedClassifier",
     "KerasClassifier",
     "RandomForestClassifier",

@@ -13,11 +13,13 @@ import msgspec
 
 from ser.errors import Fault, InvalidInput
 from ser.frontends.base import FrontEnd
+from ser.frontends.functionals import Functionals
 from ser.frontends.mfcc import MFCC
 from ser.frontends.speaker_and_gender_and_text_type import SpeakerAndGenderAndTextType
 from ser.schemas import as_mapping, parse
 
 METHODS: dict[str, type[FrontEnd]] = {
+    "Functionals": Functionals,
     "MFCC": MFCC,
     "SpeakerAndGenderAndTextType": SpeakerAndGenderAndTextType,
 }
@@ -73,5 +75,6 @@ __all__ = [
     "MFCC",
     "FrontEnd",
     "FrontEnds",
+    "Functionals",
     "SpeakerAndGenderAndTextType",
 ]

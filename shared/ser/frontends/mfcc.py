@@ -7,16 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
 from msgspec import Meta
-from numpy.typing import NDArray
 
-from ser.audio import SAMPLING_RATE
 from ser.errors import Fault
+from ser.frontends import spectrum
 from ser.frontends.base import FrontEnd
+from ser.frontends.spectrum import NYQUIST, samples
 
 if TYPE_CHECKING:
     from spox import Var
 
-NYQUIST = SAMPLING_RATE / 2
 POWER_FLOOR = 1e-10
 """Smallest power that is told from silence, as ``amin`` of ``librosa.power_to_db``."""
 DYNAMIC_RANGE = 80.0
@@ -84,85 +83,29 @@ class MFCC(FrontEnd, frozen=True, kw_only=True):
         import spox.opset.ai.onnx.v17 as op
 
         del metadata
-        power = self._power_spectrum(chunks)
+        window = spectrum.hann(samples(self.frame_length))
+        stride = samples(self.frame_stride)
+        filters = spectrum.mel_filters(
+            self.num_filters, self.fft_length, low=self.low_frequency, high=self.high_frequency
+        )
+        power = spectrum.power_spectrum(chunks, window, stride=stride, fft_length=self.fft_length)
         coefficients = op.matmul(
-            op.const(cosine_transform(self.num_cepstral, self.num_filters)),
-            decibels(op.matmul(op.const(self._mel_filters()), power)),
+            op.const(spectrum.cosine_transform(self.num_cepstral, self.num_filters)),
+            decibels(op.matmul(op.const(filters), power)),
         )
         if self.dc_elimination:
+            energy = spectrum.frames(
+                op.mul(chunks, chunks),
+                np.square(window)[None],
+                stride=stride,
+                fft_length=self.fft_length,
+            )
+            level = op.log(op.max([energy, op.const(np.float32(POWER_FLOOR))]))
             rest = op.slice(
                 coefficients, *(op.const(np.array([i])) for i in (1, self.num_cepstral, 1))
             )
-            coefficients = op.concat([self._log_energy(chunks), rest], axis=1)
+            coefficients = op.concat([level, rest], axis=1)
         return op.flatten(coefficients, axis=1)
-
-    def _frames(self, chunks: Var, kernels: NDArray[np.float32]) -> Var:
-        """Correlate every frame with ``kernels`` (rows, window); (chunks, rows, frames).
-
-        Frames are centred as librosa centres them: frame t is around sample t * stride, zeros
-        stand beyond the ends, and the window stands in the middle of the transform.
-        """
-        import spox.opset.ai.onnx.v17 as op
-
-        window = samples(self.frame_length)
-        before = self.fft_length // 2 - (self.fft_length - window) // 2
-        after = 2 * (self.fft_length // 2) - self.fft_length + window - before
-        return op.conv(
-            op.unsqueeze(chunks, op.const(np.array([1]))),
-            op.const(kernels[:, None, :]),
-            strides=[samples(self.frame_stride)],
-            pads=[before, after],
-        )
-
-    def _power_spectrum(self, chunks: Var) -> Var:
-        """The power of each frame at each frequency; (chunks, fft_length // 2 + 1, frames).
-
-        The transform is a product with its matrix: at these lengths that is as fast as an FFT,
-        and it needs no operator that some runtimes lack.
-        """
-        import spox.opset.ai.onnx.v17 as op
-
-        window = hann(samples(self.frame_length))
-        frequencies = np.arange(self.fft_length // 2 + 1)
-        angles = 2 * np.pi / self.fft_length * np.outer(frequencies, np.arange(len(window)))
-        parts = [
-            self._frames(chunks, (window * wave(angles)).astype(np.float32))
-            for wave in (np.cos, np.sin)
-        ]
-        return op.add(*(op.mul(part, part) for part in parts))
-
-    def _log_energy(self, chunks: Var) -> Var:
-        """The natural logarithm of the energy of each windowed frame; (chunks, 1, frames)."""
-        import spox.opset.ai.onnx.v17 as op
-
-        squared_window = np.square(hann(samples(self.frame_length))).astype(np.float32)
-        energy = self._frames(op.mul(chunks, chunks), squared_window[None])
-        return op.log(op.max([energy, op.const(np.float32(POWER_FLOOR))]))
-
-    def _mel_filters(self) -> NDArray[np.float32]:
-        import librosa
-
-        filters: NDArray[np.float32] = librosa.filters.mel(
-            sr=SAMPLING_RATE,
-            n_fft=self.fft_length,
-            n_mels=self.num_filters,
-            fmin=self.low_frequency,
-            fmax=self.high_frequency,
-        )
-        return filters
-
-
-def samples(seconds: float) -> int:
-    """Number of samples in ``seconds``."""
-    return round(seconds * SAMPLING_RATE)
-
-
-def hann(length: int) -> NDArray[np.float64]:
-    """Periodic Hann window of ``length`` samples."""
-    import librosa
-
-    window: NDArray[np.float64] = librosa.filters.get_window("hann", length, fftbins=True)
-    return window
 
 
 def decibels(power: Var) -> Var:
@@ -173,11 +116,3 @@ def decibels(power: Var) -> Var:
     level = op.mul(op.log(floored), op.const(np.float32(10 / np.log(10))))
     peak = op.reduce_max(level, axes=[1, 2], keepdims=True)
     return op.max([level, op.sub(peak, op.const(np.float32(DYNAMIC_RANGE)))])
-
-
-def cosine_transform(coefficients: int, bands: int) -> NDArray[np.float32]:
-    """The first rows of the orthonormal DCT-II matrix, shape (coefficients, bands)."""
-    import scipy.fft
-
-    matrix = scipy.fft.dct(np.eye(bands), axis=0, type=2, norm="ortho")
-    return np.asarray(matrix[:coefficients], dtype=np.float32)

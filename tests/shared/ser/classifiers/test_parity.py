@@ -8,8 +8,9 @@ import numpy as np
 import onnxruntime
 import pytest
 from numpy.typing import NDArray
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
-from ser.classifiers import MODEL_TYPES, KerasClassifier
+from ser.classifiers import MODEL_TYPES, DiscriminantClassifier, KerasClassifier
 from ser.errors import InvalidInput
 from ser.schemas import parse
 
@@ -42,7 +43,7 @@ def test_the_graph_agrees_with_the_library(kind: str, classes: int) -> None:
     assert np.mean(expected.argmax(axis=1) == np.arange(400) % classes) > 1.5 / classes
 
 
-@pytest.mark.parametrize("kind", MODEL_TYPES)
+@pytest.mark.parametrize("kind", sorted(MODEL_TYPES.keys() - {"DiscriminantClassifier"}))
 def test_the_seed_decides_all(kind: str) -> None:
     X, y = data(5)
     first, second, other = (
@@ -65,6 +66,32 @@ def test_every_option_of_a_classifier_reaches_its_library() -> None:
     library = fitted.ensemble.get_params()
     assert library | fitted.config == library
     assert max(tree.get_depth() for tree in fitted.ensemble.estimators_) == 2
+
+
+def test_the_discriminant_is_that_of_scikit_learn() -> None:
+    X, y = data(3)
+    X[0] *= 1000  # which the limit keeps from deciding anything
+    Z = np.clip((X - X.mean(axis=0)) / X.std(axis=0), -1.5, 1.5).astype(np.float64)
+    reference = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=0.3).fit(Z, y)
+    fitted = DiscriminantClassifier(shrinkage=0.3, limit=1.5).fit(X, y, random_state=0)
+    np.testing.assert_allclose(fitted.predict_proba(X), reference.predict_proba(Z), atol=1e-4)
+
+
+def test_the_discriminant_holds_all_emotions_equally_likely() -> None:
+    y = np.repeat([0, 1], [30, 10])
+    X = (2.0 * y + np.where(np.arange(40) % 2, 0.5, -0.5))[:, None].astype(np.float32)
+    fitted = DiscriminantClassifier().fit(X, y, random_state=0)
+    midway = fitted.predict_proba(np.ones((1, 1), np.float32))
+    np.testing.assert_allclose(midway, [[0.5, 0.5]], atol=1e-5)
+
+
+def test_one_utterance_to_an_emotion_and_a_constant_feature_are_learned_from() -> None:
+    X, y = data(4, rows=4)
+    X[:, 7] = 0.1
+    fitted = DiscriminantClassifier().fit(X, y, random_state=0)
+    np.testing.assert_array_equal(fitted.predict_proba(X).argmax(axis=1), y)
+    X[:, 7] = 1000
+    np.testing.assert_array_equal(fitted.predict_proba(X).argmax(axis=1), y)
 
 
 def test_the_progress_of_the_network_is_told() -> None:
@@ -98,6 +125,8 @@ def test_an_explicit_input_dim_above_what_the_data_allow_is_refused_with_the_max
         ("RandomForestClassifier", {"max_features": "all"}, "max_features"),
         ("XGBoostClassifier", {"learning_rate": 2}, "learning_rate"),
         ("XGBoostClassifier", {"lr": 0.1}, "lr"),
+        ("DiscriminantClassifier", {"shrinkage": 0}, "shrinkage"),
+        ("DiscriminantClassifier", {"limit": -1}, "limit"),
     ],
 )
 def test_a_config_that_does_not_fit_is_refused_by_field(

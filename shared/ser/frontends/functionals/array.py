@@ -1,0 +1,189 @@
+"""Values of a graph with Python's own operators, so that a formula reads as it does in a book."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import spox.opset.ai.onnx.v17 as op
+from numpy.typing import NDArray
+from spox import Var
+
+ROWS = 1
+FRAMES = 2
+
+
+@dataclass(frozen=True)
+class Array:
+    """A value of the graph, float32 of shape (chunks, rows, frames).
+
+    Rows or frames may be one that stands for all. A comparison gives a mask: 1 where it holds,
+    0 elsewhere.
+    """
+
+    var: Var
+
+    def __add__(self, other: Array | float) -> Array:
+        return Array(op.add(self.var, variable(other)))
+
+    def __sub__(self, other: Array | float) -> Array:
+        return Array(op.sub(self.var, variable(other)))
+
+    def __rsub__(self, other: float) -> Array:
+        return Array(op.sub(variable(other), self.var))
+
+    def __mul__(self, other: Array | float) -> Array:
+        return Array(op.mul(self.var, variable(other)))
+
+    def __truediv__(self, other: Array | float) -> Array:
+        return Array(op.div(self.var, variable(other)))
+
+    def __gt__(self, other: Array | float) -> Array:
+        return Array(op.cast(op.greater(self.var, variable(other)), to=np.float32))
+
+    def __lt__(self, other: Array | float) -> Array:
+        return Array(op.cast(op.less(self.var, variable(other)), to=np.float32))
+
+    def at_least(self, other: Array | float) -> Array:
+        return Array(op.max([self.var, variable(other)]))
+
+    def at_most(self, other: Array | float) -> Array:
+        return Array(op.min([self.var, variable(other)]))
+
+    def where(self, mask: Array, other: float) -> Array:
+        """Return itself where ``mask`` holds, ``other`` elsewhere."""
+        return Array(op.where(op.cast(mask.var, to=np.bool_), self.var, variable(other)))
+
+    def abs(self) -> Array:
+        return Array(op.abs(self.var))
+
+    def exp(self) -> Array:
+        return Array(op.exp(self.var))
+
+    def log(self) -> Array:
+        return Array(op.log(self.var))
+
+    def round(self) -> Array:
+        return Array(op.round(self.var))
+
+    def sqrt(self) -> Array:
+        return Array(op.sqrt(self.var))
+
+    def sum(self, axis: int) -> Array:
+        return Array(op.reduce_sum(self.var, op.const(np.array([axis]))))
+
+    def mean(self, axis: int) -> Array:
+        return Array(op.reduce_mean(self.var, axes=[axis]))
+
+    def max(self, axis: int) -> Array:
+        return Array(op.reduce_max(self.var, axes=[axis]))
+
+    def cumulative_sum(self, axis: int) -> Array:
+        return Array(op.cumsum(self.var, op.const(np.array(axis))))
+
+    def highest_row(self) -> Array:
+        """The index of the highest of all rows, frame by frame; shape (chunks, 1, frames)."""
+        return Array(op.cast(op.arg_max(self.var, axis=ROWS), to=np.float32))
+
+    def pick_row(self, index: Array) -> Array:
+        """The row at ``index``, frame by frame; shape (chunks, 1, frames)."""
+        return Array(op.gather_elements(self.var, op.cast(index.var, to=np.int64), axis=ROWS))
+
+    def rows(self, start: int, stop: int) -> Array:
+        return self._part(ROWS, start, stop)
+
+    def frames(self, start: int, stop: int) -> Array:
+        return self._part(FRAMES, start, stop)
+
+    def _part(self, axis: int, start: int, stop: int) -> Array:
+        return Array(op.slice(self.var, *(op.const(np.array([n])) for n in (start, stop, axis))))
+
+    def shift(self, frames: int, *, fill: float | None = None) -> Array:
+        """What stood so many frames before (after, if negative).
+
+        Beyond the ends stands ``fill``, or what is at the end itself.
+        """
+        before, after = max(frames, 0), max(-frames, 0)
+        padded = op.pad(
+            self.var,
+            op.const(np.array([0, 0, before, 0, 0, after])),
+            variable(fill or 0.0),
+            mode="edge" if fill is None else "constant",
+        )
+        return Array(padded).frames(after, -before or np.iinfo(np.int64).max)
+
+    def project(self, matrix: NDArray[Any]) -> Array:
+        """Return ``matrix``, of shape (new rows, rows), times every frame."""
+        return Array(op.matmul(op.const(matrix.astype(np.float32)), self.var))
+
+    def times(self, other: Array) -> Array:
+        """The matrix product, chunk by chunk."""
+        return Array(op.matmul(self.var, other.var))
+
+    def transpose(self) -> Array:
+        """Rows and frames exchanged."""
+        return Array(op.transpose(self.var, perm=[0, FRAMES, ROWS]))
+
+    def column(self, rows: int) -> Array:
+        """All ``rows`` values of a chunk below each other; shape (chunks, rows, 1)."""
+        return Array(op.reshape(self.var, op.const(np.array([0, rows, 1]))))
+
+    def ascending(self) -> Array:
+        """Each row sorted."""
+        length = op.slice(op.shape(self.var), *(op.const(np.array([n])) for n in (2, 3)))
+        return Array(op.top_k(self.var, length, axis=FRAMES, largest=0)[0])
+
+    def correlate(self, kernels: NDArray[Any], *, stride: int = 1) -> Array:
+        """Every row with every one of ``kernels``, of shape (kernels, length), around each frame.
+
+        Shape (chunks, rows * kernels, frames), row by row; zeros stand beyond the ends.
+        """
+        rows = (self.var.unwrap_tensor().shape or ())[ROWS]
+        assert isinstance(rows, int), "the number of rows is known when the graph is built"
+        weights = np.tile(kernels[:, None, :], (rows, 1, 1)).astype(np.float32)
+        around = kernels.shape[1] // 2
+        return Array(
+            op.conv(
+                self.var, op.const(weights), group=rows, strides=[stride], pads=[around, around]
+            )
+        )
+
+
+def variable(value: Array | float) -> Var:
+    return value.var if isinstance(value, Array) else op.const(np.float32(value))
+
+
+def constant(values: Sequence[float] | NDArray[Any], axis: int) -> Array:
+    """``values`` along ``axis``, for all chunks."""
+    shape = [1, 1, 1]
+    shape[axis] = -1
+    return Array(op.const(np.asarray(values, np.float32).reshape(shape)))
+
+
+def concat(arrays: Sequence[Array], axis: int = ROWS) -> Array:
+    return Array(op.concat([array.var for array in arrays], axis=axis))
+
+
+class Named(NamedTuple):
+    """Rows with names: contours over frames, or features, which have one frame."""
+
+    names: tuple[str, ...]
+    values: Array
+
+    def prefixed(self, prefix: str) -> Named:
+        return Named(tuple(prefix + name for name in self.names), self.values)
+
+    def choose(self, names: Sequence[str]) -> Named:
+        """The rows called ``names``, as far as there are such."""
+        chosen = [index for index, name in enumerate(self.names) if name in names]
+        matrix = np.eye(len(self.names))[chosen]
+        return Named(tuple(self.names[index] for index in chosen), self.values.project(matrix))
+
+
+def join(*parts: Named) -> Named:
+    return Named(
+        tuple(name for part in parts for name in part.names),
+        concat([part.values for part in parts]),
+    )
