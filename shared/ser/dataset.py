@@ -272,6 +272,13 @@ class Dataset:
               ``high_frequency`` (null: half the sampling rate), the edges of the bands in Hz;
               ``dc_elimination`` (true): the first coefficient becomes the logarithm of the
               frame's energy. See :class:`ser.frontends.MFCC`.
+            - ``Functionals``: what the voice is like as a whole: statistics of pitch, spectrum,
+              energy and voice quality over the active and over the voiced frames, their
+              modulation and rhythm. As many features for any duration, so it suits ``split_at``
+              ``None``; none depends on the level. ``num_cepstral`` (8) MFCCs are among them, of
+              ``num_filters`` (40) mel bands; a frame is active if it is at most
+              ``active_range`` (35) dB below the loudest one, and voiced if its autocorrelation
+              exceeds ``voicing_threshold`` (0.5). See :class:`ser.frontends.Functionals`.
             - ``SpeakerAndGenderAndTextType``: who speaks what, as one-hot columns, the same for
               every chunk. ``speaker`` (true), ``gender`` (true) and ``text`` (true) choose them.
               A model trained on it takes ``speaker``, ``gender`` and ``text`` with an uploaded
