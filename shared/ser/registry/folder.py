@@ -28,6 +28,10 @@ UNUSABLE = {
 }
 
 
+ATTEMPTS = 100
+"""How often a race against who removes empty folders may be lost."""
+
+
 class FolderStore(Store):
     """Keys are paths below ``root``, which the first write creates.
 
@@ -110,16 +114,15 @@ class FolderStore(Store):
             raise RemoteFailed(f"the file system failed below {reason}") from error
 
 
-def create(path: Path, attempts: int = 20) -> BinaryIO:
+def create(path: Path) -> BinaryIO:
     """A new file, open for writing, and the folders it needs."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return path.open("xb")
-    except (FileExistsError, FileNotFoundError):
-        # Whoever found the folder empty may have removed it at the wrong moment.
-        if attempts == 1:
-            raise
-    return create(path, attempts - 1)
+    for _ in range(ATTEMPTS):
+        # Whoever found the folder empty may remove it at the wrong moment.
+        with suppress(FileExistsError, FileNotFoundError):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            return path.open("xb")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path.open("xb")
 
 
 def sync(folder: Path) -> None:

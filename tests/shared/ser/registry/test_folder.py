@@ -92,7 +92,7 @@ def test_a_folder_may_vanish_between_its_creation_and_its_use(tmp_path: Path) ->
     store, done = open_store(tmp_path), Event()
 
     def remove_what_is_empty() -> None:
-        while not done.wait(0.0001):
+        while not done.wait(0.001):
             for folder in ("a/b", "a"):
                 with suppress(OSError):
                     (tmp_path / folder).rmdir()
