@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ser import audio
-from ser.corpora import CORPORA, Label, Rejection, Table, Utterance, recognise
+from ser.corpora import CorpusChoice, Label, Rejection, Table, Utterance, recognise
 from ser.corpora.folder import CorpusFolder, Source
 from ser.errors import InvalidInput, TooLarge, within
 from ser.frontends import DEFAULT_METHODS, FrontEnds
@@ -76,6 +76,16 @@ class Dataset:
         Local folder; created if need be.
     remote_url
         Zip archive of the corpus: ``http(s)://``, ``s3://bucket/key``, a path, or ``file://``.
+    corpus
+        The field ``corpus``: what tells emotion and speaker of a file.
+
+        - ``"auto"``: its name, by the grammar of whichever known corpus most files fit.
+        - a name (``emodb``, ``ravdess``, ``crema-d``, ``savee``, ``tess``, ``emovo``): the
+          grammar of that corpus.
+        - ``{"label": "folder"}``: the folder that holds it is its label. ``speaker_pattern``, a
+          regular expression searched in its path, finds the speaker as the first group.
+        - ``{"table": "labels.csv"}``: a CSV file in the archive with the columns ``file``,
+          ``emotion``, ``speaker``, and ``gender`` and ``text`` if they are known.
     settings
         Limits, and where ``remote_url`` may reach. Default: those of the environment.
     progress
@@ -94,10 +104,15 @@ class Dataset:
         data_path: str | Path,
         remote_url: str,
         *,
+        corpus: CorpusChoice | str | Mapping[str, str] = "auto",
         settings: Settings | None = None,
         progress: Progress = quiet,
     ) -> None:
         self.remote_url = remote_url
+        with within("corpus"):
+            self._choice = (
+                corpus if isinstance(corpus, CorpusChoice) else CorpusChoice.parse(corpus)
+            )
         self._settings = settings or Settings.from_environment()
         self._folder = CorpusFolder(Path(data_path), self._settings)
         self._progress = progress
@@ -150,22 +165,23 @@ class Dataset:
         self.prepare(force=force)
 
     def prepare(self, *, force: bool = False) -> Table:
-        """Return which sounds are utterances, and of whom, by the grammar of the corpus.
+        """Return which sounds are utterances, and of whom, by the corpus that was chosen.
 
-        The corpus is recognised from its file names. A sound that does not fit is listed with the
-        reason in the table's ``rejected``, and not used.
+        A sound that does not fit is listed with the reason in the table's ``rejected``, and not
+        used.
 
         Raises
         ------
         InvalidInput
-            There are no sounds, or none has a name of a known corpus.
+            There are no sounds, none fits, or the table of the corpus is not there.
         """
         if force or self._table is None:
             self.download(force=force)
             report = step(self._progress, "extract")
             with within("remote_url"):
                 self._table = self._folder.extract(
-                    lambda sounds: recognise(sounds, CORPORA), report=report
+                    lambda folder, sounds: recognise(sounds, self._choice.corpora(folder, sounds)),
+                    report=report,
                 )
         return self._table
 
@@ -290,8 +306,9 @@ class Dataset:
         Raises
         ------
         InvalidInput
-            An unknown method or CONFIG key, a value that does not fit, or utterances that stay
-            whole (``split_at`` null) with a method whose features grow with the duration.
+            An unknown method or CONFIG key, a value that does not fit, utterances that stay
+            whole (``split_at`` null) with a method whose features grow with the duration, or
+            only methods about what is not known of any utterance.
         """
         import onnxruntime
 
@@ -306,7 +323,10 @@ class Dataset:
         known = [metadata_of(utterance) for utterance in loaded.utterances]
         encoding = MetadataEncoding.of(front_ends.metadata_fields, known)
         model = graph.front_end_model(
-            front_ends, chunk_samples=loaded.chunk_samples, gain=loaded.gain, encoding=encoding
+            with_columns(front_ends, encoding),
+            chunk_samples=loaded.chunk_samples,
+            gain=loaded.gain,
+            encoding=encoding,
         )
         session = onnxruntime.InferenceSession(model.SerializeToString())
         report = step(self._progress, "features")
@@ -376,6 +396,26 @@ def refuse_growing_features(front_ends: FrontEnds) -> None:
                 f"null leaves utterances whole, but the features of {', '.join(growing)} grow "
                 "with the duration; allowed: 'min', 'max', 'avg' or milliseconds"
             )
+
+
+def with_columns(front_ends: FrontEnds, encoding: MetadataEncoding) -> FrontEnds:
+    """Return ``front_ends`` without those that ``encoding`` leaves no columns.
+
+    Raises
+    ------
+    InvalidInput
+        None is left.
+    """
+    if encoding.size:
+        return front_ends
+    left = {name: each for name, each in front_ends.items() if not each.metadata_fields}
+    if not left:
+        with within("dataset_feature_extract_methods"):
+            raise InvalidInput(
+                f"of no utterance {', '.join(encoding.values)} is known, so "
+                f"{', '.join(front_ends)} has no features; allowed: a method that hears the sound"
+            )
+    return FrontEnds(left)
 
 
 def metadata_of(utterance: Utterance) -> dict[str, str]:

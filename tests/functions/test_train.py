@@ -11,6 +11,7 @@ import pytest
 import made
 from clients import Client
 from ser import Model, open_registry
+from stacks import ROOT
 
 
 def locations(problem: dict[str, Any]) -> set[str]:
@@ -124,6 +125,79 @@ def test_leaving_speakers_out_reports_each_of_them(
     assert sum(c["support"] for c in answer["loso"]["per_class"].values()) == 56
 
 
+def tones_in_folders(archive: Path) -> None:
+    """Three speakers whose joy is high and whose rage is low, all files called alike."""
+    made.archive(
+        archive,
+        {
+            f"set/speaker{speaker}/{label}/{take}.wav": made.sound(made.signal(f"{name}{take}"))
+            for speaker, start in enumerate(made.SPEAKERS[:3])
+            for label, name in (("happy", f"{start}a01W"), ("rage", f"{start}a01A"))
+            for take in range(4)
+        },
+    )
+
+
+def test_a_corpus_in_folders_is_trained_on_and_its_samples_are_predicted(
+    train: Client, predict: Client, bounds: Path
+) -> None:
+    tones_in_folders(bounds / "corpus.zip")
+    body = json.loads((ROOT / "requests" / "corpus-in-folders.json").read_text())
+    answer = train.post("/train", json=body | {"corpus": json.dumps(body["corpus"])}).json
+    assert answer["classes"] == ["happy - happy", "rage - rage"]
+    assert set(answer["loso"]["per_speaker"]) == {"speaker0", "speaker1", "speaker2"}
+    assert answer["speaker_dependent"] is True
+    manifest = open_registry("model").model("latest").manifest
+    assert manifest["request"]["corpus"] == body["corpus"]
+    assert {label["emotion"] for label in manifest["labels"]} == {"happiness", "rage"}
+    (name, *_) = answer["test_samples"]
+    assert name.startswith("set_speaker")
+    asked = {"model_id": "latest", "model_save_path": "model", "sample_name": name}
+    assert predict.post("/predict", json=asked).json["ground_truth"] == [name.split("_")[2]]
+
+
+def test_speakers_nobody_knows_can_be_trained_on_and_not_held_out(
+    train: Client, predict: Client, train_body: dict[str, Any], bounds: Path
+) -> None:
+    tones_in_folders(bounds / "corpus.zip")
+    # The default features, among them the speaker, of whom nothing is known here.
+    del train_body["dataset_feature_extract_methods"]
+    body = train_body | {"corpus": {"label": "folder"}}
+    answer = train.post("/train", json=body).json
+    assert answer["speaker_dependent"] is True
+    asked = {"model_id": "latest", "model_save_path": "model"}
+    names = answer["test_samples"]
+    assert predict.post("/predict", json=asked | {"sample_name": names}).status_code == 200
+    for field in ({"split": "speaker"}, {"evaluation": "loso"}):
+        (error,) = refused(train, body | field)["errors"]
+        assert error["loc"] == ["corpus"]
+        assert "no speaker is known" in error["msg"]
+        assert "speaker_pattern" in error["msg"]
+
+
+def test_whole_speakers_held_out_are_speakers_never_heard(
+    train: Client, train_body: dict[str, Any]
+) -> None:
+    assert train.post("/train", json=train_body).json["speaker_dependent"] is True
+    answer = train.post("/train", json=train_body | {"split": "speaker"}).json
+    assert answer["speaker_dependent"] is False
+
+
+def test_a_corpus_with_a_table_is_trained_on(
+    train: Client, train_body: dict[str, Any], bounds: Path
+) -> None:
+    names = made.names(codes="WL")
+    rows = ["file;emotion;speaker", *(f"{n};{n[5]};{n[:2]}" for n in names), "lost.wav;W;03"]
+    sounds = {f"set/{name}": made.sound(made.signal(name)) for name in names}
+    table = {"set/labels.csv": "\n".join(rows).encode()}
+    made.archive(bounds / "corpus.zip", sounds | table)
+    body = train_body | {"corpus": {"table": "set/labels.csv"}, "split": "speaker"}
+    answer = train.post("/train", json=body).json
+    assert answer["classes"] == ["L - L", "W - W"]
+    assert [entry["file"] for entry in answer["rejected"]] == ["lost.wav"]
+    assert answer["speaker_dependent"] is False
+
+
 def test_ten_bad_fields_are_named_at_once(train: Client, train_body: dict[str, Any]) -> None:
     problem = refused(
         train,
@@ -165,6 +239,8 @@ def test_ten_bad_fields_are_named_at_once(train: Client, train_body: dict[str, A
         ("dataset_load_split_at", 10**9, "the longest utterance"),
         ("dataset_load_split_at", "median", "'min'"),
         ("dataset_load_split_at", None, "grow with the duration"),
+        ("corpus", "iemocap", "ravdess"),
+        ("corpus", {"label": "folder", "speaker_pattern": "spk"}, "has no group"),
         ("model_config", {"n_estimators": 0}, ">= 1"),
         ("model_config", {"trees": 5}, "unknown field"),
         ("model_type", "SVM", "'XGBoostClassifier'"),
@@ -374,5 +450,9 @@ def test_health_status_and_description_are_served(train: Client) -> None:
     document = train.get("/openapi.json").json
     properties = document["components"]["schemas"]["TrainRequest"]["properties"]
     assert properties["dataset_load_split_at"]["default"] == "min"
+    names, folders, table = properties["corpus"]["anyOf"]
+    assert "crema-d" in names["enum"]
+    assert set(folders["properties"]) == {"label", "speaker_pattern"}
+    assert set(table["properties"]) == {"table"}
     assert train.get("/train").status_code == 405
     assert train.get("/nowhere").status_code == 404

@@ -1,15 +1,15 @@
-"""Corpora: which files are utterances, and what their names say of them."""
+"""Corpora: which files are utterances, and what their names, folders or tables say of them."""
 
 from ser.corpora.base import Corpus, Label, Rejection, Table, Utterance, recognise, tabulate
+from ser.corpora.choice import CorpusChoice
 from ser.corpora.emodb import EMODB
-
-CORPORA: tuple[Corpus, ...] = (EMODB,)
-"""The corpora whose file names are understood; a new one is added here."""
+from ser.corpora.named import CORPORA
 
 __all__ = [
     "CORPORA",
     "EMODB",
     "Corpus",
+    "CorpusChoice",
     "Label",
     "Rejection",
     "Table",

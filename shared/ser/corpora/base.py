@@ -24,7 +24,10 @@ class Label(msgspec.Struct, frozen=True):
 
 
 class Utterance(msgspec.Struct, frozen=True, kw_only=True):
-    """One sound of a corpus and what is known of it; ``name`` is its file name."""
+    """One sound of a corpus and what is known of it; what is not known is empty.
+
+    ``name`` is unique in the corpus and fit for a file, mostly that of the sound itself.
+    """
 
     name: str
     file: PurePosixPath
@@ -43,12 +46,14 @@ class Rejection(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True)
 class Corpus:
-    """A corpus and the grammar of its file names."""
+    """A corpus and how its files tell what they are."""
 
     name: str
     labels: tuple[Label, ...]
     parse: Callable[[PurePosixPath], Utterance]
     """From a path inside the archive to the utterance; raises ``ValueError`` with the reason."""
+    missing: tuple[Rejection, ...] = ()
+    """What it speaks of and the archive does not hold."""
 
 
 @dataclass(frozen=True)
@@ -75,16 +80,18 @@ def recognise(files: Iterable[PurePosixPath], corpora: Sequence[Corpus]) -> Tabl
     if not table.utterances:
         reasons = "; ".join(f"{each.file}: {each.reason}" for each in table.rejected[:3])
         known = ", ".join(corpus.name for corpus in corpora)
+        which = "a known corpus" if len(corpora) > 1 else "the corpus that is stated"
         raise InvalidInput(
-            f"none of the {len(sounds)} sounds has a name of a known corpus ({known}): {reasons}"
+            f"none of the {len(sounds)} sounds is of {which} ({known}): {reasons}; "
+            "allowed: files of that kind, or another value of corpus"
         )
     return table
 
 
 def tabulate(files: Iterable[PurePosixPath], corpus: Corpus) -> Table:
-    """Return what the grammar of ``corpus`` makes of ``files``."""
+    """Return what ``corpus`` makes of ``files``."""
     utterances: dict[str, Utterance] = {}
-    rejected: list[Rejection] = []
+    rejected = list(corpus.missing)
     for file in files:
         try:
             utterance = corpus.parse(file)
@@ -92,9 +99,10 @@ def tabulate(files: Iterable[PurePosixPath], corpus: Corpus) -> Table:
             rejected.append(Rejection(str(file), str(error)))
             continue
         # Two formats of one recording must not end up on both sides of a split.
-        if twin := utterances.get(file.stem):
+        stem = PurePosixPath(utterance.name).stem
+        if twin := utterances.get(stem):
             rejected.append(Rejection(str(file), f"has the same name as {twin.file}"))
         else:
-            utterances[file.stem] = utterance
+            utterances[stem] = utterance
     ordered = tuple(utterances[name] for name in sorted(utterances))
     return Table(corpus, ordered, tuple(rejected))

@@ -11,6 +11,7 @@ import re
 from pathlib import PurePosixPath
 
 from ser.corpora.base import Corpus, Label, Utterance
+from ser.corpora.grammar import Grammar
 
 OFFICIAL_ARCHIVE = "http://emodb.bilderbar.info/download/download.zip"
 
@@ -26,26 +27,29 @@ LABELS = (
 GENDERS = dict.fromkeys(("03", "10", "11", "12", "15"), "male") | dict.fromkeys(
     ("08", "09", "13", "14", "16"), "female"
 )
-TEXTS = ("a01", "a02", "a04", "a05", "a07", "b01", "b02", "b03", "b09", "b10")
 
-NAME = re.compile(r"(?P<speaker>\d\d)(?P<text>[a-z]\d\d)(?P<code>[A-Z])(?P<version>[a-z])")
+GRAMMAR = Grammar(
+    corpus="EmoDB",
+    shape="speaker, text, emotion, version, as in 03a01Fa",
+    pattern=re.compile(r"(?P<speaker>\d\d)(?P<text>[a-z]\d\d)(?P<emotion>[A-Z])[a-z]"),
+    allowed={
+        "speaker": GENDERS,
+        "text": ("a01", "a02", "a04", "a05", "a07", "b01", "b02", "b03", "b09", "b10"),
+        "emotion": [label.code for label in LABELS],
+    },
+)
 
 
 def parse(file: PurePosixPath) -> Utterance:
     """Return the utterance that ``file`` is; raise ``ValueError`` with the reason if it is none."""
-    match = NAME.fullmatch(file.stem)
-    if match is None:
-        raise ValueError("the name is not speaker, text, emotion, version, as in 03a01Fa")
-    speaker, text, code = match["speaker"], match["text"], match["code"]
-    for what, value, known in (
-        ("speaker", speaker, GENDERS),
-        ("text", text, TEXTS),
-        ("emotion", code, [label.code for label in LABELS]),
-    ):
-        if value not in known:
-            raise ValueError(f"{value!r} is no {what} of EmoDB; allowed: {', '.join(known)}")
+    said = GRAMMAR.read(file.stem)
     return Utterance(
-        name=file.name, file=file, code=code, speaker=speaker, gender=GENDERS[speaker], text=text
+        name=file.name,
+        file=file,
+        code=said["emotion"],
+        speaker=said["speaker"],
+        gender=GENDERS[said["speaker"]],
+        text=said["text"],
     )
 
 

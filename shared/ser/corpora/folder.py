@@ -128,11 +128,11 @@ class CorpusFolder:
                     )
         return kept
 
-    def extract(self, look: Callable[[list[PurePosixPath]], T], *, report: Report) -> T:
-        """Have the content of the newest archive in ``working/``, and return ``look(sounds)``.
+    def extract(self, look: Callable[[Path, list[PurePosixPath]], T], *, report: Report) -> T:
+        """Have the content of the newest archive in ``working/``, and return what ``look`` does.
 
-        What was there before gives way only when ``look`` accepts the sounds, given as paths
-        relative to the folder; an archive that is refused is forgotten.
+        What was there before gives way only when ``look`` accepts the folder and its sounds,
+        given as paths relative to it; an archive that is refused is forgotten.
         """
         incoming = read_record(self._incoming_source)
         if incoming is None:
@@ -140,10 +140,10 @@ class CorpusFolder:
             if not self._working.exists() or read_record(self._extracted) != source:
                 self._unpack(self._archive, self._working, report)
                 write_record(self._extracted, source)
-            return look(sounds_in(self._working))
+            return look(self._working, sounds_in(self._working))
         try:
             self._unpack(self._incoming_archive, self._incoming, report)
-            seen = look(sounds_in(self._incoming))
+            seen = look(self._incoming, sounds_in(self._incoming))
         except (InvalidInput, TooLarge):
             self._refuse()
             raise

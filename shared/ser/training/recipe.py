@@ -19,6 +19,7 @@ from ser import audio, graph
 from ser.classifiers import FittedClassifier
 from ser.corpora import Utterance
 from ser.corpora.folder import Source
+from ser.corpora.speakers import require_speakers, speaker_dependent
 from ser.dataset import Dataset, Extracted, Loaded, metadata_of
 from ser.errors import SerError, within
 from ser.evaluation import hold_out, metrics, speaker_folds
@@ -62,6 +63,7 @@ def train(
         "classes": [str(label) for label in corpus.loaded.labels],
         **evaluated,
         "split": request.split,
+        "speaker_dependent": speaker_dependent(corpus.loaded.utterances, corpus.held_out),
         "rejected": msgspec.to_builtins(corpus.loaded.rejected),
         "notes": fitted.notes,
     }
@@ -101,16 +103,25 @@ class CorpusAtHand:
 
 def obtain(request: TrainRequest, settings: Settings, progress: Progress) -> CorpusAtHand:
     """Have the corpus on disk, and in memory all that is needed of it."""
-    dataset = Dataset(request.data_path, request.remote_url, settings=settings, progress=progress)
+    dataset = Dataset(
+        request.data_path,
+        request.remote_url,
+        corpus=request.corpus,
+        settings=settings,
+        progress=progress,
+    )
     with dataset.exclusively():
         loaded = dataset.load(
             split_at=request.dataset_load_split_at,
             normalize=request.dataset_load_normalize,
             force=request.dataset_force,
         )
+        loso = request.evaluation == "loso"
+        if loso or request.split == "speaker":
+            with within("corpus"):
+                require_speakers(loaded.utterances)
         with within("remote_url"):
             names = hold_out(loaded.utterances, request.split, request.random_state)
-            loso = request.evaluation == "loso"
             folds = dict(speaker_folds(loaded.utterances)) if loso else {}
         return CorpusAtHand(
             dataset=dataset,

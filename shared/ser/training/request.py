@@ -10,6 +10,7 @@ from msgspec import Meta
 
 from ser.access import Access
 from ser.classifiers import MODEL_TYPES, Classifier
+from ser.corpora.choice import CorpusChoice, describe_corpus
 from ser.dataset import refuse_growing_features
 from ser.errors import Fault, InvalidInput, within
 from ser.evaluation import Split
@@ -35,6 +36,7 @@ class TrainRequest(Schema, frozen=True, kw_only=True):
     remote_url: Name
     model_type: ModelType
     model_save_path: Name
+    corpus: CorpusChoice = msgspec.field(default_factory=lambda: CorpusChoice.parse("auto"))
     random_state: Annotated[int, Meta(ge=0, le=2**32 - 1)] = 42
     dataset_force: bool = False
     dataset_load_split_at: Literal["min", "max", "avg"] | Milliseconds | None = "min"
@@ -104,7 +106,7 @@ def describe_train() -> dict[str, Any]:
     """Return the OpenAPI document of POST /train."""
     from ser.openapi import document
 
-    return document(
+    described = document(
         "/train",
         "Train a model on a corpus and publish it",
         TrainRequest,
@@ -115,7 +117,14 @@ def describe_train() -> dict[str, Any]:
                 "test_samples": {"type": "array", "items": {"type": "string"}},
                 "classes": {"type": "array", "items": {"type": "string"}},
                 "metrics": {"type": "object"},
+                "speaker_dependent": {
+                    "type": "boolean",
+                    "description": "Whether the metrics are, or may be, of speakers heard before.",
+                },
             },
         },
         optional=("model_save_path",),
     )
+    fields = described["components"]["schemas"][TrainRequest.__name__]["properties"]
+    fields["corpus"] = describe_corpus()
+    return described

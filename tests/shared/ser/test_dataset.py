@@ -13,6 +13,8 @@ from ser import Dataset
 from ser.dataset import FULL_SCALE
 from ser.errors import Conflict, InvalidInput
 
+Methods = dict[str, dict[str, int]]
+
 
 @pytest.fixture
 def archive(bounds: Path, corpus_zip: Path) -> Path:
@@ -127,6 +129,31 @@ def test_an_archive_of_no_use_is_fetched_again(bounds: Path) -> None:
         Dataset("data", "corpus.zip").load()
     made.corpus(bounds / "corpus.zip")
     assert len(Dataset("data", "corpus.zip").load().utterances) == 56
+
+
+def test_a_corpus_that_is_stated_is_not_recognised(dataset: Dataset) -> None:
+    assert dataset.prepare().corpus.name == "emodb"
+    with pytest.raises(InvalidInput, match=r"none of the 56 sounds .* stated \(tess\)"):
+        Dataset("data", "corpus.zip", corpus="tess").load()
+    assert len(dataset.load(force=True).utterances) == 56
+    with pytest.raises(InvalidInput, match=r"^corpus: \"iemocap\""):
+        Dataset("data", "corpus.zip", corpus="iemocap")
+
+
+def test_folders_may_be_the_labels(dataset: Dataset) -> None:
+    foldered = Dataset("data", "corpus.zip", corpus={"label": "folder"}).load()
+    assert [str(label) for label in foldered.labels] == ["wav - wav"]
+    assert foldered.utterances[0].name == "wav_03a01Aa.wav"
+
+
+def test_what_is_not_known_of_any_utterance_has_no_features(dataset: Dataset) -> None:
+    foldered = Dataset("data", "corpus.zip", corpus={"label": "folder"})
+    metadata: Methods = {"SpeakerAndGenderAndTextType": {}}
+    mfcc: Methods = {"MFCC": {"num_cepstral": 2}}
+    both = foldered.feature_extract(metadata | mfcc).features[0]
+    np.testing.assert_array_equal(both, foldered.feature_extract(mfcc).features[0])
+    with pytest.raises(InvalidInput, match="of no utterance speaker, gender, text is known"):
+        foldered.feature_extract(metadata)
 
 
 def test_files_of_somebody_else_are_never_replaced(dataset: Dataset, bounds: Path) -> None:

@@ -1,0 +1,83 @@
+"""The field ``corpus`` of a request."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path, PurePosixPath
+
+import pytest
+
+from ser.corpora import CORPORA, CorpusChoice
+from ser.corpora.choice import FolderCorpus, NamedCorpus, TableCorpus
+from ser.errors import Fault, InvalidInput
+
+SOUNDS = [PurePosixPath("sad/1.wav")]
+
+
+@pytest.mark.parametrize(
+    ("value", "choice"),
+    [
+        ("auto", NamedCorpus(name="auto")),
+        ("crema-d", NamedCorpus(name="crema-d")),
+        ({"label": "folder"}, FolderCorpus(label="folder")),
+        (
+            {"label": "folder", "speaker_pattern": "(a+)"},
+            FolderCorpus(label="folder", speaker_pattern="(a+)"),
+        ),
+        ({"label": "folder", "speaker_pattern": None}, FolderCorpus(label="folder")),
+        ({"table": "labels.csv"}, TableCorpus(table="labels.csv")),
+    ],
+)
+def test_a_choice_is_a_name_or_an_object_or_that_in_a_string(
+    value: object, choice: CorpusChoice
+) -> None:
+    assert CorpusChoice.parse(value) == choice
+    if isinstance(value, dict):
+        assert CorpusChoice.parse(json.dumps(value)) == choice
+
+
+def test_auto_tries_every_corpus_and_a_name_that_one() -> None:
+    assert [*CorpusChoice.parse("auto").corpora(Path(), SOUNDS)] == [*CORPORA]
+    (tess,) = CorpusChoice.parse("tess").corpora(Path(), SOUNDS)
+    assert tess.name == "tess"
+
+
+@pytest.mark.parametrize("value", ["iemocap", "", 5, None, [], {}, {"speaker_pattern": "(a)"}])
+def test_what_is_no_choice_is_named_with_all_that_is_allowed(value: object) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        CorpusChoice.parse(value)
+    for word in ("auto", "emodb", "emovo", '"label": "folder"', "speaker_pattern", '"table"'):
+        assert word in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("value", "field", "says"),
+    [
+        ({"label": "file"}, "label", "'folder'"),
+        ({"label": "folder", "speakers": 3}, "speakers", "unknown field"),
+        ({"label": "folder", "table": "x.csv"}, "table", "unknown field"),
+        ({"table": ""}, "table", "not empty"),
+        ({"label": "folder", "speaker_pattern": "(a"}, "speaker_pattern", "no regular expression"),
+        ({"label": "folder", "speaker_pattern": "a"}, "speaker_pattern", "no group"),
+        ({"label": "folder", "speaker_pattern": ""}, "speaker_pattern", "not empty"),
+        (
+            {"label": "folder", "speaker_pattern": f"(a{{{'9' * 30}}})"},
+            "speaker_pattern",
+            "no regular expression",
+        ),
+        (
+            {"label": "folder", "speaker_pattern": f"({'a' * 199})"},
+            "speaker_pattern",
+            "at most 200 characters",
+        ),
+    ],
+)
+def test_a_field_that_does_not_fit_is_named(
+    value: dict[str, object], field: str, says: str
+) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        CorpusChoice.parse(value)
+    (fault,) = caught.value.faults
+    assert isinstance(fault, Fault)
+    assert fault.loc == (field,)
+    assert says in fault.msg

@@ -1,0 +1,167 @@
+"""Corpora that say by folders or by a table what their files are."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+
+import pytest
+
+from ser.corpora import Table, tabulate
+from ser.corpora.english import english
+from ser.corpora.labelled import MAX_TABLE_BYTES, by_folder, by_table
+from ser.errors import InvalidInput
+
+
+def paths(*names: str) -> list[PurePosixPath]:
+    return [PurePosixPath(name) for name in names]
+
+
+def foldered(*names: str, speaker_pattern: str | None = None) -> Table:
+    return tabulate(paths(*names), by_folder(paths(*names), speaker_pattern))
+
+
+@pytest.mark.parametrize(
+    ("word", "emotion"),
+    [
+        ("happiness", "happiness"),
+        ("Happy", "happiness"),
+        ("joy", "happiness"),
+        ("ANGRY", "anger"),
+        ("Ärger", "anger"),
+        ("Trauer", "sadness"),
+        ("fearful", "fear"),
+        ("paura", "fear"),
+        ("bored", "boredom"),
+        ("calm", "calm"),
+        ("pleasant_surprise", "surprise"),
+        ("contempt", "contempt"),
+    ],
+)
+def test_common_words_for_emotions_are_understood_and_others_stay(word: str, emotion: str) -> None:
+    assert english(word) == emotion
+
+
+def test_the_folder_that_holds_a_file_is_its_label() -> None:
+    corpus = by_folder(paths("set/happy/1.wav", "set/more/contempt/2.wav"), None)
+    assert [(str(label), label.emotion) for label in corpus.labels] == [
+        ("contempt - contempt", "contempt"),
+        ("happy - happy", "happiness"),
+    ]
+    assert corpus.parse(PurePosixPath("set/happy/1.wav")).code == "happy"
+
+
+def test_the_first_group_of_the_pattern_is_the_speaker() -> None:
+    table = foldered("spk1/sad/1.wav", "spk2/sad/1.wav", speaker_pattern=r"(spk\d)/|x")
+    assert [u.speaker for u in table.utterances] == ["spk1", "spk2"]
+
+
+def test_without_a_pattern_no_speaker_is_known() -> None:
+    assert foldered("sad/1.wav").utterances[0].speaker == ""
+
+
+def test_files_called_alike_in_two_folders_are_two_utterances() -> None:
+    table = foldered("happy/001.wav", "sad/001.wav")
+    assert [u.name for u in table.utterances] == ["happy_001.wav", "sad_001.wav"]
+
+
+def test_two_formats_of_one_recording_are_taken_once() -> None:
+    table = foldered("sad/001.flac", "sad/001.wav")
+    assert [u.name for u in table.utterances] == ["sad_001.flac"]
+    assert [rejection.file for rejection in table.rejected] == ["sad/001.wav"]
+
+
+@pytest.mark.parametrize(
+    ("file", "reason"),
+    [
+        ("001.wav", "in no folder"),
+        ("sad/anybody.wav", "finds no speaker"),
+        ("sad/spk.wav", "finds no speaker"),
+        (".hidden/sad/spk1.wav", "no dot in front"),
+        ("sad/spk1\n.wav", "printable"),
+        (f"sad/spk1{'ü' * 120}.wav", "at most 240 bytes"),
+    ],
+)
+def test_a_file_that_does_not_fit_is_rejected_with_the_reason(file: str, reason: str) -> None:
+    table = foldered(file, "sad/spk2.wav", speaker_pattern=r"spk(\d?)")
+    assert [u.speaker for u in table.utterances] == ["2"]
+    assert [rejection.file for rejection in table.rejected] == [file]
+    assert reason in table.rejected[0].reason
+
+
+SOUNDS = paths("set/wav/1.wav", "set/wav/2.wav", "set/wav/3.wav")
+
+
+def tabled(folder: Path, content: str | bytes, name: str = "set/labels.csv") -> Table:
+    (folder / "set").mkdir()
+    (folder / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+    return tabulate(SOUNDS, by_table(folder, SOUNDS, name))
+
+
+@pytest.mark.parametrize("name", ["labels.csv", "set/labels.csv"])
+@pytest.mark.parametrize("begin", ["", "\ufeff"])
+@pytest.mark.parametrize("delimiter", [",", ";"])
+def test_a_table_says_what_its_files_are(
+    tmp_path: Path, name: str, begin: str, delimiter: str
+) -> None:
+    base = "set/wav" if name == "labels.csv" else "./wav"
+    lines = [
+        "Speaker, file ,emotion,gender,text",
+        f'anna,{base}/1.wav,joy,female,"so, or; so"',
+        "bert,set/wav/2.wav,contempt,male,",
+        "",
+        ",set/wav/3.wav,joy",
+    ]
+    quoted, plain = '"so, or; so"', "\n".join(lines)
+    content = plain.replace(quoted, "\0").replace(",", delimiter).replace("\0", quoted)
+    table = tabled(tmp_path, begin + content, name)
+    assert [(u.name, u.code, u.speaker, u.gender, u.text) for u in table.utterances] == [
+        ("set_wav_1.wav", "joy", "anna", "female", "so, or; so"),
+        ("set_wav_2.wav", "contempt", "bert", "male", ""),
+        ("set_wav_3.wav", "joy", "", "", ""),
+    ]
+    assert {label.code: label.emotion for label in table.corpus.labels} == {
+        "joy": "happiness",
+        "contempt": "contempt",
+    }
+
+
+def test_table_and_archive_that_differ_are_told_file_by_file(tmp_path: Path) -> None:
+    rows = ("set/wav/1.wav,joy,a", "set/wav/1.wav,sad,a", "set/wav/2.wav,,a", "wav/4.wav,sad,a")
+    table = tabled(tmp_path, "\n".join(["file,emotion,speaker", *rows]))
+    assert table.utterances == ()
+    assert {rejection.file: rejection.reason for rejection in table.rejected} == {
+        "wav/4.wav": "set/labels.csv names it, and it is no sound here",
+        "set/wav/1.wav": "set/labels.csv has 2 rows for it; allowed: one",
+        "set/wav/2.wav": "set/labels.csv names no emotion for it",
+        "set/wav/3.wav": "set/labels.csv has 0 rows for it; allowed: one",
+    }
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("", "lacks file, emotion, speaker"),
+        ("file,speaker\n1.wav,a", "lacks emotion among its columns file, speaker"),
+        ("file,emotion,speaker\n'ärger'".encode("latin-1"), "not in UTF-8"),
+        ('file,emotion,speaker\n"1.wav', "no CSV that can be read"),
+        (b" " * (MAX_TABLE_BYTES + 1), "16,000,001 bytes; allowed: 16,000,000"),
+    ],
+)
+def test_a_table_that_cannot_be_read_is_refused(
+    tmp_path: Path, content: str | bytes, says: str
+) -> None:
+    with pytest.raises(InvalidInput, match=says):
+        tabled(tmp_path, content)
+
+
+@pytest.mark.parametrize("name", ["../labels.csv", "/etc/passwd", "labels.csv", "a.csv", "a\0b"])
+def test_only_a_table_of_the_archive_is_read(tmp_path: Path, name: str) -> None:
+    (tmp_path / "labels.csv").write_text("file,emotion,speaker")
+    archive = tmp_path / "archive"
+    (archive / "set").mkdir(parents=True)
+    (archive / "a.csv").mkdir()
+    (archive / "set" / "real.csv").write_text("file,emotion,speaker")
+    with pytest.raises(
+        InvalidInput, match=r"is no CSV file of the archive; allowed: set/real\.csv"
+    ):
+        by_table(archive, SOUNDS, name)

@@ -1,0 +1,143 @@
+"""The grammars of the corpora beside EmoDB, and how one is told from another."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import PurePosixPath
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ser.corpora import CORPORA, Corpus, recognise, tabulate
+from ser.corpora.crema_d import GENDERS
+from ser.errors import InvalidInput
+
+BY_NAME = {corpus.name: corpus for corpus in CORPORA}
+EMOTIONS = {
+    *("anger", "boredom", "calm", "disgust", "fear", "happiness", "neutral", "sadness"),
+    "surprise",
+}
+
+
+def paths(*names: str) -> list[PurePosixPath]:
+    return [PurePosixPath(name) for name in names]
+
+
+def test_the_corpora_have_the_names_that_requests_use() -> None:
+    assert list(BY_NAME) == ["emodb", "ravdess", "crema-d", "savee", "tess", "emovo"]
+
+
+@pytest.mark.parametrize("corpus", CORPORA, ids=BY_NAME)
+def test_labels_are_english_throughout_and_in_the_order_of_their_codes(corpus: Corpus) -> None:
+    codes = [label.code for label in corpus.labels]
+    assert codes == sorted(set(codes))
+    emotions = [label.emotion for label in corpus.labels]
+    assert set(emotions) <= EMOTIONS
+    assert len(set(emotions)) == len(emotions)
+
+
+@pytest.mark.parametrize(
+    ("corpus", "file", "label", "emotion", "speaker", "gender", "text"),
+    [
+        ("ravdess", "03-01-05-01-02-01-18", "05 - angry", "anger", "18", "female", "02"),
+        ("ravdess", "03-01-02-02-01-02-01", "02 - calm", "calm", "01", "male", "01"),
+        ("crema-d", "1001_DFA_ANG_XX", "ANG - anger", "anger", "1001", "male", "DFA"),
+        ("crema-d", "1091_IEO_HAP_LO", "HAP - happy", "happiness", "1091", "female", "IEO"),
+        ("savee", "DC/su05", "su - surprise", "surprise", "DC", "male", ""),
+        ("savee", "all/KL_n30", "n - neutral", "neutral", "KL", "male", ""),
+        ("tess", "OAF_lid_fear", "fear - fear", "fear", "OAF", "female", "lid"),
+        ("tess", "YAF_lid_ps", "ps - pleasant surprise", "surprise", "YAF", "female", "lid"),
+        ("emovo", "gio-f2-b2", "gio - gioia", "happiness", "f2", "female", "b2"),
+        ("emovo", "rab-m1-n5", "rab - rabbia", "anger", "m1", "male", "n5"),
+    ],
+)
+def test_a_name_says_who_speaks_what_and_how(
+    corpus: str, file: str, label: str, emotion: str, speaker: str, gender: str, text: str
+) -> None:
+    said = BY_NAME[corpus].parse(PurePosixPath(f"archive/{file}.wav"))
+    (found,) = (each for each in BY_NAME[corpus].labels if each.code == said.code)
+    assert (str(found), found.emotion) == (label, emotion)
+    assert (said.speaker, said.gender, said.text) == (speaker, gender, text)
+
+
+@pytest.mark.parametrize(
+    ("corpus", "name", "reason"),
+    [
+        ("ravdess", "03-02-05-01-02-01-18.wav", "sung"),
+        ("ravdess", "02-01-05-01-02-01-18.wav", "'02' is no modality of RAVDESS"),
+        ("ravdess", "03-01-09-01-02-01-18.wav", "'09' is no emotion"),
+        ("ravdess", "03-01-05-01-02-01-25.wav", "'25' is no actor"),
+        ("ravdess", "03-01-05-01-02-18.wav", "as in 03-01-05-01-02-01-18"),
+        ("crema-d", "1092_DFA_ANG_XX.wav", "'1092' is no actor"),
+        ("crema-d", "1001_ABC_ANG_XX.wav", "'ABC' is no sentence"),
+        ("crema-d", "1001_DFA_JOY_XX.wav", "'JOY' is no emotion"),
+        ("crema-d", "1001_DFA_ANG.wav", "as in 1001_DFA_ANG_XX"),
+        ("savee", "DC/x01.wav", "'x' is no emotion"),
+        ("savee", "AudioData/a01.wav", "'AudioData' is no speaker"),
+        ("savee", "DC/a1.wav", "as in DC/a01 or DC_a01"),
+        ("tess", "MAF_lid_fear.wav", "'MAF' is no speaker"),
+        ("tess", "OAF_lid_joy.wav", "'joy' is no emotion"),
+        ("tess", "OAF_fear.wav", "as in OAF_lid_fear"),
+        ("emovo", "gio-f4-b2.wav", "'f4' is no speaker"),
+        ("emovo", "joy-f2-b2.wav", "'joy' is no emotion"),
+        ("emovo", "gio-f2.wav", "as in gio-f2-b2"),
+    ],
+)
+def test_a_name_that_does_not_fit_is_rejected_with_the_reason(
+    corpus: str, name: str, reason: str
+) -> None:
+    (rejection,) = tabulate(paths(name), BY_NAME[corpus]).rejected
+    assert rejection.file == name
+    assert reason in rejection.reason
+
+
+def test_there_are_43_women_and_48_men_in_crema_d() -> None:
+    assert Counter(GENDERS.values()) == {"female": 43, "male": 48}
+    assert list(GENDERS)[-1] == "1091"
+
+
+def test_the_files_of_savee_get_names_of_their_own() -> None:
+    table = tabulate(paths("DC/a01.wav", "JE/a01.wav", "KL_a01.wav"), BY_NAME["savee"])
+    assert [u.name for u in table.utterances] == ["DC_a01.wav", "JE_a01.wav", "KL_a01.wav"]
+
+
+def test_both_layouts_of_savee_together_are_taken_once() -> None:
+    table = tabulate(paths("DC/a01.wav", "all/DC_a01.wav"), BY_NAME["savee"])
+    assert [u.file for u in table.utterances] == paths("DC/a01.wav")
+    assert [rejection.file for rejection in table.rejected] == ["all/DC_a01.wav"]
+
+
+def test_a_recording_of_ravdess_with_and_without_picture_is_taken_once() -> None:
+    files = paths("01-01-05-01-02-01-18.wav", "03-01-05-01-02-01-18.wav")
+    table = tabulate(files, BY_NAME["ravdess"])
+    assert [u.name for u in table.utterances] == ["03-01-05-01-02-01-18.wav"]
+    assert len(table.rejected) == 1
+
+
+@pytest.mark.parametrize(
+    ("corpus", "file"),
+    [
+        ("emodb", "wav/03a01Fa.wav"),
+        ("ravdess", "Actor_18/03-01-05-01-02-01-18.wav"),
+        ("crema-d", "AudioWAV/1001_DFA_ANG_XX.wav"),
+        ("savee", "AudioData/DC/a01.wav"),
+        ("tess", "OAF_Fear/OAF_lid_fear.wav"),
+        ("emovo", "EMOVO/f2/gio-f2-b2.wav"),
+    ],
+)
+def test_a_corpus_is_recognised_by_what_most_names_fit(corpus: str, file: str) -> None:
+    table = recognise(paths("music/intro.wav", file), CORPORA)
+    assert table.corpus.name == corpus
+    assert [rejection.file for rejection in table.rejected] == ["music/intro.wav"]
+
+
+def test_a_corpus_that_is_stated_is_not_guessed_around() -> None:
+    with pytest.raises(InvalidInput, match=r"the corpus that is stated \(tess\): 03a01Fa\.wav"):
+        recognise(paths("03a01Fa.wav"), [BY_NAME["tess"]])
+
+
+@given(st.sampled_from(CORPORA), st.text(min_size=1))
+def test_any_name_is_parsed_or_rejected(corpus: Corpus, name: str) -> None:
+    table = tabulate([PurePosixPath(name)], corpus)
+    assert len(table.utterances) + len(table.rejected) == 1
