@@ -1,4 +1,4 @@
-"""POST /predict: speech goes in, the probabilities of emotions come out."""
+"""POST /predict: speech goes in, the probabilities of emotions come out; and models' reports."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from typing import Any
 
 import functions_framework
 from flask import Request, Response
+from werkzeug.datastructures import MultiDict
 
-from ser.http import Function, Route
+from ser.http import Function, Page, Route
 from ser.inference import Predictor, describe_predict
 from ser.settings import Settings
-from ser.uploads import read_sounds
+from ser.uploads import joined, read_sounds
 
 predictor = Predictor()
 
@@ -20,7 +21,19 @@ def answer(request: Request, settings: Settings) -> dict[str, Any]:
     return predictor.predict(read_sounds(request, settings), settings)
 
 
-function = Function(Route("POST", "/predict", answer), describe=describe_predict)
+def report(request: Request, settings: Settings, model_id: str) -> Page:
+    """Return the report of the model behind ``model_id``, an id or an alias."""
+    query = joined(request.args, MultiDict([("model_id", model_id)]))
+    found, html = predictor.report(query, settings)
+    # An alias will lead to another model one day.
+    return Page(html, immutable=found == model_id)
+
+
+function = Function(
+    Route("POST", "/predict", answer),
+    Route("GET", "/models/<model_id>/report", report),
+    describe=describe_predict,
+)
 
 
 @functions_framework.http

@@ -9,8 +9,9 @@ from flask import Request, Response
 
 from ser.http import Function, Route, read_json
 from ser.settings import Settings
+from ser.training.description import describe_train
 from ser.training.process import TrainingProcesses
-from ser.training.request import check_writable, describe_train, read_train_request
+from ser.training.request import check_writable, read_train_request
 
 trainings = TrainingProcesses()
 

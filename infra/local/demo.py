@@ -7,33 +7,23 @@ import zlib
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 import msgspec
-import numpy as np
 import urllib3
 from rich.console import Console
 from rich.table import Table
 
+from ser.classifiers import RECIPE
 from ser.corpora.emodb import OFFICIAL_ARCHIVE
 from ser.corpora.synthesis import synthesise
 from ser.errors import from_problem
+from ser.training.report import plots
 from stack import ROOT, running
-
-mpl.use("Agg")
 
 FOLDER = ROOT / "demo"
 ANSWER_SECONDS = 3.0
 """How long the official archive is waited for before the demo goes on without it."""
 SHOWN = 10
 """How many utterances the table shows."""
-
-RECIPE: dict[str, Any] = {
-    "dataset_load_split_at": None,
-    "dataset_feature_extract_methods": {"Functionals": {}},
-    "model_type": "DiscriminantClassifier",
-    "evaluation": "loso",
-}
-"""The best that train knows (docs/experiments.md)."""
 
 console = Console()
 
@@ -53,7 +43,8 @@ def main() -> None:
                 # One folder for each archive: train refuses to mix them.
                 "data_path": str(FOLDER / f"data-{zlib.crc32(archive.encode()):08x}"),
                 "remote_url": archive,
-                **RECIPE,
+                "model_type": RECIPE,
+                "evaluation": "loso",
                 **place,
             },
         )
@@ -61,8 +52,16 @@ def main() -> None:
         predicted = post(f"{stack.url}/predict", asked)
     show(trained, predicted)
     picture = FOLDER / "confusion_matrix.png"
-    draw(trained["metrics"]["confusion_matrix"], trained["classes"], name, picture)
-    console.print(f"The confusion matrix as a picture: {picture}")
+    picture.write_bytes(
+        plots.confusion_picture(
+            trained["metrics"]["confusion_matrix"],
+            trained["classes"],
+            f"Held-out utterances of {name}",
+        )
+    )
+    console.print(f"The confusion matrix as a picture: {picture}", soft_wrap=True)
+    report = FOLDER / "model" / trained["model_id"] / "report.html"
+    console.print(f"How well it does, as a page: {report}", soft_wrap=True)
 
 
 def choose_corpus() -> tuple[str, str]:
@@ -141,19 +140,6 @@ def show(trained: dict[str, Any], predicted: dict[str, Any]) -> None:
     )
     console.print(f"The model is {trained['model_id']}, alias latest.")
     console.print(f"The training took {sum(trained['seconds'].values()):.0f} s.")
-
-
-def draw(matrix: list[list[int]], labels: list[str], corpus: str, picture: Path) -> None:
-    """Write ``matrix`` (rows: truth, columns: prediction) as a picture."""
-    from matplotlib import pyplot
-    from sklearn.metrics import ConfusionMatrixDisplay
-
-    figure, axes = pyplot.subplots(figsize=(8, 7), layout="constrained")
-    display = ConfusionMatrixDisplay(np.asarray(matrix), display_labels=labels)
-    display.plot(ax=axes, cmap="Blues", xticks_rotation=40, colorbar=False)
-    axes.set(xlabel="predicted", ylabel="truth", title=f"Held-out utterances of {corpus}")
-    pyplot.setp(axes.get_xticklabels(), ha="right", rotation_mode="anchor")
-    figure.savefig(picture, dpi=120)
 
 
 if __name__ == "__main__":

@@ -15,8 +15,10 @@ SAMPLING_RATE = 16_000
 """Sampling rate of every model's input in Hz."""
 MIN_SECONDS = 0.1
 """Shorter sounds hold not even a syllable."""
-MIN_PEAK = 1e-7
-"""Of full scale: less than the smallest step of 24 bits is silence."""
+SPEECH_LEVEL = -70.0
+"""In dB of full scale: a sound none of whose frames has an RMS above it holds no speech."""
+SPEECH_FRAME = SAMPLING_RATE // 40
+"""Samples of such a frame: 25 ms, one behind the other."""
 MAX_PEAK = 10.0
 """Of full scale: 20 dB above it something else than -1..1 is meant."""
 BLOCK_FRAMES = 65_536
@@ -39,8 +41,8 @@ def decode(data: bytes, *, max_seconds: float) -> Signal:
     Raises
     ------
     InvalidInput
-        Not a sound, empty, shorter than :data:`MIN_SECONDS`, with samples that are not finite, or
-        with a peak outside of :data:`MIN_PEAK` to :data:`MAX_PEAK`.
+        Not a sound, empty, cut, shorter than :data:`MIN_SECONDS`, with samples that are not
+        finite, or with a peak above :data:`MAX_PEAK`. Silence is a sound.
     TooLarge
         Longer than ``max_seconds``.
     """
@@ -58,12 +60,33 @@ def decode(data: bytes, *, max_seconds: float) -> Signal:
             f"{len(data)} bytes that begin with {data[:8]!r} are no sound that can be read; "
             "allowed: WAV, FLAC, OGG, MP3 and what else libsndfile reads"
         ) from error
-    peak = float(np.abs(signal).max())
-    if peak < MIN_PEAK:
-        raise InvalidInput("the sound is silent: all its samples are 0, or next to it")
-    if peak > MAX_PEAK:
+    peak = float(np.maximum(signal.max(), -signal.min()))
+    # A resampler that overflows leaves NaN, which no comparison holds for.
+    if not peak <= MAX_PEAK:
         raise InvalidInput(
             f"the sound has a peak of {peak:.3g} times full scale; allowed: at most {MAX_PEAK:g}"
+        )
+    return signal
+
+
+def holds_speech(signal: Signal) -> bool:
+    """Whether anything in ``signal``, of shape (samples,), is loud enough to be judged.
+
+    The frames follow each other, the last one padded with silence. A model asks the same inside
+    its graph (:func:`ser.graph.holds_speech`).
+    """
+    padded = np.pad(signal, (0, -len(signal) % SPEECH_FRAME)).reshape(-1, SPEECH_FRAME)
+    # Summed in double precision without a copy of the signal in it.
+    energy = np.einsum("fs,fs->f", padded, padded, dtype=np.float64)
+    return bool(energy.max() > SPEECH_FRAME * 10 ** (SPEECH_LEVEL / 10))
+
+
+def require_speech(signal: Signal) -> Signal:
+    """Return ``signal``; raise :class:`InvalidInput` if it does not hold speech."""
+    if not holds_speech(signal):
+        raise InvalidInput(
+            f"the sound is silent: none of its frames of {1000 * SPEECH_FRAME // SAMPLING_RATE} ms "
+            f"is louder than {SPEECH_LEVEL:g} dBFS"
         )
     return signal
 
@@ -82,7 +105,8 @@ def announced_size(data: bytes) -> int | None:
 
 def read(sound: SoundFile, max_seconds: float) -> Signal:
     """Return ``sound`` as a signal, read block by block."""
-    parts: list[Signal] = []
+    # Grows in place, where blocks put together in the end would take the memory of two signals.
+    samples = bytearray()
     frames = damaged = 0
     resample = resampler(sound.samplerate)
     for block in sound.blocks(BLOCK_FRAMES, dtype="float32", always_2d=True):
@@ -93,7 +117,7 @@ def read(sound: SoundFile, max_seconds: float) -> Signal:
         # Sums of finite samples may still overflow; the peak is looked at afterwards.
         with np.errstate(over="ignore", invalid="ignore"):
             mono = block.mean(axis=1, dtype=np.float64).astype(np.float32)
-        parts.append(resample(mono, False))
+        samples += resample(mono, False).data.cast("B")
     if damaged:
         raise InvalidInput(f"{damaged} samples are NaN or infinite; allowed: finite samples")
     if frames < MIN_SECONDS * sound.samplerate:
@@ -101,7 +125,8 @@ def read(sound: SoundFile, max_seconds: float) -> Signal:
             f"the sound lasts {1000 * frames / sound.samplerate:g} ms; "
             f"allowed: {1000 * MIN_SECONDS:g} ms to {max_seconds:g} s"
         )
-    return np.concatenate([*parts, resample(np.zeros(0, np.float32), True)])
+    samples += resample(np.zeros(0, np.float32), True).tobytes()
+    return np.frombuffer(samples, np.float32)
 
 
 def resampler(sampling_rate: int) -> Callable[[Signal, bool], Signal]:

@@ -134,6 +134,10 @@ class InvalidInput(SerError):
         self.faults = [Fault((), fault) if isinstance(fault, str) else fault for fault in faults]
         super().__init__("; ".join(describe(fault) for fault in self.faults))
 
+    def __reduce__(self) -> tuple[type[InvalidInput], tuple[Fault, ...]]:
+        # The faults, not their text, cross from one process to another.
+        return type(self), tuple(self.faults)
+
     def problem(self) -> dict[str, Any]:
         errors = [{"loc": list(fault.loc), "msg": fault.msg} for fault in self.faults]
         return super().problem() | {"errors": errors}

@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 from flask import Request, Response
+from werkzeug import exceptions
+from werkzeug.routing import Map, Rule
 
 from ser.errors import (
     MethodNotAllowed,
@@ -22,18 +24,35 @@ from ser.errors import (
     TooLarge,
     UnsupportedMediaType,
 )
-from ser.schemas import decode_object
+from ser.schemas import decode_object, shortened
 from ser.settings import MEGABYTE, Settings
 
 log = logging.getLogger("ser")
 
+PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+"""All that a page may do in a browser: be looked at."""
+
+
+class Page(NamedTuple):
+    """An answer for people: HTML that needs nothing else."""
+
+    html: bytes
+    immutable: bool
+    """Whether this address will never answer anything else."""
+
+
+Answer = Mapping[str, Any] | Page
+"""A JSON object or a page."""
+
 
 class Route(NamedTuple):
-    """A method and a path, and who answers with a JSON object."""
+    """A method and a path, and who answers."""
 
     method: str
     path: str
-    answer: Callable[[Request, Settings], dict[str, Any]]
+    """May have placeholders: ``/models/<model_id>/report``."""
+    answer: Callable[..., Answer]
+    """Takes the request, the settings and, by name, what stands in place of the placeholders."""
 
 
 class Function:
@@ -50,14 +69,17 @@ class Function:
 
     def __init__(self, *routes: Route, describe: Callable[[], dict[str, Any]]) -> None:
         first = routes[0]
-        endpoints = sorted({route.path for route in routes})
-        self._describe = describe
-        self._routes = {(route.method, route.path): route.answer for route in routes} | {
-            (first.method, "/"): first.answer,
-            ("GET", "/"): lambda *_: {"Status": "OK!", "Available Endpoints": endpoints},
-            ("GET", "/healthz"): lambda *_: {"status": "ok"},
-            ("GET", "/openapi.json"): lambda *_: self._describe(),
-        }
+        endpoints = sorted({route.path for route in routes if "<" not in route.path})
+        every = (
+            *routes,
+            Route(first.method, "/", first.answer),
+            Route("GET", "/", lambda *_: {"Status": "OK!", "Available Endpoints": endpoints}),
+            Route("GET", "/healthz", lambda *_: {"status": "ok"}),
+            Route("GET", "/openapi.json", lambda *_: describe()),
+        )
+        rules = [Rule(path, methods=[method], endpoint=answer) for method, path, answer in every]
+        # With or without a slash at its end a path is answered, never redirected.
+        self._routes = Map(rules, strict_slashes=False, merge_slashes=False).bind("")
 
     def __call__(self, request: Request) -> Response:
         request_id = request.headers.get("X-Request-Id") or str(uuid.uuid4())
@@ -72,22 +94,22 @@ class Function:
             detail = "An error that is ours, not yours; the log has it under the request's id."
             return problem(SerError(detail), request_id)
 
-    def _dispatch(self, request: Request) -> dict[str, Any]:
-        path = request.path.rstrip("/") or "/"
-        method = "GET" if request.method == "HEAD" else request.method
-        answer = self._routes.get((method, path))
-        if answer is None:
-            allowed = sorted({m for m, p in self._routes if p == path})
-            if not allowed:
-                paths = ", ".join(sorted({p for _, p in self._routes}))
-                raise NotFound(f"There is nothing at {request.path!r}; there is {paths}.")
+    def _dispatch(self, request: Request) -> Answer:
+        path = shortened(request.path)
+        try:
+            answer, placeholders = self._routes.match(request.path, request.method)
+        except exceptions.MethodNotAllowed as error:
+            allowed = sorted(error.valid_methods or ())
             refusal = MethodNotAllowed(
-                f"{request.method} is not answered at {request.path!r}; "
-                f"allowed: {', '.join(allowed)}."
+                f"{request.method} is not answered at {path!r}; allowed: {', '.join(allowed)}."
             )
             refusal.methods = tuple(allowed)
-            raise refusal
-        return answer(request, Settings.from_environment())
+            raise refusal from error
+        except exceptions.NotFound as error:
+            paths = ", ".join(sorted({rule.rule for rule in self._routes.map.iter_rules()}))
+            raise NotFound(f"There is nothing at {path!r}; there is {paths}.") from error
+        found: Answer = answer(request, Settings.from_environment(), **placeholders)
+        return found
 
 
 def read_body(request: Request, settings: Settings) -> bytes:
@@ -145,10 +167,17 @@ def problem(error: SerError, request_id: str) -> Response:
     return response
 
 
-def respond(status: int, body: Mapping[str, Any], request_id: str) -> Response:
-    """Return ``body`` as a JSON response."""
-    response = Response(
-        msgspec.json.encode(body) + b"\n", status=status, mimetype="application/json"
-    )
+def respond(status: int, answer: Answer, request_id: str) -> Response:
+    """Return ``answer`` as a response."""
+    if isinstance(answer, Page):
+        response = Response(answer.html, status=status, mimetype="text/html")
+        response.headers["Content-Security-Policy"] = PAGE_POLICY
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        response.headers["Cache-Control"] = (
+            "max-age=31536000, immutable" if answer.immutable else "no-cache"
+        )
+    else:
+        body = msgspec.json.encode(answer) + b"\n"
+        response = Response(body, status=status, mimetype="application/json")
     response.headers["X-Request-Id"] = request_id
     return response

@@ -33,6 +33,11 @@ class MetadataEncoding(msgspec.Struct, frozen=True):
         """Number of columns; 0 for a model that takes the sound alone."""
         return sum(map(len, self.values.values()))
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of the columns, such as ``speaker=03``."""
+        return tuple(f"{field}={value}" for field in self.values for value in self.values[field])
+
     def encode(self, known: Mapping[str, str | None]) -> NDArray[np.float32]:
         """Return the columns, shape (size,), of what is ``known`` of an utterance.
 

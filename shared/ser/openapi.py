@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import msgspec
@@ -33,6 +34,12 @@ PROBLEM = {
 }
 
 
+PROBLEMS = {
+    "description": "What went wrong.",
+    "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+}
+
+
 def document(
     path: str,
     summary: str,
@@ -40,9 +47,10 @@ def document(
     *,
     answer: dict[str, Any],
     other_bodies: dict[str, Any] | None = None,
-    optional: tuple[str, ...] = (),
+    optional: Collection[str] = (),
+    pages: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Return the document of the one operation POST ``path``.
+    """Return the document of the operation POST ``path``.
 
     Parameters
     ----------
@@ -52,6 +60,8 @@ def document(
         Media types beside JSON, with their OpenAPI media type objects.
     optional
         Fields of ``request`` that a setting may stand in for.
+    pages
+        The paths, as of :func:`page`, that the function answers beside.
     """
     (reference,), schemas = msgspec.json.schema_components(
         [request],
@@ -60,7 +70,6 @@ def document(
     )
     body = schemas[request.__name__]
     body["required"] = [name for name in body["required"] if name not in optional]
-    problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
     operation = {
         "summary": summary,
         "requestBody": {
@@ -72,12 +81,40 @@ def document(
                 "description": "The answer.",
                 "content": {"application/json": {"schema": answer}},
             },
-            "default": {"description": "What went wrong.", "content": problem},
+            "default": PROBLEMS,
         },
     }
     return {
         "openapi": "3.1.0",
         "info": {"title": f"SER functions: {path[1:]}", "version": ser.__version__},
-        "paths": {path: {"post": operation}},
+        "paths": {path: {"post": operation}, **(pages or {})},
         "components": {"schemas": {**schemas, "Problem": PROBLEM}},
     }
+
+
+def page(
+    path: str, summary: str, request: type[msgspec.Struct], *, optional: Collection[str] = ()
+) -> dict[str, Any]:
+    """Return the path item of GET ``path``, which answers with a page.
+
+    Parameters
+    ----------
+    request
+        Its fields stand in the path where that has placeholders for them, else in the query.
+    optional
+        Fields of ``request`` that a setting may stand in for.
+    """
+    (_,), schemas = msgspec.json.schema_components([request])
+    described = schemas[request.__name__]
+    parameters = [
+        {
+            "name": name,
+            "in": "path" if f"{{{name}}}" in path else "query",
+            "required": name in described["required"] and name not in optional,
+            "schema": schema,
+        }
+        for name, schema in described["properties"].items()
+    ]
+    answer = {"description": "The page.", "content": {"text/html": {"schema": {"type": "string"}}}}
+    responses = {"200": answer, "default": PROBLEMS}
+    return {path: {"get": {"summary": summary, "parameters": parameters, "responses": responses}}}

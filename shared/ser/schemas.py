@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from typing import Annotated, Any, Protocol, TypeVar, get_args, get_origin, runtime_checkable
+from typing import Annotated, Any, Protocol, Self, TypeVar, get_args, get_origin, runtime_checkable
 
 import msgspec
 
@@ -44,6 +44,40 @@ class Parsed(Protocol):
     @classmethod
     def parse(cls, value: object) -> Any:
         """Return the value that ``value`` describes, or raise :class:`InvalidInput`."""
+
+
+class Methods(dict[str, T]):
+    """Structures by METHOD_NAME, in the order in which a request gives them."""
+
+    kinds: Mapping[str, type[Any]]
+    """What there is, by METHOD_NAME."""
+
+    @classmethod
+    def parse(cls, value: object) -> Self:
+        """Return the methods that an object METHOD_NAME -> CONFIG describes.
+
+        Raises
+        ------
+        InvalidInput
+            An unknown method, or a CONFIG that does not fit; all faults at once.
+        """
+        methods, faults = cls(), []
+        for name, config in as_mapping(value).items():
+            try:
+                with within(shortened(name)):
+                    if name not in cls.kinds:
+                        raise InvalidInput(f"unknown method; allowed: {', '.join(cls.kinds)}")
+                    methods[name] = parse(cls.kinds[name], config)
+            except InvalidInput as error:
+                faults += error.faults
+        if faults:
+            raise InvalidInput(*faults)
+        return methods
+
+    @property
+    def configs(self) -> dict[str, Any]:
+        """METHOD_NAME -> CONFIG with every option spelt out."""
+        return {name: msgspec.to_builtins(method) for name, method in self.items()}
 
 
 def decode_object(body: bytes) -> dict[str, Any]:

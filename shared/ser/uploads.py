@@ -36,7 +36,7 @@ def read_sounds(request: Request, settings: Settings) -> dict[str, Any]:
         return joined(request.args, MultiDict([("audio", read_body(request, settings))]))
     raise UnsupportedMediaType(
         f"The body is sent as {request.mimetype or 'nothing'!r}; allowed: application/json, "
-        f"{MULTIPART} with files named audio, or audio/* with the sound itself."
+        f"{MULTIPART} with files named audio and enrolment, or audio/* with the sound itself."
     )
 
 

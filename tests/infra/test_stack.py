@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import urllib3
 
 import made
+from ser.registry import new_model_id, open_registry
 from stack import running
 from stacks import ROOT, Client, serving
 
@@ -116,7 +118,19 @@ def test_problems_of_the_functions_pass_through(client: Client) -> None:
 @pytest.mark.parametrize("name", ["train", "predict"])
 def test_each_function_describes_itself(client: Client, name: str) -> None:
     document = client.get(f"/{name}/openapi.json").body
-    assert list(document["paths"]) == [f"/{name}"]
+    assert next(iter(document["paths"])) == f"/{name}"
+
+
+def test_reports_are_reached_through_the_gateway(client: Client, folder: Path) -> None:
+    registry, model_id = open_registry(folder / "reported"), new_model_id()
+    registry.publish(model_id, {"report.html": b"<!doctype html>"}, {})
+    url = f"{client.stack.url}/models/{model_id}/report?model_save_path={folder / 'reported'}"
+    page = urllib3.request("GET", url)
+    assert (page.status, page.data) == (200, b"<!doctype html>")
+    assert page.headers["Content-Type"] == "text/html; charset=utf-8"
+    for path in (f"/models/{model_id}", "/models/..%2F/report", "/models/%2F%2F/report"):
+        answer = client.get(path)
+        assert (answer.status, answer.media_type) == (404, "application/problem+json")
 
 
 def test_a_gateway_without_its_functions_says_so(folder: Path) -> None:

@@ -6,7 +6,7 @@ a class with the shape of :class:`Classifier`, added to :data:`MODEL_TYPES`.
 
 from __future__ import annotations
 
-from ser.classifiers.base import Classifier, FittedClassifier
+from ser.classifiers.base import Classifier, FittedClassifier, Origins
 from ser.classifiers.discriminant import DiscriminantClassifier
 from ser.classifiers.keras_classifier import KerasClassifier
 from ser.classifiers.trees import RandomForestClassifier, XGBoostClassifier
@@ -21,12 +21,17 @@ MODEL_TYPES: dict[str, type[Classifier]] = {
     )
 }
 
+RECIPE = DiscriminantClassifier.__name__
+"""The ``model_type`` for whoever has no reason to take another one; needs no other field."""
+
 __all__ = [
     "MODEL_TYPES",
+    "RECIPE",
     "Classifier",
     "DiscriminantClassifier",
     "FittedClassifier",
     "KerasClassifier",
+    "Origins",
     "RandomForestClassifier",
     "XGBoostClassifier",
 ]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,17 @@ OPSETS = {"": 17, "ai.onnx.ml": 3}
 """The operator sets that every converter is asked for."""
 
 
+class Origins(NamedTuple):
+    """Where the rows of a training come from: one entry to a row in each of these."""
+
+    speakers: NDArray[np.str_]
+    """Who spoke, shape (rows,); empty where nobody knows."""
+    names: NDArray[np.str_]
+    """The utterance, shape (rows,)."""
+    variants: NDArray[np.int64]
+    """0: the utterance as it was recorded; k: its k-th augmented copy. Shape (rows,)."""
+
+
 class FittedClassifier(Protocol):
     """A classifier that has learned."""
 
@@ -36,7 +48,12 @@ class FittedClassifier(Protocol):
         """Return probabilities, shape (rows, classes), by the library that learned them."""
 
     def to_onnx(self) -> onnx.ModelProto:
-        """Return the same as a graph from float32 (rows, features); its last output counts."""
+        """Return the same as a graph from float32 (rows, features); its last output counts.
+
+        The graph may have three further inputs, which have defaults: ``speaker_mean`` and
+        ``speaker_deviation``, float32 of shape (features,), over the rows of ``speaker_count``
+        enrolled sounds of the speaker, a float32 without dimensions. By default there are none.
+        """
 
 
 class Classifier(Schema, frozen=True, kw_only=True):
@@ -46,11 +63,24 @@ class Classifier(Schema, frozen=True, kw_only=True):
     checked where none of them is loaded.
     """
 
+    chosen: ClassVar[str] = ""
+    """How many recipes were compared to choose the defaults; empty if none were."""
+    request_defaults: ClassVar[Mapping[str, Any]] = {}
+    """The fields of a training's request that this type has other defaults for."""
+
     @abstractmethod
     def fit(
-        self, X: Features, y: Classes, *, random_state: int, report: Report = silent
+        self,
+        X: Features,
+        y: Classes,
+        *,
+        origins: Origins | None = None,
+        random_state: int,
+        report: Report = silent,
     ) -> FittedClassifier:
         """Learn ``y``, the classes 0..n-1 of the rows, shape (rows,), from ``X`` (rows, features).
+
+        A type that does not ask who spoke ignores ``origins``.
 
         Raises
         ------

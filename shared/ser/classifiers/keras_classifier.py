@@ -10,7 +10,7 @@ import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
-from ser.classifiers.base import OPSETS, Classes, Classifier, Features
+from ser.classifiers.base import OPSETS, Classes, Classifier, Features, Origins
 from ser.errors import InvalidInput, within
 from ser.progress import Report, silent
 
@@ -39,8 +39,15 @@ class KerasClassifier(Classifier, frozen=True, kw_only=True):
     """Number of principal components; ``null``: 500, or what the data allow if that is less."""
 
     def fit(
-        self, X: Features, y: Classes, *, random_state: int, report: Report = silent
+        self,
+        X: Features,
+        y: Classes,
+        *,
+        origins: Origins | None = None,
+        random_state: int,
+        report: Report = silent,
     ) -> FittedKerasClassifier:
+        del origins
         components, notes = self._components(*X.shape)
         projection = fit_projection(X, components, random_state)
         network = self._fit_network(projection.transform(X), y, random_state, report)

@@ -11,7 +11,7 @@ import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
-from ser.classifiers.base import OPSETS, Classes, Classifier, Features
+from ser.classifiers.base import OPSETS, Classes, Classifier, Features, Origins
 from ser.progress import Report, silent
 
 if TYPE_CHECKING:
@@ -35,8 +35,15 @@ class RandomForestClassifier(Classifier, frozen=True, kw_only=True):
     """Features tried at each split."""
 
     def fit(
-        self, X: Features, y: Classes, *, random_state: int, report: Report = silent
+        self,
+        X: Features,
+        y: Classes,
+        *,
+        origins: Origins | None = None,
+        random_state: int,
+        report: Report = silent,
     ) -> FittedTrees:
+        del origins
         from sklearn import ensemble
 
         forest = ensemble.RandomForestClassifier(
@@ -66,8 +73,15 @@ class XGBoostClassifier(Classifier, frozen=True, kw_only=True):
     """Number of steps a feature is rounded to for finding splits."""
 
     def fit(
-        self, X: Features, y: Classes, *, random_state: int, report: Report = silent
+        self,
+        X: Features,
+        y: Classes,
+        *,
+        origins: Origins | None = None,
+        random_state: int,
+        report: Report = silent,
     ) -> FittedTrees:
+        del origins
         import xgboost
 
         boosted = xgboost.XGBClassifier(

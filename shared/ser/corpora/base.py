@@ -10,6 +10,9 @@ import msgspec
 
 from ser.errors import InvalidInput
 
+SYNTHETIC = "SYNTHETIC SPEECH"
+"""How the ``README.txt`` of a corpus begins that nobody spoke: names alone would not tell."""
+
 
 class Label(msgspec.Struct, frozen=True):
     """An emotion: the corpus's own code and name for it, and the English word used throughout."""

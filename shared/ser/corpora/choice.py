@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from abc import abstractmethod
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
 
-from ser.corpora.base import Corpus
+from ser.corpora.base import SYNTHETIC, Corpus
 from ser.corpora.labelled import by_folder, by_table
 from ser.corpora.named import CORPORA
 from ser.errors import InvalidInput
@@ -72,8 +73,11 @@ class NamedCorpus(Schema, CorpusChoice, frozen=True, kw_only=True):
     name: CorpusName
 
     def corpora(self, folder: Path, sounds: Sequence[PurePosixPath]) -> Sequence[Corpus]:
-        del folder, sounds
-        return [corpus for corpus in CORPORA if self.name in (AUTO, corpus.name)]
+        del sounds
+        named = [corpus for corpus in CORPORA if self.name in (AUTO, corpus.name)]
+        if is_synthetic(folder):
+            return [replace(corpus, name=f"synthetic {corpus.name}") for corpus in named]
+        return named
 
 
 class FolderCorpus(Schema, CorpusChoice, frozen=True, kw_only=True):
@@ -102,6 +106,15 @@ KINDS: dict[str, type[NamedCorpus | FolderCorpus | TableCorpus]] = {
     "table": TableCorpus,
 }
 """By the field that tells which kind an object is of."""
+
+
+def is_synthetic(folder: Path) -> bool:
+    """Whether the extracted archive ``folder`` says that nobody spoke its sounds."""
+    try:
+        with (folder / "README.txt").open("rb") as readme:
+            return readme.read(len(SYNTHETIC)) == SYNTHETIC.encode()
+    except OSError:
+        return False
 
 
 def checked_pattern(pattern: str | None) -> str | None:

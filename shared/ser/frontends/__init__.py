@@ -6,17 +6,15 @@ order given. A new one is a class with the shape of :class:`FrontEnd`, added to 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
-import msgspec
-
-from ser.errors import Fault, InvalidInput
+from ser.errors import InvalidInput
 from ser.frontends.base import FrontEnd
 from ser.frontends.functionals import Functionals
 from ser.frontends.mfcc import MFCC
 from ser.frontends.speaker_and_gender_and_text_type import SpeakerAndGenderAndTextType
-from ser.schemas import as_mapping, parse
+from ser.metadata import MetadataEncoding
+from ser.schemas import Methods
 
 METHODS: dict[str, type[FrontEnd]] = {
     "Functionals": Functionals,
@@ -30,8 +28,10 @@ DEFAULT_METHODS: dict[str, dict[str, Any]] = {
 }
 
 
-class FrontEnds(dict[str, FrontEnd]):
+class FrontEnds(Methods[FrontEnd]):
     """The front-ends of a model by METHOD_NAME, in the order of their features."""
+
+    kinds = METHODS
 
     @classmethod
     def parse(cls, value: object) -> FrontEnds:
@@ -42,20 +42,9 @@ class FrontEnds(dict[str, FrontEnd]):
         InvalidInput
             No method, an unknown one, or a CONFIG that does not fit; all faults at once.
         """
-        configs = as_mapping(value)
-        front_ends, faults = cls(), []
-        for name, config in configs.items():
-            if name not in METHODS:
-                faults.append(Fault((name,), f"unknown method; allowed: {', '.join(METHODS)}"))
-                continue
-            try:
-                front_ends[name] = parse(METHODS[name], config)
-            except InvalidInput as error:
-                faults += [Fault((name, *fault.loc), fault.msg) for fault in error.faults]
-        if not configs:
-            faults.append(Fault((), f"no method given; allowed: {', '.join(METHODS)}"))
-        if faults:
-            raise InvalidInput(*faults)
+        front_ends = super().parse(value)
+        if not front_ends:
+            raise InvalidInput(f"no method given; allowed: {', '.join(METHODS)}")
         return front_ends
 
     @property
@@ -63,10 +52,15 @@ class FrontEnds(dict[str, FrontEnd]):
         """The fields of :data:`ser.metadata.FIELDS` that any of the front-ends wants."""
         return tuple(f for front_end in self.values() for f in front_end.metadata_fields)
 
-    @property
-    def configs(self) -> Mapping[str, Any]:
-        """METHOD_NAME -> CONFIG with every option spelt out."""
-        return {name: msgspec.to_builtins(front_end) for name, front_end in self.items()}
+    def feature_names(
+        self, chunk_samples: int | None, encoding: MetadataEncoding
+    ) -> tuple[str, ...]:
+        """Return the names of all features in their order, each behind its METHOD_NAME."""
+        return tuple(
+            f"{method}.{name}"
+            for method, front_end in self.items()
+            for name in front_end.feature_names(chunk_samples, encoding.columns)
+        )
 
 
 __all__ = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from ser.schemas import Schema
@@ -37,4 +38,18 @@ class FrontEnd(Schema, frozen=True, kw_only=True):
         metadata
             The one-hot columns of :class:`ser.metadata.MetadataEncoding`, float32 of shape
             (columns,); ``None`` if no front-end of the model wants any.
+        """
+
+    @abstractmethod
+    def feature_names(
+        self, chunk_samples: int | None = None, columns: Sequence[str] = ()
+    ) -> tuple[str, ...]:
+        """Return the names of the features in their order.
+
+        Parameters
+        ----------
+        chunk_samples
+            The length of a chunk, for those whose features grow with it.
+        columns
+            The names of the columns of ``metadata``.
         """

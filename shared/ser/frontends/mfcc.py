@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
@@ -106,6 +106,20 @@ class MFCC(FrontEnd, frozen=True, kw_only=True):
             )
             coefficients = op.concat([level, rest], axis=1)
         return op.flatten(coefficients, axis=1)
+
+    def feature_names(
+        self, chunk_samples: int | None = None, columns: Sequence[str] = ()
+    ) -> tuple[str, ...]:
+        del columns
+        assert chunk_samples is not None, "the features grow with the duration"
+        # Half a transform of zeros stands before the first frame and behind the last one.
+        room = chunk_samples + 2 * (self.fft_length // 2) - self.fft_length
+        frames = room // samples(self.frame_stride) + 1
+        return tuple(
+            f"mfcc{coefficient}.frame{frame}"
+            for coefficient in range(self.num_cepstral)
+            for frame in range(frames)
+        )
 
 
 def decibels(power: Var) -> Var:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -47,3 +47,9 @@ class SpeakerAndGenderAndTextType(FrontEnd, frozen=True, kw_only=True):
         rows = op.shape(chunks, end=1)
         shape = op.concat([rows, columns], axis=0)
         return op.expand(op.unsqueeze(metadata, op.const(np.array([0]))), shape)
+
+    def feature_names(
+        self, chunk_samples: int | None = None, columns: Sequence[str] = ()
+    ) -> tuple[str, ...]:
+        del chunk_samples
+        return tuple(columns)

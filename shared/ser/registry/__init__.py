@@ -57,7 +57,7 @@ def open_store(uri: str | os.PathLike[str]) -> Store:
         return FolderStore(address)
     bucket, _, prefix = rest.partition("/")
     if mark and scheme == "s3" and bucket:
-        from ser.registry.s3 import S3Store  # boto3 takes longer to import than all the rest
+        from ser.registry.s3 import S3Store  # botocore takes longer to import than the rest
 
         return S3Store(bucket, prefix.rstrip("/"))
     raise InvalidInput(

@@ -49,6 +49,9 @@ class FolderStore(Store):
         except NOTHING_THERE:
             return None
 
+    def _holds(self, key: str) -> bool:
+        return (self._root / key).is_file()
+
     def _create(self, key: str, data: bytes) -> bool:
         target = self._root / key
         with self._draft(target, data) as draft:

@@ -223,7 +223,7 @@ class Registry:
         return point_alias(self._store, alias, "rollback", previous)
 
     def _is_published(self, name: str) -> bool:
-        return bool(MODEL_ID.fullmatch(name)) and MANIFEST in self._store.names(name)
+        return bool(MODEL_ID.fullmatch(name)) and self._store.holds(f"{name}/{MANIFEST}")
 
     def _alias(self, name: str) -> Alias:
         alias = read_alias(self._store, name)

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as NoConnection
+from botocore.session import get_session
 
 from ser.errors import InvalidInput, RemoteFailed, SerError, StorageFull
 from ser.registry.store import Store, Stored, checked
@@ -21,7 +21,7 @@ CONFIGURATION = Config(
     connect_timeout=5,  # seconds
     read_timeout=30,
     retries={"mode": "standard", "total_max_attempts": 3},
-    # Many servers refuse the checksums that boto3 adds unasked; models carry their own.
+    # Many servers refuse the checksums that botocore adds unasked; models carry their own.
     request_checksum_calculation="when_required",
     response_checksum_validation="when_required",
 )
@@ -35,7 +35,7 @@ class S3Store(Store):
     bucket, prefix
         As in ``s3://bucket/prefix``; the prefix may be empty.
     client
-        A boto3 S3 client; without one, the standard AWS variables and files decide.
+        A botocore S3 client; without one, the standard AWS variables and files decide.
 
     Raises
     ------
@@ -48,7 +48,7 @@ class S3Store(Store):
         self._prefix = f"{checked(prefix)}/" if prefix else ""
         super().__init__(f"s3://{bucket}/{prefix}".rstrip("/"))
         with self._translated():
-            self._client = client or boto3.Session().client("s3", config=CONFIGURATION)
+            self._client = client or get_session().create_client("s3", config=CONFIGURATION)
 
     def _read(self, key: str) -> Stored | None:
         try:
@@ -56,6 +56,15 @@ class S3Store(Store):
         except self._client.exceptions.NoSuchKey:
             return None
         return Stored(answer["Body"].read(), answer["ETag"])
+
+    def _holds(self, key: str) -> bool:
+        try:
+            self._client.head_object(Bucket=self._bucket, Key=self._prefix + key)
+        except ClientError as error:
+            if code(error) != "404":  # no body tells of a missing key here
+                raise
+            return False
+        return True
 
     def _create(self, key: str, data: bytes) -> bool:
         return self._put(key, data, IfNoneMatch="*")

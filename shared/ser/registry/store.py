@@ -45,6 +45,11 @@ class Store(ABC):
         with self._translated():
             return self._read(checked(key))
 
+    def holds(self, key: str) -> bool:
+        """Whether there is anything under ``key``, which is not read."""
+        with self._translated():
+            return self._holds(checked(key))
+
     def create(self, key: str, data: bytes) -> bool:
         """Write ``data`` to a key that holds nothing yet.
 
@@ -90,6 +95,9 @@ class Store(ABC):
 
     @abstractmethod
     def _read(self, key: str) -> Stored | None: ...
+
+    @abstractmethod
+    def _holds(self, key: str) -> bool: ...
 
     @abstractmethod
     def _create(self, key: str, data: bytes) -> bool: ...

@@ -4,6 +4,7 @@ output, one JSON object to a line."""
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import tempfile
 import threading
@@ -19,6 +20,8 @@ from ser.training.request import read_train_request
 
 def main() -> None:
     """Train once."""
+    # A group of its own, which can be ended as a whole.
+    os.setpgid(0, 0)
     # Libraries print; whatever they print goes to standard error, where it breaks no line.
     with os.fdopen(os.dup(sys.stdout.fileno()), "wb") as answers:
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
@@ -63,11 +66,12 @@ def tell(answers: BinaryIO, message: dict[str, Any]) -> None:
 
 
 def end_with_the_server() -> None:
-    """End at once when standard input does: the server that would hear the answer is gone."""
+    """End at once, and all processes at work for this one, when standard input does: the server
+    that would hear the answer is gone."""
     # Not through sys.stdin, whose lock would be held while the interpreter ends.
     while os.read(sys.stdin.fileno(), 1):
         pass
-    os._exit(1)
+    os.killpg(0, signal.SIGKILL)
 
 
 if __name__ == "__main__":

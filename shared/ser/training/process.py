@@ -79,7 +79,8 @@ def run(body: dict[str, Any], progress: Progress) -> dict[str, Any]:
         process.stdin.write(msgspec.json.encode(body) + b"\n")
         process.stdin.flush()
         answer = follow(process.stdout, progress)
-        process.stdin.close()
+        # Until it has ended: with its input closed it would end at once, and clear nothing away.
+        process.wait()
     if answer is None:
         raise TrainingLost(
             f"The training process was killed by signal {-process.returncode}, 9 most often for "

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import platform
 import time
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 import ser
 from ser import audio, graph
@@ -22,18 +22,30 @@ from ser.corpora.folder import Source
 from ser.corpora.speakers import require_speakers, speaker_dependent
 from ser.dataset import Dataset, Extracted, Loaded, metadata_of
 from ser.errors import SerError, within
-from ser.evaluation import hold_out, metrics, speaker_folds
+from ser.evaluation import Folds, hold_out, metrics, speaker_folds, text_folds
 from ser.model import Model, ModelProperties
-from ser.progress import Progress, Report, quiet, silent, step
+from ser.progress import Progress, Report, quiet, step
 from ser.registry import new_model_id, open_registry
 from ser.settings import Settings
 from ser.sources import without_secrets
+from ser.training.examination import Examination
+from ser.training.judges import judges
+from ser.training.report import render
 from ser.training.request import TrainRequest
 
 LATEST = "latest"
 """The alias that every training moves to its model."""
 
-LIBRARIES = ("numpy", "onnxruntime", "onnx", "spox", "scikit-learn", "keras", "xgboost-cpu")
+LIBRARIES = (
+    "numpy",
+    "scipy",
+    "onnxruntime",
+    "onnx",
+    "spox",
+    "scikit-learn",
+    "keras",
+    "xgboost-cpu",
+)
 """Whose versions a manifest names, if they are installed."""
 
 
@@ -51,14 +63,18 @@ def train(
     with taking(seconds, "load"):
         corpus = obtain(request, settings, progress)
     with taking(seconds, "features"):
-        extracted = corpus.dataset.feature_extract(request.dataset_feature_extract_methods)
+        extracted = corpus.dataset.feature_extract(
+            request.dataset_feature_extract_methods,
+            augmentation=request.dataset_augmentation,
+            random_state=request.random_state,
+        )
     recipe = Recipe(request, corpus, extracted)
     with taking(seconds, "fit"):
-        fitted = recipe.fit(corpus.held_out, step(progress, "fit"))
+        fitted = recipe.fit(step(progress, "fit"))
     with taking(seconds, "export"):
         model = recipe.compose(fitted)
     with taking(seconds, "evaluate"):
-        evaluated = recipe.evaluate(model, step(progress, "evaluate"))
+        evaluated = recipe.evaluate(model, progress)
     facts = {
         "classes": [str(label) for label in corpus.loaded.labels],
         **evaluated,
@@ -66,6 +82,7 @@ def train(
         "speaker_dependent": speaker_dependent(corpus.loaded.utterances, corpus.held_out),
         "rejected": msgspec.to_builtins(corpus.loaded.rejected),
         "notes": fitted.notes,
+        "chosen": request.classifier.chosen,
     }
     manifest = {**facts, **describe(request, corpus, fitted), "seconds": seconds}
     with taking(seconds, "publish"):
@@ -97,8 +114,10 @@ class CorpusAtHand:
     loaded: Loaded
     held_out: dict[str, bytes]
     """By name, the files of the utterances that no model may learn from."""
-    folds: dict[str, set[str]]
-    """By speaker, the names of what the evaluation leaves out; empty without such an one."""
+    speakers: Folds
+    """What the evaluation leaves out by speaker; empty if it does not."""
+    texts: Folds
+    """What it leaves out by text."""
 
 
 def obtain(request: TrainRequest, settings: Settings, progress: Progress) -> CorpusAtHand:
@@ -116,28 +135,23 @@ def obtain(request: TrainRequest, settings: Settings, progress: Progress) -> Cor
             normalize=request.dataset_load_normalize,
             force=request.dataset_force,
         )
-        loso = request.evaluation == "loso"
+        loso = request.evaluation != "holdout"
         if loso or request.split == "speaker":
             with within("corpus"):
                 require_speakers(loaded.utterances)
         with within("remote_url"):
             names = hold_out(loaded.utterances, request.split, request.random_state)
-            folds = dict(speaker_folds(loaded.utterances)) if loso else {}
+            speakers = speaker_folds(loaded.utterances) if loso else {}
+        texts = text_folds(loaded.utterances) if request.evaluation == "full" else {}
         return CorpusAtHand(
             dataset=dataset,
             name=dataset.prepare().corpus.name,
             source=dataset.download(),
             loaded=loaded,
             held_out={u.name: dataset.read(u) for u in loaded.utterances if u.name in names},
-            folds=folds,
+            speakers=speakers,
+            texts=texts,
         )
-
-
-class Answers(NamedTuple):
-    """The true codes of some utterances, and probabilities of shape (utterances, classes)."""
-
-    truth: list[str]
-    probabilities: NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -148,58 +162,67 @@ class Recipe:
     corpus: CorpusAtHand
     extracted: Extracted
 
-    def fit(self, held_out: Collection[str], report: Report = silent) -> FittedClassifier:
-        """Return a classifier that has learned from all utterances but those ``held_out``."""
-        names = [u.name for u in self.corpus.loaded.utterances if u.name not in held_out]
-        X, y, _ = self.corpus.dataset.get_features(names)
+    def fit(self, report: Report) -> FittedClassifier:
+        """Return a classifier that has learned from all utterances but those held out."""
+        X, y, origins = self.corpus.dataset.get_training_rows().without(self.corpus.held_out)
         return self.request.classifier.fit(
-            X, y, random_state=self.request.random_state, report=report
+            X, y, origins=origins, random_state=self.request.random_state, report=report
         )
 
     def compose(self, fitted: FittedClassifier) -> bytes:
         """Return the file of the model: the front-end that made the features, and ``fitted``."""
-        loaded = self.corpus.loaded
+        loaded, front_end = self.corpus.loaded, self.extracted.front_end
         properties = ModelProperties(
             labels=loaded.labels,
             sampling_rate=audio.SAMPLING_RATE,
             front_ends=dict(self.request.dataset_feature_extract_methods.configs),
+            front_end=hashlib.sha256(front_end.SerializeToString(deterministic=True)).hexdigest(),
+            feature_names=self.extracted.feature_names,
             chunk_samples=loaded.chunk_samples,
             gain=loaded.gain,
             metadata=self.extracted.encoding,
         )
-        return graph.compose(
-            self.extracted.front_end, fitted.to_onnx(), msgspec.structs.asdict(properties)
-        )
+        return graph.compose(front_end, fitted.to_onnx(), msgspec.structs.asdict(properties))
 
-    def evaluate(self, model: bytes, report: Report) -> dict[str, Any]:
-        """Return the metrics of ``model`` and, if asked for, those of leaving speakers out."""
-        evaluated = {"metrics": self._judge([self._answer(model, self.corpus.held_out)])}
-        folds = {}
-        for done, (speaker, names) in enumerate(self.corpus.folds.items(), start=1):
-            folds[speaker] = self._answer(self.compose(self.fit(names)), names)
-            report(done / len(self.corpus.folds))
-        if folds:
-            uars = {speaker: self._judge([fold])["uar"] for speaker, fold in folds.items()}
-            evaluated["loso"] = {**self._judge(folds.values()), "per_speaker": uars}
-        report(1.0)
+    def evaluate(self, model: bytes, progress: Progress) -> dict[str, Any]:
+        """Return the metrics of ``model``, and those of the recipe that are asked for."""
+        evaluated: dict[str, Any] = {"metrics": self._held_out(Model(model))}
+        step(progress, "evaluate")(1.0)
+        if self.corpus.speakers:
+            speakers = self._examine(self.corpus.speakers, step(progress, "leave speakers out"))
+            evaluated["loso"] = speakers.as_recorded()
+            if self.request.evaluation == "full":
+                evaluated["enrolment"] = speakers.enrolled()
+                evaluated["degraded"] = speakers.degraded(step(progress, "degrade"))
+        if self.corpus.texts:
+            texts = self._examine(self.corpus.texts, step(progress, "leave texts out"))
+            evaluated["leave_one_text_out"] = texts.as_recorded()
         return evaluated
 
-    def _answer(self, model: bytes, names: Collection[str]) -> Answers:
-        """What ``model`` says of the utterances called ``names``."""
-        loaded, judge = self.corpus.loaded, Model(model)
-        chosen = [
+    def _held_out(self, model: Model) -> dict[str, Any]:
+        """The metrics of the utterances held out, from their sounds on."""
+        loaded = self.corpus.loaded
+        asked = [
             (utterance, signal)
             for utterance, signal in zip(loaded.utterances, loaded.signals, strict=True)
-            if utterance.name in names
+            if utterance.name in self.corpus.held_out
         ]
-        rows = [judge.predict(signal, metadata_of(utterance)) for utterance, signal in chosen]
-        return Answers([utterance.code for utterance, _ in chosen], np.stack(rows))
+        answers = [
+            model.predict(signal, metadata_of(utterance)).probabilities
+            for utterance, signal in asked
+        ]
+        return metrics(loaded.labels, [utterance for utterance, _ in asked], np.stack(answers))
 
-    def _judge(self, answers: Iterable[Answers]) -> dict[str, Any]:
-        """The metrics of all ``answers`` together."""
-        truths, rows = zip(*answers, strict=True)
-        truth = [code for codes in truths for code in codes]
-        return metrics(self.corpus.loaded.labels, truth, np.concatenate(rows))
+    def _examine(self, folds: Folds, report: Report) -> Examination:
+        classifier, random_state = self.request.classifier, self.request.random_state
+        rows = self.corpus.dataset.get_training_rows()
+        return Examination(
+            loaded=self.corpus.loaded,
+            extracted=self.extracted,
+            folds=folds,
+            judges=judges(classifier, rows, folds, random_state=random_state, report=report),
+            random_state=random_state,
+        )
 
 
 def describe(
@@ -242,7 +265,11 @@ def publish(
     """Publish ``model`` and move ``latest`` to it; return its id and what went wrong after it."""
     registry = open_registry(uri)
     model_id = new_model_id()
-    files = {"model.onnx": model} | {f"samples/{name}": data for name, data in samples.items()}
+    files = {
+        "model.onnx": model,
+        "report.html": render({**manifest, "model_id": model_id}),
+        **{f"samples/{name}": data for name, data in samples.items()},
+    }
     with within("model_save_path"):
         registry.publish(model_id, files, manifest)
     try:

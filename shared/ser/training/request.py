@@ -9,8 +9,9 @@ import msgspec
 from msgspec import Meta
 
 from ser.access import Access
+from ser.augmentation import Augmentations
 from ser.classifiers import MODEL_TYPES, Classifier
-from ser.corpora.choice import CorpusChoice, describe_corpus
+from ser.corpora.choice import CorpusChoice
 from ser.dataset import refuse_growing_features
 from ser.errors import Fault, InvalidInput, within
 from ser.evaluation import Split
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
     ModelType = str
 else:
     ModelType = Literal[tuple(MODEL_TYPES)]
+
+Evaluation = Literal["holdout", "loso", "full"]
+"""``holdout``: of the utterances held out. ``loso``: leaving each speaker out once, too. ``full``:
+leaving each text out once, enrolling sounds of the speaker, and degrading the sounds, too."""
 
 Milliseconds = Annotated[int, Meta(ge=100)]
 """Of a chunk; a shorter one holds not even a syllable."""
@@ -44,9 +49,12 @@ class TrainRequest(Schema, frozen=True, kw_only=True):
     dataset_feature_extract_methods: FrontEnds = msgspec.field(
         default_factory=lambda: FrontEnds.parse(DEFAULT_METHODS)
     )
+    dataset_augmentation: Augmentations = msgspec.field(
+        default_factory=lambda: Augmentations.parse({})
+    )
     model_config: dict[str, Any] = msgspec.field(default_factory=dict)
     split: Split = "utterance"
-    evaluation: Literal["holdout", "loso"] = "holdout"
+    evaluation: Evaluation = "holdout"
 
     @classmethod
     def cross_check(cls, values: Mapping[str, Any], given: Mapping[str, Any]) -> Iterator[Fault]:
@@ -73,6 +81,9 @@ class TrainRequest(Schema, frozen=True, kw_only=True):
 def read_train_request(body: Mapping[str, Any], settings: Settings) -> TrainRequest:
     """Return the request in ``body``, with places resolved and checked.
 
+    Fields that it leaves out are those of the settings, of its ``model_type``, or the defaults of
+    :class:`TrainRequest`, whichever says something first.
+
     Raises
     ------
     InvalidInput
@@ -81,13 +92,20 @@ def read_train_request(body: Mapping[str, Any], settings: Settings) -> TrainRequ
     access = Access(settings)
     return parse(
         TrainRequest,
-        {**settings.request_defaults, **body},
+        {**made_for(body.get("model_type")), **settings.request_defaults, **body},
         checks={
             "data_path": lambda value: str(access.path(value)),
             "remote_url": lambda value: fetchable(value, access),
             "model_save_path": access.location,
         },
     )
+
+
+def made_for(model_type: object) -> Mapping[str, Any]:
+    """Return the fields that ``model_type`` has other defaults for."""
+    if isinstance(model_type, str) and model_type in MODEL_TYPES:
+        return MODEL_TYPES[model_type].request_defaults
+    return {}
 
 
 def check_writable(request: TrainRequest) -> None:
@@ -100,31 +118,3 @@ def fetchable(remote_url: str, access: Access) -> str:
     """Return ``remote_url`` if it is of a kind that is fetched, from where requests may reach."""
     source_of(remote_url, access, Patience())
     return remote_url
-
-
-def describe_train() -> dict[str, Any]:
-    """Return the OpenAPI document of POST /train."""
-    from ser.openapi import document
-
-    described = document(
-        "/train",
-        "Train a model on a corpus and publish it",
-        TrainRequest,
-        answer={
-            "type": "object",
-            "properties": {
-                "model_id": {"type": "string"},
-                "test_samples": {"type": "array", "items": {"type": "string"}},
-                "classes": {"type": "array", "items": {"type": "string"}},
-                "metrics": {"type": "object"},
-                "speaker_dependent": {
-                    "type": "boolean",
-                    "description": "Whether the metrics are, or may be, of speakers heard before.",
-                },
-            },
-        },
-        optional=("model_save_path",),
-    )
-    fields = described["components"]["schemas"][TrainRequest.__name__]["properties"]
-    fields["corpus"] = describe_corpus()
-    return described

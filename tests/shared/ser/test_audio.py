@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import made
-from ser.audio import SAMPLING_RATE, decode
+from ser.audio import SAMPLING_RATE, decode, holds_speech, require_speech
 from ser.errors import InvalidInput, TooLarge
 
 ALLOWED = {"max_seconds": 60.0}
@@ -79,6 +79,37 @@ def test_a_cut_wav_is_refused_and_one_of_unknown_length_is_not() -> None:
     for unknown in (0, 2**31 - 1, 2**32 - 1):
         piped = data[:4] + unknown.to_bytes(4, "little") + data[8:]
         assert len(decode(piped, **ALLOWED)) == 16_000
+
+
+def test_what_overflows_as_it_is_resampled_is_refused() -> None:
+    signal = np.float32(3.3e38) * np.sign(tone(7_001, 44_100))
+    with pytest.raises(InvalidInput, match="full scale"):
+        decode(made.sound(signal, 44_100, subtype="FLOAT"), **ALLOWED)
+
+
+@pytest.mark.parametrize(("level", "speaks"), [(-60, True), (-69, True), (-71, False)])
+def test_a_sound_holds_speech_if_a_frame_is_louder_than_the_threshold(
+    level: float, speaks: bool
+) -> None:
+    signal = np.zeros(16_000, np.float32)
+    # The RMS of a sine is 3 dB below its peak, here of 0.5.
+    signal[6_000:6_800] = 10 ** (level / 20) * np.sqrt(2) * 2 * tone(400, 16_000)[:800]
+    assert holds_speech(signal) == speaks
+    if speaks:
+        assert require_speech(signal) is signal
+    else:
+        with pytest.raises(InvalidInput, match="none of its frames of 25 ms is louder than -70"):
+            require_speech(signal)
+
+
+@pytest.mark.parametrize("samples", [1, 399, 400, 401, 1_600])
+def test_silence_of_any_length_holds_no_speech(samples: int) -> None:
+    assert not holds_speech(np.zeros(samples, np.float32))
+    assert holds_speech(np.full(samples, 0.1, np.float32))
+
+
+def test_silence_is_decoded_as_any_sound() -> None:
+    assert not decode(made.sound(np.zeros(16_000, np.float32)), **ALLOWED).any()
 
 
 @given(st.binary(max_size=200))

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
-from hypothesis import given, settings
+import spox.opset.ai.onnx.v17 as op
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from spox import Tensor, argument, build
 
 from ser import Model, graph
-from ser.audio import SAMPLING_RATE
+from ser.audio import SAMPLING_RATE, SPEECH_FRAME, SPEECH_LEVEL, holds_speech
 from ser.classifiers import RandomForestClassifier
 from ser.corpora import Label
 from ser.frontends import FrontEnds
@@ -45,13 +50,25 @@ def test_chunks_are_the_signal_cut_and_padded_with_silence(samples: int, chunk: 
     signal = noise(samples, seed=samples)
     count = -(-samples // chunk)
     padded = np.pad(signal, (0, count * chunk - samples))
-    (together,) = session(chunk).run(None, {"waveform": signal})
+    (together,) = session(chunk).run(["features"], {"waveform": signal})
     one_by_one = [session_of(chunk, piece) for piece in padded.reshape(count, chunk)]
     np.testing.assert_allclose(together, np.concatenate(one_by_one), atol=1e-4)
 
 
+@pytest.mark.parametrize(("seconds", "chunks"), [(0.3, 1), (30, 1), (30.01, 2), (61, 3)])
+def test_a_signal_that_stays_whole_is_heard_in_equal_parts_of_half_a_minute(
+    seconds: float, chunks: int
+) -> None:
+    signal = noise(int(seconds * SAMPLING_RATE))
+    (features,) = WHOLE.run(["features"], {"waveform": signal})
+    length = -(-len(signal) // chunks)
+    padded = np.pad(signal, (0, chunks * length - len(signal))).reshape(chunks, length)
+    one_by_one = [WHOLE.run(["features"], {"waveform": part})[0] for part in padded]
+    np.testing.assert_allclose(features, np.concatenate(one_by_one), atol=1e-4)
+
+
 def session_of(chunk: int, piece: NDArray[np.float32]) -> NDArray[np.float32]:
-    (features,) = WHOLE.run(None, {"waveform": piece})
+    (features,) = WHOLE.run(["features"], {"waveform": piece})
     return np.asarray(features)
 
 
@@ -60,18 +77,18 @@ WHOLE = session(None)
 
 def test_the_gain_is_applied_to_the_waveform() -> None:
     signal = noise(4000)
-    (louder,) = session(1000, gain=3.0).run(None, {"waveform": signal})
-    (expected,) = session(1000).run(None, {"waveform": 3 * signal})
+    (louder,) = session(1000, gain=3.0).run(["features"], {"waveform": signal})
+    (expected,) = session(1000).run(["features"], {"waveform": 3 * signal})
     np.testing.assert_allclose(louder, expected, atol=1e-4)
 
 
 def test_features_are_concatenated_in_the_order_given() -> None:
     signal, columns = noise(2500), ENCODING.encode({"speaker": "08", "gender": "male"})
     inputs = {"waveform": signal, "metadata": columns}
-    (first,) = session(1000, methods=BOTH, encoding=ENCODING).run(None, inputs)
+    (first,) = session(1000, methods=BOTH, encoding=ENCODING).run(["features"], inputs)
     reverse = dict(reversed(BOTH.items()))
-    (second,) = session(1000, methods=reverse, encoding=ENCODING).run(None, inputs)
-    (alone,) = session(1000).run(None, {"waveform": signal})
+    (second,) = session(1000, methods=reverse, encoding=ENCODING).run(["features"], inputs)
+    (alone,) = session(1000).run(["features"], {"waveform": signal})
     metadata = np.tile(np.array([0, 1, 0, 1], np.float32), (3, 1))
     np.testing.assert_array_equal(first, np.concatenate([metadata, alone], axis=1))
     np.testing.assert_array_equal(second, np.concatenate([alone, metadata], axis=1))
@@ -84,13 +101,15 @@ def composed(encoding: MetadataEncoding, methods: object) -> bytes:
     inputs = {"waveform": noise(40_000)}
     if encoding.size:
         inputs["metadata"] = encoding.encode({"speaker": "03"})
-    run = onnxruntime.InferenceSession(front_end.SerializeToString()).run(None, inputs)
+    run = onnxruntime.InferenceSession(front_end.SerializeToString()).run(["features"], inputs)
     y = np.arange(40) % 2
     fitted = RandomForestClassifier(n_estimators=10).fit(run[0], y, random_state=0)
     properties = {
         "labels": (Label("L", "Langeweile", "boredom"), Label("W", "Ärger (Wut)", "anger")),
         "sampling_rate": SAMPLING_RATE,
         "front_ends": front_ends.configs,
+        "front_end": "0" * 64,
+        "feature_names": front_ends.feature_names(1000, encoding),
         "chunk_samples": 1000,
         "gain": 1.0,
         "metadata": encoding,
@@ -101,9 +120,74 @@ def composed(encoding: MetadataEncoding, methods: object) -> bytes:
 def test_probabilities_are_the_mean_over_the_chunks() -> None:
     model = Model(composed(NONE, METHODS))
     signal = noise(3000, seed=9)
-    pieces = [model.predict(piece) for piece in signal.reshape(3, 1000)]
-    np.testing.assert_allclose(model.predict(signal), np.mean(pieces, axis=0), atol=1e-6)
-    assert model.predict(signal).sum() == pytest.approx(1, abs=1e-6)
+    pieces = [model.predict(piece).probabilities for piece in signal.reshape(3, 1000)]
+    together = model.predict(signal).probabilities
+    np.testing.assert_allclose(together, np.mean(pieces, axis=0), atol=1e-6)
+    assert together.sum() == pytest.approx(1, abs=1e-6)
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    level=st.floats(-90, -50),
+    samples=st.integers(1, 2000),
+    silent=st.integers(0, 2000),
+)
+def test_the_graph_hears_speech_where_the_function_does(
+    level: float, samples: int, silent: int
+) -> None:
+    loud = np.full(samples, 10 ** (level / 20), np.float32)
+    signal = np.concatenate([np.zeros(silent, np.float32), loud])
+    (heard,) = WHOLE.run(["speech"], {"waveform": signal})
+    # Single precision decides otherwise only on the very threshold.
+    assume(abs(level - SPEECH_LEVEL) > 0.01 or samples < SPEECH_FRAME)
+    assert heard == holds_speech(signal)
+
+
+def test_without_speech_all_emotions_are_equally_probable() -> None:
+    model = Model(composed(NONE, METHODS))
+    prediction = model.predict(np.zeros(4000, np.float32))
+    assert not prediction.speech
+    np.testing.assert_array_equal(prediction.probabilities, [0.5, 0.5])
+    assert model.predict(noise(4000)).speech
+
+
+@pytest.mark.parametrize(
+    "methods", [METHODS, BOTH, {"Functionals": {}}, {"MFCC": {"fft_length": 401}}]
+)
+def test_every_feature_has_a_name_of_its_own(methods: dict[str, Any]) -> None:
+    front_ends = FrontEnds.parse(methods)
+    encoding = ENCODING if front_ends.metadata_fields else NONE
+    inputs = {"waveform": noise(2500)}
+    if encoding.size:
+        inputs["metadata"] = encoding.encode({"speaker": "08"})
+    (features,) = session(1000, methods=methods, encoding=encoding).run(["features"], inputs)
+    names = front_ends.feature_names(1000, encoding)
+    assert len(set(names)) == len(names) == features.shape[1]
+    assert {name.partition(".")[0] for name in names} == set(methods)
+
+
+def test_inputs_of_the_classifier_that_may_be_left_out_may_be_left_out_of_the_model() -> None:
+    front_end = graph.front_end_model(
+        FrontEnds.parse(METHODS), chunk_samples=1000, gain=1.0, encoding=NONE
+    )
+    columns = front_end.graph.output[0].type.tensor_type.shape.dim[1].dim_value
+    features, shift = (
+        argument(Tensor(np.float32, (None, columns))),
+        argument(Tensor(np.float32, (2,))),
+    )
+    mean = op.reduce_mean(features, axes=[1])
+    classifier = build(
+        {"features": features, "shift": shift},
+        {"probabilities": op.softmax(op.add(op.mul(mean, op.const(np.float32(0))), shift), axis=1)},
+    )
+    default = onnx.numpy_helper.from_array(np.zeros(2, np.float32), "shift")
+    classifier.graph.initializer.append(default)
+    model = onnxruntime.InferenceSession(graph.compose(front_end, classifier, {}))
+    assert [value.name for value in model.get_inputs()] == ["waveform"]
+    (ordinary,) = model.run(["probabilities"], {"waveform": noise(3000)})
+    np.testing.assert_allclose(ordinary, [0.5, 0.5])
+    shifted = {"waveform": noise(3000), "shift": np.array([0, np.log(3)], np.float32)}
+    np.testing.assert_allclose(model.run(["probabilities"], shifted)[0], [0.25, 0.75], atol=1e-6)
 
 
 def test_a_model_knows_its_labels_and_settings() -> None:
@@ -123,8 +207,6 @@ def test_properties_survive_the_file() -> None:
 
 
 def test_a_model_with_as_many_labels_as_probabilities_only() -> None:
-    import onnx
-
     model = onnx.load_from_string(composed(NONE, METHODS))
     for entry in model.metadata_props:
         if entry.key == "labels":

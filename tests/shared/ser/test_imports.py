@@ -20,8 +20,8 @@ HEAVY = {
 
 LAYERS = (
     {"errors", "progress", "settings", "openapi"},
-    {"schemas", "access", "archives", "audio", "metadata", "registry", "terminal"},
-    {"http", "sources", "frontends"},
+    {"schemas", "access", "archives", "audio", "metadata", "parallel", "registry", "terminal"},
+    {"http", "sources", "frontends", "augmentation", "degradation", "speaker_profile"},
     {"uploads", "transfer", "graph"},
     {"corpora", "classifiers"},
     {"dataset", "evaluation", "model"},

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from ser.audio import SAMPLING_RATE
+from ser.corpora.base import SYNTHETIC
 from ser.corpora.emodb import GENDERS, LABELS
 from ser.corpora.synthesis.sounds import TEXTS
 from ser.corpora.synthesis.speakers import Speaker
@@ -21,10 +22,10 @@ from ser.progress import Report, silent
 UTTERANCES = tuple(product(GENDERS, TEXTS, LABELS))
 """Who says what how: every speaker every text with every emotion, once."""
 
-README = """\
-SYNTHETIC SPEECH - NOT EmoDB, NOT RECORDINGS OF PEOPLE
+README = f"""\
+{SYNTHETIC} - NOT EmoDB, NOT RECORDINGS OF PEOPLE
 
-Every sound in this archive was computed by the program ser (ser.corpora.synthesis, seed {seed}).
+Every sound in this archive was computed by the program ser (ser.corpora.synthesis, seed {{seed}}).
 No recording of anyone went into it. Only the shape is that of EmoDB, the Berlin database of
 emotional speech: names such as 03a01Fa.wav hold the speaker (03), the text (a01), the emotion
 (F) and the version (a); sounds are 16 kHz, mono, 16 bit. Pitch, tempo, loudness and voice quality

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
@@ -70,8 +70,11 @@ class Functionals(FrontEnd, frozen=True, kw_only=True):
         del metadata
         return op.flatten(self._named_features(chunks).values.var, axis=1)
 
-    def feature_names(self) -> tuple[str, ...]:
-        """The names of the features in their order, such as ``voiced.delta_pitch.p90``."""
+    def feature_names(
+        self, chunk_samples: int | None = None, columns: Sequence[str] = ()
+    ) -> tuple[str, ...]:
+        """Return the names of the features in their order, such as ``voiced.delta_pitch.p90``."""
+        del chunk_samples, columns
         from spox import Tensor, argument
 
         return self._named_features(argument(Tensor(np.float32, ("chunks", "samples")))).names

@@ -42,6 +42,15 @@ def test_auto_tries_every_corpus_and_a_name_that_one() -> None:
     assert tess.name == "tess"
 
 
+def test_a_corpus_that_nobody_spoke_is_called_synthetic(tmp_path: Path) -> None:
+    (tmp_path / "README.txt").write_text("SYNTHETIC SPEECH - NOT EmoDB")
+    (corpus,) = CorpusChoice.parse("emodb").corpora(tmp_path, SOUNDS)
+    assert corpus.name == "synthetic emodb"
+    (tmp_path / "README.txt").write_text("Recorded in Berlin")
+    (corpus,) = CorpusChoice.parse("emodb").corpora(tmp_path, SOUNDS)
+    assert corpus.name == "emodb"
+
+
 @pytest.mark.parametrize("value", ["iemocap", "", 5, None, [], {}, {"speaker_pattern": "(a)"}])
 def test_what_is_no_choice_is_named_with_all_that_is_allowed(value: object) -> None:
     with pytest.raises(InvalidInput) as caught:

@@ -33,6 +33,12 @@ def test_a_folder_is_no_file_and_a_file_no_folder(store: Store) -> None:
     assert store.names("folder/file") == []
 
 
+def test_what_is_there_is_known_without_reading_it(store: Store) -> None:
+    store.create("folder/key", b"")
+    keys = ("folder/key", "folder", "folder/other", "folder/key/more", "other")
+    assert [store.holds(key) for key in keys] == [True, False, False, False, False]
+
+
 def test_creation_leaves_alone_what_is_there(store: Store) -> None:
     assert store.create("key", b"first")
     assert not store.create("key", b"second")
@@ -76,6 +82,7 @@ NO_KEYS = ["..", "../a", "a/../../b", "/a", "a//b", "a/", ".a", "a\\b", "a\0b", 
 def test_a_key_that_names_no_place_in_the_store_is_refused(store: Store) -> None:
     uses: list[Callable[[str], object]] = [
         store.read,
+        store.holds,
         store.delete,
         store.names,
         lambda key: store.create(key, b""),

@@ -40,10 +40,21 @@ def child_of_this_process() -> int:
 
 def test_progress_is_told_on_the_way(body: dict[str, Any]) -> None:
     told: list[tuple[str, float]] = []
-    TrainingProcesses().run(body, limit=1, progress=lambda step, share: told.append((step, share)))
-    steps = list(dict.fromkeys(step for step, _ in told))
-    assert steps == ["download", "extract", "load", "features", "fit", "evaluate"]
-    assert all(0 <= share <= 1 for _, share in told)
+    TrainingProcesses().run(
+        body | {"evaluation": "full"},
+        limit=1,
+        progress=lambda step, share: told.append((step, share)),
+    )
+    shares: dict[str, list[float]] = {}
+    for step, share in told:
+        shares.setdefault(step, []).append(share)
+    assert list(shares) == [
+        *("download", "extract", "load", "features", "fit", "evaluate"),
+        *("leave speakers out", "degrade"),
+    ]
+    for of_one_step in shares.values():
+        assert of_one_step == sorted(of_one_step)
+        assert (of_one_step[0] >= 0, of_one_step[-1]) == (True, 1.0)
 
 
 def test_errors_come_back_as_they_were_raised(body: dict[str, Any]) -> None:
@@ -94,6 +105,6 @@ def test_a_training_ends_with_its_server(body: dict[str, Any]) -> None:
     process.stdout.readline()
     # What the kernel does with the pipe of a server that died.
     process.stdin.close()
-    assert process.wait(timeout=60) == 1
+    assert process.wait(timeout=60) == -signal.SIGKILL
     assert b'"answer"' not in process.stdout.read()
     process.stdout.close()

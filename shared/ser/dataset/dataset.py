@@ -6,60 +6,18 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from ser import audio
-from ser.corpora import CorpusChoice, Label, Rejection, Table, Utterance, recognise
+from ser.augmentation import Augmentations
+from ser.corpora import CorpusChoice, Table, Utterance, recognise
 from ser.corpora.folder import CorpusFolder, Source
-from ser.errors import InvalidInput, TooLarge, within
+from ser.dataset.extraction import Extracted, extract
+from ser.dataset.loading import Loaded, SplitAt, cut_and_amplified, decode
+from ser.dataset.rows import Rows, TrainingRows, training_rows
+from ser.errors import within
 from ser.frontends import DEFAULT_METHODS, FrontEnds
-from ser.metadata import FIELDS, MetadataEncoding
 from ser.progress import Progress, quiet, step
 from ser.settings import Settings
-
-if TYPE_CHECKING:
-    import onnx
-
-SplitAt = Literal["min", "max", "avg"] | int | None
-
-FULL_SCALE = 10 ** (-0.1 / 20)
-"""The level that normalising raises the highest peak to: full scale less 0.1 dB."""
-
-
-class Loaded(NamedTuple):
-    """The sounds of a corpus, ready to be cut into chunks."""
-
-    utterances: tuple[Utterance, ...]
-    signals: tuple[audio.Signal, ...]
-    labels: tuple[Label, ...]
-    """The emotions that occur, in the order of their classes."""
-    chunk_samples: int | None
-    """Length of a chunk; ``None``: utterances stay whole."""
-    gain: float
-    rejected: tuple[Rejection, ...]
-
-
-class Extracted(NamedTuple):
-    """The features of a corpus, and the graph that made them."""
-
-    front_end: onnx.ModelProto
-    encoding: MetadataEncoding
-    features: tuple[NDArray[np.float32], ...]
-    """For each utterance an array of shape (chunks, features)."""
-
-
-class Rows(NamedTuple):
-    """Training data: one row for each chunk."""
-
-    X: NDArray[np.float32]
-    """Features, shape (rows, features)."""
-    y: NDArray[np.int64]
-    """Classes, shape (rows,): indices into the labels of :class:`Loaded`."""
-    names: NDArray[np.str_]
-    """The utterance each row was cut from, shape (rows,)."""
 
 
 class Dataset:
@@ -206,8 +164,9 @@ class Dataset:
               much padded.
             - ``"avg"``: the mean duration.
             - a number of milliseconds, 100 at the least and the longest utterance at the most.
-            - ``None`` (``null``): utterances stay whole. Allowed if every feature extraction
-              method gives the same number of features for any duration.
+            - ``None`` (``null``): utterances stay whole; what lasts longer than half a minute is
+              heard in equal parts. Allowed if every feature extraction method gives the same
+              number of features for any duration.
 
             The model cuts what it is asked about in the same way, and the probabilities of an
             utterance are the mean of those of its chunks.
@@ -224,42 +183,16 @@ class Dataset:
             ``split_at`` is longer than the longest utterance, or no utterance is left.
         """
         if force or self._loaded is None:
-            self._loaded = self._decode(self.prepare(force=force))
-        self._loaded = self._loaded._replace(
-            chunk_samples=chunk_samples(split_at, self._loaded.signals),
-            gain=FULL_SCALE / peak(self._loaded.signals) if normalize else 1.0,
-        )
+            self._loaded = decode(
+                self.prepare(force=force),
+                self.read,
+                max_seconds=self._settings.max_audio_seconds,
+                report=step(self._progress, "load"),
+            )
+        self._loaded = cut_and_amplified(self._loaded, split_at, normalize)
         self._load_again = partial(self.load, split_at=split_at, normalize=normalize)
         self._extracted = None
         return self._loaded
-
-    def _decode(self, table: Table) -> Loaded:
-        report = step(self._progress, "load")
-        utterances, signals, rejected = [], [], list(table.rejected)
-        for done, utterance in enumerate(table.utterances, start=1):
-            try:
-                signal = audio.decode(
-                    self.read(utterance), max_seconds=self._settings.max_audio_seconds
-                )
-                utterances.append(utterance)
-                signals.append(signal)
-            except (InvalidInput, TooLarge) as error:
-                rejected.append(Rejection(str(utterance.file), error.detail))
-            report(done / len(table.utterances))
-        if not utterances:
-            with within("remote_url"):
-                raise InvalidInput(
-                    f"no utterance can be decoded; {rejected[-1].file}: {rejected[-1].reason}"
-                )
-        codes = {utterance.code for utterance in utterances}
-        return Loaded(
-            utterances=tuple(utterances),
-            signals=tuple(signals),
-            labels=tuple(label for label in table.corpus.labels if label.code in codes),
-            chunk_samples=None,
-            gain=1.0,
-            rejected=tuple(rejected),
-        )
 
     def read(self, utterance: Utterance) -> bytes:
         """Return the file of ``utterance`` as it is in the archive."""
@@ -269,6 +202,8 @@ class Dataset:
         self,
         methods: FrontEnds | Mapping[str, Mapping[str, Any]] = DEFAULT_METHODS,
         *,
+        augmentation: Augmentations | Mapping[str, Mapping[str, Any]] | None = None,
+        random_state: int = 42,
         force: bool = False,
     ) -> Extracted:
         """Return the features of every utterance, and the graph that makes them.
@@ -300,6 +235,13 @@ class Dataset:
               A model trained on it takes ``speaker``, ``gender`` and ``text`` with an uploaded
               sound; what is not known is zeros. See
               :class:`ser.frontends.SpeakerAndGenderAndTextType`.
+        augmentation
+            The field ``dataset_augmentation``: an object METHOD_NAME -> CONFIG. Of each utterance
+            that is trained on, the methods make altered copies, which are trained on too, so that
+            the model meets more voices and worse recordings than the corpus holds. Default: none.
+            The methods are those of :mod:`ser.augmentation`.
+        random_state
+            Decides what is random in the copies.
         force
             Redo this step and all before it, the download included.
 
@@ -310,114 +252,36 @@ class Dataset:
             whole (``split_at`` null) with a method whose features grow with the duration, or
             only methods about what is not known of any utterance.
         """
-        import onnxruntime
-
-        from ser import graph
-
         front_ends = methods if isinstance(methods, FrontEnds) else FrontEnds.parse(methods)
+        if not isinstance(augmentation, Augmentations):
+            augmentation = Augmentations.parse(augmentation or {})
         if force:
             self.prepare(force=True)
-        loaded = self._loaded or self._load_again()
-        if loaded.chunk_samples is None:
-            refuse_growing_features(front_ends)
-        known = [metadata_of(utterance) for utterance in loaded.utterances]
-        encoding = MetadataEncoding.of(front_ends.metadata_fields, known)
-        model = graph.front_end_model(
-            with_columns(front_ends, encoding),
-            chunk_samples=loaded.chunk_samples,
-            gain=loaded.gain,
-            encoding=encoding,
+        self._extracted = extract(
+            self._loaded or self._load_again(),
+            front_ends,
+            augmentation,
+            random_state=random_state,
+            report=step(self._progress, "features"),
         )
-        session = onnxruntime.InferenceSession(model.SerializeToString())
-        report = step(self._progress, "features")
-        features = []
-        for done, (signal, values) in enumerate(zip(loaded.signals, known, strict=True), start=1):
-            inputs = {"waveform": signal}
-            if encoding.size:
-                inputs["metadata"] = encoding.encode(values)
-            features.append(session.run(["features"], inputs)[0])
-            report(done / len(known))
-        self._extracted = Extracted(model, encoding, tuple(features))
-        self._extract_again = partial(self.feature_extract, front_ends)
+        self._extract_again = partial(
+            self.feature_extract, front_ends, augmentation=augmentation, random_state=random_state
+        )
         return self._extracted
 
     def get_features(self, names: Iterable[str] | None = None) -> Rows:
         """Return the features of the utterances called ``names`` (default: all), row by row."""
+        rows = self.get_training_rows(names)
+        recorded = rows.origins.variants == 0
+        return Rows(rows.X[recorded], rows.y[recorded], rows.origins.names[recorded])
+
+    def get_training_rows(self, names: Iterable[str] | None = None) -> TrainingRows:
+        """Return the rows of the utterances called ``names`` (default: all) and of their copies."""
         extracted = self._extracted or self._extract_again()
         loaded = self._loaded or self._load_again()
-        wanted = None if names is None else set(names)
-        classes = {label.code: index for index, label in enumerate(loaded.labels)}
-        chosen = [
-            (utterance, chunks)
-            for utterance, chunks in zip(loaded.utterances, extracted.features, strict=True)
-            if wanted is None or utterance.name in wanted
-        ]
-        counts = [len(chunks) for _, chunks in chosen]
-        return Rows(
-            X=np.concatenate([chunks for _, chunks in chosen]),
-            y=np.repeat([classes[utterance.code] for utterance, _ in chosen], counts),
-            names=np.repeat([utterance.name for utterance, _ in chosen], counts),
-        )
+        return training_rows(loaded, extracted, None if names is None else set(names))
 
     def clean(self, *, archive: bool = False) -> None:
         """Forget the steps taken and remove ``working/``; with ``archive`` also ``pristine/``."""
         self._forget()
         self._folder.clean(archive=archive)
-
-
-def peak(signals: Iterable[audio.Signal]) -> float:
-    """Return the highest absolute value of all ``signals``."""
-    return max(float(np.abs(signal).max()) for signal in signals)
-
-
-def chunk_samples(split_at: SplitAt, signals: Iterable[audio.Signal]) -> int | None:
-    """Return the length of a chunk in samples that ``split_at`` means for ``signals``."""
-    if split_at is None:
-        return None
-    lengths = [len(signal) for signal in signals]
-    if not isinstance(split_at, int):
-        mean = sum(lengths) / len(lengths)
-        return {"min": min(lengths), "max": max(lengths), "avg": round(mean)}[split_at]
-    longest = 1000 * max(lengths) // audio.SAMPLING_RATE
-    if split_at > longest:
-        with within("dataset_load_split_at"):
-            raise InvalidInput(
-                f"{split_at} ms; allowed: at most {longest} ms, the longest utterance"
-            )
-    return split_at * audio.SAMPLING_RATE // 1000
-
-
-def refuse_growing_features(front_ends: FrontEnds) -> None:
-    """Raise :class:`InvalidInput` if the features of any of them grow with the duration."""
-    growing = [name for name, front_end in front_ends.items() if not front_end.fixed_size]
-    if growing:
-        with within("dataset_load_split_at"):
-            raise InvalidInput(
-                f"null leaves utterances whole, but the features of {', '.join(growing)} grow "
-                "with the duration; allowed: 'min', 'max', 'avg' or milliseconds"
-            )
-
-
-def with_columns(front_ends: FrontEnds, encoding: MetadataEncoding) -> FrontEnds:
-    """Return ``front_ends`` without those that ``encoding`` leaves no columns.
-
-    Raises
-    ------
-    InvalidInput
-        None is left.
-    """
-    if encoding.size:
-        return front_ends
-    left = {name: each for name, each in front_ends.items() if not each.metadata_fields}
-    if not left:
-        with within("dataset_feature_extract_methods"):
-            raise InvalidInput(
-                f"of no utterance {', '.join(encoding.values)} is known, so "
-                f"{', '.join(front_ends)} has no features; allowed: a method that hears the sound"
-            )
-    return FrontEnds(left)
-
-
-def metadata_of(utterance: Utterance) -> dict[str, str]:
-    """Return what ``utterance`` gives for each of :data:`ser.metadata.FIELDS`."""
-    return {field: getattr(utterance, field) for field in FIELDS}

@@ -1,18 +1,21 @@
-"""Which utterances are held out, and how well a model does on them."""
+"""Which utterances are held out."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any, Literal
+from collections.abc import Collection, Sequence
+from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ser.corpora import Label, Utterance
+from ser.corpora import Utterance
 from ser.errors import InvalidInput
 
 Split = Literal["utterance", "speaker"]
 
+Folds = dict[str, frozenset[str]]
+"""By what is left out once, a speaker or a text, the names of its utterances."""
+
+MAX_TEXTS = 20
 HELD_OUT_SHARE = 0.1
 """Share of the utterances of each emotion, or of the speakers, that is held out."""
 
@@ -50,8 +53,8 @@ def draw(values: Sequence[str], random: np.random.Generator) -> set[str]:
     return {str(value) for value in random.choice(values, count, replace=False)}
 
 
-def speaker_folds(utterances: Sequence[Utterance]) -> Iterator[tuple[str, set[str]]]:
-    """Yield each speaker with the names of his utterances (leave one speaker out).
+def speaker_folds(utterances: Sequence[Utterance]) -> Folds:
+    """Return the names of the utterances of each speaker (leave one speaker out).
 
     Raises
     ------
@@ -59,13 +62,27 @@ def speaker_folds(utterances: Sequence[Utterance]) -> Iterator[tuple[str, set[st
         As :func:`hold_out`.
     """
     refuse_one_emotion(utterances)
-    folds = {
-        speaker: {u.name for u in utterances if u.speaker == speaker}
-        for speaker in speakers_of(utterances)
-    }
+    speakers = speakers_of(utterances)
+    folds = {s: frozenset(u.name for u in utterances if u.speaker == s) for s in speakers}
     for names in folds.values():
         refuse_unlearnable(utterances, names)
-    yield from folds.items()
+    return folds
+
+
+def text_folds(utterances: Sequence[Utterance]) -> Folds:
+    """Return the names of the utterances of each text (leave one text out).
+
+    Nothing where that tells nothing: a text is unknown, an emotion is heard in one text only, or
+    there are more than :data:`MAX_TEXTS`, so that one more or less hardly matters.
+    """
+    texts = sorted({utterance.text for utterance in utterances})
+    in_one_text = any(
+        len({u.text for u in utterances if u.code == code}) < 2
+        for code in {u.code for u in utterances}
+    )
+    if "" in texts or in_one_text or len(texts) > MAX_TEXTS:
+        return {}
+    return {t: frozenset(u.name for u in utterances if u.text == t) for t in texts}
 
 
 def speakers_of(utterances: Sequence[Utterance]) -> list[str]:
@@ -88,7 +105,7 @@ def refuse_one_emotion(utterances: Sequence[Utterance]) -> None:
         )
 
 
-def refuse_unlearnable(utterances: Sequence[Utterance], held_out: set[str]) -> None:
+def refuse_unlearnable(utterances: Sequence[Utterance], held_out: Collection[str]) -> None:
     learnt = {u.code for u in utterances if u.name not in held_out}
     if missing := sorted({u.code for u in utterances} - learnt):
         raise InvalidInput(
@@ -97,37 +114,3 @@ def refuse_unlearnable(utterances: Sequence[Utterance], held_out: set[str]) -> N
             "allowed: two utterances or more of each emotion, by two speakers if speakers are "
             "held out"
         )
-
-
-def metrics(
-    labels: Sequence[Label], truth: Sequence[str], probabilities: NDArray[np.float32]
-) -> dict[str, Any]:
-    """Return how well ``probabilities``, shape (utterances, classes), tell the codes ``truth``.
-
-    ``uar`` is the unweighted average recall, the mean of the recalls of the classes that occur;
-    ``wa`` the weighted accuracy, the share of the utterances that are right; ``macro_f1`` the
-    mean of the classes' F1. All by scikit-learn.
-    """
-    from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
-
-    codes = [label.code for label in labels]
-    guesses = [codes[index] for index in probabilities.argmax(axis=1)]
-    precision, recall, f1, support = precision_recall_fscore_support(
-        truth, guesses, labels=codes, zero_division=0.0
-    )
-    occurs = support > 0
-    return {
-        "uar": float(recall[occurs].mean()),
-        "wa": float(np.mean(np.asarray(truth) == np.asarray(guesses))),
-        "macro_f1": float(f1[occurs].mean()),
-        "per_class": {
-            str(label): {
-                "recall": float(recall[index]),
-                "precision": float(precision[index]),
-                "f1": float(f1[index]),
-                "support": int(support[index]),
-            }
-            for index, label in enumerate(labels)
-        },
-        "confusion_matrix": confusion_matrix(truth, guesses, labels=codes).tolist(),
-    }

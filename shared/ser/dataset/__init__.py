@@ -1,0 +1,25 @@
+"""A corpus at hand: from an archive somewhere to features and classes in memory."""
+
+from ser.dataset.dataset import Dataset
+from ser.dataset.extraction import (
+    Extracted,
+    Extractor,
+    metadata_of,
+    random_of,
+    refuse_growing_features,
+)
+from ser.dataset.loading import FULL_SCALE, Loaded
+from ser.dataset.rows import Rows, TrainingRows
+
+__all__ = [
+    "FULL_SCALE",
+    "Dataset",
+    "Extracted",
+    "Extractor",
+    "Loaded",
+    "Rows",
+    "TrainingRows",
+    "metadata_of",
+    "random_of",
+    "refuse_growing_features",
+]

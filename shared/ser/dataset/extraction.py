@@ -1,0 +1,141 @@
+"""From signals to features: the front-end at work on a corpus."""
+
+from __future__ import annotations
+
+import zlib
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ser.audio import Signal
+from ser.augmentation import Augmentations
+from ser.corpora import Utterance
+from ser.dataset.loading import Loaded
+from ser.errors import InvalidInput, within
+from ser.frontends import FrontEnds
+from ser.metadata import FIELDS, MetadataEncoding
+from ser.parallel import in_parallel
+from ser.progress import Report
+
+if TYPE_CHECKING:
+    import onnx
+
+Features = NDArray[np.float32]
+"""Shape (chunks, features)."""
+
+
+class Extracted(NamedTuple):
+    """The features of a corpus, and the graph that made them."""
+
+    front_end: onnx.ModelProto
+    encoding: MetadataEncoding
+    feature_names: tuple[str, ...]
+    features: tuple[Features, ...]
+    """Of each utterance."""
+    copies: tuple[tuple[Features, ...], ...]
+    """Of the augmented copies of each utterance."""
+
+
+class Extractor:
+    """A front-end at work: from a signal of an utterance to its features."""
+
+    def __init__(self, front_end: onnx.ModelProto, encoding: MetadataEncoding) -> None:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        # Utterances are worked on in parallel; threads within one would stand in their way.
+        options.intra_op_num_threads = 1
+        self._session = onnxruntime.InferenceSession(front_end.SerializeToString(), options)
+        self._encoding = encoding
+
+    def features(self, utterance: Utterance, signal: Signal) -> Features:
+        """Return the features of ``signal``, spoken as ``utterance`` is."""
+        inputs = {"waveform": signal}
+        if self._encoding.size:
+            inputs["metadata"] = self._encoding.encode(metadata_of(utterance))
+        return np.asarray(self._session.run(["features"], inputs)[0])
+
+
+def extract(
+    loaded: Loaded,
+    front_ends: FrontEnds,
+    augmentation: Augmentations,
+    *,
+    random_state: int,
+    report: Report,
+) -> Extracted:
+    """Return the features of all utterances of ``loaded`` and of their copies.
+
+    Raises
+    ------
+    InvalidInput
+        The features of ``front_ends`` grow with the duration, and utterances stay whole; or
+        there are no features, because nothing is known of the utterances.
+    """
+    from ser import graph
+
+    if loaded.chunk_samples is None:
+        refuse_growing_features(front_ends)
+    known = [metadata_of(utterance) for utterance in loaded.utterances]
+    encoding = MetadataEncoding.of(front_ends.metadata_fields, known)
+    front_ends = with_columns(front_ends, encoding)
+    front_end = graph.front_end_model(
+        front_ends, chunk_samples=loaded.chunk_samples, gain=loaded.gain, encoding=encoding
+    )
+    extractor = Extractor(front_end, encoding)
+
+    def features(index: int) -> list[Features]:
+        utterance, signal = loaded.utterances[index], loaded.signals[index]
+        sounds = [signal, *augmentation.vary(signal, random_of(utterance, random_state))]
+        return [extractor.features(utterance, sound) for sound in sounds]
+
+    found = in_parallel(features, range(len(known)), by="threads", report=report)
+    return Extracted(
+        front_end=front_end,
+        encoding=encoding,
+        feature_names=front_ends.feature_names(loaded.chunk_samples, encoding),
+        features=tuple(recorded for recorded, *_ in found),
+        copies=tuple(tuple(copies) for _, *copies in found),
+    )
+
+
+def random_of(utterance: Utterance, random_state: int) -> np.random.Generator:
+    """Return what is drawn from for ``utterance``, whatever else is in its corpus."""
+    return np.random.default_rng([random_state, zlib.crc32(utterance.name.encode())])
+
+
+def refuse_growing_features(front_ends: FrontEnds) -> None:
+    """Raise :class:`InvalidInput` if the features of any of them grow with the duration."""
+    growing = [name for name, front_end in front_ends.items() if not front_end.fixed_size]
+    if growing:
+        with within("dataset_load_split_at"):
+            raise InvalidInput(
+                f"null leaves utterances whole, but the features of {', '.join(growing)} grow "
+                "with the duration; allowed: 'min', 'max', 'avg' or milliseconds"
+            )
+
+
+def with_columns(front_ends: FrontEnds, encoding: MetadataEncoding) -> FrontEnds:
+    """Return ``front_ends`` without those that ``encoding`` leaves no columns.
+
+    Raises
+    ------
+    InvalidInput
+        None is left.
+    """
+    if encoding.size:
+        return front_ends
+    left = {name: each for name, each in front_ends.items() if not each.metadata_fields}
+    if not left:
+        with within("dataset_feature_extract_methods"):
+            raise InvalidInput(
+                f"of no utterance {', '.join(encoding.values)} is known, so "
+                f"{', '.join(front_ends)} has no features; allowed: a method that hears the sound"
+            )
+    return FrontEnds(left)
+
+
+def metadata_of(utterance: Utterance) -> dict[str, str]:
+    """Return what ``utterance`` gives for each of :data:`ser.metadata.FIELDS`."""
+    return {field: getattr(utterance, field) for field in FIELDS}

@@ -1,0 +1,128 @@
+"""What a recipe is worth to speakers, and for texts, that it has never met."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ser.dataset import Extracted, Extractor, Loaded, random_of
+from ser.degradation import DEGRADATIONS
+from ser.evaluation import Folds, metrics
+from ser.parallel import in_parallel
+from ser.progress import Report
+from ser.speaker_profile import SpeakerProfile
+from ser.training.judges import Judge
+
+Features = NDArray[np.float32]
+
+ENROLLED = (5, 10, 20)
+"""How many sounds of a speaker are enrolled."""
+DRAWS = 5
+"""How often they are drawn."""
+
+
+@dataclass(frozen=True)
+class Examination:
+    """The utterances of a corpus, each asked about by the judge of the fold that leaves it out."""
+
+    loaded: Loaded
+    extracted: Extracted
+    folds: Folds
+    judges: Mapping[str, Judge]
+    random_state: int
+
+    def as_recorded(self) -> dict[str, Any]:
+        """Return the metrics of the utterances as they are."""
+        return self._metrics(self.extracted.features)
+
+    def enrolled(self) -> list[dict[str, Any]]:
+        """Return what it is worth to know the speaker; nothing where the judges take no profile.
+
+        ``clips`` sounds are drawn at random of each speaker, and not judged; ``uar`` is the mean
+        over ``draws``, ``deviation`` the standard deviation between them. With ``clips`` null all
+        sounds of the speaker are known and all are judged: as far as enrolment can go.
+        """
+        if not all(judge.takes_profile for judge in self.judges.values()):
+            return []
+        random = np.random.default_rng(self.random_state)
+        fewest = min(map(len, self.folds.values()))
+        drawn = [
+            summary(clips, [self._enrolled_once(clips, random) for _ in range(DRAWS)])
+            for clips in ENROLLED
+            if clips < fewest
+        ]
+        everything = self._metrics(self.extracted.features, self._profiles(self.folds))
+        return [*drawn, summary(None, [everything["uar"]])]
+
+    def degraded(self, report: Report) -> dict[str, dict[str, float]]:
+        """Return, by degradation, the UAR of the utterances after it, and how much that loses."""
+        extractor = Extractor(self.extracted.front_end, self.extracted.encoding)
+        heard = in_parallel(
+            partial(self._degraded_features, extractor),
+            range(len(self.loaded.utterances)),
+            by="threads",
+            report=report,
+        )
+        whole, found = self.as_recorded()["uar"], {}
+        for name, features in zip(DEGRADATIONS, zip(*heard, strict=True), strict=True):
+            uar = self._metrics(features)["uar"]
+            found[name] = {"uar": uar, "lost": whole - uar}
+        return found
+
+    def _degraded_features(self, extractor: Extractor, index: int) -> list[Features]:
+        """The features of an utterance after each degradation."""
+        utterance, signal = self.loaded.utterances[index], self.loaded.signals[index]
+        return [
+            extractor.features(utterance, degrade(signal, random_of(utterance, self.random_state)))
+            for degrade in DEGRADATIONS.values()
+        ]
+
+    def _enrolled_once(self, clips: int, random: np.random.Generator) -> float:
+        enrolled = {
+            speaker: frozenset(random.choice(sorted(names), clips, replace=False).tolist())
+            for speaker, names in self.folds.items()
+        }
+        unasked = frozenset().union(*enrolled.values())
+        answers = self._metrics(self.extracted.features, self._profiles(enrolled), unasked)
+        return float(answers["uar"])
+
+    def _profiles(self, enrolled: Folds) -> dict[str, SpeakerProfile]:
+        """The profile of each speaker, by the sounds called so."""
+        return {
+            speaker: SpeakerProfile.pooled(
+                [
+                    SpeakerProfile.of("", features)
+                    for utterance, features in zip(
+                        self.loaded.utterances, self.extracted.features, strict=True
+                    )
+                    if utterance.name in names
+                ]
+            )
+            for speaker, names in enrolled.items()
+        }
+
+    def _metrics(
+        self,
+        features: Sequence[Features],
+        profiles: Mapping[str, SpeakerProfile] | None = None,
+        unasked: Collection[str] = (),
+    ) -> dict[str, Any]:
+        fold_of = {name: fold for fold, names in self.folds.items() for name in names}
+        asked, answers = [], []
+        for utterance, sound in zip(self.loaded.utterances, features, strict=True):
+            if utterance.name not in unasked:
+                fold = fold_of[utterance.name]
+                profile = profiles[fold] if profiles else None
+                asked.append(utterance)
+                answers.append(self.judges[fold].probabilities(sound, profile))
+        return metrics(self.loaded.labels, asked, np.stack(answers))
+
+
+def summary(clips: int | None, uars: Sequence[float]) -> dict[str, Any]:
+    deviation = float(np.std(uars, ddof=1)) if len(uars) > 1 else 0.0
+    return {"clips": clips, "draws": len(uars), "uar": float(np.mean(uars)), "deviation": deviation}

@@ -1,0 +1,270 @@
+"""POST /predict for a speaker who is known: enrolled sounds, profiles, and silence."""
+
+from __future__ import annotations
+
+import io
+import json
+from base64 import b64encode
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from werkzeug.datastructures import FileStorage
+
+import graphs
+import made
+from clients import Client
+
+SOUNDS = [made.sound(made.signal(name), subtype="FLOAT") for name in made.names(["08"], "ALNT")]
+SILENCE = made.sound(np.zeros(8_000, np.float32))
+HELD_OUT = "03a01Wa.wav"
+
+Body = dict[str, Any]
+
+
+def encoded(*sounds: bytes) -> list[str]:
+    return [b64encode(sound).decode() for sound in sounds]
+
+
+def body_of(bounds: Path, model: bytes) -> Body:
+    samples = {HELD_OUT: made.sound(made.signal(HELD_OUT))}
+    model_id = graphs.publish(bounds / "model", model, samples)
+    return {"model_id": model_id, "model_save_path": "model"}
+
+
+@pytest.fixture
+def place(bounds: Path) -> Body:
+    """The fields that name a model that takes profiles."""
+    return body_of(bounds, graphs.model())
+
+
+@pytest.fixture
+def profile(predict: Client, place: Body) -> Body:
+    """Of a speaker of whom three sounds were enrolled."""
+    asked = place | {"audio": encoded(SOUNDS[0]), "enrolment": encoded(*SOUNDS[:3])}
+    profile: Body = predict.post("/predict", json=asked).json["speaker_profile"]
+    return profile
+
+
+def faults(response: Any) -> list[list[str | int]]:
+    """Where the values stand that a response with status 422 is about."""
+    assert response.status_code == 422, response.text
+    return [error["loc"] for error in response.json["errors"]]
+
+
+def test_without_enrolment_there_is_no_profile(predict: Client, place: Body) -> None:
+    answer = predict.post("/predict", json=place | {"audio": encoded(SOUNDS[0])}).json
+    assert "speaker_profile" not in answer
+
+
+def test_enrolment_changes_the_answer_and_gives_a_profile(predict: Client, place: Body) -> None:
+    asked = place | {"audio": encoded(*SOUNDS[:2])}
+    stranger = predict.post("/predict", json=asked).json
+    known = predict.post("/predict", json=asked | {"enrolment": encoded(*SOUNDS)}).json
+    assert known["probabilities"] != stranger["probabilities"]
+    assert len(known["probabilities"]) == 2
+    assert known["speaker_profile"]["count"] == len(SOUNDS)
+    assert known["speaker_profile"]["front_end"] == "0f" * 32
+
+
+def test_the_profile_stands_for_the_sounds_it_came_from(predict: Client, place: Body) -> None:
+    asked = place | {"audio": encoded(*SOUNDS[:2])}
+    enrolled = predict.post("/predict", json=asked | {"enrolment": encoded(*SOUNDS)}).json
+    again = predict.post(
+        "/predict", json=asked | {"speaker_profile": enrolled["speaker_profile"]}
+    ).json
+    assert again == enrolled
+
+
+def test_a_profile_grows_by_what_is_enrolled_later(
+    predict: Client, place: Body, profile: Body
+) -> None:
+    asked = place | {"audio": encoded(SOUNDS[0])}
+    later = {"speaker_profile": profile, "enrolment": encoded(*SOUNDS[3:])}
+    grown = predict.post("/predict", json=asked | later).json
+    at_once = predict.post("/predict", json=asked | {"enrolment": encoded(*SOUNDS)}).json
+    assert grown["speaker_profile"]["count"] == len(SOUNDS)
+    (one,), (other,) = grown["probabilities"], at_once["probabilities"]
+    assert one == pytest.approx(other, abs=1e-5)
+
+
+def test_held_out_utterances_can_be_asked_about_for_a_known_speaker(
+    predict: Client, place: Body, profile: Body
+) -> None:
+    asked = place | {"sample_name": HELD_OUT}
+    stranger = predict.post("/predict", json=asked).json
+    known = predict.post("/predict", json=asked | {"speaker_profile": profile}).json
+    assert known["ground_truth"] == ["W"]
+    assert known["probabilities"] != stranger["probabilities"]
+    assert known["speaker_profile"] == profile
+
+
+def test_every_form_of_request_gets_the_same_answer(
+    predict: Client, place: Body, profile: Body
+) -> None:
+    def files(*sounds: bytes) -> list[FileStorage]:
+        return [FileStorage(io.BytesIO(sound), "a.wav") for sound in sounds]
+
+    more = SOUNDS[3:5]
+    known = {"enrolment": encoded(*more), "speaker_profile": profile}
+    text = json.dumps(profile)
+    answers = [
+        predict.post("/predict", json=place | known | {"audio": encoded(SOUNDS[0])}),
+        predict.post(
+            "/predict", json=place | known | {"audio": encoded(SOUNDS[0]), "speaker_profile": text}
+        ),
+        predict.post(
+            "/predict",
+            data=place
+            | {"audio": files(SOUNDS[0]), "enrolment": files(*more), "speaker_profile": text},
+        ),
+        predict.post(
+            "/predict",
+            query_string=place | known | {"speaker_profile": text},
+            data=SOUNDS[0],
+            content_type="audio/wav",
+        ),
+    ]
+    assert [answer.status_code for answer in answers] == [200] * len(answers)
+    assert all(answer.json == answers[0].json for answer in answers)
+
+
+def test_one_enrolled_sound_is_as_good_as_a_list(predict: Client, place: Body) -> None:
+    asked = place | {"audio": encoded(SOUNDS[0])}
+    (one,) = encoded(SOUNDS[1])
+    answers = [predict.post("/predict", json=asked | {"enrolment": e}).json for e in (one, [one])]
+    assert answers[0] == answers[1]
+    assert answers[0]["speaker_profile"]["count"] == 1
+
+
+def test_null_is_no_enrolment(predict: Client, place: Body) -> None:
+    asked = place | {"audio": encoded(SOUNDS[0])}
+    null = predict.post("/predict", json=asked | {"enrolment": None, "speaker_profile": None})
+    assert null.json == predict.post("/predict", json=asked).json
+
+
+def test_every_bad_sound_is_named_at_once_to_be_judged_or_enrolled(
+    predict: Client, place: Body
+) -> None:
+    asked = {
+        "audio": encoded(b"", SOUNDS[0], b"no sound", SILENCE),
+        "enrolment": encoded(SOUNDS[0], SILENCE, b"no sound"),
+    }
+    response = predict.post("/predict", json=place | asked)
+    assert faults(response) == [["audio", 0], ["audio", 2], ["enrolment", 1], ["enrolment", 2]]
+    assert "-70 dBFS" in response.json["errors"][2]["msg"]
+
+
+def test_enrolled_sounds_count_towards_the_limit(
+    predict: Client, place: Body, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    second = encoded(made.sound(np.resize(made.signal(HELD_OUT), 16_000)))
+    asked = place | {"audio": second, "enrolment": second}
+    monkeypatch.setenv("SER_MAX_AUDIO_SECONDS", "2")
+    assert predict.post("/predict", json=asked).status_code == 200
+    monkeypatch.setenv("SER_MAX_AUDIO_SECONDS", "1.9")
+    assert predict.post("/predict", json=asked).status_code == 413
+
+
+def test_a_model_that_takes_no_profile_says_which_do(
+    predict: Client, bounds: Path, profile: Body
+) -> None:
+    asked = body_of(bounds, graphs.model(takes_profile=False)) | {"audio": encoded(SOUNDS[0])}
+    assert predict.post("/predict", json=asked).status_code == 200
+    known = {"enrolment": encoded(SOUNDS[1]), "speaker_profile": profile}
+    for fields in (["enrolment"], ["speaker_profile"], ["enrolment", "speaker_profile"]):
+        response = predict.post("/predict", json=asked | {name: known[name] for name in fields})
+        assert faults(response) == [[name] for name in fields]
+        assert "DiscriminantClassifier" in response.json["errors"][0]["msg"]
+
+
+@pytest.mark.parametrize(
+    ("change", "loc", "says"),
+    [
+        ({"front_end": "a1" * 32}, "front_end", "allowed: 0f0f"),
+        ({"count": 0}, "count", ">= 1"),
+        ({"count": 10**12}, "count", "<= 1000000"),
+        ({"mean": "?"}, "mean", "base64"),
+        ({"mean": ""}, "mean", "allowed: 4 float32"),
+        ({"mean": b64encode(bytes(20)).decode()}, "mean", "20 bytes; allowed: 4 float32"),
+        ({"mean": b64encode(np.full(4, np.nan, "<f4").tobytes()).decode()}, "mean", "nan"),
+        ({"deviation": b64encode(np.full(4, -1, "<f4").tobytes()).decode()}, "deviation", "-1"),
+        ({"extra": 1}, "extra", "unknown field"),
+    ],
+)
+@pytest.mark.parametrize("form", [dict, json.dumps])
+def test_a_profile_that_does_not_fit_is_refused_by_field(
+    predict: Client, place: Body, profile: Body, change: Body, loc: str, says: str, form: Any
+) -> None:
+    asked = place | {"audio": encoded(SOUNDS[0]), "speaker_profile": form(profile | change)}
+    response = predict.post("/predict", json=asked)
+    assert faults(response) == [["speaker_profile", loc]]
+    assert says in response.json["errors"][0]["msg"]
+
+
+@pytest.mark.parametrize("value", [5, "", "{", "[]", [], True])
+def test_what_is_no_profile_is_refused(predict: Client, place: Body, value: object) -> None:
+    asked = place | {"audio": encoded(SOUNDS[0]), "speaker_profile": value}
+    response = predict.post("/predict", json=asked)
+    assert faults(response) == [["speaker_profile"]]
+    assert "allowed: an object" in response.json["errors"][0]["msg"]
+
+
+def test_a_bad_profile_is_named_with_the_other_bad_fields(
+    predict: Client, place: Body, profile: Body
+) -> None:
+    asked = place | {"enrolment": [], "speaker_profile": profile | {"count": 0}, "loudness": 1}
+    assert faults(predict.post("/predict", json=asked)) == [
+        ["loudness"],
+        ["audio"],
+        ["enrolment"],
+        ["speaker_profile", "count"],
+    ]
+
+
+def test_silence_is_answered_without_a_guess(predict: Client, place: Body, profile: Body) -> None:
+    quiet = made.sound(1e-5 * made.signal(HELD_OUT), subtype="FLOAT")
+    asked = place | {"audio": encoded(SILENCE, SOUNDS[0], quiet), "speaker_profile": profile}
+    answer = predict.post("/predict", json=asked).json
+    assert answer["speech"] == [False, True, False]
+    for field in ("prediction", "emotions"):
+        assert [value is None for value in answer[field]] == [True, False, True]
+    for silent in (0, 2):
+        assert list(answer["probabilities"][silent].values()) == pytest.approx([1 / 3] * 3)
+
+
+def test_a_trained_model_learns_a_speaker_in_one_request_and_knows_him_in_the_next(
+    train: Client, predict: Client, train_body: Body
+) -> None:
+    """From a corpus to a profile, through both functions and their defaults."""
+    recipe = {"model_type": "DiscriminantClassifier"}
+    asked = {name: train_body[name] for name in ("data_path", "remote_url", "model_save_path")}
+    published = train.post("/train", json=asked | recipe).json
+    place = {"model_id": published["model_id"], "model_save_path": asked["model_save_path"]}
+    body = place | {"sample_name": published["test_samples"]}
+    stranger = predict.post("/predict", json=body).json
+    first = predict.post("/predict", json=body | {"enrolment": encoded(*SOUNDS)}).json
+    later = predict.post("/predict", json=body | {"speaker_profile": first["speaker_profile"]}).json
+    assert later == first
+    assert first["probabilities"] != stranger["probabilities"]
+    assert first["speaker_profile"]["count"] == len(SOUNDS)
+    for probabilities in first["probabilities"]:
+        assert sum(probabilities.values()) == pytest.approx(1, abs=1e-5)
+
+
+def test_the_description_tells_of_profiles(predict: Client) -> None:
+    document = predict.get("/openapi.json").json
+    schemas = document["components"]["schemas"]
+    fields = schemas["PredictRequest"]["properties"]
+    assert all(field["description"] for field in fields.values())
+    profile = schemas["SpeakerProfile"]
+    assert set(profile["required"]) == {"front_end", "count", "mean", "deviation"}
+    assert all(field["description"] for field in profile["properties"].values())
+    reference = {"$ref": "#/components/schemas/SpeakerProfile"}
+    assert reference in fields["speaker_profile"]["anyOf"]
+    operation = document["paths"]["/predict"]["post"]
+    answer = operation["responses"]["200"]["content"]["application/json"]["schema"]["properties"]
+    assert reference.items() <= answer["speaker_profile"].items()
+    form = operation["requestBody"]["content"]["multipart/form-data"]["schema"]["properties"]
+    assert {"audio", "enrolment", "speaker_profile"} <= form.keys()

@@ -1,0 +1,160 @@
+"""What predict loads, and the memory that it takes: the causes of a short cold start."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+import tracemalloc
+from collections.abc import Iterator
+from contextlib import contextmanager
+from os import environ
+from pathlib import Path
+from urllib.parse import urlencode
+
+import numpy as np
+import onnx
+import pytest
+import spox.opset.ai.onnx.v17 as op
+import urllib3
+from spox import Tensor, argument, build
+
+import graphs
+import made
+from clients import ROOT
+from ser import audio, graph
+from ser.frontends import FrontEnds
+from ser.metadata import MetadataEncoding
+from stack import HOST, free_port, function_command, process
+
+MIB = 2**20
+SIGNAL = made.signal("03a01Wa.wav")
+
+SCRIPT = """
+import json, sys
+import functions_framework
+source, place, sound = sys.argv[1:]
+client = functions_framework.create_app("predict", source).test_client()
+before = set(sys.modules)
+with open(sound, "rb") as file:
+    response = client.post(
+        "/predict", query_string=json.loads(place), data=file, content_type="audio/wav"
+    )
+assert response.status_code == 200, response.text
+print(json.dumps([sorted(before), sorted(set(sys.modules) - before)]))
+"""
+
+
+def functionals_model() -> bytes:
+    """A model of the features of our recipe, whose classifier has not learned anything."""
+    encoding = MetadataEncoding({})
+    front_ends = FrontEnds.parse({"Functionals": {}})
+    front_end = graph.front_end_model(front_ends, chunk_samples=None, gain=1.0, encoding=encoding)
+    size = len(front_ends["Functionals"].feature_names())
+    features = argument(Tensor(np.float32, ("rows", size)))
+    weights = op.const(np.zeros((size, len(graphs.LABELS)), np.float32))
+    probabilities = op.softmax(op.matmul(features, weights), axis=1)
+    classifier = build({"features": features}, {"probabilities": probabilities})
+    properties = onnx.load_from_string(graphs.model()).metadata_props
+    return graph.compose(
+        front_end, classifier, {each.key: json.loads(each.value) for each in properties}
+    )
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> dict[str, str]:
+    """The fields that name a model with the features of our recipe."""
+    return {
+        "model_id": graphs.publish(tmp_path, functionals_model()),
+        "model_save_path": str(tmp_path),
+    }
+
+
+def loaded(place: dict[str, str], sound: Path) -> tuple[set[str], set[str]]:
+    """The modules that a fresh predict loads before its first answer, and for it."""
+    arguments = (ROOT / "functions/predict/main.py", json.dumps(place), sound)
+    run = subprocess.run(
+        [sys.executable, "-c", SCRIPT, *map(str, arguments)], capture_output=True, check=True
+    )
+    before, first = json.loads(run.stdout)
+    return set(before), set(first)
+
+
+def test_decoder_and_runtime_are_loaded_by_the_first_sound_and_the_rest_on_need(
+    place: dict[str, str], tmp_path: Path
+) -> None:
+    sound = tmp_path / "sound.wav"
+    sound.write_bytes(made.sound(SIGNAL))
+    before, first = loaded(place, sound)
+    assert not before & {"soundfile", "onnxruntime", "soxr", "concurrent.futures", "botocore"}
+    assert first >= {"soundfile", "onnxruntime"}
+    assert not first & {"soxr", "concurrent.futures.thread", "botocore", "ser.openapi"}
+    sound.write_bytes(made.sound(SIGNAL, 44_100))
+    assert "soxr" in loaded(place, sound)[1]
+
+
+def test_an_s3_registry_needs_botocore_alone() -> None:
+    script = "import ser.registry.s3, sys, json; print(json.dumps(sorted(sys.modules)))"
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
+    modules = set(json.loads(run.stdout))
+    assert "botocore" in modules
+    assert not modules & {"boto3", "s3transfer"}
+
+
+@contextmanager
+def serving(folder: Path) -> Iterator[tuple[str, int]]:
+    """Yield the address of a fresh predict, and the id of the process that answers."""
+    address = f"{HOST}:{free_port()}"
+    settings = {"SER_ALLOWED_PATHS": str(folder), "SER_MAX_BODY_MB": "30"}
+    with process(function_command("predict", address), {**environ, **settings}) as server:
+        deadline = time.monotonic() + 60
+        while True:
+            assert time.monotonic() < deadline, "predict does not answer"
+            try:
+                urllib3.request("GET", f"http://{address}/healthz", retries=False)
+                break
+            except urllib3.exceptions.HTTPError:
+                time.sleep(0.05)
+        children = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
+        yield f"http://{address}/predict", int(children[0])
+
+
+def ask(url: str, place: dict[str, str], sound: bytes) -> None:
+    query = f"{url}?{urlencode(place)}"
+    response = urllib3.request("POST", query, body=sound, headers={"Content-Type": "audio/wav"})
+    assert response.status == 200, response.data
+
+
+def peak(pid: int) -> float:
+    """The most memory that the process ever had resident, in MiB."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    (line,) = (line for line in status.splitlines() if line.startswith("VmHWM"))
+    return int(line.split()[1]) / 1024
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc tells the memory of a process")
+def test_the_worker_is_small_up_to_its_first_answer_and_bounded_for_ten_minutes(
+    place: dict[str, str], tmp_path: Path
+) -> None:
+    long = made.sound(np.resize(SIGNAL, 600 * audio.SAMPLING_RATE))
+    with serving(tmp_path) as (url, pid):
+        ask(url, place, made.sound(SIGNAL))
+        assert peak(pid) < 96
+        for _ in range(3):
+            ask(url, place, long)
+        assert peak(pid) < 300
+
+
+def test_decoding_takes_the_memory_of_the_signal() -> None:
+    data = made.sound(np.resize(SIGNAL, 120 * audio.SAMPLING_RATE))
+    audio.decode(data, max_seconds=600)
+    tracemalloc.start()
+    signal = audio.decode(data, max_seconds=600)
+    decoding = tracemalloc.get_traced_memory()[1]
+    tracemalloc.reset_peak()
+    assert audio.holds_speech(signal)
+    looking = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert decoding < 1.3 * signal.nbytes + MIB
+    assert looking < 2.3 * signal.nbytes + MIB

@@ -1,0 +1,218 @@
+"""Predict once it is warm: what is kept, how often a registry is asked, and who works when."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from base64 import b64encode
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import graphs
+import made
+from ser.errors import AlteredModel
+from ser.inference import Predictor, predictor
+from ser.inference.models import ALIAS_SECONDS, Models
+from ser.model import Model, Prediction
+from ser.registry import Registry, open_registry
+from ser.registry.folder import FolderStore
+from ser.settings import Settings
+
+SOUND = b64encode(made.sound(made.signal("03a01Wa.wav"))).decode()
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What folders were asked for, in order: ``read key``, ``holds key`` or ``names folder``."""
+    calls: list[str] = []
+
+    def watch(name: str) -> None:
+        method: Callable[..., Any] = getattr(FolderStore, name)
+
+        def watched(store: FolderStore, *arguments: str) -> Any:
+            calls.append(" ".join((name, *arguments)))
+            return method(store, *arguments)
+
+        monkeypatch.setattr(FolderStore, name, watched)
+
+    for name in ("read", "holds", "names"):
+        watch(name)
+    return calls
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> Registry:
+    return open_registry(tmp_path)
+
+
+def test_a_model_in_memory_costs_its_registry_nothing(tmp_path: Path, asked: list[str]) -> None:
+    model_id = graphs.publish(tmp_path, graphs.model())
+    years = count(step=10**8)
+    models = Models(clock=lambda: next(years))
+    first = models.get(str(tmp_path), model_id)
+    assert f"read {model_id}/model.onnx" in asked
+    asked.clear()
+    assert models.get(str(tmp_path), model_id) is first
+    assert asked == []
+
+
+def test_an_alias_is_read_once_in_a_while_and_then_followed(
+    tmp_path: Path, registry: Registry, asked: list[str]
+) -> None:
+    old, new = (graphs.publish(tmp_path, graphs.model()) for _ in range(2))
+    now = 0.0
+    models = Models(clock=lambda: now)
+    registry.move("production", old)
+    assert models.get(str(tmp_path), "production").published.model_id == old
+    registry.move("production", new)
+    models.get(str(tmp_path), new)
+    asked.clear()
+    now = ALIAS_SECONDS / 2
+    assert models.get(str(tmp_path), "production").published.model_id == old
+    assert asked == []
+    now = ALIAS_SECONDS
+    assert models.get(str(tmp_path), "production").published.model_id == new
+    assert asked == ["read aliases/production.json"]
+
+
+def test_an_answer_under_a_moving_alias_is_of_one_model(tmp_path: Path, registry: Registry) -> None:
+    digests = ["0f" * 32, "a1" * 32]
+    made_with = {
+        graphs.publish(tmp_path, graphs.model(front_end_digest=digest)): digest
+        for digest in digests
+    }
+    registry.move("latest", next(iter(made_with)))
+    hours = count(step=3600)
+    models = Models(clock=lambda: next(hours))
+
+    def ask(_: int) -> bool:
+        kept = models.get(str(tmp_path), "latest")
+        return made_with[kept.published.model_id] == kept.model.properties.front_end
+
+    with ThreadPoolExecutor(4) as pool:
+        answers = pool.map(ask, range(40))
+        for model_id in [*made_with] * 5:
+            registry.move("latest", model_id)
+        assert all(answers)
+
+
+def test_concurrent_first_requests_load_a_model_once(tmp_path: Path, asked: list[str]) -> None:
+    model_id = graphs.publish(tmp_path, graphs.model())
+    models = Models()
+    together = threading.Barrier(8)
+
+    def ask(_: int) -> Model:
+        together.wait()
+        return models.get(str(tmp_path), model_id).model
+
+    with ThreadPoolExecutor(8) as pool:
+        assert len({id(model) for model in pool.map(ask, range(8))}) == 1
+    assert asked.count(f"read {model_id}/model.onnx") == 1
+
+
+def test_concurrent_first_requests_open_a_registry_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+
+    def slowly(uri: str) -> Registry:
+        time.sleep(0.05)
+        opened.append(uri)
+        return open_registry(uri)
+
+    monkeypatch.setattr("ser.inference.models.open_registry", slowly)
+    models = Models()
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(models.registry, [str(tmp_path)] * 8))
+    assert opened == [str(tmp_path)]
+
+
+def test_a_model_that_could_not_be_loaded_is_tried_anew(tmp_path: Path) -> None:
+    model_id = graphs.publish(tmp_path, graphs.model())
+    file = tmp_path / model_id / "model.onnx"
+    data = file.read_bytes()
+    file.write_bytes(data[:-1])
+    models = Models()
+    with pytest.raises(AlteredModel):
+        models.get(str(tmp_path), model_id)
+    file.write_bytes(data)
+    assert models.get(str(tmp_path), model_id).published.model_id == model_id
+
+
+def test_the_model_least_recently_used_goes_first(tmp_path: Path, asked: list[str]) -> None:
+    data = graphs.model()
+    first, second, third = (graphs.publish(tmp_path, data) for _ in range(3))
+    models = Models(max_bytes=2 * len(data))
+    asked.clear()
+    for model_id in (first, second, first, third, first, second):
+        models.get(str(tmp_path), model_id)
+    loaded = [call.split()[1].split("/")[0] for call in asked if call.endswith("model.onnx")]
+    assert loaded == [first, second, third, second]
+
+
+def test_a_model_larger_than_all_that_is_kept_is_kept_alone(tmp_path: Path) -> None:
+    model_id = graphs.publish(tmp_path, graphs.model())
+    models = Models(max_bytes=1)
+    kept = models.get(str(tmp_path), model_id)
+    assert models.get(str(tmp_path), model_id) is kept
+
+
+@pytest.fixture
+def ask(tmp_path: Path) -> Callable[[int], dict[str, Any]]:
+    """Ask about so many sounds in one request."""
+    settings = Settings(allowed_paths=(tmp_path,))
+    place = {
+        "model_id": graphs.publish(tmp_path, graphs.model()),
+        "model_save_path": str(tmp_path),
+    }
+    return lambda sounds: Predictor().predict({**place, "audio": [SOUND] * sounds}, settings)
+
+
+@pytest.fixture
+def workers(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The threads that judged sounds, one for each sound."""
+    threads: list[int] = []
+    predict = Model.predict
+
+    def watched(model: Model, *arguments: Any) -> Prediction:
+        threads.append(threading.get_ident())
+        return predict(model, *arguments)
+
+    monkeypatch.setattr(Model, "predict", watched)
+    return threads
+
+
+def test_several_sounds_of_a_request_are_judged_at_the_same_time(
+    ask: Callable[[int], dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    predict, together = Model.predict, threading.Barrier(2)
+
+    def meeting(model: Model, *arguments: Any) -> Prediction:
+        together.wait(timeout=30)  # breaks if one sound waits for the other
+        return predict(model, *arguments)
+
+    monkeypatch.setattr(Model, "predict", meeting)
+    assert len(ask(4)["prediction"]) == 4
+
+
+def test_the_threads_of_a_request_are_bounded(
+    ask: Callable[[int], dict[str, Any]], workers: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 64)
+    ask(50)
+    assert len(workers) == 50
+    assert len(set(workers)) <= predictor.MAX_THREADS
+
+
+def test_one_sound_is_judged_by_the_thread_that_was_asked(
+    ask: Callable[[int], dict[str, Any]], workers: list[int]
+) -> None:
+    ask(1)
+    assert workers == [threading.get_ident()]

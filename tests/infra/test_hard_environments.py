@@ -1,0 +1,158 @@
+"""The functions where hardly anything may be written: a read-only root, nobody's user, no shared
+memory, no home. Real processes in a mount namespace of their own, which only root may make."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+import pytest
+import urllib3
+
+import graphs
+import made
+from stack import HOST, free_port, function_command, process
+
+NOBODY = 65534
+NAME = "03a01Wa.wav"
+
+HARDEN = """
+mount --bind "$1" "$1"
+if [ -n "$2" ]; then
+  mkdir "$1/python" && mount --bind "$3" "$1/python"
+  mount -t tmpfs -o mode=755 none "$2"
+  mkdir -p "$3" && mount --bind "$1/python" "$3"
+  umount "$1/python" && rmdir "$1/python"
+fi
+if [ -d /dev/shm ]; then mount -t tmpfs -o ro none /dev/shm; fi
+while read -r _ place _; do
+  case $place in "$1" | /proc | /proc/* | /sys | /sys/*) continue ;; esac
+  mount -o remount,bind,ro "$place" 2> /dev/null || true
+done < /proc/mounts
+shift 3
+exec "$@"
+"""
+
+PROBE = """
+import multiprocessing, os, sys, tempfile
+assert os.getuid() == 65534 and "HOME" not in os.environ
+for folder in ("/", "/tmp", "/dev/shm", "/var/tmp", sys.prefix, sys.argv[1]):
+    assert not os.access(folder, os.W_OK), folder
+try:
+    multiprocessing.Lock()
+except OSError:
+    tempfile.TemporaryFile().close()
+else:
+    raise AssertionError("there is shared memory")
+"""
+
+
+class Ground(NamedTuple):
+    """What lies before the functions: a folder to read, and in it one to write."""
+
+    folder: Path
+    scratch: Path
+
+    def command(self, *command: str | Path) -> list[str]:
+        """``command``, run where nothing but ``scratch`` may be written."""
+        user = (f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups")
+        settings = (f"TMPDIR={self.scratch}", f"SER_ALLOWED_PATHS={self.folder}")
+        alone = ("env", "-i", f"--chdir={self.folder}", f"PATH={os.environ['PATH']}", *settings)
+        return [
+            *("unshare", "--mount", "--propagation", "private"),
+            *("sh", "-euc", HARDEN, "harden", str(self.scratch), *closed_python()),
+            *("setpriv", *user, *alone),
+            *map(str, command),
+        ]
+
+
+def closed_python() -> tuple[str, str]:
+    """The folder that keeps nobody from the interpreter, such as /root, or ''; and the latter's.
+
+    HARDEN empties the one but for the other.
+    """
+    home = Path(sys.base_prefix)
+    closed = [parent for parent in home.parents if not parent.stat().st_mode & stat.S_IXOTH]
+    return str(closed[-1]) if closed else "", str(home)
+
+
+@pytest.fixture
+def ground() -> Iterator[Ground]:
+    if missing := [tool for tool in ("unshare", "setpriv") if shutil.which(tool) is None]:
+        pytest.skip(f"{', '.join(missing)} of util-linux missing")
+    with tempfile.TemporaryDirectory() as name:
+        ground = Ground(Path(name), Path(name, "scratch"))
+        ground.folder.chmod(0o755)
+        ground.scratch.mkdir()
+        if os.getuid() != 0:
+            pytest.skip("only root may make a mount namespace with a read-only root")
+        os.chown(ground.scratch, NOBODY, NOBODY)
+        run = subprocess.run(ground.command(sys.executable, "-c", ""), capture_output=True)
+        if run.returncode != 0:
+            pytest.skip(f"no such namespace here: {run.stderr.decode().strip()}")
+        yield ground
+
+
+@contextmanager
+def serving(ground: Ground, name: str) -> Iterator[str]:
+    """Yield the address of the function called ``name`` once it answers."""
+    address = f"{HOST}:{free_port()}"
+    with process(ground.command(*function_command(name, address)), os.environ) as server:
+        deadline = time.monotonic() + 60
+        while True:
+            assert server.poll() is None, f"{name} ended with code {server.returncode}"
+            assert time.monotonic() < deadline, f"{name} does not answer"
+            try:
+                urllib3.request("GET", f"http://{address}/healthz", retries=False)
+                break
+            except urllib3.exceptions.HTTPError:
+                time.sleep(0.05)
+        yield f"http://{address}"
+
+
+def post(url: str, body: dict[str, Any]) -> Any:
+    response = urllib3.request("POST", url, json=body, retries=False, timeout=120)
+    answer = msgspec.json.decode(response.data)
+    assert response.status == 200, answer
+    return answer
+
+
+def test_the_environment_is_as_hard_as_it_claims(ground: Ground) -> None:
+    run = subprocess.run(
+        ground.command(sys.executable, "-c", PROBE, ground.folder), capture_output=True, text=True
+    )
+    assert run.returncode == 0, run.stderr
+
+
+def test_predict_answers_where_only_a_temporary_folder_may_be_written(ground: Ground) -> None:
+    sounds = {NAME: made.sound(made.signal(NAME))}
+    model_id = graphs.publish(ground.folder / "model", graphs.model(), sounds)
+    body = {"model_id": model_id, "model_save_path": str(ground.folder / "model")}
+    with serving(ground, "predict") as address:
+        answer = post(f"{address}/predict", body | {"sample_name": [NAME, NAME]})
+    assert (answer["sample_name"], answer["speech"]) == ([NAME, NAME], [True, True])
+
+
+def test_train_makes_our_model_where_only_a_temporary_folder_may_be_written(
+    ground: Ground,
+) -> None:
+    made.corpus(ground.folder / "corpus.zip")
+    body = {
+        "data_path": str(ground.scratch / "data"),
+        "remote_url": str(ground.folder / "corpus.zip"),
+        "model_type": "DiscriminantClassifier",
+        "model_save_path": str(ground.scratch / "model"),
+    }
+    with serving(ground, "train") as address:
+        answer = post(f"{address}/train", body)
+    assert (ground.scratch / "model" / answer["model_id"] / "manifest.json").is_file()

@@ -1,0 +1,61 @@
+"""The parts of the calibration: what is left out, what is left then, and the temperature."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ser.classifiers import Origins
+from ser.classifiers.discriminant.calibration import (
+    FEWEST_SPEAKERS,
+    FOLDS,
+    best_temperature,
+    deal,
+)
+from ser.classifiers.discriminant.linear import Moments, softmax
+
+seeds = st.integers(0, 2**32 - 1)
+
+
+@given(speakers=st.integers(1, 6), unknown=st.booleans(), seed=seeds)
+def test_what_belongs_together_is_left_out_together(
+    speakers: int, unknown: bool, seed: int
+) -> None:
+    rows, utterances = 60, 25
+    names = np.char.add("utterance ", (np.arange(rows) % utterances).astype(str))
+    who = np.random.default_rng(seed).integers(0, speakers, utterances).astype(str)
+    who = np.where(unknown & (who == "0"), "", who)[np.arange(rows) % utterances]
+    folds = deal(Origins(who, names, np.arange(rows) // utterances), seed)
+    by_speaker = len(set(who) - {""}) >= FEWEST_SPEAKERS
+    groups = np.where((who != "") & by_speaker, who, names)
+    assert len(set(folds)) == min(FOLDS, len(set(groups)))
+    for group in set(groups):
+        assert len(set(folds[groups == group])) == 1
+
+
+@given(seed=seeds, left_out=st.integers(1, 30))
+@settings(deadline=None)
+def test_the_moments_of_the_others_are_a_difference(seed: int, left_out: int) -> None:
+    random = np.random.default_rng(seed)
+    Z, y = random.normal(0, 1, (40, 5)), random.integers(0, 3, 40)
+    rest = Moments.of(Z, y, 3) - Moments.of(Z[:left_out], y[:left_out], 3)
+    direct = Moments.of(Z[left_out:], y[left_out:], 3)
+    np.testing.assert_array_equal(rest.counts, direct.counts)
+    np.testing.assert_allclose(rest.sums, direct.sums, atol=1e-9)
+    np.testing.assert_allclose(rest.products, direct.products, atol=1e-9)
+
+
+@given(seed=seeds, factor=st.floats(0.2, 20))
+@settings(deadline=None, max_examples=30)
+def test_scores_that_are_so_many_times_too_large_need_a_temperature_as_high(
+    seed: int, factor: float
+) -> None:
+    random = np.random.default_rng(seed)
+    scores = random.normal(0, 1, (300, 3))
+    y = (random.random((300, 1)) > softmax(scores).cumsum(axis=1)).sum(axis=1).clip(max=2)
+    assert best_temperature(scores * factor, y) == pytest.approx(
+        factor * best_temperature(scores, y), rel=1e-3
+    )
+    assert 0.6 < best_temperature(scores, y) < 1.7

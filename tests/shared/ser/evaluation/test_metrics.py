@@ -1,0 +1,95 @@
+"""What the figures mean."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import PurePosixPath
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ser.corpora import Utterance
+from ser.corpora.emodb import LABELS, parse
+from ser.evaluation import metrics
+
+THREE = LABELS[:3]
+CODES = [label.code for label in THREE]
+
+
+def spoken(codes: Sequence[str], speakers: Sequence[str]) -> list[Utterance]:
+    return [
+        parse(PurePosixPath(f"{speaker}a01{code}{chr(97 + n)}"))
+        for n, (code, speaker) in enumerate(zip(codes, speakers, strict=True))
+    ]
+
+
+def known_case() -> dict[str, Any]:
+    """Speaker 03 (male) is right 3 of 4 times, 08 (female) once of 4 times."""
+    truth = [CODES[0]] * 6 + [CODES[1]] * 2
+    speakers = ["03"] * 4 + ["08"] * 4
+    guesses = [0, 0, 0, 1, 1, 2, 1, 0]
+    return metrics(THREE, spoken(truth, speakers), np.eye(3, dtype=np.float32)[guesses])
+
+
+def test_figures_of_a_known_case() -> None:
+    found = known_case()
+    assert found["wa"] == pytest.approx(4 / 8)
+    # The third class never occurs: it has no recall to take the mean of.
+    assert found["uar"] == pytest.approx((3 / 6 + 1 / 2) / 2)
+    assert found["per_class"][str(THREE[0])] == {
+        "recall": 0.5,
+        "precision": 0.75,
+        "f1": pytest.approx(0.6),
+        "support": 6,
+    }
+    assert found["confusion_matrix"] == [[3, 2, 1], [1, 1, 0], [0, 0, 0]]
+
+
+def test_figures_of_each_speaker_and_gender() -> None:
+    found = known_case()
+    uars = {"03": 3 / 4, "08": (0 / 2 + 1 / 2) / 2}
+    assert found["per_speaker"] == pytest.approx(uars)
+    assert found["per_gender"] == pytest.approx({"male": uars["03"], "female": uars["08"]})
+    assert found["uar_deviation"] == pytest.approx(np.std(list(uars.values()), ddof=1))
+
+
+def test_one_speaker_alone_has_no_deviation() -> None:
+    found = metrics(THREE, spoken(CODES, ["03"] * 3), np.eye(3, dtype=np.float32))
+    assert "uar_deviation" not in found
+    assert found["per_speaker"] == {"03": 1.0}
+
+
+def test_who_is_unknown_stands_in_no_group() -> None:
+    utterance = Utterance(
+        name="a", file=PurePosixPath("a"), code=CODES[0], speaker="", gender="", text=""
+    )
+    found = metrics(THREE, [utterance], np.eye(3, dtype=np.float32)[:1])
+    assert found["per_speaker"] == found["per_gender"] == {}
+
+
+def test_the_calibration_error_of_a_known_case() -> None:
+    confident, hesitant = [0.95, 0.05, 0.0], [0.45, 0.35, 0.2]
+    rows = np.array([confident] * 4 + [hesitant] * 4, dtype=np.float32)
+    truth = [CODES[0]] * 3 + [CODES[1]] + [CODES[0]] * 1 + [CODES[1]] * 3
+    found = metrics(THREE, spoken(truth, ["03"] * 8), rows)
+    assert found["reliability"] == [
+        {"confidence": pytest.approx(0.45), "accuracy": 0.25, "count": 4},
+        {"confidence": pytest.approx(0.95), "accuracy": 0.75, "count": 4},
+    ]
+    assert found["ece"] == pytest.approx(0.5 * 0.2 + 0.5 * 0.2)
+
+
+@given(seed=st.integers(0, 50), count=st.integers(1, 26))
+def test_every_utterance_is_in_one_bin_of_the_reliability(seed: int, count: int) -> None:
+    random = np.random.default_rng(seed)
+    rows = random.dirichlet(np.full(3, 0.3), count).astype(np.float32)
+    truth = random.choice(CODES, count).tolist()
+    found = metrics(THREE, spoken(truth, ["03"] * count), rows)
+    bins = found["reliability"]
+    assert sum(each["count"] for each in bins) == count
+    right = sum(each["count"] * each["accuracy"] for each in bins)
+    assert right / count == pytest.approx(found["wa"])
+    assert 0 <= found["ece"] <= 1

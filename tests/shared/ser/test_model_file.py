@@ -1,0 +1,77 @@
+"""The file of a model: folded when it is made, so that it loads fast, and readable anywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+
+import graphs
+import made
+from ser import Model, graph
+
+SIGNAL = made.signal("03a01Wa.wav")
+
+
+@pytest.fixture(scope="module")
+def file() -> onnx.ModelProto:
+    return onnx.load_from_string(graphs.model())
+
+
+def nodes(part: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
+    """All nodes of ``part`` and of the graphs inside it."""
+    for node in part.node:
+        yield node
+        for attribute in node.attribute:
+            yield from nodes(attribute.g)
+
+
+def test_nothing_is_left_to_be_folded_when_it_is_loaded(file: onnx.ModelProto) -> None:
+    again = graph.folded(file)
+    assert len(list(nodes(again.graph))) == len(list(nodes(file.graph)))
+    assert "Constant" not in {node.op_type for node in nodes(file.graph)}
+
+
+def test_it_has_standard_operators_of_opset_17_or_before_alone(file: onnx.ModelProto) -> None:
+    assert {node.domain for node in nodes(file.graph)} == {""}
+    assert [imported.domain for imported in file.opset_import] == [""]
+    assert file.opset_import[0].version <= 17
+
+
+def test_the_same_model_is_the_same_file(file: onnx.ModelProto) -> None:
+    assert graphs.model() == file.SerializeToString()
+
+
+def test_folding_changes_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    models = [Model(graphs.model())]
+    monkeypatch.setattr(graph, "folded", lambda model: model)
+    models.append(Model(graphs.model()))
+    folded, plain = (
+        [model.predict(SIGNAL, profile=p).probabilities for p in (None, model.enrol([SIGNAL]))]
+        for model in models
+    )
+    np.testing.assert_allclose(folded, plain, atol=1e-6)
+
+
+def test_loading_looks_for_nothing_to_optimize_and_keeps_no_memory_for_the_next_sound(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found: list[Any] = []
+    session = onnxruntime.InferenceSession
+
+    def watched(data: bytes, options: Any, **rest: Any) -> Any:
+        found.append(options)
+        return session(data, options, **rest)
+
+    data = graphs.model()
+    monkeypatch.setattr(onnxruntime, "InferenceSession", watched)
+    Model(data)
+    (options,) = found
+    assert options.graph_optimization_level == onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    assert not options.enable_cpu_mem_arena
+    assert not options.enable_mem_pattern
+    assert options.intra_op_num_threads == 1

@@ -1,0 +1,143 @@
+"""A profile is small, holds no nonsense, and grows as if all had been enrolled at once."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from ser.errors import InvalidInput
+from ser.speaker_profile import MAX_COUNT, SpeakerProfile, numbers
+
+DIGEST = "0f" * 32
+NUMBERS = st.floats(-1000, 1000, width=32)
+SOUNDS = st.lists(st.tuples(NUMBERS, NUMBERS, NUMBERS), min_size=1, max_size=12)
+
+
+def profile_of(sound: object) -> SpeakerProfile:
+    """The profile of a sound of one chunk with the features ``sound``."""
+    return SpeakerProfile.of(DIGEST, np.array([sound], np.float32))
+
+
+def statistics(profile: SpeakerProfile) -> NDArray[np.float32]:
+    return np.stack([numbers(profile.mean), numbers(profile.deviation)])
+
+
+@given(sounds=SOUNDS, data=st.data())
+def test_neither_order_nor_grouping_of_the_sounds_matters(
+    sounds: list[object], data: st.DataObject
+) -> None:
+    together = SpeakerProfile.pooled([profile_of(sound) for sound in sounds])
+    shuffled = data.draw(st.permutations(sounds))
+    grown = profile_of(shuffled[0])
+    group: list[SpeakerProfile] = []
+    for sound in shuffled[1:]:
+        group.append(profile_of(sound))
+        if data.draw(st.booleans()):
+            grown, group = SpeakerProfile.pooled([grown, *group]), []
+    grown = SpeakerProfile.pooled([grown, *group])
+    assert grown.count == together.count == len(sounds)
+    np.testing.assert_allclose(statistics(grown), statistics(together), rtol=1e-5, atol=1e-3)
+
+
+@given(SOUNDS)
+def test_it_is_the_mean_and_the_deviation_of_the_features(sounds: list[object]) -> None:
+    features = np.array(sounds, np.float32).astype(np.float64)
+    pooled = SpeakerProfile.pooled([profile_of(sound) for sound in sounds])
+    expected = np.stack([features.mean(axis=0), features.std(axis=0)])
+    np.testing.assert_allclose(statistics(pooled), expected, rtol=1e-5, atol=1e-4)
+
+
+def test_the_chunks_of_a_sound_are_one_sound() -> None:
+    short = SpeakerProfile.of(DIGEST, np.array([[0.0]], np.float32))
+    long = SpeakerProfile.of(DIGEST, np.array([[2.0], [4.0], [6.0]], np.float32))
+    pooled = SpeakerProfile.pooled([short, long])
+    assert pooled.count == 2
+    assert numbers(pooled.mean) == pytest.approx([2.0])
+    assert numbers(pooled.deviation) == pytest.approx([np.std([0, 0, 0, 2, 4, 6])])
+
+
+@given(SOUNDS)
+def test_it_survives_json_and_json_in_a_string(sounds: list[object]) -> None:
+    profile = SpeakerProfile.pooled([profile_of(sound) for sound in sounds])
+    text = msgspec.json.encode(profile).decode()
+    assert SpeakerProfile.parse(json.loads(text)) == SpeakerProfile.parse(text) == profile
+
+
+def test_it_is_small() -> None:
+    profile = SpeakerProfile.of(DIGEST, np.zeros((1, 1415), np.float32))
+    assert len(msgspec.json.encode(profile)) < 16_000
+
+
+def encoded(*values: float) -> str:
+    return b64encode(np.array(values, "<f4").tobytes()).decode()
+
+
+GOOD = {
+    "front_end": DIGEST,
+    "count": 3,
+    "mean": encoded(1.0, -2.0, 0.0),
+    "deviation": encoded(0.5, 0.0, 2.0),
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "loc", "says"),
+    [
+        ({"count": 0}, "count", "allowed: an integer >= 1"),
+        ({"count": -3}, "count", "allowed: an integer >= 1"),
+        ({"count": MAX_COUNT + 1}, "count", f"<= {MAX_COUNT}"),
+        ({"count": 10**400}, "count", "allowed: an integer"),
+        ({"count": 1.5}, "count", "1.5"),
+        ({"mean": "not base64!"}, "mean", "allowed: a string in base64"),
+        ({"mean": [1.0, 2.0, 3.0]}, "mean", "allowed: a string in base64"),
+        ({"mean": encoded(1, 2, 3)[:-2]}, "mean", "allowed"),
+        ({"mean": b64encode(bytes(13)).decode()}, "mean", "13 bytes"),
+        ({"mean": encoded(1, np.nan, 0)}, "mean", "1 numbers such as nan"),
+        ({"mean": encoded(np.inf, -np.inf, 0)}, "mean", "2 numbers such as inf"),
+        ({"mean": encoded(3e38, 0, 0)}, "mean", "from -1e+12 to 1e+12"),
+        ({"deviation": encoded(1, -1e-3, 0)}, "deviation", "allowed: float32 from 0"),
+        ({"deviation": encoded(1, np.nan, 0)}, "deviation", "nan"),
+        ({"deviation": None}, "deviation", "null"),
+        ({"front_end": "0f"}, "front_end", "0f"),
+        ({"front_end": 5}, "front_end", "5"),
+        ({"weights": "AAAA"}, "weights", "unknown field"),
+    ],
+)
+def test_a_profile_that_holds_nonsense_is_refused_by_field(
+    change: dict[str, Any], loc: str, says: str
+) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        SpeakerProfile.parse(GOOD | change)
+    assert [fault.loc for fault in caught.value.faults] == [(loc,)]
+    assert says in caught.value.faults[0].msg
+
+
+@pytest.mark.parametrize("value", [5, [], "", "{", "[" * 10_000, "no JSON", b"{}"])
+def test_what_is_no_object_is_refused(value: object) -> None:
+    with pytest.raises(InvalidInput, match="allowed: an object"):
+        SpeakerProfile.parse(value)
+
+
+def test_every_missing_field_is_named() -> None:
+    with pytest.raises(InvalidInput) as caught:
+        SpeakerProfile.parse({})
+    assert [fault.loc[0] for fault in caught.value.faults] == list(GOOD)
+
+
+def test_only_a_profile_of_the_same_front_end_fits() -> None:
+    profile = SpeakerProfile.parse(GOOD)
+    profile.require(DIGEST, 3)
+    with pytest.raises(InvalidInput, match=f"front_end: .*{DIGEST}.*allowed: {'a' * 64}"):
+        profile.require("a" * 64, 3)
+    with pytest.raises(InvalidInput) as caught:
+        profile.require(DIGEST, 4)
+    assert [fault.loc for fault in caught.value.faults] == [("mean",), ("deviation",)]
+    assert "12 bytes; allowed: 4 float32" in caught.value.faults[0].msg
