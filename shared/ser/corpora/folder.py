@@ -1,4 +1,5 @@
-"""A corpus on disk: ``pristine/`` holds its archive, ``working/`` what the archive holds."""
+"""A corpus on disk: ``pristine/`` holds its archive, ``working/`` what the archive holds, and
+``features/`` what was extracted of it."""
 
 from __future__ import annotations
 
@@ -52,6 +53,7 @@ class CorpusFolder:
         self._incoming_archive = path / "pristine" / "incoming.zip"
         self._incoming_source = path / "pristine" / "incoming.json"
         self._incoming = path / "incoming"
+        self.features = path / "features"
 
     @contextmanager
     def exclusively(self) -> Iterator[None]:
@@ -120,7 +122,7 @@ class CorpusFolder:
             self._incoming_source.replace(self._source)
         kept = read_record(self._incoming_source) or read_record(self._source)
         if kept is None:
-            for place in (self._archive, self._working, self._incoming):
+            for place in (self._archive, self._working, self._incoming, self.features):
                 if place.exists():
                     raise Conflict(
                         f"data_path {str(self.path)!r} holds {place.name!r} of somebody else; "
@@ -170,9 +172,14 @@ class CorpusFolder:
         """The bytes of one of the sounds."""
         return (self._working / file).read_bytes()
 
+    def forget_features(self) -> None:
+        """Remove ``features/``."""
+        shutil.rmtree(self.features, ignore_errors=True)
+
     def clean(self, *, archive: bool) -> None:
-        """Remove ``working/`` and, if ``archive``, ``pristine/``."""
+        """Remove ``working/``, ``features/`` and, if ``archive``, ``pristine/``."""
         self._extracted.unlink(missing_ok=True)
+        self.forget_features()
         for folder in [self._working, *([self._archive.parent, self._incoming] if archive else [])]:
             shutil.rmtree(folder, ignore_errors=True)
 

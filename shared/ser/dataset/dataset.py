@@ -11,6 +11,7 @@ from typing import Any
 from ser.augmentation import Augmentations
 from ser.corpora import CorpusChoice, Table, Utterance, recognise
 from ser.corpora.folder import CorpusFolder, Source
+from ser.dataset.cache import FeatureCache
 from ser.dataset.extraction import Extracted, extract
 from ser.dataset.loading import Loaded, SplitAt, cut_and_amplified, decode
 from ser.dataset.rows import Rows, TrainingRows, training_rows
@@ -21,7 +22,8 @@ from ser.settings import Settings
 
 
 class Dataset:
-    """A corpus kept in ``data_path``: ``pristine/`` holds the archive, ``working/`` its content.
+    """A corpus kept in ``data_path``: ``pristine/`` holds the archive, ``working/`` its content,
+    ``features/`` what was extracted of it.
 
     Its life is :meth:`download`, :meth:`extract`, :meth:`prepare`, :meth:`load`,
     :meth:`feature_extract`, :meth:`get_features`, and :meth:`clean`. Each takes the steps before
@@ -107,6 +109,8 @@ class Dataset:
         """
         if force or self._source is None:
             self._forget()
+            if force:
+                self._folder.forget_features()
             report = step(self._progress, "download")
             self._source = self._folder.download(self.remote_url, force=force, report=report)
         return self._source
@@ -208,6 +212,9 @@ class Dataset:
     ) -> Extracted:
         """Return the features of every utterance, and the graph that makes them.
 
+        What was extracted before of the same sounds with the same settings is read from
+        ``features/``.
+
         Parameters
         ----------
         methods
@@ -262,6 +269,7 @@ class Dataset:
             front_ends,
             augmentation,
             random_state=random_state,
+            cache=FeatureCache(self._folder.features),
             report=step(self._progress, "features"),
         )
         self._extract_again = partial(
@@ -282,6 +290,7 @@ class Dataset:
         return training_rows(loaded, extracted, None if names is None else set(names))
 
     def clean(self, *, archive: bool = False) -> None:
-        """Forget the steps taken and remove ``working/``; with ``archive`` also ``pristine/``."""
+        """Forget the steps taken and remove ``working/`` and ``features/``; with ``archive`` also
+        ``pristine/``."""
         self._forget()
         self._folder.clean(archive=archive)

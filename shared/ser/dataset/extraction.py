@@ -6,11 +6,11 @@ import zlib
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ser.audio import Signal
 from ser.augmentation import Augmentations
 from ser.corpora import Utterance
+from ser.dataset.cache import FeatureCache, Features, digest
 from ser.dataset.loading import Loaded
 from ser.errors import InvalidInput, within
 from ser.frontends import FrontEnds
@@ -20,9 +20,6 @@ from ser.progress import Report
 
 if TYPE_CHECKING:
     import onnx
-
-Features = NDArray[np.float32]
-"""Shape (chunks, features)."""
 
 
 class Extracted(NamedTuple):
@@ -63,9 +60,12 @@ def extract(
     augmentation: Augmentations,
     *,
     random_state: int,
+    cache: FeatureCache,
     report: Report,
 ) -> Extracted:
     """Return the features of all utterances of ``loaded`` and of their copies.
+
+    Those in ``cache`` are not extracted again.
 
     Raises
     ------
@@ -83,6 +83,7 @@ def extract(
     front_end = graph.front_end_model(
         front_ends, chunk_samples=loaded.chunk_samples, gain=loaded.gain, encoding=encoding
     )
+    key = digest(loaded, front_end, encoding, augmentation, random_state)
     extractor = Extractor(front_end, encoding)
 
     def features(index: int) -> list[Features]:
@@ -90,7 +91,11 @@ def extract(
         sounds = [signal, *augmentation.vary(signal, random_of(utterance, random_state))]
         return [extractor.features(utterance, sound) for sound in sounds]
 
-    found = in_parallel(features, range(len(known)), by="threads", report=report)
+    found = cache.read(key)
+    if found is None:
+        found = in_parallel(features, range(len(known)), by="threads", report=report)
+        cache.write(key, found)
+    report(1.0)
     return Extracted(
         front_end=front_end,
         encoding=encoding,
