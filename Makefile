@@ -19,7 +19,7 @@ SER_ALLOWED_HOSTS ?= localhost,127.0.0.1
 export PORT EMODB_ZIP CORPUS MODEL_TYPE REQUEST SER_ALLOWED_PATHS SER_ALLOWED_HOSTS
 
 .DEFAULT_GOAL := help
-.PHONY: help init demo serve recipe evaluate test pytest lint format check lock update-env pip-freeze clean
+.PHONY: help init demo serve recipe evaluate bench test pytest lint format check lock update-env pip-freeze clean
 
 help: ## Print every rule with what it does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ recipe: init ## Print the model_type of our recipe
 
 evaluate: init ## Leave each speaker of CORPUS out once: figures and a report (MODEL_TYPE=, REQUEST=)
 	@$(BIN)/python infra/local/evaluate.py
+
+bench: init ## Measure predict beside the usual function, and trainings (RUNS=5, EMODB_ZIP=)
+	@PYTHONPATH=infra:infra/local $(BIN)/python -m benchmark
 
 test: init ## Run the tests; those on the real corpus need EMODB_ZIP
 	$(BIN)/pytest

@@ -1,0 +1,48 @@
+"""Measure, print the table, and write JSON and a plot to ``benchmark/``.
+
+``EMODB_ZIP`` names the corpus, ``RUNS`` how often each contestant has its turn.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from rich.console import Console
+
+from benchmark.contest import Effort
+from benchmark.measuring import measure
+from benchmark.workplace import Workplace, choose_corpus
+from ser.terminal import shown
+from stack import ROOT
+
+RESULTS = ROOT / "benchmark"
+
+
+def main() -> None:
+    """Run the benchmark."""
+    runs = os.environ.get("RUNS") or "5"
+    if not runs.isdecimal() or not int(runs):
+        sys.exit(f"RUNS={runs}; allowed: a number of runs, 1 or more")
+    # TensorFlow, here and in the functions, has much to say that is no error.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # Where no terminal says how wide it is, a line of the table stays a line.
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 150)
+    with tempfile.TemporaryDirectory() as folder, shown("bench") as progress:
+        name, archive = choose_corpus(Path(folder), progress)
+        console.print(f"Corpus: {name}.")
+        place = Workplace(Path(folder) / "work", archive)
+        results = measure(place, name, Effort(runs=int(runs)), progress)
+    for key, fact in results.facts.items():
+        console.print(f"{key}: {fact}")
+    console.print(results.table(), results.stage_table())
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / "results.json").write_bytes(results.as_json())
+    results.plot(RESULTS / "results.png")
+    console.print(f"Written: {RESULTS}/results.json, {RESULTS}/results.png", soft_wrap=True)
+
+
+if __name__ == "__main__":
+    main()

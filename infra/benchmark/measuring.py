@@ -1,0 +1,69 @@
+"""The whole of a benchmark, in the order of what needs what."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from benchmark.contest import USUAL, Contest, Contestant, Effort
+from benchmark.machine import machine
+from benchmark.prediction import measure_cold, measure_cold_from_s3, measure_warm
+from benchmark.report import Results
+from benchmark.rows import DIRECT, SAME_NETWORK, Rows, all_rows
+from benchmark.sizes import installed_megabytes
+from benchmark.speed import measure_speed
+from benchmark.training import measure_beside_training, measure_trainings
+from benchmark.workplace import Workplace
+from benchmark.yardstick import make_yardstick
+from ser.audio import Signal
+from ser.model import Model
+from ser.progress import Progress
+from stack import ROOT
+
+MEASUREMENTS = {
+    "first answers": measure_cold,
+    "first answers from S3": measure_cold_from_s3,
+    "further answers": measure_warm,
+    "front-ends": measure_speed,
+    "answers beside a training": measure_beside_training,
+}
+
+
+def measure(place: Workplace, corpus: str, effort: Effort, progress: Progress) -> Results:
+    """Return what was measured at ``place`` of the corpus called ``corpus``."""
+    rows = all_rows()
+    measure_sizes(rows)
+    progress("trainings", 0.0)
+    recipe, stages = measure_trainings(rows, place)
+    yardstick = make_yardstick(place)
+    progress("trainings", 1.0)
+    network = yardstick.same_network
+    contestants = (
+        Contestant("ours", recipe, ear(recipe), ("", DIRECT)),
+        Contestant("ours", network, ear(network), (SAME_NETWORK,)),
+        Contestant("usual", yardstick.usual, ear(network), ("", SAME_NETWORK)),
+        Contestant("usual", yardstick.usual, ear(network), (DIRECT,), (("call", "directly"),)),
+    )
+    contest = Contest(place, contestants, yardstick.utterances, effort, rows)
+    for name, measurement in MEASUREMENTS.items():
+        progress(name, 0.0)
+        measurement(contest)
+        progress(name, 1.0)
+    return Results(rows, stages, {"corpus": corpus, "runs": str(effort.runs), **machine()})
+
+
+def ear(model: Path) -> Callable[[Signal], str]:
+    """Return what tells the code of the emotion that ``model`` hears in a signal."""
+    loaded = Model((model / "model.onnx").read_bytes())
+    return lambda signal: loaded.labels[loaded.predict(signal).probabilities.argmax()].code
+
+
+def measure_sizes(rows: Rows) -> None:
+    """Add up what the requirements of each function take."""
+    train, predict = (ROOT / "functions" / name for name in ("train", "predict"))
+    for values, folder in (
+        (rows["installed size, predict"].ours, predict),
+        (rows["installed size, predict"].usual, USUAL.parent),
+        (rows["installed size, train"].ours, train),
+    ):
+        values.append(installed_megabytes(folder / "requirements.txt"))

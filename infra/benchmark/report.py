@@ -1,0 +1,167 @@
+"""The results as a table, as JSON, and as a plot."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from rich.markup import escape
+from rich.table import Table
+
+from benchmark.rows import Row, Rows, Target
+from benchmark.training import Stages
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+NOTHING = "–"
+"""Stands where nothing was measured, or nothing is compared."""
+BLUE, RED = "#3b82c4", "#c2410c"
+SYMBOLS = {True: "yes", False: "no", None: NOTHING}
+
+
+@dataclass(frozen=True)
+class Results:
+    """What a benchmark found."""
+
+    rows: Rows
+    stages: Stages
+    facts: dict[str, str]
+    """The machine, the corpus, and how often was measured."""
+
+    def as_json(self) -> bytes:
+        """Return all values, with what they come to."""
+        rows = [recorded(row) for row in self.rows.values()]
+        document = {"facts": self.facts, "rows": rows, "stages": self.stages}
+        return msgspec.json.format(msgspec.json.encode(document)) + b"\n"
+
+    def table(self) -> Table:
+        """Return a line for each row."""
+        table = Table(
+            title="Median (lowest – highest)",
+            caption="Times better: usual / ours; where more is better, ours / usual. Memory is "
+            "that of the worker process.",
+        )
+        table.add_column("row")
+        for column in ("ours", "usual", "times better", "reach", "reached"):
+            table.add_column(column, justify="right", no_wrap=True)
+        for row in self.rows.values():
+            table.add_row(
+                escape(f"{row.name} [{row.unit}]"),
+                summary(row.ours),
+                summary(row.usual),
+                summary(row.ratios),
+                *reach(row),
+            )
+        return table
+
+    def stage_table(self) -> Table:
+        """Return the seconds that each training spent in each stage."""
+        table = Table(title="Stages of a training, in seconds")
+        table.add_column("row")
+        names = stage_names(self.stages)
+        for name in names:
+            table.add_column(name, justify="right")
+        for row, seconds in self.stages.items():
+            table.add_row(row, *(number(seconds[n]) if n in seconds else NOTHING for n in names))
+        return table
+
+    def plot(self, file: Path) -> None:
+        """Draw the ratios and the stages to ``file``, a PNG."""
+        from matplotlib.figure import Figure
+
+        figure = Figure(figsize=(11, 10), layout="constrained")
+        ratios, stages = figure.subplots(2, height_ratios=(4, 1))
+        plot_ratios(ratios, [row for row in self.rows.values() if row.ratios])
+        plot_stages(stages, self.stages)
+        for axes in (ratios, stages):
+            axes.spines[["top", "right"]].set_visible(False)
+        figure.suptitle(f"{self.facts['processor']}, {self.facts['cores']} cores")
+        figure.savefig(file, dpi=150)
+
+
+def recorded(row: Row) -> dict[str, Any]:
+    return {
+        "name": row.name,
+        "unit": row.unit,
+        "more_is_better": row.more_is_better,
+        "ours": described(row.ours),
+        "usual": described(row.usual),
+        "ratio": described(row.ratios),
+        "guide": row.guide,
+        "targets": [{**target._asdict(), "reached": row.reached(target)} for target in row.targets],
+    }
+
+
+def described(values: list[float]) -> dict[str, Any] | None:
+    if not values:
+        return None
+    return {"median": median(values), "min": min(values), "max": max(values), "values": values}
+
+
+def summary(values: list[float]) -> str:
+    """Return ``0.51 (0.50 – 0.60)``, or the one value."""
+    if len(values) < 2:
+        return number(values[0]) if values else NOTHING
+    return f"{number(median(values))} ({number(min(values))} – {number(max(values))})"
+
+
+def number(value: float) -> str:
+    """Return ``value`` with three digits that count."""
+    return f"{value:.0f}" if value >= 100 else f"{value:#.3g}"
+
+
+def reach(row: Row) -> tuple[str, str]:
+    """Return what ``row`` is to reach, and whether it does."""
+    targets = [bound(row, target) for target in row.targets]
+    guide = [f"guide {row.guide:g}"] if row.guide is not None else []
+    reached = [SYMBOLS[row.reached(target)] for target in row.targets]
+    return "; ".join(targets + guide), ", ".join(reached)
+
+
+def bound(row: Row, target: Target) -> str:
+    if target.of == "ratio":
+        return f"{target.bound:g} times"
+    return f"{'≥' if row.more_is_better else '≤'} {target.bound:g}"
+
+
+def stage_names(stages: Stages) -> list[str]:
+    return list(dict.fromkeys(name for seconds in stages.values() for name in seconds))
+
+
+def plot_ratios(axes: Axes, rows: list[Row]) -> None:
+    """Draw how many times better ours is in each of ``rows``, and what is to be reached."""
+    for position, row in enumerate(rows):
+        ratio, least, most = median(row.ratios), min(row.ratios), max(row.ratios)
+        axes.barh(position, ratio - 1, left=1, color=BLUE if ratio >= 1 else RED)
+        axes.plot([least, most], [position] * 2, color="black", linewidth=1)
+        for target in (target for target in row.targets if target.of == "ratio"):
+            axes.plot([target.bound] * 2, [position - 0.45, position + 0.45], color=RED)
+        axes.annotate(
+            number(ratio), (1.01, position), xycoords=("axes fraction", "data"), va="center"
+        )
+    axes.set_yticks(range(len(rows)), [row.name for row in rows])
+    axes.set_xscale("log")
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.axvline(1, color="black", linewidth=0.8)
+    axes.margins(y=0.01)
+    axes.invert_yaxis()
+    axes.set_xlabel(
+        "times better than TensorFlow and librosa in the handler "
+        "(black: lowest to highest; red mark: to be reached)"
+    )
+
+
+def plot_stages(axes: Axes, stages: Stages) -> None:
+    """Draw how long each training spent in each stage."""
+    left = dict.fromkeys(stages, 0.0)
+    for stage in stage_names(stages):
+        seconds = [each.get(stage, 0.0) for each in stages.values()]
+        axes.barh(list(stages), seconds, left=list(left.values()), label=stage)
+        left = {name: left[name] + more for name, more in zip(left, seconds, strict=True)}
+    axes.invert_yaxis()
+    axes.set_xlabel("seconds")
+    axes.legend(ncols=8, loc="lower left", bbox_to_anchor=(0, 1), frameon=False)

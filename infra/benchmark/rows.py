@@ -1,0 +1,98 @@
+"""What is measured, in which unit, and what is to be reached."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from statistics import median
+from typing import Literal, NamedTuple
+
+DURATIONS = (1, 3, 10)
+"""Of the clips that warm functions are asked about, in seconds."""
+PERCENTILES = (50, 95, 99)
+SAME_NETWORK = ", same network"
+"""Ends the names of rows in which our function serves the very network of the usual one."""
+DIRECT = ", without Keras's predict()"
+"""Ends the names of rows in which the usual function calls its network itself."""
+
+Who = Literal["ours", "usual"]
+
+
+class Target(NamedTuple):
+    """What a row is to reach: the median of ours, or of the ratios, not worse than ``bound``."""
+
+    of: Literal["ours", "ratio"]
+    bound: float
+
+
+@dataclass
+class Row:
+    """One measured thing; the values of ``ours`` and ``usual`` were taken in turn."""
+
+    name: str
+    unit: str
+    targets: tuple[Target, ...] = ()
+    guide: float | None = None
+    """What the median should be about on a machine of two cores; not judged."""
+    more_is_better: bool = False
+    ours: list[float] = field(default_factory=list)
+    usual: list[float] = field(default_factory=list)
+
+    def of(self, who: Who) -> list[float]:
+        """The values of ``who``."""
+        return self.ours if who == "ours" else self.usual
+
+    @property
+    def ratios(self) -> list[float]:
+        """How many times better ours is, turn by turn; empty where nothing is compared."""
+        pairs = list(zip(self.ours, self.usual, strict=True)) if self.usual else []
+        return [o / u if self.more_is_better else u / o for o, u in pairs]
+
+    def reached(self, target: Target) -> bool | None:
+        """Whether ``target`` is; ``None`` if what it judges was not measured."""
+        values = self.ratios if target.of == "ratio" else self.ours
+        if not values:
+            return None
+        upwards = self.more_is_better or target.of == "ratio"
+        return median(values) >= target.bound if upwards else median(values) <= target.bound
+
+
+Rows = dict[str, Row]
+
+
+def all_rows() -> Rows:
+    """Return every row of the benchmark by its name, with nothing measured yet."""
+    listed = [
+        Row("first answer, local", "s", (Target("ratio", 12),), guide=0.5),
+        Row(f"first answer, local{SAME_NETWORK}", "s"),
+        Row("first answer, S3", "s", (Target("ratio", 12),)),
+        Row("resident memory after it", "MiB"),
+        Row("peak memory up to it", "MiB", (Target("ours", 96), Target("ratio", 8))),
+        Row(f"peak memory up to it{SAME_NETWORK}", "MiB"),
+        Row("installed size, predict", "MB", (Target("ours", 200),)),
+        Row("installed size, train", "MB"),
+        *(latency(seconds, p) for seconds in DURATIONS for p in PERCENTILES),
+        Row(f"3 s clip, p50{SAME_NETWORK}", "ms"),
+        Row(f"3 s clip, p50{DIRECT}", "ms"),
+        Row("3 s clips, 1 client", "requests/s", more_is_better=True),
+        Row("3 s clips, 8 clients", "requests/s", more_is_better=True),
+        Row("10 min sound", "s"),
+        Row(f"10 min sound{SAME_NETWORK}", "s"),
+        # 300 MB.
+        Row("10 min sound, peak memory", "MiB", (Target("ours", 286),)),
+        Row("front-end Functionals", "× real time", (Target("ours", 300),), more_is_better=True),
+        Row("front-end MFCC", "× real time", more_is_better=True),
+        Row("3 s clip, p95 during a training", "ms"),
+        Row("the same, beside that of idle", "×", (Target("ours", 4),)),
+        Row("training KerasClassifier, first time", "s"),
+        Row("training KerasClassifier, second time", "s", (Target("ours", 20),)),
+        Row("training our recipe, first time", "s"),
+        Row("training our recipe, second time", "s"),
+    ]
+    return {row.name: row for row in listed}
+
+
+def latency(seconds: int, percentile: int) -> Row:
+    name = f"{seconds} s clip, p{percentile}"
+    if (seconds, percentile) == (3, 50):
+        return Row(name, "ms", (Target("ratio", 6),), guide=12)
+    return Row(name, "ms")

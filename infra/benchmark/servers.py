@@ -1,0 +1,123 @@
+"""Functions at work, each in processes of its own, and how they are asked."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+import urllib3
+
+from stack import HOST, free_port, function_command, own_folders
+
+POLL_SECONDS = 0.005
+MEBIBYTE_IN_KIB = 1024
+
+
+class Question(NamedTuple):
+    """The body of a request, encoded before any clock runs."""
+
+    body: bytes
+    media_type: str
+
+
+class Server(NamedTuple):
+    """A function that is being served."""
+
+    port: int
+    process: subprocess.Popen[bytes]
+    started: float
+    """By :func:`time.perf_counter`."""
+    http: urllib3.PoolManager
+    log: Path
+
+    def first_answer(self, question: Question) -> tuple[float, Any]:
+        """Return how many seconds after the start ``question`` was answered, and the answer."""
+        self.wait()
+        answer = self.ask(question)
+        return time.perf_counter() - self.started, answer
+
+    def wait(self) -> None:
+        """Return once the server takes connections; ``RuntimeError`` if it has ended."""
+        while self.process.poll() is None:
+            try:
+                socket.create_connection((HOST, self.port)).close()
+            except ConnectionRefusedError:
+                time.sleep(POLL_SECONDS)
+            else:
+                return
+        raise RuntimeError(f"{self.process.args!r} has ended:\n{self.said()}")
+
+    def ask(self, question: Question) -> Any:
+        """Return the answer to ``question``; ``RuntimeError`` unless its status is 200."""
+        response = self.http.request(
+            "POST",
+            f"http://{HOST}:{self.port}",
+            body=question.body,
+            headers={"Content-Type": question.media_type},
+        )
+        if response.status != 200:
+            raise RuntimeError(f"{response.status}: {response.data.decode()}\n{self.said()}")
+        return msgspec.json.decode(response.data)
+
+    def milliseconds(self, question: Question) -> float:
+        """Return how long the answer to ``question`` takes."""
+        start = time.perf_counter()
+        self.ask(question)
+        return 1000 * (time.perf_counter() - start)
+
+    def said(self) -> str:
+        """What the processes wrote."""
+        return self.log.read_text()
+
+    def memory(self, field: str) -> float:
+        """Return the memory of the workers in MiB: ``VmRSS`` for now, ``VmHWM`` for the peak.
+
+        gunicorn's main process, which only watches over its one worker, is left out.
+        """
+        pid = self.process.pid
+        workers = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        return sum(kibibytes(worker, field) for worker in workers) / MEBIBYTE_IN_KIB
+
+
+def kibibytes(pid: str, field: str) -> int:
+    status = Path(f"/proc/{pid}/status").read_text()
+    found = re.search(rf"^{field}:\s+(\d+) kB$", status, flags=re.MULTILINE)
+    assert found, field
+    return int(found[1])
+
+
+@contextmanager
+def serving(source: Path, function: str, settings: Mapping[str, str]) -> Iterator[Server]:
+    """Serve the ``function`` of the module ``source``, as ``make serve`` does it, meanwhile.
+
+    Parameters
+    ----------
+    settings
+        Environment variables beside those of this process.
+    """
+    port = free_port()
+    command = function_command(function, f"{HOST}:{port}")
+    command[command.index("--source") + 1] = str(source)
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder) / "log"
+        environment = {**os.environ, **settings, **own_folders(Path(folder) / "home")}
+        http = urllib3.PoolManager(maxsize=16, retries=False, timeout=None)
+        started = time.perf_counter()
+        with (
+            log.open("wb") as file,
+            subprocess.Popen(command, env=environment, stdout=file, stderr=file) as process,
+        ):
+            try:
+                yield Server(port, process, started, http, log)
+            finally:
+                http.clear()
+                process.terminate()

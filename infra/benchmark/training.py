@@ -1,0 +1,74 @@
+"""Whole trainings, and predict beside one."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from benchmark.contest import Contest
+from benchmark.prediction import CLIP_SECONDS
+from benchmark.rows import Rows
+from benchmark.servers import serving
+from benchmark.workplace import Workplace, question
+from ser.classifiers import RECIPE
+from stack import ROOT
+
+TRAIN = ROOT / "functions" / "train" / "main.py"
+TRAININGS = {"KerasClassifier": "KerasClassifier", "our recipe": RECIPE}
+"""The ``model_type`` of each training that is measured; nothing else is asked for."""
+
+Stages = dict[str, dict[str, float]]
+"""By the name of a row, the seconds of each stage of that training."""
+
+
+def measure_trainings(rows: Rows, place: Workplace) -> tuple[Path, Stages]:
+    """Train each twice, from scratch and once more.
+
+    Returns
+    -------
+    tuple
+        The folder of our recipe's model, and the stages.
+    """
+    stages: Stages = {}
+    models: dict[str, Path] = {}
+    for name, model_type in TRAININGS.items():
+        asked = question(place.training(model_type, data=model_type))
+        with serving(TRAIN, "train", place.settings) as server:
+            server.wait()
+            for turn in ("first", "second"):
+                start = time.perf_counter()
+                answer = server.ask(asked)
+                seconds = time.perf_counter() - start
+                row = rows[f"training {name}, {turn} time"]
+                row.ours.append(seconds)
+                inside = answer["seconds"]
+                stages[row.name] = {"start": seconds - sum(inside.values()), **inside}
+        models[model_type] = place.registry / answer["model_id"]
+    return models[RECIPE], stages
+
+
+def measure_beside_training(contest: Contest) -> None:
+    """Ask ours while nothing else happens, and while a training of our recipe runs."""
+    ours, *_ = contest.contestants
+    place, effort = contest.place, contest.effort
+    asked = ours.question(contest.sound(CLIP_SECONDS), str(place.registries))
+    training = question(place.training(RECIPE, data="beside"))
+    with (
+        ours.serving(place.settings) as predict,
+        serving(TRAIN, "train", place.settings) as train,
+        ThreadPoolExecutor() as threads,
+    ):
+        predict.first_answer(asked)
+        train.wait()
+        idle = [predict.milliseconds(asked) for _ in range(effort.runs * effort.requests)]
+        trained = threads.submit(train.ask, training)
+        busy = []
+        while not trained.done():
+            busy.append(predict.milliseconds(asked))
+        trained.result()
+    p95, idle_p95 = (float(np.percentile(taken, 95)) for taken in (busy, idle))
+    contest.rows["3 s clip, p95 during a training"].ours.append(p95)
+    contest.rows["the same, beside that of idle"].ours.append(p95 / idle_p95)

@@ -1,0 +1,86 @@
+"""The model of the usual function, and the very same network as a model of ours."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+
+from benchmark.workplace import Workplace
+from ser.audio import SAMPLING_RATE, Signal
+from ser.classifiers.keras_classifier import FittedKerasClassifier
+from ser.dataset.loading import Loaded
+from ser.frontends import MFCC
+from ser.frontends.spectrum import samples
+from ser.progress import quiet, silent
+from ser.registry import new_model_id, open_registry
+from ser.settings import Settings
+from ser.training.recipe import Recipe, obtain
+from ser.training.request import read_train_request
+
+METHOD = MFCC(dc_elimination=False)
+"""As librosa computes them: the level stays the first coefficient."""
+
+
+class Yardstick(NamedTuple):
+    """What was made: the folders of two models, and what they learned from."""
+
+    usual: Path
+    same_network: Path
+    """A model of ours with the network of the usual one."""
+    utterances: tuple[Signal, ...]
+
+
+def make_yardstick(place: Workplace) -> Yardstick:
+    """Train the network of our default KerasClassifier, and publish it for both contestants.
+
+    It hears MFCCs alone: who speaks what, which the default adds, is not known of an upload.
+    """
+    body = place.training("KerasClassifier", data="KerasClassifier")
+    body["dataset_feature_extract_methods"] = {"MFCC": msgspec.to_builtins(METHOD)}
+    settings = Settings.from_environment(place.settings)
+    request = read_train_request(body, settings)
+    corpus = obtain(request, settings, quiet)
+    extracted = corpus.dataset.feature_extract(request.dataset_feature_extract_methods)
+    recipe = Recipe(request, corpus, extracted)
+    fitted = recipe.fit(silent)
+    assert isinstance(fitted, FittedKerasClassifier)
+    usual = place.registries / "usual" / "network"
+    write(usual, fitted, corpus.loaded)
+    model_id = new_model_id()
+    files = {"model.onnx": recipe.compose(fitted)}
+    open_registry(place.registry).publish(model_id, files, {})
+    return Yardstick(usual, place.registry / model_id, corpus.loaded.signals)
+
+
+def write(folder: Path, fitted: FittedKerasClassifier, loaded: Loaded) -> None:
+    """Write to ``folder`` what the usual function loads."""
+    import keras
+
+    scaler, components = fitted.projection.named_steps.values()
+    weights = components.components_ / scaler.scale_
+    offset = components.components_ @ components.mean_ + weights @ scaler.mean_
+    # Scaling and projection are one more layer, so that a single file is the whole model.
+    projection = keras.layers.Dense(len(weights))
+    network = keras.Sequential(
+        [keras.Input((weights.shape[1],)), projection, *fitted.network.layers]
+    )
+    projection.set_weights([np.float32(weights.T), np.float32(-offset)])
+    folder.mkdir(parents=True)
+    network.save(folder / "model.keras")
+    settings = {
+        "sampling_rate": SAMPLING_RATE,
+        "chunk_samples": loaded.chunk_samples,
+        "gain": loaded.gain,
+        "labels": msgspec.to_builtins(loaded.labels),
+        "mfcc": {
+            "n_mfcc": METHOD.num_cepstral,
+            "n_fft": METHOD.fft_length,
+            "win_length": samples(METHOD.frame_length),
+            "hop_length": samples(METHOD.frame_stride),
+            "n_mels": METHOD.num_filters,
+        },
+    }
+    (folder / "settings.json").write_bytes(msgspec.json.encode(settings))
