@@ -21,27 +21,38 @@ import urllib3
 
 import graphs
 import made
-from stack import HOST, free_port, function_command, process
+from stack import HOST, ROOT, free_port, function_command, process
 
 NOBODY = 65534
 NAME = "03a01Wa.wav"
 
 HARDEN = """
-mount --bind "$1" "$1"
-if [ -n "$2" ]; then
-  mkdir "$1/python" && mount --bind "$3" "$1/python"
-  mount -t tmpfs -o mode=755 none "$2"
-  mkdir -p "$3" && mount --bind "$1/python" "$3"
-  umount "$1/python" && rmdir "$1/python"
+scratch=$1 closed=$2
+shift 2
+mount --bind "$scratch" "$scratch"
+if [ -n "$closed" ]; then
+  mkdir "$scratch/aside"
+  mount --rbind "$closed" "$scratch/aside"
+  mount -t tmpfs -o mode=755 none "$closed"
+fi
+while [ "$1" != -- ]; do
+  mkdir -p "$1"
+  mount --bind "$scratch/aside${1#"$closed"}" "$1"
+  shift
+done
+if [ -n "$closed" ]; then
+  umount -l "$scratch/aside"
+  rmdir "$scratch/aside"
 fi
 if [ -d /dev/shm ]; then mount -t tmpfs -o ro none /dev/shm; fi
 while read -r _ place _; do
-  case $place in "$1" | /proc | /proc/* | /sys | /sys/*) continue ;; esac
+  case $place in "$scratch" | /proc | /proc/* | /sys | /sys/*) continue ;; esac
   mount -o remount,bind,ro "$place" 2> /dev/null || true
 done < /proc/mounts
-shift 3
+shift
 exec "$@"
 """
+"""Shell: makes all but the folder $1 read-only, empties $2 but for the folders up to ``--``."""
 
 PROBE = """
 import multiprocessing, os, sys, tempfile
@@ -70,20 +81,18 @@ class Ground(NamedTuple):
         alone = ("env", "-i", f"--chdir={self.folder}", f"PATH={os.environ['PATH']}", *settings)
         return [
             *("unshare", "--mount", "--propagation", "private"),
-            *("sh", "-euc", HARDEN, "harden", str(self.scratch), *closed_python()),
+            *("sh", "-euc", HARDEN, "harden", str(self.scratch), *opened(), "--"),
             *("setpriv", *user, *alone),
             *map(str, command),
         ]
 
 
-def closed_python() -> tuple[str, str]:
-    """The folder that keeps nobody from the interpreter, such as /root, or ''; and the latter's.
-
-    HARDEN empties the one but for the other.
-    """
-    home = Path(sys.base_prefix)
-    closed = [parent for parent in home.parents if not parent.stat().st_mode & stat.S_IXOTH]
-    return str(closed[-1]) if closed else "", str(home)
+def opened() -> list[str]:
+    """A folder that others may not enter, such as /root, or ''; and what they need of it."""
+    needed = sorted({Path(sys.base_prefix), Path(sys.prefix), ROOT})
+    closed = [p for n in needed for p in reversed(n.parents) if not p.stat().st_mode & stat.S_IXOTH]
+    inside = [str(n) for n in needed if closed and n.is_relative_to(closed[0])]
+    return [str(closed[0]) if closed else "", *inside]
 
 
 @pytest.fixture
