@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ser.audio import Signal, require_speech
-from ser.corpora.base import Label
 from ser.errors import Conflict, InvalidInput, within
+from ser.labels import Label
 from ser.metadata import MetadataEncoding
 from ser.speaker_profile import SpeakerProfile
 

@@ -232,16 +232,16 @@ def translated(
 
 @contextmanager
 def from_s3(bucket: str, key: str, patience: Patience, held: Held) -> Iterator[Answer]:
-    import boto3
     from botocore.config import Config
     from botocore.exceptions import ClientError
+    from botocore.session import get_session
 
     errors = partial(s3_errors, f"s3://{bucket}/{key}")
     config = Config(connect_timeout=patience.connect, read_timeout=patience.read)
     after = {"Range": f"bytes={held.size}-", "IfMatch": held.validator} if held.size else {}
     with ExitStack() as stack:
         with errors():
-            client = stack.enter_context(closing(boto3.Session().client("s3", config=config)))
+            client = stack.enter_context(closing(get_session().create_client("s3", config=config)))
             try:
                 found = client.get_object(Bucket=bucket, Key=key, **after)
             except ClientError as error:

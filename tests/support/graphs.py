@@ -13,7 +13,7 @@ from spox import Tensor, Var, argument, build
 
 from ser import graph
 from ser.audio import SAMPLING_RATE
-from ser.corpora import Label
+from ser.labels import Label
 from ser.metadata import MetadataEncoding
 from ser.model import ModelProperties
 from ser.registry import new_model_id, open_registry

@@ -1,6 +1,6 @@
 """Corpora: which files are utterances, and what their names, folders or tables say of them."""
 
-from ser.corpora.base import Corpus, Label, Rejection, Table, Utterance, recognise, tabulate
+from ser.corpora.base import Corpus, Rejection, Table, Utterance, recognise, tabulate
 from ser.corpora.choice import CorpusChoice
 from ser.corpora.emodb import EMODB
 from ser.corpora.named import CORPORA
@@ -10,7 +10,6 @@ __all__ = [
     "EMODB",
     "Corpus",
     "CorpusChoice",
-    "Label",
     "Rejection",
     "Table",
     "Utterance",

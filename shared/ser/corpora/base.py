@@ -9,21 +9,10 @@ from pathlib import PurePosixPath
 import msgspec
 
 from ser.errors import InvalidInput
+from ser.labels import Label
 
 SYNTHETIC = "SYNTHETIC SPEECH"
 """How the ``README.txt`` of a corpus begins that nobody spoke: names alone would not tell."""
-
-
-class Label(msgspec.Struct, frozen=True):
-    """An emotion: the corpus's own code and name for it, and the English word used throughout."""
-
-    code: str
-    name: str
-    emotion: str
-
-    def __str__(self) -> str:
-        """``L - Langeweile``: the key of a probability."""
-        return f"{self.code} - {self.name}"
 
 
 class Utterance(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,8 +10,9 @@ from __future__ import annotations
 import re
 from pathlib import PurePosixPath
 
-from ser.corpora.base import Corpus, Label, Utterance
+from ser.corpora.base import Corpus, Utterance
 from ser.corpora.grammar import Grammar
+from ser.labels import Label
 
 LABELS = (
     Label("ANG", "anger", "anger"),

@@ -10,9 +10,10 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from posixpath import normpath
 
-from ser.corpora.base import Corpus, Label, Rejection, Utterance
+from ser.corpora.base import Corpus, Rejection, Utterance
 from ser.corpora.english import english
 from ser.errors import InvalidInput
+from ser.labels import Label
 
 MAX_NAME_BYTES = 240
 """Of the name of an utterance: file systems take 255."""

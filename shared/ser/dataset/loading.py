@@ -8,8 +8,9 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from ser import audio
-from ser.corpora import Label, Rejection, Table, Utterance
+from ser.corpora import Rejection, Table, Utterance
 from ser.errors import InvalidInput, TooLarge, within
+from ser.labels import Label
 from ser.progress import Report
 
 SplitAt = Literal["min", "max", "avg"] | int | None

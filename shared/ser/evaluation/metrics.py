@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ser.corpora import Label, Utterance
+from ser.corpora import Utterance
+from ser.labels import Label
 
 BINS = 10
 """Of equal width, that confidences are put into."""

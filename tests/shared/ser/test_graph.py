@@ -17,8 +17,8 @@ from spox import Tensor, argument, build
 from ser import Model, graph
 from ser.audio import SAMPLING_RATE, SPEECH_FRAME, SPEECH_LEVEL, holds_speech
 from ser.classifiers import RandomForestClassifier
-from ser.corpora import Label
 from ser.frontends import FrontEnds
+from ser.labels import Label
 from ser.metadata import MetadataEncoding
 from ser.model import ModelProperties
 

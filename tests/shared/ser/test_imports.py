@@ -19,7 +19,7 @@ HEAVY = {
 
 
 LAYERS = (
-    {"errors", "progress", "settings", "openapi"},
+    {"errors", "labels", "progress", "settings", "openapi"},
     {"schemas", "access", "archives", "audio", "metadata", "parallel", "registry", "terminal"},
     {"http", "sources", "frontends", "augmentation", "degradation", "speaker_profile"},
     {"uploads", "transfer", "graph"},
