@@ -1,4 +1,4 @@
-"""POST /train: a corpus goes in, a model lands in the registry."""
+"""POST /train: a corpus goes in, a model lands in the registry; now, as a job, or by an event."""
 
 from __future__ import annotations
 
@@ -7,23 +7,84 @@ from typing import Any
 import functions_framework
 from flask import Request, Response
 
-from ser.http import Function, Route, read_json
+from ser.events import read_events
+from ser.http import Answer, Function, Reply, Route, read_body, read_json
+from ser.jobs.delivery import deliver
+from ser.jobs.description import Page, describe
+from ser.jobs.handover import hand_over
+from ser.jobs.jobs import open_jobs
+from ser.schemas import parse
 from ser.settings import Settings
-from ser.training.description import describe_train
 from ser.training.process import TrainingProcesses
 from ser.training.request import check_writable, read_train_request
+
+POLL_SECONDS = 2
 
 trainings = TrainingProcesses()
 
 
-def answer(request: Request, settings: Settings) -> dict[str, Any]:
-    """Return what the training that ``request`` asks for came to."""
+def answer(request: Request, settings: Settings) -> Answer:
+    """Return what the training that ``request`` asks for came to, or the job that it became."""
     body = read_json(request, settings)
     check_writable(read_train_request(body, settings))
+    if prefers_job(request) and settings.jobs_uri:
+        return accept(body, settings)
     return trainings.run(body, limit=settings.max_trainings)
 
 
-function = Function(Route("POST", "/train", answer), describe=describe_train)
+def prefers_job(request: Request) -> bool:
+    """Whether ``request`` says ``Prefer: respond-async`` (RFC 7240)."""
+    preferences = ",".join(request.headers.getlist("Prefer")).split(",")
+    return "respond-async" in {each.partition(";")[0].strip().lower() for each in preferences}
+
+
+def accept(body: dict[str, Any], settings: Settings) -> Reply:
+    """Return the job that trains what ``body`` asks for."""
+    jobs = open_jobs(settings)
+    job = jobs.add(body)
+    hand_over(job, jobs, settings)
+    headers = {
+        "Location": f"/train/{job.job_id}",
+        "Retry-After": str(POLL_SECONDS),
+        "Preference-Applied": "respond-async",
+    }
+    return Reply(job.answer(), 202, headers)
+
+
+def events(request: Request, settings: Settings) -> Reply:
+    """Train on what ``request`` announces."""
+    jobs = open_jobs(settings)
+    announced = read_events(dict(request.headers), read_body(request, settings))
+    delivered = deliver(announced, jobs, trainings, settings)
+    status = 200 if all(job.is_ended for job in delivered) else 202
+    return Reply({"jobs": [job.summary() for job in delivered]}, status, {})
+
+
+def jobs_listed(request: Request, settings: Settings) -> dict[str, Any]:
+    """Return the jobs that there are, newest first."""
+    page = parse(Page, request.args.to_dict())
+    jobs = open_jobs(settings).newest(limit=page.limit, before=page.before)
+    return {"jobs": [job.summary() for job in jobs]}
+
+
+def job_told(_request: Request, settings: Settings, job_id: str) -> dict[str, Any]:
+    """Return how far a job is, or what it came to."""
+    return open_jobs(settings).read(job_id).answer()
+
+
+def job_cancelled(_request: Request, settings: Settings, job_id: str) -> dict[str, Any]:
+    """End a job."""
+    return open_jobs(settings).cancel(job_id).answer()
+
+
+function = Function(
+    Route("POST", "/train", answer),
+    Route("POST", "/events", events),
+    Route("GET", "/train", jobs_listed),
+    Route("GET", "/train/<job_id>", job_told),
+    Route("DELETE", "/train/<job_id>", job_cancelled),
+    describe=describe,
+)
 
 
 @functions_framework.http

@@ -25,7 +25,7 @@ ANSWER_SECONDS = 3.0
 SHOWN = 10
 """How many utterances the table shows."""
 
-console = Console()
+console = Console(markup=False)
 
 
 def main() -> None:

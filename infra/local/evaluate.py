@@ -17,6 +17,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from ser.classifiers import MODEL_TYPES, RECIPE
 from ser.errors import SerError
@@ -24,33 +25,42 @@ from ser.schemas import decode_object
 from ser.training.process import TrainingProcesses
 from stack import ROOT
 
-console = Console(highlight=False)
+# What a corpus calls things is text, whatever it looks like.
+console = Console(highlight=False, markup=False)
 
 
 def main() -> None:
     """Evaluate what the environment names."""
-    corpus, model_type = os.environ.get("CORPUS"), os.environ.get("MODEL_TYPE") or RECIPE
+    corpus, request = os.environ.get("CORPUS"), os.environ.get("REQUEST")
     if not corpus:
         sys.exit("Name a corpus: make evaluate CORPUS=<zip or folder> [MODEL_TYPE=...]")
-    for variable in ("CORPUS", "REQUEST"):
-        if (path := os.environ.get(variable)) and not Path(path).exists():
-            sys.exit(f"{variable}={path} does not exist.")
+    if not Path(corpus).exists():
+        sys.exit(f"CORPUS={corpus} does not exist.")
+    if request and not Path(request).is_file():
+        sys.exit(f"REQUEST={request} is no file.")
     try:
-        evaluate(Path(corpus), model_type)
+        fields = decode_object(Path(request).read_bytes()) if request else {}
+        evaluate(Path(corpus), fields)
     except SerError as error:
         sys.exit(f"{error.title}: {error.detail}")
+    except KeyboardInterrupt:
+        sys.exit("Stopped.")
 
 
-def evaluate(corpus: Path, model_type: str) -> None:
-    """Train and evaluate, publish the model with its report, and print the figures."""
+def evaluate(corpus: Path, fields: dict[str, Any]) -> None:
+    """Train and evaluate, publish the model with its report, and print the figures.
+
+    ``fields`` are those of POST /train that the environment does not name. Without any, all types
+    are compared on the features of our recipe, whole utterances each.
+    """
+    model_type = os.environ.get("MODEL_TYPE") or fields.get("model_type") or RECIPE
+    if not fields and model_type != RECIPE:
+        fields = {**MODEL_TYPES[RECIPE].request_defaults, "dataset_augmentation": {}}
     place = os.environ.get("SER_MODEL_SAVE_PATH") or str(ROOT / "model")
     with tempfile.TemporaryDirectory() as folder, archive_of(corpus) as archive:
         os.environ["SER_ALLOWED_PATHS"] = os.pathsep.join([folder, str(archive), place])
         body = {
-            # All types are compared on the features of the recipe, whole utterances each.
-            **without(MODEL_TYPES[RECIPE].request_defaults, "dataset_augmentation"),
-            **(MODEL_TYPES[model_type].request_defaults if model_type in MODEL_TYPES else {}),
-            **further_fields(),
+            **fields,
             "model_type": model_type,
             "data_path": folder,
             "remote_url": str(archive),
@@ -58,16 +68,6 @@ def evaluate(corpus: Path, model_type: str) -> None:
             "evaluation": "full",
         }
         show(TrainingProcesses().run(body, limit=1), model_type, place)
-
-
-def without(fields: Any, name: str) -> dict[str, Any]:
-    return {field: value for field, value in fields.items() if field != name}
-
-
-def further_fields() -> dict[str, Any]:
-    """Return the fields of the file that ``REQUEST`` names."""
-    request = os.environ.get("REQUEST")
-    return decode_object(Path(request).read_bytes()) if request else {}
 
 
 @contextmanager
@@ -78,7 +78,7 @@ def archive_of(corpus: Path) -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory() as folder:
         archive = Path(folder) / f"{corpus.resolve().name}.zip"
-        with zipfile.ZipFile(archive, "w") as zipped:
+        with zipfile.ZipFile(archive, "w", strict_timestamps=False) as zipped:
             for file in sorted(corpus.rglob("*")):
                 zipped.write(file, file.relative_to(corpus))
         yield archive
@@ -101,11 +101,11 @@ def show(trained: dict[str, Any], model_type: str, place: str) -> None:
         print_table(f"UAR of each {title}", (title, "UAR"), rows)
     print_table(
         "Sounds of the speaker enrolled, and not judged",
-        ("sounds", "UAR"),
+        ("sounds", "UAR", "same sounds, nothing enrolled"),
         (
-            (str(e["clips"]), f"{e['uar']:.3f} ± {e['deviation']:.3f}")
+            (str(e["clips"]), f"{e['uar']:.3f} ± {e['deviation']:.3f}", share(e["without"]))
             if e["clips"]
-            else ("all (judged too)", share(e["uar"]))
+            else ("all (judged too)", share(e["uar"]), share(e["without"]))
             for e in trained["enrolment"]
         ),
     )
@@ -139,7 +139,7 @@ def print_table(title: str, columns: Iterable[str], rows: Iterable[tuple[str, ..
     for index, column in enumerate(columns):
         table.add_column(column, justify="right" if index else "left")
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(Text, row))
     if table.row_count:
         console.print(table)
 

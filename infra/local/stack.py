@@ -85,6 +85,8 @@ def running(port: int, settings: Mapping[str, str] | None = None) -> Iterator[St
             "predict": function_command("predict", predict),
             "gateway": gateway_command(),
         }
+        if environment.get("SER_INBOX"):
+            commands["inbox"] = [sys.executable, str(ROOT / "infra" / "local" / "inbox.py")]
         processes = [
             stack.enter_context(process(command, environment | own_folders(home / name)))
             for name, command in commands.items()
@@ -149,6 +151,18 @@ def refuse_taken(port: int) -> None:
             ) from error
 
 
+def own_places() -> dict[str, str]:
+    """Return where a local stack keeps what it makes, and takes what arrives, unless told."""
+    places = {
+        "SER_INBOX": ROOT / "inbox",
+        "SER_JOBS_URI": ROOT / "jobs",
+        "SER_MODEL_SAVE_PATH": ROOT / "model",
+    }
+    chosen = {name: os.environ.get(name) or str(place) for name, place in places.items()}
+    Path(chosen["SER_INBOX"]).mkdir(parents=True, exist_ok=True)
+    return chosen
+
+
 def interrupt(*_: object) -> None:
     raise KeyboardInterrupt
 
@@ -158,8 +172,10 @@ def main() -> None:
     for polite in (signal.SIGINT, signal.SIGTERM):
         signal.signal(polite, interrupt)
     try:
-        with running(int(os.environ.get("PORT", "5000"))) as stack:
+        places = own_places()
+        with running(int(os.environ.get("PORT", "5000")), settings=places) as stack:
             print(f"SER functions answer: POST {stack.url}/train, POST {stack.url}/predict")
+            print(f"A corpus copied into {places['SER_INBOX']} is trained on.")
             print("Stop with Ctrl-C.", flush=True)
             while True:
                 stack.check()

@@ -53,7 +53,9 @@ class Resampling(Augmentation, frozen=True, kw_only=True):
     Interspeech 2015.
     """
 
-    factors: list[Factor] = msgspec.field(default_factory=lambda: [0.88, 1.13])
+    factors: Annotated[list[Factor], Meta(max_length=MAX_COPIES)] = msgspec.field(
+        default_factory=lambda: [0.88, 1.13]
+    )
     """How many times as fast, and as high, a copy is."""
 
     @property

@@ -41,8 +41,16 @@ class Page(NamedTuple):
     """Whether this address will never answer anything else."""
 
 
-Answer = Mapping[str, Any] | Page
-"""A JSON object or a page."""
+class Reply(NamedTuple):
+    """A JSON object that is more than answered: it says what became of the request."""
+
+    answer: Mapping[str, Any]
+    status: int
+    headers: Mapping[str, str]
+
+
+Answer = Mapping[str, Any] | Page | Reply
+"""A JSON object, a page, or a JSON object with a status of its own."""
 
 
 class Route(NamedTuple):
@@ -84,7 +92,12 @@ class Function:
     def __call__(self, request: Request) -> Response:
         request_id = request.headers.get("X-Request-Id") or str(uuid.uuid4())
         try:
-            return respond(200, self._dispatch(request), request_id)
+            answer = self._dispatch(request)
+            if not isinstance(answer, Reply):
+                return respond(200, answer, request_id)
+            response = respond(answer.status, answer.answer, request_id)
+            response.headers.update(answer.headers)
+            return response
         except SerError as error:
             log.info("%s %s: %s", request.method, request.path, error.detail)
             return problem(error, request_id)
@@ -167,7 +180,7 @@ def problem(error: SerError, request_id: str) -> Response:
     return response
 
 
-def respond(status: int, answer: Answer, request_id: str) -> Response:
+def respond(status: int, answer: Mapping[str, Any] | Page, request_id: str) -> Response:
     """Return ``answer`` as a response."""
     if isinstance(answer, Page):
         response = Response(answer.html, status=status, mimetype="text/html")

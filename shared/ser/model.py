@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -13,20 +13,16 @@ from ser.audio import Signal, require_speech
 from ser.errors import Conflict, InvalidInput, within
 from ser.labels import Label
 from ser.metadata import MetadataEncoding
-from ser.speaker_profile import SpeakerProfile
-
-if TYPE_CHECKING:
-    import onnxruntime
+from ser.sessions import open_session
+from ser.speaker_profile import SpeakerProfile, takes_profile
 
 OUTPUTS = ("probabilities", "speech", "features")
 """Of every model, in this order."""
 NO_PROFILE = (
     "this model does not ask who speaks; allowed: with models of model_type DiscriminantClassifier "
-    "that were trained on a corpus whose speakers are known"
+    "that were trained on a corpus of three known speakers or more"
 )
 """Why a profile is refused where :attr:`Model.takes_profile` is false."""
-ERROR = 3
-"""Of onnxruntime's log; the level below warns of every input that may be left out."""
 
 
 class Prediction(NamedTuple):
@@ -105,11 +101,7 @@ class Model:
     """
 
     def __init__(self, data: bytes) -> None:
-        import onnxruntime
-
-        self._session = onnxruntime.InferenceSession(
-            data, session_options(), providers=["CPUExecutionProvider"]
-        )
+        self._session = open_session(data, optimize=False)
         self.properties = ModelProperties.read(self._session.get_modelmeta().custom_metadata_map)
         outputs = {output.name: output.shape for output in self._session.get_outputs()}
         if tuple(outputs) != OUTPUTS:
@@ -118,13 +110,11 @@ class Model:
             raise ValueError(
                 f"{len(self.labels)} labels for probabilities of {outputs['probabilities']}"
             )
-        # Inputs that have a default, and so may be left out, are what may be overridden.
-        self._options = {value.name for value in self._session.get_overridable_initializers()}
 
     @property
     def takes_profile(self) -> bool:
         """Whether it can be told what the speaker sounds like."""
-        return "speaker_count" in self._options
+        return takes_profile(self._session)
 
     @property
     def labels(self) -> tuple[Label, ...]:
@@ -204,23 +194,6 @@ class Model:
     def __repr__(self) -> str:
         emotions = ", ".join(label.emotion for label in self.labels)
         return f"Model({self.properties.sampling_rate} Hz -> {emotions})"
-
-
-def session_options() -> onnxruntime.SessionOptions:
-    """Return how a model is run: loaded in a moment, and with little memory for any duration."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    # One request takes milliseconds; threads of its own would make requests wait on each other.
-    options.intra_op_num_threads = 1
-    # ser.graph.compose has folded and fused what can be; to look for more doubles the time to load.
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    # An arena keeps what the longest sound took for ever, and a pattern for each duration; neither
-    # makes an answer faster.
-    options.enable_cpu_mem_arena = False
-    options.enable_mem_pattern = False
-    options.log_severity_level = ERROR
-    return options
 
 
 def unreadable(why: str) -> Conflict:

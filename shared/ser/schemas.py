@@ -14,8 +14,9 @@ import msgspec
 
 from ser.errors import Fault, InvalidInput, UnreadableRequest, within
 
-MAX_UNKNOWN = 20
-"""How many unknown fields are named: an answer does not grow with the nonsense it is about."""
+MAX_NAMED = 20
+"""How many unknown fields, or items of a list, are named: an answer does not grow with the nonsense
+it is about."""
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=4096)]
 """A string that names something."""
@@ -120,10 +121,10 @@ def parse(kind: type[T], value: object, *, checks: Mapping[str, Check] | None = 
     unknown = [name for name in mapping if name not in fields]
     faults = [
         Fault((shortened(name),), f"unknown field; allowed: {', '.join(fields) or 'none'}")
-        for name in unknown[:MAX_UNKNOWN]
+        for name in unknown[:MAX_NAMED]
     ]
-    if len(unknown) > MAX_UNKNOWN:
-        faults.append(Fault((), f"{len(unknown) - MAX_UNKNOWN} more fields are unknown"))
+    if len(unknown) > MAX_NAMED:
+        faults.append(Fault((), f"{len(unknown) - MAX_NAMED} more fields are unknown"))
     values: dict[str, Any] = {}
     for name, field in fields.items():
         try:
@@ -180,6 +181,9 @@ def convert_each(values: list[object], kind: Any) -> list[Any]:
                 converted.append(convert(value, kind))
         except InvalidInput as error:
             faults += error.faults
+    if len(faults) > MAX_NAMED:
+        rest = Fault((), f"{len(faults) - MAX_NAMED} more do not fit")
+        faults = [*faults[:MAX_NAMED], rest]
     if faults:
         raise InvalidInput(*faults)
     return converted
@@ -215,12 +219,14 @@ def _spell(info: msgspec.inspect.Type) -> str:
         case msgspec.inspect.IntType() | msgspec.inspect.FloatType():
             return _spell_number(info)
         case msgspec.inspect.StrType(min_length=minimum, max_length=maximum):
+            if minimum and minimum == maximum:
+                return f"a string of {minimum} characters"
             longest = f", of at most {maximum} characters" if maximum else ""
             return f"a string{' that is not empty' if minimum else ''}{longest}"
         case msgspec.inspect.BytesType():
             return "a string in base64"
-        case msgspec.inspect.ListType(item_type=item):
-            return f"a list of {_spell(item)}"
+        case msgspec.inspect.ListType(item_type=item, max_length=most):
+            return f"a list of {f'at most {most}, each ' if most else ''}{_spell(item)}"
         case _:
             return "an object"
 

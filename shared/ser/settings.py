@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 MEGABYTE = 1_000_000
 
@@ -33,6 +35,14 @@ class Settings:
     max_audio_seconds: float = 600.0
     max_trainings: int = 2
     """Trainings that may run at once; a further one is answered 503."""
+    jobs_uri: str | None = None
+    """Where jobs are kept: a folder or ``s3://bucket/prefix``; ``None``: there are none."""
+    train_defaults: Mapping[str, Any] = field(default_factory=dict)
+    """Fields of POST /train for a corpus that arrives without a request."""
+    max_attempts: int = 5
+    """How often a job is begun before it is given up."""
+    lease_seconds: float = 30.0
+    """How long a job is left to whoever gives no more signs of life."""
 
     @property
     def request_defaults(self) -> dict[str, str]:
@@ -46,7 +56,6 @@ class Settings:
         Raises
         ------
         SettingsError
-            A number that is none, or not positive.
         """
         env = os.environ if environment is None else environment
         buckets = env.get("SER_ALLOWED_BUCKETS")
@@ -71,6 +80,10 @@ class Settings:
             max_body_bytes=megabytes("SER_MAX_BODY_MB", default.max_body_bytes),
             max_audio_seconds=positive(env, "SER_MAX_AUDIO_SECONDS", default.max_audio_seconds),
             max_trainings=math.ceil(positive(env, "SER_MAX_TRAININGS", default.max_trainings)),
+            jobs_uri=env.get("SER_JOBS_URI") or None,
+            train_defaults=json_object(env, "SER_TRAIN_DEFAULTS"),
+            max_attempts=math.ceil(positive(env, "SER_MAX_ATTEMPTS", default.max_attempts)),
+            lease_seconds=positive(env, "SER_LEASE_SECONDS", default.lease_seconds),
         )
 
 
@@ -86,4 +99,15 @@ def positive(env: Mapping[str, str], name: str, default: float) -> float:
         value = 0.0
     if not 0 < value < float("inf"):
         raise SettingsError(f"{name} is {text!r}; allowed: a positive number")
+    return value
+
+
+def json_object(env: Mapping[str, str], name: str) -> dict[str, Any]:
+    text = env.get(name) or "{}"
+    try:
+        value = json.loads(text)
+    except ValueError:
+        value = None
+    if not isinstance(value, dict):
+        raise SettingsError(f"{name} is {text!r}; allowed: a JSON object")
     return value

@@ -7,7 +7,7 @@ The caller keeps the profile and sends it back; nothing about anyone stays on th
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 from msgspec import Meta
@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 
 from ser.errors import Fault, InvalidInput
 from ser.schemas import Schema, parse, shown
+
+if TYPE_CHECKING:
+    import onnxruntime
 
 MAX_COUNT = 1_000_000
 """Of sounds: more than any speaker enrols, and a number that float32 still holds."""
@@ -87,9 +90,10 @@ class SpeakerProfile(Schema, frozen=True, kw_only=True):
         variance = weights @ (deviations**2 + (means - mean) ** 2)
         return cls(
             front_end=profiles[0].front_end,
-            count=int(counts.sum()),
+            # What is given is also taken: a profile that has grown stays within its bounds.
+            count=min(int(counts.sum()), MAX_COUNT),
             mean=mean.astype(WIRE).tobytes(),
-            deviation=np.sqrt(variance).astype(WIRE).tobytes(),
+            deviation=np.sqrt(variance).clip(max=MAX_MAGNITUDE).astype(WIRE).tobytes(),
         )
 
     def inputs(self) -> dict[str, NDArray[np.float32]]:
@@ -116,6 +120,12 @@ class SpeakerProfile(Schema, frozen=True, kw_only=True):
             if len(data) != features * WIRE.itemsize
         ]:
             raise InvalidInput(*faults)
+
+
+def takes_profile(session: onnxruntime.InferenceSession) -> bool:
+    """Whether the graph of ``session`` can be told what the speaker sounds like."""
+    # Inputs that have a default, and so may be left out, are what may be overridden.
+    return "speaker_count" in {value.name for value in session.get_overridable_initializers()}
 
 
 def numbers(data: bytes) -> NDArray[np.float32]:

@@ -446,7 +446,7 @@ def test_a_body_above_the_limit_is_refused(
 
 def test_health_status_and_description_are_served(train: Client) -> None:
     assert train.get("/healthz").json == {"status": "ok"}
-    assert train.get("/").json == {"Status": "OK!", "Available Endpoints": ["/train"]}
+    assert train.get("/").json == {"Status": "OK!", "Available Endpoints": ["/events", "/train"]}
     document = train.get("/openapi.json").json
     properties = document["components"]["schemas"]["TrainRequest"]["properties"]
     assert properties["dataset_load_split_at"]["default"] == "min"
@@ -454,5 +454,5 @@ def test_health_status_and_description_are_served(train: Client) -> None:
     assert "crema-d" in names["enum"]
     assert set(folders["properties"]) == {"label", "speaker_pattern"}
     assert set(table["properties"]) == {"table"}
-    assert train.get("/train").status_code == 405
+    assert train.delete("/train").status_code == 405
     assert train.get("/nowhere").status_code == 404

@@ -49,6 +49,30 @@ def test_a_folder_is_evaluated(folder: Path, bounds: Path) -> None:
     assert str(report) in done.stdout.replace("\n", "")
 
 
+def test_a_request_is_evaluated_as_it_is(bounds: Path) -> None:
+    # Labels that would mean something to a terminal.
+    files = {
+        f"speaker{speaker}/[{label}]/{n}.wav": made.sound(made.signal(f"03a01{code}{n}.wav"))
+        for speaker in (1, 2, 3)
+        for label, code in (("anger", "W"), ("/sad", "T"))
+        for n in "abc"
+    }
+    request = bounds / "request.json"
+    request.write_text(
+        '{"model_type": "RandomForestClassifier", "model_config": {"n_estimators": 5}, '
+        '"corpus": {"label": "folder", "speaker_pattern": "(speaker[0-9])"}}'
+    )
+    done = make(
+        "evaluate",
+        CORPUS=str(made.archive(bounds / "corpus.zip", files)),
+        REQUEST=str(request),
+        SER_MODEL_SAVE_PATH=str(bounds / "model"),
+    )
+    assert done.returncode == 0, done.stderr
+    assert "RandomForestClassifier, each speaker left out" in done.stdout
+    assert "[anger]" in done.stdout
+
+
 def test_further_fields_and_another_type(folder: Path, bounds: Path) -> None:
     request = bounds / "request.json"
     request.write_text('{"model_config": {"n_estimators": 5}, "random_state": 7}')
@@ -69,7 +93,7 @@ def test_further_fields_and_another_type(folder: Path, bounds: Path) -> None:
     [
         ({"CORPUS": ""}, "CORPUS=<zip or folder>"),
         ({"CORPUS": "nowhere"}, "nowhere does not exist"),
-        ({"CORPUS": str(ROOT / "requests"), "REQUEST": "nowhere"}, "nowhere does not exist"),
+        ({"CORPUS": str(ROOT / "requests"), "REQUEST": "nowhere"}, "nowhere is no file"),
         ({"CORPUS": str(ROOT / "requests"), "REQUEST": str(ROOT / "README.md")}, "not JSON"),
         ({"CORPUS": str(ROOT / "requests"), "MODEL_TYPE": "Oracle"}, "'KerasClassifier'"),
         ({"CORPUS": str(ROOT / "requests")}, "no sounds"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import zlib
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -17,6 +18,7 @@ from ser.frontends import FrontEnds
 from ser.metadata import FIELDS, MetadataEncoding
 from ser.parallel import in_parallel
 from ser.progress import Report
+from ser.sessions import open_session
 
 if TYPE_CHECKING:
     import onnx
@@ -33,17 +35,18 @@ class Extracted(NamedTuple):
     copies: tuple[tuple[Features, ...], ...]
     """Of the augmented copies of each utterance."""
 
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the graph, in hexadecimal."""
+        return hashlib.sha256(self.front_end.SerializeToString(deterministic=True)).hexdigest()
+
 
 class Extractor:
     """A front-end at work: from a signal of an utterance to its features."""
 
     def __init__(self, front_end: onnx.ModelProto, encoding: MetadataEncoding) -> None:
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        # Utterances are worked on in parallel; threads within one would stand in their way.
-        options.intra_op_num_threads = 1
-        self._session = onnxruntime.InferenceSession(front_end.SerializeToString(), options)
+        # Utterances are worked on in parallel.
+        self._session = open_session(front_end.SerializeToString())
         self._encoding = encoding
 
     def features(self, utterance: Utterance, signal: Signal) -> Features:

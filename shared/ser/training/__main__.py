@@ -1,5 +1,5 @@
-"""The process of a training: the body on standard input, progress and the answer on standard
-output, one JSON object to a line."""
+"""The process of a training: what a job adds as its argument, the body on standard input, progress
+and the answer on standard output, one JSON object to a line."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import msgspec
 from ser.errors import SerError
 from ser.settings import Settings
 from ser.terminal import shown
-from ser.training.request import read_train_request
+from ser.training.request import Commission, read_train_request
 
 
 def main() -> None:
@@ -48,6 +48,7 @@ def answer(body: dict[str, Any], answers: BinaryIO) -> dict[str, Any]:
     """Return the answer to ``body``, telling progress on the way."""
     settings = Settings.from_environment()
     request = read_train_request(body, settings)
+    commission = msgspec.json.decode(sys.argv[1] if sys.argv[1:] else "{}", type=Commission)
     # The imports of training are paid only by a request that fits.
     from ser.training.recipe import train
 
@@ -57,7 +58,7 @@ def answer(body: dict[str, Any], answers: BinaryIO) -> dict[str, Any]:
             show(step, share)
             tell(answers, {"step": step, "share": share})
 
-        return train(request, settings=settings, progress=progress)
+        return train(request, settings=settings, commission=commission, progress=progress)
 
 
 def tell(answers: BinaryIO, message: dict[str, Any]) -> None:
@@ -71,7 +72,8 @@ def end_with_the_server() -> None:
     # Not through sys.stdin, whose lock would be held while the interpreter ends.
     while os.read(sys.stdin.fileno(), 1):
         pass
-    os.killpg(0, signal.SIGKILL)
+    # Not by force: joblib's tracker then still removes what was shared in memory.
+    os.killpg(0, signal.SIGTERM)
 
 
 if __name__ == "__main__":

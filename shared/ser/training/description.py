@@ -32,6 +32,7 @@ FIELDS = {
     "split": "What is held out: a tenth of the utterances of each emotion, or of the speakers.",
     "evaluation": "`holdout`: what is held out is judged. `loso`: all utterances too, each speaker "
     "left out once. `full`: each text left out once too, speakers enrolled, sounds degraded.",
+    "alias": "Moves to the model beside `latest`, unless it points at a newer one.",
 }
 """What each field of POST /train means, as Markdown."""
 
@@ -69,7 +70,8 @@ ANSWER = {
             "type": "array",
             "items": {"type": "object"},
             "description": "UAR with so many `clips` of the speaker enrolled, which are not "
-            "judged, over `draws` of them; `clips` null: all of them, which are judged too.",
+            "judged, over `draws` of them, and `without` for the same sounds if nothing is known; "
+            "`clips` null: all of them, which are judged too.",
         },
         "degraded": {
             "type": "object",

@@ -12,12 +12,10 @@ from ser.dataset import TrainingRows
 from ser.evaluation import Folds
 from ser.parallel import in_parallel
 from ser.progress import Report
-from ser.speaker_profile import SpeakerProfile
+from ser.sessions import open_session
+from ser.speaker_profile import SpeakerProfile, takes_profile
 
 Features = NDArray[np.float32]
-
-QUIET = 3
-"""Of onnxruntime's log: errors, and not that some inputs may be left out."""
 
 
 class Judge:
@@ -30,15 +28,10 @@ class Judge:
     """
 
     def __init__(self, classifier: bytes) -> None:
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.log_severity_level = QUIET
-        self._session = onnxruntime.InferenceSession(classifier, options)
+        self._session = open_session(classifier)
         self._input = self._session.get_inputs()[0].name
         self._output = self._session.get_outputs()[-1].name
-        self.takes_profile = bool(self._session.get_overridable_initializers())
+        self.takes_profile = takes_profile(self._session)
 
     def probabilities(
         self, features: Features, profile: SpeakerProfile | None = None
@@ -48,7 +41,7 @@ class Judge:
         return np.asarray(self._session.run([self._output], inputs)[0].mean(axis=0))
 
 
-class Fit(NamedTuple):
+class Lesson(NamedTuple):
     """A classifier, what there is to learn from, and what of it must not be learned from."""
 
     classifier: Classifier
@@ -57,20 +50,29 @@ class Fit(NamedTuple):
     random_state: int
 
 
-def fit(work: Fit) -> bytes:
-    """Return the graph of the classifier once it has learned."""
-    X, y, origins = work.rows.without(work.left_out)
-    fitted = work.classifier.fit(X, y, origins=origins, random_state=work.random_state)
-    return bytes(fitted.to_onnx().SerializeToString())
+class Learned(NamedTuple):
+    """The graph of a classifier that has learned, and what was decided on the way."""
+
+    graph: bytes
+    notes: list[str]
+
+
+def learn(lesson: Lesson) -> Learned:
+    """Return what the classifier makes of ``lesson``."""
+    X, y, origins = lesson.rows.without(lesson.left_out)
+    fitted = lesson.classifier.fit(X, y, origins=origins, random_state=lesson.random_state)
+    return Learned(fitted.to_onnx().SerializeToString(), fitted.notes)
 
 
 def judges(
     classifier: Classifier, rows: TrainingRows, folds: Folds, *, random_state: int, report: Report
-) -> dict[str, Judge]:
+) -> tuple[dict[str, Judge], list[str]]:
     """Return for each fold the judge that has never met its utterances nor copies of them.
 
-    Everything is fitted in the fold: scaler, selection, classifier and calibration.
+    Everything is fitted in the fold: scaler, selection, classifier and calibration. What was
+    decided in any of them comes second.
     """
-    fits = [Fit(classifier, rows, left_out, random_state) for left_out in folds.values()]
-    graphs = in_parallel(fit, fits, by="processes", report=report)
-    return {fold: Judge(graph) for fold, graph in zip(folds, graphs, strict=True)}
+    lessons = [Lesson(classifier, rows, left_out, random_state) for left_out in folds.values()]
+    learned = in_parallel(learn, lessons, by="processes", report=report)
+    notes = dict.fromkeys(note for each in learned for note in each.notes)
+    return {fold: Judge(each.graph) for fold, each in zip(folds, learned, strict=True)}, [*notes]

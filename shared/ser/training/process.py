@@ -8,11 +8,13 @@ watches its standard input, which the server holds open.
 from __future__ import annotations
 
 import os
+import select
+import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -21,6 +23,9 @@ import msgspec
 import ser
 from ser.errors import Busy, SerError, from_problem
 from ser.progress import Progress, quiet
+from ser.training.request import Commission
+
+PULSE_SECONDS = 1.0
 
 
 class TrainingLost(SerError):
@@ -48,11 +53,12 @@ class TrainingProcesses:
         SerError
             What the training raised.
         """
-        with self._place(limit):
-            return run(body, progress)
+        with self.place(limit):
+            return run(body, progress=progress)
 
     @contextmanager
-    def _place(self, limit: int) -> Iterator[None]:
+    def place(self, limit: int) -> Iterator[None]:
+        """Count as one of the ``limit`` trainings meanwhile; :class:`Busy` if there are so many."""
         with self._lock:
             if self._under_way >= limit:
                 raise Busy(
@@ -67,9 +73,26 @@ class TrainingProcesses:
                 self._under_way -= 1
 
 
-def run(body: dict[str, Any], progress: Progress) -> dict[str, Any]:
+def run(
+    body: dict[str, Any],
+    *,
+    commission: Commission | None = None,
+    progress: Progress = quiet,
+    pulse: Callable[[], None] = lambda: None,
+) -> dict[str, Any]:
+    """Train what ``body`` asks for in a process of its own and return the answer.
+
+    Parameters
+    ----------
+    commission
+        What a job adds to its request.
+    pulse
+        Called every :data:`PULSE_SECONDS` or sooner. By raising it ends the training.
+    """
+    arguments = [] if commission is None else [msgspec.json.encode(commission).decode()]
+    # Left early it closes the input of the process, which ends by that.
     with subprocess.Popen(
-        [sys.executable, "-m", "ser.training"],
+        [sys.executable, "-m", "ser.training", *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": python_path()},
@@ -78,30 +101,53 @@ def run(body: dict[str, Any], progress: Progress) -> dict[str, Any]:
         assert process.stdout is not None
         process.stdin.write(msgspec.json.encode(body) + b"\n")
         process.stdin.flush()
-        answer = follow(process.stdout, progress)
+        outcome = follow(process.stdout, progress, pulse)
         # Until it has ended: with its input closed it would end at once, and clear nothing away.
         process.wait()
-    if answer is None:
+    if outcome is None:
+        # Those at work for it do not notice that it is gone.
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
         raise TrainingLost(
             f"The training process was killed by signal {-process.returncode}, 9 most often for "
             "want of memory."
             if process.returncode < 0
             else f"The training process ended with code {process.returncode}; the log says why."
         )
+    if "problem" in outcome:
+        raise from_problem(outcome["problem"])
+    answer: dict[str, Any] = outcome["answer"]
     return answer
 
 
-def follow(messages: IO[bytes], progress: Progress) -> dict[str, Any] | None:
-    """Pass on the progress that a training tells, and return its answer or raise its error."""
-    for line in messages:
-        message = msgspec.json.decode(line)
-        if "problem" in message:
-            raise from_problem(message["problem"])
-        if "answer" in message:
-            answer: dict[str, Any] = message["answer"]
-            return answer
-        progress(message["step"], message["share"])
+def follow(
+    messages: IO[bytes], progress: Progress, pulse: Callable[[], None]
+) -> dict[str, Any] | None:
+    """Pass on the progress that a training tells, and return its last message: the answer or the
+    problem; ``None`` if it ends without."""
+    for line in lines(messages):
+        pulse()
+        message: dict[str, Any] = msgspec.json.decode(line or b"{}")
+        if "answer" in message or "problem" in message:
+            return message
+        if "step" in message:
+            progress(message["step"], message["share"])
     return None
+
+
+def lines(pipe: IO[bytes]) -> Iterator[bytes]:
+    """Yield the lines of ``pipe`` as they come, and an empty one when none does for a while."""
+    begun = b""
+    poll = select.poll()
+    poll.register(pipe)
+    while True:
+        if not poll.poll(PULSE_SECONDS * 1000):
+            yield b""
+            continue
+        if not (data := os.read(pipe.fileno(), 1 << 16)):
+            return
+        *whole, begun = (begun + data).split(b"\n")
+        yield from whole
 
 
 def python_path() -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import platform
 import time
 from collections.abc import Iterator
@@ -21,20 +20,18 @@ from ser.corpora import Utterance
 from ser.corpora.folder import Source
 from ser.corpora.speakers import require_speakers, speaker_dependent
 from ser.dataset import Dataset, Extracted, Loaded, metadata_of
-from ser.errors import SerError, within
+from ser.errors import within
 from ser.evaluation import Folds, hold_out, metrics, speaker_folds, text_folds
 from ser.model import Model, ModelProperties
 from ser.progress import Progress, Report, quiet, step
-from ser.registry import new_model_id, open_registry
+from ser.registry import open_registry
 from ser.settings import Settings
 from ser.sources import without_secrets
-from ser.training.examination import Examination
+from ser.training.examination import ENROLLED, Examination
 from ser.training.judges import judges
+from ser.training.publication import answer_of, publish
 from ser.training.report import render
-from ser.training.request import TrainRequest
-
-LATEST = "latest"
-"""The alias that every training moves to its model."""
+from ser.training.request import Commission, TrainRequest
 
 LIBRARIES = (
     "numpy",
@@ -50,15 +47,25 @@ LIBRARIES = (
 
 
 def train(
-    request: TrainRequest, *, settings: Settings, progress: Progress = quiet
+    request: TrainRequest,
+    *,
+    settings: Settings,
+    commission: Commission | None = None,
+    progress: Progress = quiet,
 ) -> dict[str, Any]:
     """Train what ``request`` asks for, publish it, and return the answer of POST /train.
+
+    Parameters
+    ----------
+    commission
+        Default: a new id, and no trigger.
 
     Raises
     ------
     SerError
         Of any kind; then nothing is published, and what was published before stays.
     """
+    commission = commission or Commission()
     seconds: dict[str, float] = {}
     with taking(seconds, "load"):
         corpus = obtain(request, settings, progress)
@@ -81,19 +88,25 @@ def train(
         "split": request.split,
         "speaker_dependent": speaker_dependent(corpus.loaded.utterances, corpus.held_out),
         "rejected": msgspec.to_builtins(corpus.loaded.rejected),
-        "notes": fitted.notes,
+        "notes": [*fitted.notes, *evaluated["notes"]],
         "chosen": request.classifier.chosen,
     }
-    manifest = {**facts, **describe(request, corpus, fitted), "seconds": seconds}
-    with taking(seconds, "publish"):
-        model_id, notes = publish(request.model_save_path, model, corpus.held_out, manifest)
-    return {
-        "model_id": model_id,
-        "test_samples": sorted(corpus.held_out),
+    manifest = {
         **facts,
-        "notes": [*fitted.notes, *notes],
+        **describe(request, corpus, fitted),
+        "model_id": commission.model_id,
+        "trigger": commission.trigger,
         "seconds": seconds,
     }
+    files = {
+        "model.onnx": model,
+        "report.html": render(manifest),
+        **{f"samples/{name}": data for name, data in corpus.held_out.items()},
+    }
+    with taking(seconds, "publish"):
+        registry = open_registry(request.model_save_path)
+        notes = publish(registry, request, commission.model_id, files, manifest)
+    return answer_of({**manifest, "notes": [*facts["notes"], *notes]})
 
 
 @contextmanager
@@ -176,7 +189,7 @@ class Recipe:
             labels=loaded.labels,
             sampling_rate=audio.SAMPLING_RATE,
             front_ends=dict(self.request.dataset_feature_extract_methods.configs),
-            front_end=hashlib.sha256(front_end.SerializeToString(deterministic=True)).hexdigest(),
+            front_end=self.extracted.digest,
             feature_names=self.extracted.feature_names,
             chunk_samples=loaded.chunk_samples,
             gain=loaded.gain,
@@ -185,19 +198,34 @@ class Recipe:
         return graph.compose(front_end, fitted.to_onnx(), msgspec.structs.asdict(properties))
 
     def evaluate(self, model: bytes, progress: Progress) -> dict[str, Any]:
-        """Return the metrics of ``model``, and those of the recipe that are asked for."""
-        evaluated: dict[str, Any] = {"metrics": self._held_out(Model(model))}
+        """Return the metrics of ``model``, those of the recipe that are asked for, and in
+        ``notes`` what of these there is not."""
+        evaluated: dict[str, Any] = {"metrics": self._held_out(Model(model)), "notes": []}
         step(progress, "evaluate")(1.0)
         if self.corpus.speakers:
             speakers = self._examine(self.corpus.speakers, step(progress, "leave speakers out"))
             evaluated["loso"] = speakers.as_recorded()
+            evaluated["notes"] += [f"with a speaker left out: {note}" for note in speakers.notes]
             if self.request.evaluation == "full":
                 evaluated["enrolment"] = speakers.enrolled()
                 evaluated["degraded"] = speakers.degraded(step(progress, "degrade"))
+                evaluated["notes"] += self._not_examined()
         if self.corpus.texts:
             texts = self._examine(self.corpus.texts, step(progress, "leave texts out"))
             evaluated["leave_one_text_out"] = texts.as_recorded()
+            evaluated["notes"] += [f"with a text left out: {note}" for note in texts.notes]
         return evaluated
+
+    def _not_examined(self) -> Iterator[str]:
+        """Say what the corpus does not allow."""
+        fewest = min(map(len, self.corpus.speakers.values()))
+        if too_many := [str(clips) for clips in ENROLLED if clips >= fewest]:
+            yield f"{', '.join(too_many)} sounds were not enrolled: a speaker has {fewest} in all"
+        if not self.corpus.texts:
+            yield (
+                "no text was left out: texts are unknown, too many, or an emotion is heard in one "
+                "of them only"
+            )
 
     def _held_out(self, model: Model) -> dict[str, Any]:
         """The metrics of the utterances held out, from their sounds on."""
@@ -214,14 +242,15 @@ class Recipe:
         return metrics(loaded.labels, [utterance for utterance, _ in asked], np.stack(answers))
 
     def _examine(self, folds: Folds, report: Report) -> Examination:
-        classifier, random_state = self.request.classifier, self.request.random_state
-        rows = self.corpus.dataset.get_training_rows()
+        learned, notes = judges(
+            self.request.classifier,
+            self.corpus.dataset.get_training_rows(),
+            folds,
+            random_state=self.request.random_state,
+            report=report,
+        )
         return Examination(
-            loaded=self.corpus.loaded,
-            extracted=self.extracted,
-            folds=folds,
-            judges=judges(classifier, rows, folds, random_state=random_state, report=report),
-            random_state=random_state,
+            self.corpus.loaded, self.extracted, folds, learned, notes, self.request.random_state
         )
 
 
@@ -257,24 +286,3 @@ def versions() -> dict[str, str]:
         with suppress(PackageNotFoundError):
             found[library] = version(library)
     return found
-
-
-def publish(
-    uri: str, model: bytes, samples: dict[str, bytes], manifest: dict[str, Any]
-) -> tuple[str, list[str]]:
-    """Publish ``model`` and move ``latest`` to it; return its id and what went wrong after it."""
-    registry = open_registry(uri)
-    model_id = new_model_id()
-    files = {
-        "model.onnx": model,
-        "report.html": render({**manifest, "model_id": model_id}),
-        **{f"samples/{name}": data for name, data in samples.items()},
-    }
-    with within("model_save_path"):
-        registry.publish(model_id, files, manifest)
-    try:
-        registry.move(LATEST, model_id, forward_only=True)
-    except SerError as error:
-        # The model is there; that its caller did not learn its id would be the greater loss.
-        return model_id, [f"alias {LATEST} was not moved: {error.detail}"]
-    return model_id, []

@@ -16,7 +16,8 @@ from ser.dataset import refuse_growing_features
 from ser.errors import Fault, InvalidInput, within
 from ser.evaluation import Split
 from ser.frontends import DEFAULT_METHODS, FrontEnds
-from ser.registry import open_registry
+from ser.registry import new_model_id, open_registry
+from ser.registry.aliases import ALIAS, ALIAS_GRAMMAR
 from ser.schemas import Name, Schema, parse
 from ser.settings import Settings
 from ser.sources import Patience, source_of
@@ -55,6 +56,7 @@ class TrainRequest(Schema, frozen=True, kw_only=True):
     model_config: dict[str, Any] = msgspec.field(default_factory=dict)
     split: Split = "utterance"
     evaluation: Evaluation = "holdout"
+    alias: Name | None = None
 
     @classmethod
     def cross_check(cls, values: Mapping[str, Any], given: Mapping[str, Any]) -> Iterator[Fault]:
@@ -78,6 +80,15 @@ class TrainRequest(Schema, frozen=True, kw_only=True):
         return parse(MODEL_TYPES[self.model_type], self.model_config)
 
 
+class Commission(msgspec.Struct, frozen=True, kw_only=True):
+    """What does not come from who asks for a model: its id, and what brought the request about."""
+
+    model_id: str = msgspec.field(default_factory=new_model_id)
+    trigger: dict[str, str] | None = None
+    """The object whose arrival is announced: its ``uri``, ``bucket``, ``key``, ``version`` and
+    ``etag``."""
+
+
 def read_train_request(body: Mapping[str, Any], settings: Settings) -> TrainRequest:
     """Return the request in ``body``, with places resolved and checked.
 
@@ -97,6 +108,7 @@ def read_train_request(body: Mapping[str, Any], settings: Settings) -> TrainRequ
             "data_path": lambda value: str(access.path(value)),
             "remote_url": lambda value: fetchable(value, access),
             "model_save_path": access.location,
+            "alias": alias_name,
         },
     )
 
@@ -112,6 +124,13 @@ def check_writable(request: TrainRequest) -> None:
     """Raise :class:`InvalidInput` if no model can be published: better told before training."""
     with within("model_save_path"):
         open_registry(request.model_save_path).check_writable()
+
+
+def alias_name(name: str | None) -> str | None:
+    """Return ``name`` if an alias can be called so."""
+    if name is not None and not ALIAS.fullmatch(name):
+        raise InvalidInput(f"{name!r} is no name for an alias; allowed: {ALIAS_GRAMMAR}")
+    return name
 
 
 def fetchable(remote_url: str, access: Access) -> str:

@@ -20,12 +20,23 @@ HEAVY = {
 
 LAYERS = (
     {"errors", "labels", "progress", "settings", "openapi"},
-    {"schemas", "access", "archives", "audio", "metadata", "parallel", "registry", "terminal"},
-    {"http", "sources", "frontends", "augmentation", "degradation", "speaker_profile"},
+    {
+        "schemas",
+        "access",
+        "archives",
+        "audio",
+        "metadata",
+        "parallel",
+        "registry",
+        "sessions",
+        "terminal",
+    },
+    {"http", "sources", "events", "frontends", "augmentation", "degradation", "speaker_profile"},
     {"uploads", "transfer", "graph"},
     {"corpora", "classifiers"},
     {"dataset", "evaluation", "model"},
     {"training", "inference"},
+    {"jobs"},
 )
 """The modules and packages of ``ser``, from the ground up."""
 
@@ -75,6 +86,7 @@ def test_the_public_names() -> None:
         "import ser",
         "import ser.http, ser.inference, ser.uploads",
         "import ser.training.request, ser.training.process",
+        "import ser.jobs.delivery, ser.jobs.description, ser.jobs.handover",
         "import ser; ser.Dataset",
     ],
 )

@@ -159,3 +159,9 @@ def test_an_error_survives_its_problem_document(error: SerError) -> None:
     again = from_problem(sent)
     assert type(again) is type(error)
     assert again.problem() == error.problem()
+
+
+def test_a_long_list_of_nonsense_gets_a_short_answer() -> None:
+    found = faults({"name": "a", "many": [1] * 100_000})
+    assert len(found) == 21
+    assert found["many"] == "99980 more do not fit"

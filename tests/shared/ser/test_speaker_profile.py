@@ -141,3 +141,10 @@ def test_only_a_profile_of_the_same_front_end_fits() -> None:
         profile.require(DIGEST, 4)
     assert [fault.loc for fault in caught.value.faults] == [("mean",), ("deviation",)]
     assert "12 bytes; allowed: 4 float32" in caught.value.faults[0].msg
+
+
+def test_a_profile_that_has_grown_is_one_that_is_taken() -> None:
+    full = msgspec.structs.replace(profile_of((1, 2, 3)), count=MAX_COUNT)
+    wild = profile_of((1e12, -1e12, 0))
+    grown = SpeakerProfile.pooled([full, wild, profile_of((-1e12, 1e12, 0))])
+    assert SpeakerProfile.parse(msgspec.to_builtins(grown)) == grown

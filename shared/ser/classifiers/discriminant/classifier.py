@@ -43,7 +43,7 @@ class DiscriminantClassifier(Classifier, frozen=True, kw_only=True):
 
     chosen: ClassVar[str] = (
         "Some 660 recipes were compared on five of EmoDB's ten speakers (03, 08, 10, 13, 15) to "
-        "choose the defaults; the figures of the other five were looked at four times on the way."
+        "choose the defaults; the figures of the other five were looked at five times on the way."
     )
     request_defaults: ClassVar[Mapping[str, Any]] = {
         "dataset_load_split_at": None,

@@ -65,6 +65,8 @@ def test_the_full_evaluation_tells_all_figures(body: dict[str, Any]) -> None:
         assert degraded["lost"] == pytest.approx(loso["uar"] - degraded["uar"])
     # No more clips are enrolled than leave some to judge.
     assert [each["clips"] for each in trained["enrolment"]] == [5, 10, None]
+    assert any("20 sounds were not enrolled" in note for note in trained["notes"])
+    assert any("no text was left out" in note for note in trained["notes"])
     assert [each["draws"] for each in trained["enrolment"]] == [5, 5, 1]
     # All of these tones say one text.
     assert "leave_one_text_out" not in trained

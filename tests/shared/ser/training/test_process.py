@@ -8,6 +8,8 @@ import signal
 import subprocess
 import sys
 import threading
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +107,44 @@ def test_a_training_ends_with_its_server(body: dict[str, Any]) -> None:
     process.stdout.readline()
     # What the kernel does with the pipe of a server that died.
     process.stdin.close()
-    assert process.wait(timeout=60) == -signal.SIGKILL
+    assert process.wait(timeout=60) == -signal.SIGTERM
     assert b'"answer"' not in process.stdout.read()
     process.stdout.close()
+
+
+def others_at_work(group: int) -> list[str]:
+    """What runs in the process group ``group``."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            _, _, rest = stat.read_text().rpartition(")")
+            state, _, process_group, *_ = rest.split()
+            if int(process_group) == group and state != "Z":
+                found.append((stat.parent / "cmdline").read_text())
+    return found
+
+
+def test_nobody_works_on_for_a_training_that_was_killed(body: dict[str, Any]) -> None:
+    groups = []
+
+    def kill(step: str, _share: float) -> None:
+        if step == "leave speakers out":
+            groups.append(child_of_this_process())
+            os.kill(groups[0], signal.SIGKILL)
+
+    with pytest.raises(TrainingLost):
+        TrainingProcesses().run(body | {"evaluation": "loso"}, limit=1, progress=kill)
+    end = time.monotonic() + 30
+    while left := others_at_work(groups[0]):
+        assert time.monotonic() < end, left
+        time.sleep(0.1)
+
+
+def test_a_training_that_fails_leaves_no_folder_behind(
+    body: dict[str, Any], bounds: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (bounds / "temporary").mkdir()
+    monkeypatch.setenv("TMPDIR", str(bounds / "temporary"))
+    with pytest.raises(InvalidInput):
+        TrainingProcesses().run(body | {"remote_url": "nowhere.zip"}, limit=1)
+    assert list((bounds / "temporary").iterdir()) == []

@@ -1,0 +1,18 @@
+"""What stores announce: from the notification of any of them to the objects that were created."""
+
+from __future__ import annotations
+
+from ser.events.event import Event, Ignored, ObjectCreated, kind_of
+from ser.events.loops import is_ours, refuse_loops
+from ser.events.notifications import LOCAL_SOURCE, read_events
+
+__all__ = [
+    "LOCAL_SOURCE",
+    "Event",
+    "Ignored",
+    "ObjectCreated",
+    "is_ours",
+    "kind_of",
+    "read_events",
+    "refuse_loops",
+]

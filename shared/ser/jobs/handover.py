@@ -1,0 +1,100 @@
+"""A job is handed over to who runs it after the request that asked for it was answered.
+
+Jobs in a bucket are run by an event: beside the job lies ``requests/<job_id>.train.json``, and a
+deployment has the bucket announce what is created below ``requests/`` to POST /events. Jobs in a
+folder are those of one machine, where processes go on: there one runs them, and outlives its
+server.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ser.access import scheme, without_scheme
+from ser.errors import SerError
+from ser.events import ObjectCreated
+from ser.jobs.job import Job
+from ser.jobs.jobs import Jobs, open_jobs
+from ser.jobs.running import run
+from ser.registry.documents import encode
+from ser.settings import Settings
+from ser.training.process import TrainingProcesses, python_path
+
+log = logging.getLogger("ser")
+
+FOLDER = "requests"
+SUFFIX = ".train.json"
+PAUSE_SECONDS = 5.0
+"""Before a job is begun again after a passing fault."""
+
+
+def hand_over(job: Job, jobs: Jobs, settings: Settings) -> None:
+    """Have ``job`` run by somebody else, soon."""
+    if scheme(str(settings.jobs_uri)) == "s3":
+        jobs.store.create(f"{FOLDER}/{job.job_id}{SUFFIX}", encode(job.answer()["request"]))
+        return
+    # It puts itself into the background, so there is next to nothing to wait for.
+    subprocess.run(
+        [sys.executable, "-m", "ser.jobs"],
+        check=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
+        env={**os.environ, "PYTHONPATH": python_path()},
+    )
+
+
+def handed_over(event: ObjectCreated, settings: Settings) -> str | None:
+    """Return the id of the job that was handed over by creating this object, if one was."""
+    if scheme(str(settings.jobs_uri)) != "s3":
+        return None
+    place = str(settings.jobs_uri).partition("://")[2].rstrip("/")
+    folder, _, name = f"{event.bucket}/{event.key}".rpartition("/")
+    if folder != f"{place}/{FOLDER}" or not name.endswith(SUFFIX):
+        return None
+    return name.removesuffix(SUFFIX)
+
+
+def work(settings: Settings) -> None:
+    """Run the jobs in the folder ``SER_JOBS_URI`` one after another, until nobody is wanted.
+
+    Those are the queued ones, and those whose attempts were ended by a passing fault or a crash.
+    """
+    jobs, trainings = open_jobs(settings), TrainingProcesses()
+    # Whoever comes while we are at it leaves; so we look once more after we have let go.
+    while wanted := unheld(jobs):
+        with alone(Path(without_scheme(str(settings.jobs_uri)))) as mine:
+            if not mine:
+                return
+            for job in wanted:
+                try:
+                    run(jobs, job.job_id, trainings, settings)
+                except SerError as error:
+                    log.warning("job %s waits for another attempt: %s", job.job_id, error.detail)
+                    time.sleep(PAUSE_SECONDS)
+
+
+def unheld(jobs: Jobs) -> list[Job]:
+    """Return the jobs that nobody is at work on, oldest first."""
+    now = jobs.clock()
+    return [job for job in jobs.newest() if not job.is_ended and not job.is_held(now)][::-1]
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[bool]:
+    """Yield whether no other process works on the jobs in ``folder`` meanwhile."""
+    with (folder / ".worker").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True

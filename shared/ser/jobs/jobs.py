@@ -1,0 +1,234 @@
+"""Jobs in a store, each changed only by who has read it as it is."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from typing import Any, TypeVar
+
+import msgspec
+
+from ser.errors import Busy, Conflict, NotFound, SerError
+from ser.jobs.job import Job, Lease
+from ser.registry import Store, Stored, new_model_id, open_store
+from ser.registry.documents import MODEL_ID, encode
+from ser.settings import Settings
+
+RACES = 64
+"""How many changes by others may come before one of ours."""
+
+T = TypeVar("T")
+
+
+class Claim(msgspec.Struct, frozen=True):
+    """``claims/<identity>.json``: the one job that there will ever be of an object."""
+
+    job_id: str
+
+
+class LeaseLost(Exception):
+    """The job was cancelled, or is somebody else's by now."""
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Jobs:
+    """The jobs of a store, for any number of processes on any number of machines.
+
+    Every change is a compare-and-swap. Where the store has no conditional replacement (OpenStack
+    Swift), one of two changes at the same moment may get lost: two may train for one job, or a
+    cancellation goes unheard; the model is one all the same, for its id is the job's. Leases
+    compare the clocks of the machines, which must agree to a few seconds.
+
+    Besides what is listed, every method raises what :class:`~ser.registry.Store` does.
+
+    Parameters
+    ----------
+    lease_seconds
+        How long a job is left to a holder who gives no sign of life.
+    max_attempts
+        How often a job is begun before it is given up.
+    clock
+        Returns the time, with its zone.
+    """
+
+    store: Store
+    lease_seconds: float
+    max_attempts: int
+    clock: Callable[[], datetime] = utc_now
+
+    def claim(self, identity: str) -> str:
+        """Return the id of the job of the object called ``identity``, the same for ever.
+
+        It is written before the job, so that a crash between the two makes no second job.
+        """
+        key = f"claims/{identity}.json"
+        while (stored := self.store.read(key)) is None:
+            self.store.create(key, encode(Claim(new_model_id())))
+        return decode(stored, Claim, key).job_id
+
+    def add(
+        self,
+        request: dict[str, Any],
+        *,
+        job_id: str | None = None,
+        trigger: dict[str, str] | None = None,
+        refusal: SerError | None = None,
+    ) -> Job:
+        """Return a new job: queued, or failed by ``refusal`` at once. Where there is a job
+        ``job_id`` already, it stays as it is and is returned."""
+        now = self.clock()
+        job_id = job_id or new_model_id()
+        job = Job(job_id=job_id, request=request, trigger=trigger, created_at=now)
+        if refusal:
+            job = job.failed(refusal.problem(), now)
+        return job if self.store.create(job_key(job_id), encode(job)) else self.read(job_id)
+
+    def read(self, job_id: str) -> Job:
+        """Return a job as it is now.
+
+        Raises
+        ------
+        NotFound
+            There is none with this id.
+        Conflict
+            Its document is damaged.
+        """
+        return self._read(job_id)[1]
+
+    def newest(self, *, limit: int | None = None, before: str | None = None) -> Iterator[Job]:
+        """Yield jobs, newest first: ``limit`` at most, and only those older than ``before``."""
+        ids = (name.removesuffix(".json") for name in reversed(self.store.names("jobs")))
+        older = (i for i in ids if MODEL_ID.fullmatch(i) and (before is None or i < before))
+        yield from map(self.read, islice(older, limit))
+
+    def take(self, job_id: str) -> tuple[Job, Lease | None]:
+        """Return a job, and a lease of it if nobody is at work on it.
+
+        One that was begun as often as allowed, and did not end, is failed instead.
+        """
+        lease = self._lease(os.urandom(8).hex())
+
+        def step(job: Job) -> Job:
+            now = self.clock()
+            if job.is_ended or job.is_held(now):
+                return job
+            if job.attempts >= self.max_attempts:
+                return job.failed(job.problem or lost(job).problem(), now)
+            return job.held(lease)
+
+        job = self._change(job_id, step)
+        return job, lease if job.is_held_by(lease) else None
+
+    def begin(self, job_id: str, lease: Lease) -> Job:
+        """Count an attempt; raise :class:`LeaseLost` if the job is not ours any more."""
+        renewed = self._lease(lease.holder)
+        return self._change(job_id, lambda job: ours(job, lease).begun(renewed, self.clock()))
+
+    def keep(self, job_id: str, lease: Lease, stage: str, progress: float) -> Job:
+        """Renew the lease, and tell how far the job is; raise as :meth:`begin` does."""
+        renewed = self._lease(lease.holder)
+        return self._change(job_id, lambda job: ours(job, lease).kept(renewed, stage, progress))
+
+    def succeed(self, job_id: str, result: dict[str, Any]) -> Job:
+        """End a job whose model is published, by whomever; one that has ended stays as it is."""
+
+        def step(job: Job) -> Job:
+            return job if job.is_ended else job.succeeded(result, self.clock())
+
+        return self._change(job_id, step)
+
+    def fail(self, job_id: str, lease: Lease, error: SerError) -> Job:
+        """End an attempt, and the job if asking again does not help (4xx) or was tried often
+        enough; one that is not ours any more stays as it is."""
+
+        def step(job: Job) -> Job:
+            if not job.is_held_by(lease):
+                return job
+            if error.status < 500 or job.attempts >= self.max_attempts:
+                return job.failed(error.problem(), self.clock())
+            return job.put_back(error)
+
+        return self._change(job_id, step)
+
+    def cancel(self, job_id: str) -> Job:
+        """End a job; who is at work on it learns so when renewing the lease.
+
+        Raises
+        ------
+        NotFound
+            There is none with this id.
+        Conflict
+            It has succeeded or failed.
+        """
+
+        def step(job: Job) -> Job:
+            if job.status in ("succeeded", "failed"):
+                raise Conflict(
+                    f"Job {job_id} has {job.status} already; allowed: to cancel one that is "
+                    "queued or running."
+                )
+            return job if job.is_ended else job.cancelled(self.clock())
+
+        return self._change(job_id, step)
+
+    def _read(self, job_id: str) -> tuple[Stored, Job]:
+        stored = self.store.read(job_key(job_id)) if MODEL_ID.fullmatch(job_id) else None
+        if stored is None:
+            raise NotFound(f"There is no job {job_id!r}.")
+        return stored, decode(stored, Job, job_key(job_id))
+
+    def _change(self, job_id: str, step: Callable[[Job], Job]) -> Job:
+        """Make of a job what ``step`` makes of it, asked anew after a lost race."""
+        for _ in range(RACES):
+            stored, job = self._read(job_id)
+            changed = step(job)
+            if changed is job or self.store.replace(job_key(job_id), stored, encode(changed)):
+                return changed
+        raise Busy(f"Too many others change job {job_id} at this moment; ask again later.")
+
+    def _lease(self, holder: str) -> Lease:
+        return Lease(holder, self.clock() + timedelta(seconds=self.lease_seconds))
+
+
+def open_jobs(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -> Jobs:
+    """Return the jobs at ``SER_JOBS_URI``.
+
+    Raises
+    ------
+    NotFound
+        It is not set.
+    """
+    if settings.jobs_uri is None:
+        raise NotFound("No jobs are kept here; SER_JOBS_URI says where, and is not set.")
+    store = open_store(settings.jobs_uri)
+    return Jobs(store, settings.lease_seconds, settings.max_attempts, clock)
+
+
+def job_key(job_id: str) -> str:
+    return f"jobs/{job_id}.json"
+
+
+def ours(job: Job, lease: Lease) -> Job:
+    if not job.is_held_by(lease):
+        raise LeaseLost
+    return job
+
+
+def lost(job: Job) -> SerError:
+    return SerError(
+        f"Of {job.attempts} attempts none came to an end: each time whoever was at work was gone."
+    )
+
+
+def decode(stored: Stored, kind: type[T], key: str) -> T:
+    try:
+        return msgspec.json.decode(stored.data, type=kind)
+    except msgspec.DecodeError as error:
+        raise Conflict(f"{key} is damaged, mend or remove it: {error}") from error
