@@ -152,7 +152,8 @@ def refuse_taken(port: int) -> None:
 
 
 def own_places() -> dict[str, str]:
-    """Return where a local stack keeps what it makes, and takes what arrives, unless told."""
+    """Return where a local stack keeps what it makes, and takes what arrives, unless told; what it
+    was told to use it may reach."""
     places = {
         "SER_INBOX": ROOT / "inbox",
         "SER_JOBS_URI": ROOT / "jobs",
@@ -160,7 +161,10 @@ def own_places() -> dict[str, str]:
     }
     chosen = {name: os.environ.get(name) or str(place) for name, place in places.items()}
     Path(chosen["SER_INBOX"]).mkdir(parents=True, exist_ok=True)
-    return chosen
+    allowed = [os.environ.get("SER_ALLOWED_PATHS") or str(Path.cwd()), chosen["SER_INBOX"]]
+    if "://" not in chosen["SER_MODEL_SAVE_PATH"]:
+        allowed.append(chosen["SER_MODEL_SAVE_PATH"])
+    return {**chosen, "SER_ALLOWED_PATHS": os.pathsep.join(allowed)}
 
 
 def interrupt(*_: object) -> None:

@@ -139,9 +139,13 @@ def parsed(url: str) -> Url:
     try:
         parts = parse_url(url)
     except LocationParseError as error:
-        raise InvalidInput(f"{url!r} is not a URL; allowed: http(s)://host/path") from error
+        raise InvalidInput(
+            f"{without_secrets(url)!r} is not a URL; allowed: http(s)://host/path"
+        ) from error
     if parts.scheme not in CONNECTIONS or not parts.host:
-        raise InvalidInput(f"{url!r} cannot be fetched; allowed: http(s)://host/path")
+        raise InvalidInput(
+            f"{without_secrets(url)!r} cannot be fetched; allowed: http(s)://host/path"
+        )
     if parts.auth:
         raise InvalidInput(
             f"a user or password stands before {parts.host!r}, and would not be sent; "
@@ -164,15 +168,20 @@ def over_http(url: str, access: Access, patience: Patience, held: Held) -> Itera
             elif held.size and response.status in (206, 416):
                 held = NOTHING
             else:
-                raise RemoteFailed(f"{hop} answered {response.status} {response.reason}")
-    raise RemoteFailed(f"{url} redirects more than {MAX_REDIRECTS} times")
+                raise RemoteFailed(
+                    f"{without_secrets(hop)} answered {response.status} {response.reason}"
+                )
+    raise RemoteFailed(f"{without_secrets(url)} redirects more than {MAX_REDIRECTS} times")
 
 
 def next_hop(url: str, location: str) -> str:
     try:
         return urljoin(url, location)
     except ValueError as error:
-        raise RemoteFailed(f"{url} redirects to {location!r}, which is not a URL") from error
+        target = without_secrets(location)
+        raise RemoteFailed(
+            f"{without_secrets(url)} redirects to {target!r}, which is not a URL"
+        ) from error
 
 
 def ask(

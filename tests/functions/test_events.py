@@ -352,3 +352,20 @@ def test_whoever_is_killed_another_delivery_ends_with_one_whole_model(
     assert folders == {"aliases", job.job_id}
     assert job.result is not None
     assert job.result["test_samples"] == sorted(model.manifest["samples"])
+
+
+def test_an_event_is_not_lost_when_no_job_can_be_kept(
+    train: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("state").write_bytes(b"a file where the folder would be")
+    response = train.post("/events", json=dropped("a.zip", b"some archive"))
+    assert response.status_code == 502
+    assert "jobs cannot be kept" in response.json["detail"]
+
+
+def test_a_damaged_job_hides_no_other(train: Client, corpus_zip: Path) -> None:
+    (job,) = train.post("/events", json=dropped("a.zip", b"no archive")).json["jobs"]
+    damaged = Path("state") / "jobs" / "20200101T000000Z-00000000.json"
+    damaged.write_bytes(b"{")
+    assert [each["job_id"] for each in train.get("/train").json["jobs"]] == [job["job_id"]]
+    assert train.get("/train/20200101T000000Z-00000000").status_code == 409

@@ -143,19 +143,24 @@ def test_a_gateway_without_its_functions_says_so(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("polite", [signal.SIGTERM, signal.SIGINT])
-def test_a_stack_that_is_told_to_stop_leaves_no_process_behind(polite: signal.Signals) -> None:
+def test_a_stack_that_is_told_to_stop_leaves_no_process_behind(
+    polite: signal.Signals, bounds: Path
+) -> None:
+    places = {"SER_INBOX": "inbox", "SER_JOBS_URI": "jobs", "SER_MODEL_SAVE_PATH": "model"}
     with subprocess.Popen(
         [sys.executable, ROOT / "infra" / "local" / "stack.py"],
-        env=os.environ | {"PORT": "0"},
+        env=os.environ | {"PORT": "0"} | {k: str(bounds / place) for k, place in places.items()},
         stdout=subprocess.PIPE,
     ) as process:
         assert process.stdout is not None
         assert b"answer" in process.stdout.readline()
         task = Path(f"/proc/{process.pid}/task/{process.pid}/children")
         children = [Path(f"/proc/{pid}") for pid in task.read_text().split()]
-        assert len(children) == 3
+        # Both functions, the gateway, and who watches the inbox.
+        count = len(children)
         process.send_signal(polite)
         assert process.wait(timeout=60) == 0
+    assert count == 4
     assert not any(child.exists() for child in children)
 
 

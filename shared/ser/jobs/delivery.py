@@ -49,11 +49,12 @@ def deliver(
         try:
             if job_id := job_of(event, jobs, settings):
                 delivered.append(run(jobs, job_id, trainings, settings))
+        except NotFound as error:
+            log.info("event ignored: %s: %s", event.uri, error.detail)
         except SerError as error:
-            if error.status < 500:
-                log.info("event ignored: %s: %s", event.uri, error.detail)
-            else:
-                fault = error
+            # What is wrong with the object itself has failed its job; this is about our own store.
+            own = RemoteFailed(f"The jobs cannot be kept: {error.detail}")
+            fault = error if error.status >= 500 else own
     if fault:
         raise fault
     return delivered

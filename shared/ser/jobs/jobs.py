@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from ser.jobs.job import Job, Lease
 from ser.registry import Store, Stored, new_model_id, open_store
 from ser.registry.documents import MODEL_ID, encode
 from ser.settings import Settings
+
+log = logging.getLogger("ser")
 
 RACES = 64
 """How many changes by others may come before one of ours."""
@@ -43,7 +46,7 @@ class Jobs:
 
     Every change is a compare-and-swap. Where the store has no conditional replacement (OpenStack
     Swift), one of two changes at the same moment may get lost: two may train for one job, or a
-    cancellation goes unheard; the model is one all the same, for its id is the job's. Leases
+    cancellation goes unheard; and two may claim one object, so that it has two models. Leases
     compare the clocks of the machines, which must agree to a few seconds.
 
     Besides what is listed, every method raises what :class:`~ser.registry.Store` does.
@@ -106,7 +109,12 @@ class Jobs:
         """Yield jobs, newest first: ``limit`` at most, and only those older than ``before``."""
         ids = (name.removesuffix(".json") for name in reversed(self.store.names("jobs")))
         older = (i for i in ids if MODEL_ID.fullmatch(i) and (before is None or i < before))
-        yield from map(self.read, islice(older, limit))
+        for job_id in islice(older, limit):
+            try:
+                yield self.read(job_id)
+            except Conflict as error:
+                # One damaged document must not hide the others.
+                log.warning("job %s is left out: %s", job_id, error.detail)
 
     def take(self, job_id: str) -> tuple[Job, Lease | None]:
         """Return a job, and a lease of it if nobody is at work on it.

@@ -48,7 +48,7 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Length", "0")
             self.end_headers()
         elif self.path.startswith("/status/"):
-            self.send_error(int(self.path.removeprefix("/status/")))
+            self.send_error(int(self.path.removeprefix("/status/").partition("?")[0]))
         elif self.path == "/silent":
             self.site.released.wait()
         else:

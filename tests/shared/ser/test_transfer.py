@@ -265,6 +265,13 @@ def test_a_note_that_a_crash_left_unfinished_makes_it_begin_again(
 # Refused or failed
 
 
+def test_signatures_are_not_told(site: Site, destination: Path) -> None:
+    with pytest.raises(RemoteFailed) as caught:
+        get(f"{site.url}/status/403?signature=SECRET", destination)
+    assert "answered" in str(caught.value)
+    assert "SECRET" not in str(caught.value)
+
+
 @pytest.mark.parametrize("status", [403, 404, 500, 503])
 def test_an_answer_of_failure_is_told_with_its_status(
     site: Site, destination: Path, status: int

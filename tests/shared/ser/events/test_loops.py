@@ -15,7 +15,7 @@ from ser.registry import new_model_id, open_registry
 from ser.settings import Settings, SettingsError
 
 SETTINGS = Settings(
-    jobs_uri="s3://work/jobs/",
+    jobs_uri="s3://store/jobs/",
     model_save_path="s3://models",
     train_defaults={"data_path": "/srv/data", "model_save_path": "/srv/models"},
 )
@@ -24,7 +24,11 @@ SETTINGS = Settings(
 @pytest.mark.parametrize(
     "uri",
     [
-        *("s3://work/jobs/a.train.json", "s3://work/jobs/b/c.zip", "gs://work/jobs/a.train.json"),
+        *(
+            "s3://store/jobs/a.train.json",
+            "s3://store/jobs/b/c.zip",
+            "gs://store/jobs/a.train.json",
+        ),
         *("s3://models/a.zip", "file:///srv/data/a.zip", "file:///srv/models/b/c.zip"),
         "file:///srv/inbox/../data/a.zip",
     ],
@@ -36,9 +40,14 @@ def test_all_below_a_configured_place_is_ours(uri: str) -> None:
 @pytest.mark.parametrize(
     "uri",
     [
-        *("s3://work/jobs.zip", "s3://work/jobs-old/a.zip", "s3://work/a.zip", "s3://model/a.zip"),
+        *(
+            "s3://store/jobs.zip",
+            "s3://store/jobs-old/a.zip",
+            "s3://store/a.zip",
+            "s3://model/a.zip",
+        ),
         *("file:///srv/database/a.zip", "file:///srv/a.zip", "s3://srv/data/a.zip"),
-        *("s3://working/a.zip", "s3://work/aliases/a.zip", "s3://work/features.zip"),
+        *("s3://storeroom/a.zip", "s3://store/aliases/a.zip", "s3://store/features.zip"),
     ],
 )
 def test_what_lies_beside_it_is_not(uri: str) -> None:
@@ -48,7 +57,7 @@ def test_what_lies_beside_it_is_not(uri: str) -> None:
 
 @pytest.mark.parametrize("folder", ["pristine", "working", "features"])
 def test_the_content_of_a_data_path_in_a_bucket_is_ours(folder: str) -> None:
-    assert is_ours(f"s3://work/data/{folder}/a/b.zip", Settings())
+    assert is_ours(f"s3://store/data/{folder}/a/b.zip", Settings())
 
 
 @given(key=st.text("/.ab", max_size=20))
@@ -107,9 +116,9 @@ def test_folders_of_people_that_are_called_like_ours_are_theirs(bounds: Path) ->
 @pytest.mark.parametrize(
     ("inbox", "reason"),
     [
-        ("s3://work/jobs", "SER_JOBS_URI"),
-        ("s3://work/", "SER_JOBS_URI"),
-        ("gs://work", "SER_JOBS_URI"),
+        ("s3://store/jobs", "SER_JOBS_URI"),
+        ("s3://store/", "SER_JOBS_URI"),
+        ("gs://store", "SER_JOBS_URI"),
         ("s3://models/inbox", "SER_MODEL_SAVE_PATH"),
         ("/srv", "data_path of SER_TRAIN_DEFAULTS"),
         ("/srv/data/inbox", "data_path of SER_TRAIN_DEFAULTS"),
@@ -123,6 +132,6 @@ def test_an_inbox_that_could_hold_what_we_write_is_refused(inbox: str, reason: s
         refuse_loops(SETTINGS, inbox)
 
 
-@pytest.mark.parametrize("inbox", ["s3://work/inbox", "s3://uploads", "/srv/inbox", "incoming"])
+@pytest.mark.parametrize("inbox", ["s3://store/inbox", "s3://uploads", "/srv/inbox", "incoming"])
 def test_an_inbox_apart_from_all_of_it_is_not(inbox: str) -> None:
     refuse_loops(SETTINGS, inbox)
