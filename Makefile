@@ -69,7 +69,7 @@ UV_COMPILE = $(BIN)/uv pip compile --quiet --universal --fork-strategy fewest \
 	--python-version 3.11 --custom-compile-command "make lock" $(LOCK_OPTIONS)
 
 lock: init ## Renew the pinned requirements from shared/pyproject.toml and tests/requirements.in
-	$(UV_COMPILE) shared/pyproject.toml --extra http --extra train tests/requirements.in -o tests/requirements.txt
+	$(UV_COMPILE) shared/pyproject.toml --extra http --extra train --extra cluster tests/requirements.in -o tests/requirements.txt
 	$(UV_COMPILE) shared/pyproject.toml --extra http --extra train -c tests/requirements.txt -o functions/train/requirements.txt
 	$(UV_COMPILE) shared/pyproject.toml --extra http -c tests/requirements.txt -o functions/predict/requirements.txt
 
