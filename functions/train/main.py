@@ -7,6 +7,7 @@ from typing import Any
 import functions_framework
 from flask import Request, Response
 
+from ser.errors import SerError
 from ser.events import read_events
 from ser.http import Answer, Function, Reply, Route, read_body, read_json
 from ser.jobs.delivery import deliver
@@ -42,7 +43,12 @@ def accept(body: dict[str, Any], settings: Settings) -> Reply:
     """Return the job that trains what ``body`` asks for."""
     jobs = open_jobs(settings)
     job = jobs.add(body)
-    hand_over(job, jobs, settings)
+    try:
+        hand_over(job, jobs, settings)
+    except SerError:
+        # Nobody will ever run it.
+        jobs.cancel(job.job_id)
+        raise
     headers = {
         "Location": f"/train/{job.job_id}",
         "Retry-After": str(POLL_SECONDS),

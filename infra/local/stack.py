@@ -167,6 +167,15 @@ def own_places() -> dict[str, str]:
     return {**chosen, "SER_ALLOWED_PATHS": os.pathsep.join(allowed)}
 
 
+def resume_jobs(settings: Mapping[str, str]) -> None:
+    """Have the jobs gone on with that were under way when the stack last stopped."""
+    # Those in a bucket are resumed by the bucket, which announces them until they are done.
+    if "://" not in settings["SER_JOBS_URI"]:
+        subprocess.run(
+            [sys.executable, "-m", "ser.jobs"], env={**os.environ, **settings}, check=True
+        )
+
+
 def interrupt(*_: object) -> None:
     raise KeyboardInterrupt
 
@@ -178,6 +187,7 @@ def main() -> None:
     try:
         places = own_places()
         with running(int(os.environ.get("PORT", "5000")), settings=places) as stack:
+            resume_jobs(places)
             print(f"SER functions answer: POST {stack.url}/train, POST {stack.url}/predict")
             print(f"A corpus copied into {places['SER_INBOX']} is trained on.")
             print("Stop with Ctrl-C.", flush=True)

@@ -78,12 +78,20 @@ class Function:
     def __init__(self, *routes: Route, describe: Callable[[], dict[str, Any]]) -> None:
         first = routes[0]
         endpoints = sorted({route.path for route in routes if "<" not in route.path})
+        told = (
+            ("/healthz", lambda *_: {"status": "ok"}),
+            ("/openapi.json", lambda *_: describe()),
+        )
         every = (
             *routes,
             Route(first.method, "/", first.answer),
             Route("GET", "/", lambda *_: {"Status": "OK!", "Available Endpoints": endpoints}),
-            Route("GET", "/healthz", lambda *_: {"status": "ok"}),
-            Route("GET", "/openapi.json", lambda *_: describe()),
+            # Below its own path, too: behind a gateway that it shares with others.
+            *(
+                Route("GET", below + path, tell)
+                for below in ("", first.path)
+                for path, tell in told
+            ),
         )
         rules = [Rule(path, methods=[method], endpoint=answer) for method, path, answer in every]
         # With or without a slash at its end a path is answered, never redirected.

@@ -37,7 +37,7 @@ class Settings:
     """Trainings that may run at once; a further one is answered 503."""
     jobs_uri: str | None = None
     """Where jobs are kept: a folder or ``s3://bucket/prefix``; ``None``: there are none."""
-    train_defaults: Mapping[str, Any] = field(default_factory=dict)
+    train_defaults: Mapping[str, Any] = field(default_factory=lambda: {"data_path": "data"})
     """Fields of POST /train for a corpus that arrives without a request."""
     max_attempts: int = 5
     """How often a job is begun before it is given up."""
@@ -81,9 +81,9 @@ class Settings:
             max_audio_seconds=positive(env, "SER_MAX_AUDIO_SECONDS", default.max_audio_seconds),
             max_trainings=math.ceil(positive(env, "SER_MAX_TRAININGS", default.max_trainings)),
             jobs_uri=env.get("SER_JOBS_URI") or None,
-            train_defaults=json_object(env, "SER_TRAIN_DEFAULTS"),
+            train_defaults={**default.train_defaults, **json_object(env, "SER_TRAIN_DEFAULTS")},
             max_attempts=math.ceil(positive(env, "SER_MAX_ATTEMPTS", default.max_attempts)),
-            lease_seconds=positive(env, "SER_LEASE_SECONDS", default.lease_seconds),
+            lease_seconds=positive(env, "SER_LEASE_SECONDS", default.lease_seconds, least=5.0),
         )
 
 
@@ -91,14 +91,15 @@ def words(value: str) -> list[str]:
     return [word.strip() for word in value.split(",") if word.strip()]
 
 
-def positive(env: Mapping[str, str], name: str, default: float) -> float:
+def positive(env: Mapping[str, str], name: str, default: float, least: float = 0.0) -> float:
     text = env.get(name) or str(default)
     try:
         value = float(text)
     except ValueError:
         value = 0.0
-    if not 0 < value < float("inf"):
-        raise SettingsError(f"{name} is {text!r}; allowed: a positive number")
+    if not max(0.0, least) <= value < float("inf") or not value:
+        allowed = f"a number from {least:g} on" if least else "a positive number"
+        raise SettingsError(f"{name} is {text!r}; allowed: {allowed}")
     return value
 
 

@@ -1,11 +1,13 @@
 """Where an archive may come from: HTTP, S3 or a local file, each opened at any offset.
 
 A failure that another attempt may not meet is :class:`Interrupted`; every other one is told in the
-caller's words right here.
+caller's words right here. Buckets of Cloud Storage are read by the protocol of S3, which it speaks
+too ("Interoperability with other storage providers" in its documentation).
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import socket
@@ -15,7 +17,7 @@ from dataclasses import dataclass
 from functools import partial
 from http.client import HTTPException
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import urljoin
 
 from urllib3 import BaseHTTPResponse
@@ -24,10 +26,11 @@ from urllib3.exceptions import HTTPError, LocationParseError
 from urllib3.util import Url, parse_url
 
 from ser.access import Access, scheme
-from ser.errors import InvalidInput, RemoteFailed
+from ser.errors import Conflict, InvalidInput, RemoteFailed
 
 CHUNK = 1 << 16  # bytes
 MAX_REDIRECTS = 5
+CLOUD_STORAGE = "https://storage.googleapis.com"
 
 
 class Patience(NamedTuple):
@@ -53,6 +56,18 @@ class Held(NamedTuple):
 NOTHING = Held()
 
 
+class Version(NamedTuple):
+    """Which version of an object is meant, as its store named it; empty where any will do."""
+
+    name: str = ""
+    """What the store calls it: the version id of S3, the generation of Cloud Storage."""
+    etag: str = ""
+    """What changes with the content: the ETag of S3, the SHA-256 of a local file."""
+
+
+ANY = Version()
+
+
 @dataclass(frozen=True)
 class Answer:
     """What a source delivers: the bytes from ``start`` on."""
@@ -74,8 +89,17 @@ class Interrupted(Exception):
     """The connection failed; asking again may help."""
 
 
-def source_of(remote_url: str, access: Access, patience: Patience = PATIENCE) -> Source:
+class Missing(RemoteFailed):
+    """The store is there, and has no such object or version of it."""
+
+
+def source_of(
+    remote_url: str, access: Access, patience: Patience = PATIENCE, version: Version = ANY
+) -> Source:
     """What opens ``remote_url``; nothing is opened yet.
+
+    Of an object in a bucket and of a local file another ``version`` is never delivered as a whole:
+    :class:`~ser.errors.Conflict` is raised at the latest after its last byte.
 
     Raises
     ------
@@ -86,16 +110,16 @@ def source_of(remote_url: str, access: Access, patience: Patience = PATIENCE) ->
         case "http" | "https":
             parsed(remote_url)
             return partial(over_http, remote_url, access, patience)
-        case "s3":
-            bucket, _, key = remote_url[len("s3://") :].partition("/")
+        case "s3" | "gs" as store:
+            bucket, _, key = remote_url.partition("://")[2].partition("/")
             if not key:
-                raise InvalidInput(f"{remote_url!r} names no object; allowed: s3://bucket/key")
-            return partial(from_s3, access.bucket(bucket), key, patience)
+                raise InvalidInput(f"{remote_url!r} names no object; allowed: {store}://bucket/key")
+            return partial(from_bucket, store, access.bucket(bucket), key, patience, version)
         case "" | "file":
-            return partial(from_file, access.path(remote_url))
+            return partial(from_file, access.path(remote_url), version)
     raise InvalidInput(
         f"{remote_url!r} cannot be fetched; allowed: http://, https://, s3://bucket/key, "
-        "file:// and local paths"
+        "gs://bucket/key, file:// and local paths"
     )
 
 
@@ -240,24 +264,28 @@ def translated(
 
 
 @contextmanager
-def from_s3(bucket: str, key: str, patience: Patience, held: Held) -> Iterator[Answer]:
-    from botocore.config import Config
+def from_bucket(
+    store: str, bucket: str, key: str, patience: Patience, version: Version, held: Held
+) -> Iterator[Answer]:
     from botocore.exceptions import ClientError
-    from botocore.session import get_session
 
-    errors = partial(s3_errors, f"s3://{bucket}/{key}")
-    config = Config(connect_timeout=patience.connect, read_timeout=patience.read)
+    uri = f"{store}://{bucket}/{key}"
+    errors = partial(bucket_errors, uri)
+    wanted = {"Bucket": bucket, "Key": key}
+    if store == "s3" and version.name:
+        wanted["VersionId"] = version.name
     after = {"Range": f"bytes={held.size}-", "IfMatch": held.validator} if held.size else {}
     with ExitStack() as stack:
         with errors():
-            client = stack.enter_context(closing(get_session().create_client("s3", config=config)))
+            client = stack.enter_context(closing(client_of(store, patience)))
             try:
-                found = client.get_object(Bucket=bucket, Key=key, **after)
+                found = client.get_object(**wanted, **after)
             except ClientError as error:
                 changed = error.response["ResponseMetadata"]["HTTPStatusCode"] in (412, 416)
                 if not (held.size and changed):
                     raise
-                found = client.get_object(Bucket=bucket, Key=key)
+                found = client.get_object(**wanted)
+        refuse_another(uri, found, store, version)
         chunks = stack.enter_context(closing(found["Body"])).iter_chunks(CHUNK)
         start = held.size if "ContentRange" in found else 0
         yield Answer(
@@ -269,8 +297,31 @@ def from_s3(bucket: str, key: str, patience: Patience, held: Held) -> Iterator[A
         )
 
 
+def client_of(store: str, patience: Patience) -> Any:
+    """Return what asks for objects of ``s3`` or ``gs``."""
+    from botocore.config import Config
+    from botocore.session import get_session
+
+    config = Config(connect_timeout=patience.connect, read_timeout=patience.read)
+    configured = {"AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"} & set(os.environ)
+    address = CLOUD_STORAGE if store == "gs" and not configured else None
+    return get_session().create_client("s3", endpoint_url=address, config=config)
+
+
+def refuse_another(uri: str, found: dict[str, Any], store: str, version: Version) -> None:
+    """Raise :class:`Conflict` if ``found`` is known to be of another version."""
+    # Cloud Storage tells ETags of its own in events, and the generation beside the content.
+    headers = found["ResponseMetadata"]["HTTPHeaders"]
+    wanted, got = {
+        "s3": (version.etag, found.get("ETag", "").strip('"')),
+        "gs": (version.name, headers.get("x-goog-generation", "")),
+    }[store]
+    if wanted and got and wanted != got:
+        raise Conflict(f"{uri} has another version by now: {got}, not {wanted}.")
+
+
 @contextmanager
-def s3_errors(uri: str) -> Iterator[None]:
+def bucket_errors(uri: str) -> Iterator[None]:
     from botocore.exceptions import (
         BotoCoreError,
         ClientError,
@@ -283,11 +334,13 @@ def s3_errors(uri: str) -> Iterator[None]:
     except (HTTPClientError, IncompleteReadError) as error:
         raise Interrupted(str(error)) from error
     except (BotoCoreError, ClientError) as error:
-        raise RemoteFailed(f"{uri} cannot be read: {error}") from error
+        code = error.response["Error"]["Code"] if isinstance(error, ClientError) else ""
+        kind = Missing if code in ("NoSuchKey", "NoSuchVersion") else RemoteFailed
+        raise kind(f"{uri} cannot be read: {error}") from error
 
 
 @contextmanager
-def from_file(path: Path, _held: Held) -> Iterator[Answer]:
+def from_file(path: Path, version: Version, _held: Held) -> Iterator[Answer]:
     try:
         # Anything but a file may never end, or never begin, as a pipe.
         if not path.is_file():
@@ -297,4 +350,18 @@ def from_file(path: Path, _held: Held) -> Iterator[Answer]:
         raise InvalidInput(f"{path} cannot be read: {error.strerror}") from error
     with file:
         size = os.fstat(file.fileno()).st_size
-        yield Answer(0, size, "", "", iter(partial(file.read, CHUNK), b""))
+        chunks = iter(partial(file.read, CHUNK), b"")
+        yield Answer(0, size, "", "", verified(chunks, path, version) if version.etag else chunks)
+
+
+def verified(chunks: Iterator[bytes], path: Path, version: Version) -> Iterator[bytes]:
+    """Yield ``chunks``; raise :class:`Conflict` after the last if they are not of ``version``."""
+    digest = hashlib.sha256()
+    for chunk in chunks:
+        digest.update(chunk)
+        yield chunk
+    if digest.hexdigest() != version.etag:
+        raise Conflict(
+            f"{path} has another content by now: its SHA-256 is {digest.hexdigest()}, not "
+            f"{version.etag}."
+        )

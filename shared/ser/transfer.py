@@ -12,9 +12,19 @@ from typing import NamedTuple
 
 from ser.access import Access
 from ser.archives import writing
-from ser.errors import InvalidInput, RemoteFailed, TooLarge
+from ser.errors import Conflict, InvalidInput, RemoteFailed, TooLarge
 from ser.progress import Report, silent
-from ser.sources import NOTHING, PATIENCE, Held, Interrupted, Patience, Source, source_of
+from ser.sources import (
+    ANY,
+    NOTHING,
+    PATIENCE,
+    Held,
+    Interrupted,
+    Patience,
+    Source,
+    Version,
+    source_of,
+)
 
 
 class Download(NamedTuple):
@@ -32,6 +42,7 @@ def fetch(
     max_bytes: int,
     report: Report = silent,
     patience: Patience = PATIENCE,
+    version: Version = ANY,
 ) -> Download:
     """Copy the zip archive at ``remote_url`` to ``destination``.
 
@@ -42,7 +53,8 @@ def fetch(
     Parameters
     ----------
     remote_url : str
-        ``http(s)://``, ``s3://bucket/key``, a local path or its ``file://`` URL.
+        ``http(s)://``, ``s3://bucket/key``, ``gs://bucket/key``, a local path or its ``file://``
+        URL.
     access : Access
         The bounds for hosts (at every redirect again), buckets and paths.
     max_bytes : int
@@ -51,11 +63,15 @@ def fetch(
         Told the share of the bytes that came, where the source announces their number.
     patience : Patience
         Time-outs and retries.
+    version : Version
+        Which version of an object in a bucket, or of a local file, is meant.
 
     Raises
     ------
     InvalidInput
         Out of bounds, not there (a local path), or not a zip archive.
+    Conflict
+        Another version is there.
     TooLarge
         More than ``max_bytes``.
     RemoteFailed
@@ -63,7 +79,7 @@ def fetch(
     StorageFull
         No room at the destination.
     """
-    source = source_of(remote_url, access, patience)
+    source = source_of(remote_url, access, patience, version)
     part = Part(remote_url, destination, max_bytes, report)
     with writing(destination):
         destination.parent.mkdir(parents=True, exist_ok=True)
@@ -77,7 +93,7 @@ def fetch(
                     f"(content type: {content_type or 'not stated'})"
                 )
             return part.complete()
-        except (InvalidInput, TooLarge, OSError):
+        except (Conflict, InvalidInput, TooLarge, OSError):
             part.discard()
             raise
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -14,9 +15,11 @@ import pytest
 import buckets
 import made
 from clients import Client, Response
+from ser.errors import StorageFull
 from ser.jobs.handover import alone, work
 from ser.jobs.jobs import Jobs, open_jobs, utc_now
 from ser.registry import open_registry
+from ser.registry.s3 import S3Store
 from ser.settings import Settings
 
 ASYNC = {"Prefer": "wait=5, Respond-Async;x=1"}
@@ -157,9 +160,34 @@ def test_a_worker_takes_up_what_another_one_left_behind(
     long_ago.begin(job_id, lease)
     work(Settings.from_environment())
     job = jobs.read(job_id)
-    assert (job.status, job.attempts) == ("failed", 2)
+    assert job.status == "failed"
     assert job.problem is not None
     assert job.problem["status"] == 422
+
+
+def test_a_job_that_cannot_be_handed_over_is_not_left_waiting(
+    train: Client, body: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with buckets.s3() as address:
+        for name, value in {**buckets.ENVIRONMENT, "AWS_ENDPOINT_URL": address}.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setenv("SER_JOBS_URI", "s3://no-room/state")
+        boto3.client("s3").create_bucket(Bucket="no-room")
+        monkeypatch.setattr(S3Store, "create", refusing("requests/", S3Store.create))
+        assert train.post("/train", json=body, headers=ASYNC).status_code == 507
+        (job,) = train.get("/train").json["jobs"]
+    assert job["status"] == "cancelled"
+
+
+def refusing(beginning: str, create: Callable[[S3Store, str, bytes], bool]) -> Any:
+    """``create`` of a store that has no room for keys of this beginning."""
+
+    def method(store: S3Store, key: str, data: bytes) -> bool:
+        if key.startswith(beginning):
+            raise StorageFull("there is no room left")
+        return create(store, key, data)
+
+    return method
 
 
 def test_one_worker_is_enough(body: dict[str, Any], jobs: Jobs) -> None:

@@ -443,7 +443,9 @@ print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))
 
 
 def test_health_status_and_description_are_served(predict: Client) -> None:
-    assert predict.get("/healthz").json == {"status": "ok"}
+    for path in ("/healthz", "/predict/healthz"):
+        assert predict.get(path).json == {"status": "ok"}
+    assert predict.get("/predict/openapi.json").json == predict.get("/openapi.json").json
     assert predict.get("/").json == {"Status": "OK!", "Available Endpoints": ["/predict"]}
     document = predict.get("/openapi.json").json
     assert document["components"]["schemas"]["PredictRequest"]["required"] == ["model_id"]

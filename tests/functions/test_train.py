@@ -445,7 +445,9 @@ def test_a_body_above_the_limit_is_refused(
 
 
 def test_health_status_and_description_are_served(train: Client) -> None:
-    assert train.get("/healthz").json == {"status": "ok"}
+    for path in ("/healthz", "/train/healthz"):
+        assert train.get(path).json == {"status": "ok"}
+    assert train.get("/train/openapi.json").json == train.get("/openapi.json").json
     assert train.get("/").json == {"Status": "OK!", "Available Endpoints": ["/events", "/train"]}
     document = train.get("/openapi.json").json
     properties = document["components"]["schemas"]["TrainRequest"]["properties"]

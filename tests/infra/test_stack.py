@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,8 +18,9 @@ import pytest
 import urllib3
 
 import made
-from ser.registry import new_model_id, open_registry
-from stack import running
+from ser.jobs.jobs import Jobs
+from ser.registry import new_model_id, open_registry, open_store
+from stack import resume_jobs, running
 from stacks import ROOT, Client, serving
 
 
@@ -162,6 +164,20 @@ def test_a_stack_that_is_told_to_stop_leaves_no_process_behind(
         assert process.wait(timeout=60) == 0
     assert count == 4
     assert not any(child.exists() for child in children)
+
+
+def test_a_stack_goes_on_with_the_jobs_that_it_left_behind(
+    body: dict[str, Any], bounds: Path
+) -> None:
+    jobs = Jobs(open_store(bounds / "state"), lease_seconds=30, max_attempts=5)
+    job_id = jobs.add(body | {"model_type": "SVM"}).job_id
+    resume_jobs({"SER_JOBS_URI": str(bounds / "state")})
+    deadline = time.monotonic() + 60
+    while not (job := jobs.read(job_id)).is_ended and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert job.status == "failed"
+    assert job.problem is not None
+    assert "SVM" in job.problem["detail"]
 
 
 def test_a_port_that_is_taken_is_named() -> None:

@@ -19,7 +19,7 @@ from ser.archives import extract
 from ser.errors import Busy, Conflict, InvalidInput, TooLarge, within
 from ser.progress import Report
 from ser.settings import Settings
-from ser.sources import without_secrets
+from ser.sources import Version, without_secrets
 from ser.transfer import fetch
 
 T = TypeVar("T")
@@ -85,8 +85,9 @@ class CorpusFolder:
                 ) from error
             yield
 
-    def download(self, remote_url: str, *, force: bool, report: Report) -> Source:
-        """Have the archive of ``remote_url`` here, and return what it is.
+    def download(self, remote_url: str, *, version: Version, force: bool, report: Report) -> Source:
+        """Have the archive of ``remote_url`` here, in this ``version`` if it is fetched now, and
+        return what it is.
 
         Raises
         ------
@@ -110,6 +111,7 @@ class CorpusFolder:
                 access=Access(self._settings),
                 max_bytes=self._settings.max_download_bytes,
                 report=report,
+                version=version,
             )
         source = Source(without_secrets(remote_url), digest(remote_url), got.sha256, got.size)
         write_record(self._incoming_source, source)

@@ -19,6 +19,7 @@ from ser.errors import within
 from ser.frontends import DEFAULT_METHODS, FrontEnds
 from ser.progress import Progress, quiet, step
 from ser.settings import Settings
+from ser.sources import ANY, Version
 
 
 class Dataset:
@@ -35,7 +36,8 @@ class Dataset:
     data_path
         Local folder; created if need be.
     remote_url
-        Zip archive of the corpus: ``http(s)://``, ``s3://bucket/key``, a path, or ``file://``.
+        Zip archive of the corpus: ``http(s)://``, ``s3://bucket/key``, ``gs://bucket/key``, a path,
+        or ``file://``.
     corpus
         The field ``corpus``: what tells emotion and speaker of a file.
 
@@ -50,6 +52,8 @@ class Dataset:
         Limits, and where ``remote_url`` may reach. Default: those of the environment.
     progress
         Told the step under way and the share of it that is done.
+    version
+        Which version of an object in a bucket, or of a local file, is meant.
 
     Examples
     --------
@@ -67,8 +71,10 @@ class Dataset:
         corpus: CorpusChoice | str | Mapping[str, str] = "auto",
         settings: Settings | None = None,
         progress: Progress = quiet,
+        version: Version = ANY,
     ) -> None:
         self.remote_url = remote_url
+        self._version = version
         with within("corpus"):
             self._choice = (
                 corpus if isinstance(corpus, CorpusChoice) else CorpusChoice.parse(corpus)
@@ -102,7 +108,7 @@ class Dataset:
         ------
         Conflict
             ``data_path`` holds the archive of another URL and ``force`` is false, or files that
-            are not those of a corpus.
+            are not those of a corpus; or another version is at ``remote_url``.
         InvalidInput, TooLarge, RemoteFailed, StorageFull
             ``remote_url`` is not allowed, is no zip archive, exceeds the limit, does not answer
             as it should, or finds no room.
@@ -112,7 +118,9 @@ class Dataset:
             if force:
                 self._folder.forget_features()
             report = step(self._progress, "download")
-            self._source = self._folder.download(self.remote_url, force=force, report=report)
+            self._source = self._folder.download(
+                self.remote_url, version=self._version, force=force, report=report
+            )
         return self._source
 
     def extract(self, *, force: bool = False) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ser.events.event import Event, Ignored, ObjectCreated, kind_of
+from ser.events.event import Event, Ignored, ObjectCreated, Refused, kind_of
 from ser.events.loops import is_ours, refuse_loops
 from ser.events.notifications import LOCAL_SOURCE, read_events
 
@@ -11,6 +11,7 @@ __all__ = [
     "Event",
     "Ignored",
     "ObjectCreated",
+    "Refused",
     "is_ours",
     "kind_of",
     "read_events",

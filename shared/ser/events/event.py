@@ -8,6 +8,8 @@ from typing import Literal
 
 import msgspec
 
+from ser.errors import InvalidInput
+
 StoreName = Literal["s3", "gs", "file"]
 
 
@@ -44,7 +46,13 @@ class Ignored(msgspec.Struct, frozen=True):
     why: str
 
 
-Event = ObjectCreated | Ignored
+class Refused(msgspec.Struct, frozen=True):
+    """An object was created, but which one, or which version of it, is not told."""
+
+    error: InvalidInput
+
+
+Event = ObjectCreated | Ignored | Refused
 
 
 def kind_of(key: str) -> Literal["request", "corpus"] | None:

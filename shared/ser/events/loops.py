@@ -17,7 +17,8 @@ from ser.registry.documents import MODEL_ID
 from ser.settings import Settings, SettingsError
 
 DATA_FOLDERS = frozenset({"pristine", "working", "features"})
-"""What a ``data_path`` has in it, and ``incoming`` until that becomes ``working``."""
+"""What a ``data_path``, always a local folder, has in it; and ``incoming`` until that becomes
+``working``."""
 
 Way = tuple[str, ...]
 """The steps to an object: scheme, bucket or root, and the parts of the key or path."""
@@ -90,7 +91,7 @@ def is_written(way: Way) -> bool:
     if folders[-1:] == (ALIASES,) and name.endswith(".json"):
         return True
     if way[0] != "file":
-        return not DATA_FOLDERS.isdisjoint(folders)
+        return False
     # People have folders of such names, too; in a data_path pristine/ was there before the others.
     return any(
         folder.name in DATA_FOLDERS | {"incoming"} and (folder.parent / "pristine").is_dir()

@@ -8,11 +8,12 @@ whose data is the ``StorageObjectData`` of google-cloudevents.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 from urllib.parse import unquote_plus
 
 from ser.errors import InvalidInput, within
-from ser.events.event import Event, Ignored, ObjectCreated, StoreName
+from ser.events.event import Event, Ignored, ObjectCreated, Refused, StoreName
 from ser.schemas import decode_object, shown
 
 LOCAL_SOURCE = "ser:inbox"
@@ -33,34 +34,41 @@ def read_events(headers: Mapping[str, str], body: bytes) -> list[Event]:
     ------
     UnreadableRequest
         The body is no JSON object.
-    InvalidInput
-        An object was created, but which one, or which version of it, is not told.
     """
     message = decode_object(body)
-    for name, value in headers.items():
-        if name.lower() == "ce-type":
-            return [read_cloud_event(value, message)]
+    if kind := {name.lower(): value for name, value in headers.items()}.get("ce-type"):
+        return [readable(partial(read_cloud_event, kind, message))]
     match message:
         case {"Records": [_, *_] as records}:
-            return [read_record(record, index) for index, record in enumerate(records)]
+            return [
+                readable(partial(read_record, record), "Records", index)
+                for index, record in enumerate(records)
+            ]
         case {"source": "aws.s3", "detail-type": str(kind)}:
-            with within("detail"):
-                return [read_bridged(kind, message.get("detail"))]
+            return [readable(partial(read_bridged, kind, message.get("detail")), "detail")]
         case {"specversion": _, "type": str(kind)}:
-            with within("data"):
-                return [read_cloud_event(kind, message.get("data"))]
+            return [readable(partial(read_cloud_event, kind, message.get("data")), "data")]
         case {"Event": "s3:TestEvent"}:
             return [Ignored("s3:TestEvent", "it tests the connection and names no object")]
     return [Ignored(shown(message), "not a notification of a store that is known")]
 
 
-def read_record(record: object, index: int) -> Event:
+def readable(read: Callable[[], Event], *loc: str | int) -> Event:
+    """Return what ``read`` does; a refusal is no reason to read nothing of what comes beside."""
+    try:
+        with within(*loc):
+            return read()
+    except InvalidInput as error:
+        return Refused(error)
+
+
+def read_record(record: object) -> Event:
     """Return what one of ``Records`` tells; its key is encoded as in a form."""
     match record:
         case {"eventName": str(kind), "s3": place, **about}:
             if not kind.removeprefix("s3:").startswith("ObjectCreated:"):
                 return Ignored(shown({kind: place}), NO_CREATION)
-            with within("Records", index, "s3"):
+            with within("s3"):
                 local = about.get("eventSource") == LOCAL_SOURCE
                 return placed("file" if local else "s3", place, unquote_plus)
     return Ignored(shown(record), "not a record of S3")

@@ -11,25 +11,25 @@ from typing import Any
 from ser.access import Access
 from ser.classifiers import RECIPE
 from ser.errors import Conflict, NotFound, RemoteFailed, SerError, TooLarge
-from ser.events import Ignored, ObjectCreated, is_ours, kind_of
+from ser.events import Event, Ignored, ObjectCreated, Refused, is_ours, kind_of
 from ser.jobs.handover import handed_over
 from ser.jobs.job import Job
 from ser.jobs.jobs import Jobs
-from ser.jobs.running import run
-from ser.registry import open_store
+from ser.jobs.running import data_folder, run
 from ser.schemas import decode_object
 from ser.settings import MEGABYTE, Settings
-from ser.sources import NOTHING, PATIENCE, Answer, Interrupted, source_of
+from ser.sources import NOTHING, PATIENCE, Answer, Interrupted, Missing, Version, source_of
 from ser.training.process import TrainingProcesses
 
 log = logging.getLogger("ser")
 
-DEFAULTS = {"data_path": "data", "model_type": RECIPE}
-"""Fields of a corpus that arrives by itself, where ``SER_TRAIN_DEFAULTS`` says nothing."""
+
+class Gone(Exception):
+    """What was announced is not there: not yet, not any more, or in another version."""
 
 
 def deliver(
-    events: Iterable[ObjectCreated | Ignored],
+    events: Iterable[Event],
     jobs: Jobs,
     trainings: TrainingProcesses,
     settings: Settings,
@@ -39,25 +39,36 @@ def deliver(
     Raises
     ------
     SerError
-        A passing fault, once everything else is done: the events have to be delivered again.
+        Once everything else is done: a passing fault, so that the events are delivered again, or
+        else :class:`~ser.errors.InvalidInput`, for an event that does not tell its object.
     """
-    delivered, fault = [], None
+    delivered: list[Job] = []
+    faults: list[SerError] = []
     for event in events:
-        if isinstance(event, Ignored):
-            log.info("event ignored: %s: %s", event.what, event.why)
-            continue
-        try:
-            if job_id := job_of(event, jobs, settings):
-                delivered.append(run(jobs, job_id, trainings, settings))
-        except NotFound as error:
-            log.info("event ignored: %s: %s", event.uri, error.detail)
-        except SerError as error:
-            # What is wrong with the object itself has failed its job; this is about our own store.
-            own = RemoteFailed(f"The jobs cannot be kept: {error.detail}")
-            fault = error if error.status >= 500 else own
-    if fault:
-        raise fault
+        match event:
+            case Ignored():
+                log.info("event ignored: %s: %s", event.what, event.why)
+            case Refused():
+                faults.append(event.error)
+            case ObjectCreated():
+                try:
+                    if job_id := job_of(event, jobs, settings):
+                        delivered.append(run(jobs, job_id, trainings, settings))
+                except (Gone, NotFound) as error:
+                    log.info("event ignored: %s: %s", event.uri, error)
+                except SerError as error:
+                    faults.append(passing(error))
+    if faults:
+        raise max(faults, key=lambda fault: fault.status)
     return delivered
+
+
+def passing(error: SerError) -> SerError:
+    """Return ``error`` as one that another delivery may not meet: what is wrong with the object
+    itself has failed its job, so this is about our own store."""
+    if error.status >= 500:
+        return error
+    return RemoteFailed(f"The jobs cannot be kept: {error.detail}")
 
 
 def job_of(event: ObjectCreated, jobs: Jobs, settings: Settings) -> str | None:
@@ -80,7 +91,13 @@ def job_of(event: ObjectCreated, jobs: Jobs, settings: Settings) -> str | None:
 
 
 def add_job(event: ObjectCreated, job_id: str, jobs: Jobs, settings: Settings) -> None:
-    """Add the job of an object; a failed one if the object asks for nothing that can be done."""
+    """Add the job of an object; a failed one if the object asks for nothing that can be done.
+
+    Raises
+    ------
+    Gone
+        There is nothing to add: should it still come, its event can be delivered again.
+    """
     trigger = {
         "uri": event.uri,
         "bucket": event.bucket,
@@ -101,38 +118,35 @@ def request_of(event: ObjectCreated, job_id: str, settings: Settings) -> dict[st
 
     Raises
     ------
+    Gone
+        It is not there, or another version is, which is announced by itself.
     InvalidInput
         It is where requests may not reach.
-    NotFound
-        It is gone.
-    Conflict
-        Another version has taken its place, and is announced by itself.
     TooLarge
         A body of more than ``SER_MAX_BODY_MB``.
     UnreadableRequest
         A body that is no JSON object.
     """
-    access = Access(settings)
-    folder, _, name = access.location(event.uri).rpartition("/")
-    if not open_store(folder).holds(name):
-        raise NotFound(f"{event.uri} is not there any more.")
-    with opened(event, access) as answer:
-        tag = answer.validator.strip('"')
-        if tag and event.etag and tag != event.etag:
-            raise Conflict(f"{event.uri} has another version by now: {tag}, not {event.etag}.")
+    with opened(event, Access(settings)) as answer:
         if kind_of(event.key) == "request":
             return decode_object(content(answer, event, settings))
-    fields = {**DEFAULTS, **settings.train_defaults}
+    fields = {"model_type": RECIPE, **settings.train_defaults}
     # A folder of its own: what another version of the archive has left must not be reused.
-    return fields | {"data_path": f"{fields['data_path']}/{job_id}", "remote_url": event.uri}
+    data_path = f"{fields['data_path']}/{data_folder(job_id)}"
+    return fields | {"data_path": data_path, "remote_url": event.uri}
 
 
 @contextmanager
 def opened(event: ObjectCreated, access: Access) -> Iterator[Answer]:
-    """Yield what the store of an object delivers."""
+    """Yield what the store of an object delivers, in the version that was announced."""
+    if event.store == "file" and not access.path(event.uri).exists():
+        raise Gone("it is not there")
+    version = Version(event.version, event.etag)
     try:
-        with source_of(event.uri, access, PATIENCE)(NOTHING) as answer:
+        with source_of(event.uri, access, PATIENCE, version)(NOTHING) as answer:
             yield answer
+    except (Missing, Conflict) as error:
+        raise Gone(error.detail) from error
     except Interrupted as error:
         raise RemoteFailed(f"{event.uri} cannot be read: {error}") from error
 

@@ -22,6 +22,8 @@ Status = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 
 WAITING = "waiting for another attempt"
 """The stage of a job whose last attempt was ended by a passing fault."""
+PUBLISHING = "publish"
+"""The stage of a job whose model is about to be there; from then on it is not cancelled."""
 
 
 class Lease(msgspec.Struct, frozen=True):

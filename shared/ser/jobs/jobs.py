@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from ser.errors import Busy, Conflict, NotFound, SerError
-from ser.jobs.job import Job, Lease
+from ser.errors import Busy, Conflict, NotFound, SerError, from_problem
+from ser.jobs.job import PUBLISHING, Job, Lease
 from ser.registry import Store, Stored, new_model_id, open_store
 from ser.registry.documents import MODEL_ID, encode
 from ser.settings import Settings
@@ -117,30 +117,37 @@ class Jobs:
                 log.warning("job %s is left out: %s", job_id, error.detail)
 
     def take(self, job_id: str) -> tuple[Job, Lease | None]:
-        """Return a job, and a lease of it if nobody is at work on it.
-
-        One that was begun as often as allowed, and did not end, is failed instead.
-        """
+        """Return a job, and a lease of it if nobody is at work on it."""
         lease = self._lease(os.urandom(8).hex())
 
         def step(job: Job) -> Job:
-            now = self.clock()
-            if job.is_ended or job.is_held(now):
-                return job
-            if job.attempts >= self.max_attempts:
-                return job.failed(job.problem or lost(job).problem(), now)
-            return job.held(lease)
+            return job if job.is_ended or job.is_held(self.clock()) else job.held(lease)
 
         job = self._change(job_id, step)
         return job, lease if job.is_held_by(lease) else None
 
     def begin(self, job_id: str, lease: Lease) -> Job:
-        """Count an attempt; raise :class:`LeaseLost` if the job is not ours any more."""
+        """Count an attempt.
+
+        Raises
+        ------
+        LeaseLost
+            The job is not ours any more.
+        SerError
+            It was begun as often as allowed: what ended the last attempt.
+        """
         renewed = self._lease(lease.holder)
-        return self._change(job_id, lambda job: ours(job, lease).begun(renewed, self.clock()))
+
+        def step(job: Job) -> Job:
+            if ours(job, lease).attempts >= self.max_attempts:
+                raise from_problem(job.problem) if job.problem else lost(job)
+            return job.begun(renewed, self.clock())
+
+        return self._change(job_id, step)
 
     def keep(self, job_id: str, lease: Lease, stage: str, progress: float) -> Job:
-        """Renew the lease, and tell how far the job is; raise as :meth:`begin` does."""
+        """Renew the lease, and tell how far the job is; raise :class:`LeaseLost` if the job is
+        not ours any more."""
         renewed = self._lease(lease.holder)
         return self._change(job_id, lambda job: ours(job, lease).kept(renewed, stage, progress))
 
@@ -173,10 +180,15 @@ class Jobs:
         NotFound
             There is none with this id.
         Conflict
-            It has succeeded or failed.
+            It has succeeded or failed, or its model is about to be there.
         """
 
         def step(job: Job) -> Job:
+            if job.status == "running" and job.stage == PUBLISHING:
+                raise Conflict(
+                    f"The model of job {job_id} is being published; allowed: to cancel one that "
+                    "is not so far yet."
+                )
             if job.status in ("succeeded", "failed"):
                 raise Conflict(
                     f"Job {job_id} has {job.status} already; allowed: to cancel one that is "

@@ -8,14 +8,14 @@ import time
 from pathlib import Path
 from typing import Any
 
-from ser.errors import Conflict, NotFound, SerError
-from ser.jobs.job import Job, Lease
+from ser.errors import AlteredModel, Conflict, NotFound, RemoteFailed, SerError
+from ser.jobs.job import PUBLISHING, Job, Lease
 from ser.jobs.jobs import Jobs, LeaseLost
-from ser.registry import Registry, Store, open_registry, open_store
+from ser.registry import Store, open_registry, open_store
 from ser.settings import Settings
 from ser.training import process
 from ser.training.publication import answer_of, move_aliases
-from ser.training.request import Commission, TrainRequest, check_writable, read_train_request
+from ser.training.request import Commission, check_writable, read_train_request
 
 log = logging.getLogger("ser")
 
@@ -43,15 +43,15 @@ def run(jobs: Jobs, job_id: str, trainings: process.TrainingProcesses, settings:
         time.sleep(GLANCE_SECONDS)
         job, lease = jobs.take(job_id)
     if lease is not None:
-        job = attempt(jobs, job_id, lease, trainings, settings)
+        job = attempt(jobs, job, lease, trainings, settings)
     if job.is_ended:
-        clear_away(job)
+        clear_away(job, settings)
     return job
 
 
 def attempt(
     jobs: Jobs,
-    job_id: str,
+    job: Job,
     lease: Lease,
     trainings: process.TrainingProcesses,
     settings: Settings,
@@ -59,13 +59,16 @@ def attempt(
     """Train for a job that is ours, and return it as it is then; raise as :func:`run` does."""
     try:
         with trainings.place(settings.max_trainings):
-            result = trained(Holding(jobs, jobs.begin(job_id, lease)), settings)
-        return jobs.succeed(job_id, result)
+            # Whoever was at it before may have got as far as the model, and no farther.
+            result = published(job, settings) if job.attempts else None
+            if result is None:
+                result = trained(Holding(jobs, jobs.begin(job.job_id, lease)), settings)
+        return jobs.succeed(job.job_id, result)
     except LeaseLost:
-        return jobs.read(job_id)
+        return jobs.read(job.job_id)
     except SerError as error:
-        log.info("job %s: %s", job_id, error.detail)
-        job = jobs.fail(job_id, lease, error)
+        log.info("job %s: %s", job.job_id, error.detail)
+        job = jobs.fail(job.job_id, lease, error)
         if not job.is_ended:
             raise
         return job
@@ -80,31 +83,46 @@ class Holding:
         self._jobs = jobs
         self._lease: Lease = job.lease
         self._stage, self._share = job.stage, job.progress
-        self._renewed = time.monotonic()
+        self._renewed = self._asked = time.monotonic()
 
     def progress(self, stage: str, share: float) -> None:
         """Note how far the job is, to be told when the lease is renewed."""
         self._stage, self._share = stage, share
 
     def pulse(self) -> None:
-        """Renew the lease if it is time; raise :class:`LeaseLost` if it is not ours any more."""
-        if time.monotonic() - self._renewed < RENEWAL_SECONDS:
-            return
-        self._renewed = time.monotonic()
-        try:
-            self._jobs.keep(self.job.job_id, self._lease, self._stage, self._share)
-        except SerError as error:
-            # The lease outlasts some renewals that fail, and the training must not.
-            log.warning("the lease of job %s was not renewed: %s", self.job.job_id, error.detail)
+        """Renew the lease if it is time.
+
+        Raises
+        ------
+        LeaseLost
+            It is not ours any more, or has run out while the store did not let us renew it.
+        """
+        if time.monotonic() - self._asked >= RENEWAL_SECONDS:
+            self._asked = time.monotonic()
+            try:
+                self._renew()
+            except SerError as error:
+                # The lease outlasts some renewals that fail, and the training must not.
+                log.warning("the lease of job %s is not renewed: %s", self.job.job_id, error.detail)
+                if time.monotonic() - self._renewed >= self._jobs.lease_seconds:
+                    raise LeaseLost from error
+
+    def publishing(self) -> None:
+        """Have it known that the model is about to be there; raise :class:`LeaseLost` if the job
+        is not ours any more."""
+        self._stage, self._share = PUBLISHING, 0.0
+        self._renew()
+
+    def _renew(self) -> None:
+        asked = time.monotonic()
+        self._jobs.keep(self.job.job_id, self._lease, self._stage, self._share)
+        self._renewed = asked
 
 
 def trained(holding: Holding, settings: Settings) -> dict[str, Any]:
-    """Return the answer to the request of a job, trained now or by an attempt before."""
+    """Return the answer to the request of a job, whose model is made now."""
     job = holding.job
     request = read_train_request(job.request, settings)
-    registry = open_registry(request.model_save_path)
-    if answer := published(registry, request, job.job_id):
-        return answer
     check_writable(request)
     if job.attempts > 1:
         sweep(open_store(request.model_save_path), job.job_id)
@@ -114,21 +132,33 @@ def trained(holding: Holding, settings: Settings) -> dict[str, Any]:
             commission=Commission(model_id=job.job_id, trigger=job.trigger),
             progress=holding.progress,
             pulse=holding.pulse,
+            publishing=holding.publishing,
         )
-    except Conflict:
-        if answer := published(registry, request, job.job_id):
+    except Conflict as error:
+        if answer := published(job, settings):
             return answer
+        if open_store(request.model_save_path).names(job.job_id):
+            # Somebody who had lost the lease was publishing still; of both nothing whole is there.
+            raise RemoteFailed(f"Another attempt came between: {error.detail}") from error
         raise
 
 
-def published(registry: Registry, request: TrainRequest, model_id: str) -> dict[str, Any] | None:
-    """Return the answer that got lost with whoever published the model, if anybody did."""
+def published(job: Job, settings: Settings) -> dict[str, Any] | None:
+    """Return the answer that got lost with whoever published the model of a job, if anybody did.
+
+    A manifest whose files are others, or not there, is what two attempts at one moment may leave:
+    nobody could ever use it, and the next attempt sweeps it away.
+    """
+    request = read_train_request(job.request, settings)
+    registry = open_registry(request.model_save_path)
     try:
-        manifest = registry.model(model_id).manifest
-    except NotFound:
+        model = registry.model(job.job_id)
+    except (NotFound, AlteredModel):
         return None
-    notes = move_aliases(registry, request, model_id)
-    return answer_of({**manifest, "notes": [*manifest["notes"], *notes]})
+    if not model.is_whole():
+        return None
+    notes = move_aliases(registry, request, job.job_id)
+    return answer_of({**model.manifest, "notes": [*model.manifest["notes"], *notes]})
 
 
 def sweep(store: Store, folder: str) -> None:
@@ -140,8 +170,29 @@ def sweep(store: Store, folder: str) -> None:
             store.delete(f"{folder}/{name}")
 
 
-def clear_away(job: Job) -> None:
-    """Remove the corpus of a job, if its folder bears the job's name: it was for this job alone."""
+def data_folder(job_id: str) -> str:
+    """Return the name of the folder of a corpus that is fetched for one job alone."""
+    return f"job-{job_id}"
+
+
+def clear_away(job: Job, settings: Settings) -> None:
+    """Remove what is of no use any more after a job has ended: the corpus that was for it alone,
+    and what crashes have left of a model that there will not be."""
     path = Path(str(job.request.get("data_path", "")))
-    if path.name == job.job_id:
+    if path.name == data_folder(job.job_id):
         shutil.rmtree(path, ignore_errors=True)
+    if job.status == "failed" and job.attempts:
+        try:
+            place = read_train_request(job.request, settings).model_save_path
+            if not is_published(job.job_id, place):
+                sweep(open_store(place), job.job_id)
+        except SerError as error:
+            log.info("job %s may have left files: %s", job.job_id, error.detail)
+
+
+def is_published(model_id: str, place: str) -> bool:
+    try:
+        open_registry(place).resolve(model_id)
+    except NotFound:
+        return False
+    return True

@@ -40,6 +40,15 @@ class PublishedModel:
             )
         return cls(model_id, msgspec.json.decode(manifest), inventory.files, store)
 
+    def is_whole(self) -> bool:
+        """Whether all its files are there as they were published; reads every one of them."""
+        try:
+            for name in self._files:
+                self.read(name)
+        except AlteredModel:
+            return False
+        return True
+
     def read(self, name: str) -> bytes:
         """The bytes of the file ``name``, exactly as they were published.
 

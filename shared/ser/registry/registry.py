@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from ser.errors import Conflict, InvalidInput, NotFound, SerError, StorageFull
+from ser.errors import AlteredModel, Conflict, InvalidInput, NotFound, SerError, StorageFull
 from ser.registry.aliases import (
     ALIAS,
     ALIAS_GRAMMAR,
@@ -63,8 +62,9 @@ class Registry:
     ) -> None:
         """Make a model visible, whole and for ever.
 
-        What a failure leaves half done is removed, unless it is the answer about the manifest
-        that got lost: then the model may be published, and keeps its files.
+        What a failure leaves half done is removed, with two exceptions. If the answer about the
+        manifest got lost, the model may be published, and keeps its files. And where somebody else
+        has come to publish under the same id, all that is there is left to them.
 
         Parameters
         ----------
@@ -95,16 +95,18 @@ class Registry:
                 "files": {name: Digest.of(data) for name, data in files.items()},
             }
         )
-        with ExitStack() as undo:
-            # In one order for all: whoever comes second to an id stumbles over the first file.
-            for name in sorted(files):
-                self._create(model_id, name, files[name])
-                undo.callback(self._remove, f"{model_id}/{name}")
-            written = undo.pop_all()
+        written: list[str] = []
         try:
-            self._create(model_id, MANIFEST, document)
-        except (Conflict, InvalidInput, StorageFull):
-            written.close()
+            # In one order for all: whoever comes second to an id stumbles over the first file.
+            for name, data in [*sorted(files.items()), (MANIFEST, document)]:
+                self._create(model_id, name, data)
+                written.append(name)
+        except Conflict:
+            self._remove(model_id, [name for name in written if self._is_surplus(model_id, name)])
+            raise
+        except BaseException as error:
+            if len(written) < len(files) or isinstance(error, InvalidInput | StorageFull):
+                self._remove(model_id, written)
             raise
 
     def _create(self, model_id: str, name: str, data: bytes) -> None:
@@ -114,11 +116,23 @@ class Registry:
                 " a model; allowed: a new id"
             )
 
-    def _remove(self, key: str) -> None:
+    def _is_surplus(self, model_id: str, name: str) -> bool:
+        """Whether a model is published that has no such file. Until one is, whoever publishes it
+        may have removed our file and written theirs."""
         try:
-            self._store.delete(key)
-        except SerError as error:
-            logger.warning("%s of an unpublished model stays in %s: %s", key, self.uri, error)
+            return name not in self.model(model_id).manifest["files"]
+        except (NotFound, AlteredModel):
+            return False
+
+    def _remove(self, model_id: str, names: Iterable[str]) -> None:
+        for name in names:
+            try:
+                self._store.delete(f"{model_id}/{name}")
+            except SerError as error:
+                logger.warning(
+                    "%r of an unpublished model %s stays in %s: %s",
+                    *(name, model_id, self.uri, error),
+                )
 
     def models(self, *, limit: int | None = None, before: str | None = None) -> Iterator[str]:
         """Ids, newest first: ``limit`` at most, and only those older than ``before``."""

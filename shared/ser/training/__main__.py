@@ -1,5 +1,8 @@
 """The process of a training: what a job adds as its argument, the body on standard input, progress
-and the answer on standard output, one JSON object to a line."""
+and the answer on standard output, one JSON object to a line.
+
+When the model is made it says ``{"made": true}``, and waits for an empty line before it publishes.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,8 @@ def main() -> None:
 def serve(answers: BinaryIO) -> None:
     """Read the body and tell what came of it."""
     body = msgspec.json.decode(sys.stdin.buffer.readline())
-    threading.Thread(target=end_with_the_server, daemon=True).start()
+    permitted = threading.Event()
+    threading.Thread(target=heed_the_server, args=[permitted], daemon=True).start()
     # Without oneDNN TensorFlow rounds alike on every machine, and has less to say at its start.
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -39,12 +43,12 @@ def serve(answers: BinaryIO) -> None:
         # numba, which librosa imports, refuses to start where it finds no place for its cache.
         os.environ.setdefault("NUMBA_CACHE_DIR", folder)
         try:
-            tell(answers, {"answer": answer(body, answers)})
+            tell(answers, {"answer": answer(body, answers, permitted)})
         except SerError as error:
             tell(answers, {"problem": error.problem()})
 
 
-def answer(body: dict[str, Any], answers: BinaryIO) -> dict[str, Any]:
+def answer(body: dict[str, Any], answers: BinaryIO, permitted: threading.Event) -> dict[str, Any]:
     """Return the answer to ``body``, telling progress on the way."""
     settings = Settings.from_environment()
     request = read_train_request(body, settings)
@@ -58,7 +62,17 @@ def answer(body: dict[str, Any], answers: BinaryIO) -> dict[str, Any]:
             show(step, share)
             tell(answers, {"step": step, "share": share})
 
-        return train(request, settings=settings, commission=commission, progress=progress)
+        def ask_leave() -> None:
+            tell(answers, {"made": True})
+            permitted.wait()
+
+        return train(
+            request,
+            settings=settings,
+            commission=commission,
+            progress=progress,
+            publishing=ask_leave,
+        )
 
 
 def tell(answers: BinaryIO, message: dict[str, Any]) -> None:
@@ -66,12 +80,12 @@ def tell(answers: BinaryIO, message: dict[str, Any]) -> None:
     answers.flush()
 
 
-def end_with_the_server() -> None:
-    """End at once, and all processes at work for this one, when standard input does: the server
-    that would hear the answer is gone."""
+def heed_the_server(permitted: threading.Event) -> None:
+    """Note its leave to publish. End at once, and all processes at work for this one, when standard
+    input does: the server that would hear the answer is gone."""
     # Not through sys.stdin, whose lock would be held while the interpreter ends.
     while os.read(sys.stdin.fileno(), 1):
-        pass
+        permitted.set()
     # Not by force: joblib's tracker then still removes what was shared in memory.
     os.killpg(0, signal.SIGTERM)
 

@@ -79,6 +79,7 @@ def run(
     commission: Commission | None = None,
     progress: Progress = quiet,
     pulse: Callable[[], None] = lambda: None,
+    publishing: Callable[[], None] = lambda: None,
 ) -> dict[str, Any]:
     """Train what ``body`` asks for in a process of its own and return the answer.
 
@@ -88,6 +89,9 @@ def run(
         What a job adds to its request.
     pulse
         Called every :data:`PULSE_SECONDS` or sooner. By raising it ends the training.
+    publishing
+        Called when the model is made, and before any of it is published. By raising it ends the
+        training, and nothing is published.
     """
     arguments = [] if commission is None else [msgspec.json.encode(commission).decode()]
     # Left early it closes the input of the process, which ends by that.
@@ -97,11 +101,20 @@ def run(
         stdout=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": python_path()},
     ) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        process.stdin.write(msgspec.json.encode(body) + b"\n")
-        process.stdin.flush()
-        outcome = follow(process.stdout, progress, pulse)
+        told, answers = process.stdin, process.stdout
+        assert told is not None
+        assert answers is not None
+
+        def tell(line: bytes) -> None:
+            told.write(line + b"\n")
+            told.flush()
+
+        def permit() -> None:
+            publishing()
+            tell(b"")
+
+        tell(msgspec.json.encode(body))
+        outcome = follow(answers, progress, pulse, permit)
         # Until it has ended: with its input closed it would end at once, and clear nothing away.
         process.wait()
     if outcome is None:
@@ -121,10 +134,10 @@ def run(
 
 
 def follow(
-    messages: IO[bytes], progress: Progress, pulse: Callable[[], None]
+    messages: IO[bytes], progress: Progress, pulse: Callable[[], None], permit: Callable[[], None]
 ) -> dict[str, Any] | None:
-    """Pass on the progress that a training tells, and return its last message: the answer or the
-    problem; ``None`` if it ends without."""
+    """Pass on the progress that a training tells, give it leave to publish when it asks, and return
+    its last message: the answer or the problem; ``None`` if it ends without."""
     for line in lines(messages):
         pulse()
         message: dict[str, Any] = msgspec.json.decode(line or b"{}")
@@ -132,6 +145,8 @@ def follow(
             return message
         if "step" in message:
             progress(message["step"], message["share"])
+        if "made" in message:
+            permit()
     return None
 
 

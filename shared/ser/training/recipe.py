@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -26,7 +26,7 @@ from ser.model import Model, ModelProperties
 from ser.progress import Progress, Report, quiet, step
 from ser.registry import open_registry
 from ser.settings import Settings
-from ser.sources import without_secrets
+from ser.sources import ANY, Version, without_secrets
 from ser.training.examination import ENROLLED, Examination
 from ser.training.judges import judges
 from ser.training.publication import answer_of, publish
@@ -52,6 +52,7 @@ def train(
     settings: Settings,
     commission: Commission | None = None,
     progress: Progress = quiet,
+    publishing: Callable[[], None] = lambda: None,
 ) -> dict[str, Any]:
     """Train what ``request`` asks for, publish it, and return the answer of POST /train.
 
@@ -59,6 +60,8 @@ def train(
     ----------
     commission
         Default: a new id, and no trigger.
+    publishing
+        Called when the model is made, and before any of it is published.
 
     Raises
     ------
@@ -68,7 +71,7 @@ def train(
     commission = commission or Commission()
     seconds: dict[str, float] = {}
     with taking(seconds, "load"):
-        corpus = obtain(request, settings, progress)
+        corpus = obtain(request, settings, progress, commission.version_of(request.remote_url))
     with taking(seconds, "features"):
         extracted = corpus.dataset.feature_extract(
             request.dataset_feature_extract_methods,
@@ -103,6 +106,7 @@ def train(
         "report.html": render(manifest),
         **{f"samples/{name}": data for name, data in corpus.held_out.items()},
     }
+    publishing()
     with taking(seconds, "publish"):
         registry = open_registry(request.model_save_path)
         notes = publish(registry, request, commission.model_id, files, manifest)
@@ -133,7 +137,9 @@ class CorpusAtHand:
     """What it leaves out by text."""
 
 
-def obtain(request: TrainRequest, settings: Settings, progress: Progress) -> CorpusAtHand:
+def obtain(
+    request: TrainRequest, settings: Settings, progress: Progress, version: Version = ANY
+) -> CorpusAtHand:
     """Have the corpus on disk, and in memory all that is needed of it."""
     dataset = Dataset(
         request.data_path,
@@ -141,6 +147,7 @@ def obtain(request: TrainRequest, settings: Settings, progress: Progress) -> Cor
         corpus=request.corpus,
         settings=settings,
         progress=progress,
+        version=version,
     )
     with dataset.exclusively():
         loaded = dataset.load(

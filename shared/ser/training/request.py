@@ -20,7 +20,7 @@ from ser.registry import new_model_id, open_registry
 from ser.registry.aliases import ALIAS, ALIAS_GRAMMAR
 from ser.schemas import Name, Schema, parse
 from ser.settings import Settings
-from ser.sources import Patience, source_of
+from ser.sources import ANY, Patience, Version, source_of
 
 if TYPE_CHECKING:
     ModelType = str
@@ -87,6 +87,12 @@ class Commission(msgspec.Struct, frozen=True, kw_only=True):
     trigger: dict[str, str] | None = None
     """The object whose arrival is announced: its ``uri``, ``bucket``, ``key``, ``version`` and
     ``etag``."""
+
+    def version_of(self, remote_url: str) -> Version:
+        """Return which version of ``remote_url`` is meant: that which was announced, if any was."""
+        if self.trigger is None or self.trigger["uri"] != remote_url:
+            return ANY
+        return Version(self.trigger["version"], self.trigger["etag"])
 
 
 def read_train_request(body: Mapping[str, Any], settings: Settings) -> TrainRequest:

@@ -56,8 +56,8 @@ def test_what_lies_beside_it_is_not(uri: str) -> None:
 
 
 @pytest.mark.parametrize("folder", ["pristine", "working", "features"])
-def test_the_content_of_a_data_path_in_a_bucket_is_ours(folder: str) -> None:
-    assert is_ours(f"s3://store/data/{folder}/a/b.zip", Settings())
+def test_a_bucket_holds_no_data_path_whatever_its_folders_are_called(folder: str) -> None:
+    assert not is_ours(f"s3://store/{folder}/a/b.zip", Settings())
 
 
 @given(key=st.text("/.ab", max_size=20))
@@ -123,13 +123,17 @@ def test_folders_of_people_that_are_called_like_ours_are_theirs(bounds: Path) ->
         ("/srv", "data_path of SER_TRAIN_DEFAULTS"),
         ("/srv/data/inbox", "data_path of SER_TRAIN_DEFAULTS"),
         ("/srv/models", "model_save_path of SER_TRAIN_DEFAULTS"),
-        ("s3://other/data/pristine", "inside a data_path"),
         ("s3://other/20261122T143105Z-1a2b3c4d/", "among models"),
     ],
 )
 def test_an_inbox_that_could_hold_what_we_write_is_refused(inbox: str, reason: str) -> None:
     with pytest.raises(SettingsError, match=f"SER_INBOX is '{inbox}'.*{reason}"):
         refuse_loops(SETTINGS, inbox)
+
+
+def test_an_inbox_where_corpora_go_unless_told_is_refused() -> None:
+    with pytest.raises(SettingsError, match="data_path of SER_TRAIN_DEFAULTS is 'data'"):
+        refuse_loops(Settings.from_environment({}), "data/inbox")
 
 
 @pytest.mark.parametrize("inbox", ["s3://store/inbox", "s3://uploads", "/srv/inbox", "incoming"])

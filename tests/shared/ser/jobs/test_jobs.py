@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ser.errors import Conflict, InvalidInput, NotFound, RemoteFailed, SerError
-from ser.jobs.job import Job, Lease
+from ser.jobs.job import PUBLISHING, Job, Lease
 from ser.jobs.jobs import Jobs, LeaseLost
 from ser.registry import Stored
 
@@ -81,8 +81,11 @@ def test_a_job_is_given_up_after_as_many_crashes_as_allowed(jobs: Jobs, clock: C
     for _ in range(3):
         taken(jobs, job)
         clock.advance(31)
-    ended, lease = jobs.take(job.job_id)
-    assert lease is None
+    _, lease = jobs.take(job.job_id)
+    assert lease is not None
+    with pytest.raises(SerError, match="3 attempts") as fault:
+        jobs.begin(job.job_id, lease)
+    ended = jobs.fail(job.job_id, lease, fault.value)
     assert (ended.status, ended.attempts) == ("failed", 3)
     assert ended.problem is not None
     assert "3 attempts" in ended.problem["detail"]
@@ -113,6 +116,17 @@ def test_a_cancelled_job_is_lost_to_its_holder_and_stays_cancelled(jobs: Jobs) -
     with pytest.raises(LeaseLost):
         jobs.keep(job.job_id, lease, "fit", 0.5)
     assert jobs.succeed(job.job_id, {}).status == "cancelled"
+    assert jobs.cancel(job.job_id).status == "cancelled"
+
+
+def test_a_job_whose_model_is_about_to_be_there_is_not_cancelled(jobs: Jobs) -> None:
+    job = jobs.add(BODY)
+    lease = taken(jobs, job)
+    jobs.keep(job.job_id, lease, PUBLISHING, 0.0)
+    with pytest.raises(Conflict, match="is being published"):
+        jobs.cancel(job.job_id)
+    # The store failed: then nothing is there, and the next attempt is as any other.
+    jobs.fail(job.job_id, lease, RemoteFailed("no answer"))
     assert jobs.cancel(job.job_id).status == "cancelled"
 
 
