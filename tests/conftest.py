@@ -19,7 +19,10 @@ def bounds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Work in a folder of the test's own, which is all that requests may reach."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SER_ALLOWED_PATHS", str(tmp_path))
-    for setting in ("SER_MODEL_SAVE_PATH", "SER_ALLOWED_BUCKETS", "SER_ALLOWED_HOSTS"):
+    for setting in (
+        *("SER_MODEL_SAVE_PATH", "SER_ALLOWED_BUCKETS", "SER_ALLOWED_HOSTS"),
+        "SER_DASK_SCHEDULER",
+    ):
         monkeypatch.delenv(setting, raising=False)
     return tmp_path
 

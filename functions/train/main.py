@@ -8,12 +8,13 @@ import functions_framework
 from flask import Request, Response
 
 from ser.errors import SerError
-from ser.events import read_events
+from ser.events import Refused, read_events
 from ser.http import Answer, Function, Reply, Route, read_body, read_json
 from ser.jobs.delivery import deliver
 from ser.jobs.description import Page, describe
 from ser.jobs.handover import hand_over
 from ser.jobs.jobs import open_jobs
+from ser.jobs.running import cancel
 from ser.schemas import parse
 from ser.settings import Settings
 from ser.training.process import TrainingProcesses
@@ -57,13 +58,14 @@ def accept(body: dict[str, Any], settings: Settings) -> Reply:
     return Reply(job.answer(), 202, headers)
 
 
-def events(request: Request, settings: Settings) -> Reply:
-    """Train on what ``request`` announces."""
+def events(request: Request, settings: Settings) -> dict[str, Any]:
+    """Train on what ``request`` announces, and tell what came of it; refuse nothing, since a sender
+    would only send it again."""
     jobs = open_jobs(settings)
     announced = read_events(dict(request.headers), read_body(request, settings))
     delivered = deliver(announced, jobs, trainings, settings)
-    status = 200 if all(job.is_ended for job in delivered) else 202
-    return Reply({"jobs": [job.summary() for job in delivered]}, status, {})
+    refused = [event.error.problem() for event in announced if isinstance(event, Refused)]
+    return {"jobs": [job.summary() for job in delivered], "refused": refused}
 
 
 def jobs_listed(request: Request, settings: Settings) -> dict[str, Any]:
@@ -80,7 +82,7 @@ def job_told(_request: Request, settings: Settings, job_id: str) -> dict[str, An
 
 def job_cancelled(_request: Request, settings: Settings, job_id: str) -> dict[str, Any]:
     """End a job."""
-    return open_jobs(settings).cancel(job_id).answer()
+    return cancel(open_jobs(settings), job_id, settings).answer()
 
 
 function = Function(

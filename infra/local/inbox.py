@@ -180,8 +180,7 @@ def announced(file: Path, folder: Path, url: str) -> bool:
     except urllib3.exceptions.HTTPError as error:
         say(f"{name!r}: {url} does not answer ({type(error).__name__}); asking again")
         return False
-    # 202: another delivery is at work on it, and may break down.
-    again = answer.status == 202 or answer.status >= 500
+    again = answer.status >= 500
     text = shortened(answer.data.decode(errors="replace").strip(), 300)
     say(f"{name!r}: {answer.status}{'; asking again' if again else ''} {text}")
     return not again

@@ -124,9 +124,13 @@ def source_of(
 
 
 def without_secrets(remote_url: str) -> str:
-    """``remote_url`` without its query, where signatures and tokens stand."""
-    address, mark, _ = remote_url.partition("?")
-    return f"{address}?..." if mark and scheme(remote_url) in ("http", "https") else remote_url
+    """``remote_url`` without what may let others in: user and password, query and fragment, where
+    signatures and tokens stand."""
+    if scheme(remote_url.strip()) not in ("http", "https"):
+        return remote_url
+    address, mark = re.match(r"([^?#]*)([?#]?)", remote_url.strip()).groups()  # type: ignore[union-attr]
+    shown = re.sub("//[^/]*@", "//...@", address)
+    return f"{shown}{mark}..." if mark else shown
 
 
 class GuardedConnection(HTTPConnection):
@@ -303,8 +307,8 @@ def client_of(store: str, patience: Patience) -> Any:
     from botocore.session import get_session
 
     config = Config(connect_timeout=patience.connect, read_timeout=patience.read)
-    configured = {"AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"} & set(os.environ)
-    address = CLOUD_STORAGE if store == "gs" and not configured else None
+    # The variable that Google's own libraries are pointed at another server by.
+    address = os.environ.get("STORAGE_EMULATOR_HOST") or CLOUD_STORAGE if store == "gs" else None
     return get_session().create_client("s3", endpoint_url=address, config=config)
 
 
@@ -313,10 +317,10 @@ def refuse_another(uri: str, found: dict[str, Any], store: str, version: Version
     # Cloud Storage tells ETags of its own in events, and the generation beside the content.
     headers = found["ResponseMetadata"]["HTTPHeaders"]
     wanted, got = {
-        "s3": (version.etag, found.get("ETag", "").strip('"')),
-        "gs": (version.name, headers.get("x-goog-generation", "")),
+        "s3": (version.etag, found["ETag"].strip('"')),
+        "gs": (version.name, headers.get("x-goog-generation", "one that is not told")),
     }[store]
-    if wanted and got and wanted != got:
+    if wanted and wanted != got:
         raise Conflict(f"{uri} has another version by now: {got}, not {wanted}.")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,14 +15,17 @@ import boto3
 import pytest
 
 import buckets
-import made
+import made as corpora
 from clients import Client, Response
-from ser.errors import StorageFull
+from ser.errors import Conflict, StorageFull
 from ser.jobs.handover import alone, work
-from ser.jobs.jobs import Jobs, open_jobs, utc_now
-from ser.registry import open_registry
+from ser.jobs.jobs import Jobs, LeaseLost, open_jobs, utc_now
+from ser.jobs.running import Holding, cancel, run
+from ser.registry import open_registry, open_store
+from ser.registry.folder import FolderStore
 from ser.registry.s3 import S3Store
 from ser.settings import Settings
+from ser.training.process import TrainingLost, TrainingProcesses
 
 ASYNC = {"Prefer": "wait=5, Respond-Async;x=1"}
 PATIENCE_SECONDS = 60
@@ -99,7 +104,7 @@ def test_without_a_place_for_jobs_the_request_is_answered_and_there_are_none(
 def test_a_job_fails_with_the_problem_of_its_training(
     train: Client, body: dict[str, Any], jobs: Jobs, bounds: Path
 ) -> None:
-    made.archive(bounds / "corpus.zip", {"letter.txt": b"no sounds"})
+    corpora.archive(bounds / "corpus.zip", {"letter.txt": b"no sounds"})
     job = ended(train, train.post("/train", json=body, headers=ASYNC))
     assert (job["status"], job["attempts"]) == ("failed", 1)
     assert job["problem"]["status"] == 422
@@ -190,6 +195,109 @@ def refusing(beginning: str, create: Callable[[S3Store, str, bytes], bool]) -> A
     return method
 
 
+def test_a_worker_waits_for_what_others_are_at_and_takes_it_over_when_they_break_down(
+    body: dict[str, Any], jobs: Jobs
+) -> None:
+    job_id = jobs.add(body | {"model_type": "SVM"}).job_id
+    nearly_over = replace(jobs, clock=lambda: utc_now() - timedelta(seconds=jobs.lease_seconds - 3))
+    _, lease = nearly_over.take(job_id)
+    assert lease is not None
+    assert jobs.read(job_id).is_held(utc_now())
+    work(Settings.from_environment())
+    assert jobs.read(job_id).status == "failed"
+
+
+def made(monkeypatch: pytest.MonkeyPatch, then: Callable[[str], object]) -> None:
+    """Have ``then`` called with the id of a job in the moment when its model is made."""
+    publishing = Holding.publishing
+
+    def method(holding: Holding) -> None:
+        then(holding.job.job_id)
+        publishing(holding)
+
+    monkeypatch.setattr(Holding, "publishing", method)
+
+
+def test_a_job_that_is_cancelled_when_its_model_is_made_publishes_nothing(
+    body: dict[str, Any], jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configured = Settings.from_environment()
+    made(monkeypatch, lambda job_id: cancel(jobs, job_id, configured))
+    job_id = jobs.add(body).job_id
+    assert run(jobs, job_id, TrainingProcesses(), configured).status == "cancelled"
+    assert open_store("model").names() == []
+
+
+def test_a_job_is_not_cancelled_while_its_model_is_published(
+    body: dict[str, Any], jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configured, refusals = Settings.from_environment(), []
+    publishing = Holding.publishing
+
+    def method(holding: Holding) -> None:
+        publishing(holding)
+        assert open_store("model").names() == []  # before it has leave
+        with pytest.raises(Conflict, match="is being published") as refusal:
+            cancel(jobs, holding.job.job_id, configured)
+        refusals.append(refusal)
+
+    monkeypatch.setattr(Holding, "publishing", method)
+    job = run(jobs, jobs.add(body).job_id, TrainingProcesses(), configured)
+    assert (job.status, len(refusals)) == ("succeeded", 1)
+
+
+def test_a_cancellation_after_a_crash_finds_the_model_that_is_there(
+    body: dict[str, Any], jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configured = Settings.from_environment()
+    job_id = jobs.add(body).job_id
+    with monkeypatch.context() as patch:
+        # The answer is lost with whoever had it.
+        patch.setattr(Jobs, "succeed", lambda *_: (_ for _ in ()).throw(StorageFull("no room")))
+        with pytest.raises(StorageFull):
+            run(jobs, job_id, TrainingProcesses(), configured)
+    later = replace(jobs, clock=lambda: utc_now() + timedelta(hours=1))
+    with pytest.raises(Conflict, match="has succeeded already"):
+        cancel(later, job_id, configured)
+    assert jobs.read(job_id).status == "succeeded"
+
+
+def test_a_holder_that_cannot_renew_its_lease_gives_up_once_that_has_run_out(
+    jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = jobs.add({"remote_url": "corpus.zip"}).job_id
+    _, lease = jobs.take(job_id)
+    assert lease is not None
+    now = [1000.0]
+    monkeypatch.setattr("ser.jobs.running.time.monotonic", lambda: now[0])
+    holding = Holding(jobs, jobs.begin(job_id, lease))
+    monkeypatch.setattr(FolderStore, "replace", lambda *_: (_ for _ in ()).throw(StorageFull("")))
+    now[0] += jobs.lease_seconds - 1
+    holding.pulse()
+    now[0] += 1.5
+    with pytest.raises(LeaseLost):
+        holding.pulse()
+
+
+def test_a_training_that_dies_when_its_model_is_made_is_told_as_lost(
+    body: dict[str, Any], jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configured = Settings.from_environment()
+
+    def kill(_job_id: str) -> None:
+        children = Path(f"/proc/{os.getpid()}/task").glob("*/children")
+        (child,) = {int(pid) for task in children for pid in task.read_text().split()}
+        os.kill(child, signal.SIGKILL)
+        while Path(f"/proc/{child}/cmdline").read_bytes():
+            time.sleep(0.01)
+
+    made(monkeypatch, kill)
+    job_id = jobs.add(body).job_id
+    with pytest.raises(TrainingLost, match="signal 9"):
+        run(jobs, job_id, TrainingProcesses(), configured)
+    assert open_store("model").names() == []
+
+
 def test_one_worker_is_enough(body: dict[str, Any], jobs: Jobs) -> None:
     job_id = jobs.add(body | {"model_type": "SVM"}).job_id
     with alone(Path("state")) as mine:
@@ -198,8 +306,19 @@ def test_one_worker_is_enough(body: dict[str, Any], jobs: Jobs) -> None:
     assert jobs.read(job_id).status == "queued"
 
 
-def test_secrets_of_a_url_are_kept_for_the_training_alone(train: Client, jobs: Jobs) -> None:
-    job = jobs.add({"remote_url": "https://example.com/x.zip?signature=1a2b3c"})
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://example.com/x.zip?signature=1a2b3c",
+        " https://example.com/x.zip?signature=1a2b3c",
+        "https://example.com/x.zip#token=1a2b3c",
+        "https://me:1a2b3c@example.com/x.zip",
+    ],
+)
+def test_secrets_of_a_url_are_kept_for_the_training_alone(
+    train: Client, jobs: Jobs, url: str
+) -> None:
+    job = jobs.add({"remote_url": url})
     told = train.get(f"/train/{job.job_id}").text
     assert "example.com" in told
     assert "1a2b3c" not in told
@@ -234,7 +353,7 @@ def test_jobs_in_a_bucket_are_run_by_the_event_of_their_request(
             assert (job["job_id"], job["status"]) == (job_id, "succeeded")
         # The documents of jobs are ours, and start nothing.
         record["key"] = f"state/jobs/{job_id}.train.json"
-        assert train.post("/events", json=event).json == {"jobs": []}
+        assert train.post("/events", json=event).json["jobs"] == []
     assert list(open_registry("model").models()) == [job_id]
 
 

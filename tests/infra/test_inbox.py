@@ -252,15 +252,15 @@ def test_a_file_is_announced_until_the_function_is_done_with_it(
 ) -> None:
     folder = bounds / "inbox"
     folder.mkdir()
-    for name in ("bad.zip", "busy.zip", "shared.zip"):
+    for name in ("bad.zip", "busy.zip", "broken.zip"):
         (folder / name).touch()
-    listener.answers = {"bad.zip": [422], "busy.zip": [503], "shared.zip": [202]}
+    listener.answers = {"bad.zip": [422], "busy.zip": [503], "broken.zip": [502]}
     with watching(**listener.settings) as process:
         assert process.stderr is not None
         while "does not answer" not in process.stderr.readline():
             pass
         with listener.listening():
-            wait_until(listener.has_heard("bad.zip", *2 * ["busy.zip", "shared.zip"]))
+            wait_until(listener.has_heard("bad.zip", *2 * ["busy.zip", "broken.zip"]))
 
 
 def test_what_a_training_keeps_in_the_folder_is_not_announced(
@@ -269,6 +269,7 @@ def test_what_a_training_keeps_in_the_folder_is_not_announced(
     data_path = bounds / "inbox" / "data"
     with listener.listening(), watching(**listener.settings):
         (data_path / "pristine").mkdir(parents=True)
+        (data_path / "pristine" / "source.json").write_bytes(b"{}")
         (data_path / "pristine" / "archive.zip").write_bytes(b"")
         (data_path / "working").mkdir()
         (data_path / "working" / "nested.zip").write_bytes(b"")

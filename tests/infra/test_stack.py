@@ -166,6 +166,26 @@ def test_a_stack_that_is_told_to_stop_leaves_no_process_behind(
     assert not any(child.exists() for child in children)
 
 
+def test_a_job_asked_for_through_the_gateway_comes_to_what_a_request_is_answered(
+    body: dict[str, Any], folder: Path
+) -> None:
+    with serving(SER_ALLOWED_PATHS=str(folder), SER_JOBS_URI=str(folder / "jobs")) as client:
+        headers = {"Prefer": "respond-async", "Content-Type": "application/json"}
+        response = urllib3.request(
+            "POST", f"{client.stack.url}/train", json=body, headers=headers, retries=False
+        )
+        assert response.status == 202
+        deadline = time.monotonic() + 60
+        while not (job := client.get(response.headers["Location"]).body)["ended_at"]:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        assert job["status"] == "succeeded", job["problem"]
+        answer = client.post("/train", body).body
+    assert job["result"].keys() == answer.keys()
+    differing = {name for name in answer if job["result"][name] != answer[name]}
+    assert differing == {"model_id", "seconds"}
+
+
 def test_a_stack_goes_on_with_the_jobs_that_it_left_behind(
     body: dict[str, Any], bounds: Path
 ) -> None:

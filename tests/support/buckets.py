@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from threading import Lock, Thread
+from typing import Any
 from wsgiref.types import StartResponse, WSGIEnvironment
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
@@ -18,15 +19,18 @@ ENVIRONMENT = {
 
 
 @contextmanager
-def s3() -> Iterator[str]:
+def s3(**headers: str) -> Iterator[str]:
     """Yield the address of a server that takes one request at a time: moto's conditional writes
-    are not atomic, those of S3 are."""
+    are not atomic, those of S3 are. It adds ``headers`` to its answers."""
     application = DomainDispatcherApplication(create_backend_app)
     lock = Lock()
 
     def one_at_a_time(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        def start(status: str, told: list[tuple[str, str]], *rest: Any) -> Any:
+            return start_response(status, [*told, *headers.items()], *rest)
+
         with lock:
-            return list(application(environ, start_response))
+            return list(application(environ, start))
 
     server = make_server("127.0.0.1", 0, one_at_a_time, threaded=True)
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})

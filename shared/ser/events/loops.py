@@ -12,13 +12,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ser.access import scheme, without_scheme
+from ser.corpora.folder import is_data_path
 from ser.registry.aliases import FOLDER as ALIASES
 from ser.registry.documents import MODEL_ID
 from ser.settings import Settings, SettingsError
 
-DATA_FOLDERS = frozenset({"pristine", "working", "features"})
-"""What a ``data_path``, always a local folder, has in it; and ``incoming`` until that becomes
-``working``."""
+DATA_FOLDERS = frozenset({"pristine", "incoming", "working", "features"})
+"""What a ``data_path``, always a local folder, has in it."""
 
 Way = tuple[str, ...]
 """The steps to an object: scheme, bucket or root, and the parts of the key or path."""
@@ -92,8 +92,8 @@ def is_written(way: Way) -> bool:
         return True
     if way[0] != "file":
         return False
-    # People have folders of such names, too; in a data_path pristine/ was there before the others.
+    # People have folders of such names, too; a data_path says where its archive is from.
     return any(
-        folder.name in DATA_FOLDERS | {"incoming"} and (folder.parent / "pristine").is_dir()
+        folder.name in DATA_FOLDERS and is_data_path(folder.parent)
         for folder in Path(*way[1:]).parents
     )

@@ -10,11 +10,11 @@ from typing import Any
 
 from ser.access import Access
 from ser.classifiers import RECIPE
-from ser.errors import Conflict, NotFound, RemoteFailed, SerError, TooLarge
+from ser.errors import Conflict, RemoteFailed, SerError, TooLarge
 from ser.events import Event, Ignored, ObjectCreated, Refused, is_ours, kind_of
 from ser.jobs.handover import handed_over
 from ser.jobs.job import Job
-from ser.jobs.jobs import Jobs
+from ser.jobs.jobs import Jobs, passing
 from ser.jobs.running import data_folder, run
 from ser.schemas import decode_object
 from ser.settings import MEGABYTE, Settings
@@ -39,43 +39,35 @@ def deliver(
     Raises
     ------
     SerError
-        Once everything else is done: a passing fault, so that the events are delivered again, or
-        else :class:`~ser.errors.InvalidInput`, for an event that does not tell its object.
+        A passing fault, once everything else is done: the events have to be delivered again.
     """
-    delivered: list[Job] = []
-    faults: list[SerError] = []
+    delivered, fault = [], None
     for event in events:
         match event:
             case Ignored():
                 log.info("event ignored: %s: %s", event.what, event.why)
             case Refused():
-                faults.append(event.error)
+                log.info("event refused: %s", event.error.detail)
             case ObjectCreated():
                 try:
-                    if job_id := job_of(event, jobs, settings):
-                        delivered.append(run(jobs, job_id, trainings, settings))
-                except (Gone, NotFound) as error:
+                    # What is wrong with the object itself fails its job; what else is wrong passes.
+                    with passing():
+                        if job_id := job_of(event, jobs, settings):
+                            delivered.append(run(jobs, job_id, trainings, settings))
+                except Gone as error:
                     log.info("event ignored: %s: %s", event.uri, error)
                 except SerError as error:
-                    faults.append(passing(error))
-    if faults:
-        raise max(faults, key=lambda fault: fault.status)
+                    fault = error
+    if fault:
+        raise fault
     return delivered
-
-
-def passing(error: SerError) -> SerError:
-    """Return ``error`` as one that another delivery may not meet: what is wrong with the object
-    itself has failed its job, so this is about our own store."""
-    if error.status >= 500:
-        return error
-    return RemoteFailed(f"The jobs cannot be kept: {error.detail}")
 
 
 def job_of(event: ObjectCreated, jobs: Jobs, settings: Settings) -> str | None:
     """Return the id of the job of an object that has arrived, made now unless it was before;
     ``None`` for an object that is no work."""
     if job_id := handed_over(event, settings):
-        return job_id
+        return job_id if jobs.holds(job_id) else None
     if is_ours(event.uri, settings):
         log.info("event ignored: %s: we wrote it ourselves", event.uri)
         return None
@@ -83,9 +75,7 @@ def job_of(event: ObjectCreated, jobs: Jobs, settings: Settings) -> str | None:
         log.info("event ignored: %s: neither *.train.json nor *.zip", event.uri)
         return None
     job_id = jobs.claim(event.identity)
-    try:
-        jobs.read(job_id)
-    except NotFound:
+    if not jobs.holds(job_id):
         add_job(event, job_id, jobs, settings)
     return job_id
 

@@ -41,15 +41,18 @@ def describe() -> dict[str, Any]:
         "description": "The job, whose address stands in `Location`.",
         "content": {"application/json": {"schema": JOB}},
     }
-    jobs = {"type": "object", "properties": {"jobs": {"type": "array", "items": JOB}}}
+    listed: dict[str, Any] = {"jobs": {"type": "array", "items": JOB}}
+    jobs = {"type": "object", "properties": listed}
     paths["/train"]["get"] = operation("List jobs, newest first", jobs, query(Page))
     paths["/train/{job_id}"] = {
         "get": operation("Tell how far a job is, and what it came to", JOB, [ID]),
         "delete": operation("Cancel a job that is queued or running", JOB, [ID]),
     }
+    refused = {"type": "array", "items": {"$ref": "#/components/schemas/Problem"}}
+    delivered = {"type": "object", "properties": {**listed, "refused": refused}}
     paths["/events"] = {
         "post": {
-            **operation("Train on what a store announces to have arrived", jobs, []),
+            **operation("Train on what a store announces to have arrived", delivered, []),
             "requestBody": {
                 "required": True,
                 "content": {"application/json": {"schema": {"type": "object"}}},

@@ -64,28 +64,31 @@ def handed_over(event: ObjectCreated, settings: Settings) -> str | None:
 
 
 def work(settings: Settings) -> None:
-    """Run the jobs in the folder ``SER_JOBS_URI`` one after another, until nobody is wanted.
+    """Run the jobs in the folder ``SER_JOBS_URI`` one after another, until all have ended.
 
-    Those are the queued ones, and those whose attempts were ended by a passing fault or a crash.
+    Those are the queued ones, and those whose attempts were ended by a passing fault or a crash. On
+    others somebody is at work; should he break down, we are there when his lease expires.
     """
     jobs, trainings = open_jobs(settings), TrainingProcesses()
     # Whoever comes while we are at it leaves; so we look once more after we have let go.
-    while wanted := unheld(jobs):
+    while waiting := [job for job in jobs.newest() if not job.is_ended][::-1]:
         with alone(Path(without_scheme(str(settings.jobs_uri)))) as mine:
             if not mine:
                 return
-            for job in wanted:
-                try:
-                    run(jobs, job.job_id, trainings, settings)
-                except SerError as error:
-                    log.warning("job %s waits for another attempt: %s", job.job_id, error.detail)
-                    time.sleep(PAUSE_SECONDS)
+            begun = [run_once(jobs, job, trainings, settings) for job in waiting]
+            if not any(begun):
+                time.sleep(PAUSE_SECONDS)
 
 
-def unheld(jobs: Jobs) -> list[Job]:
-    """Return the jobs that nobody is at work on, oldest first."""
-    now = jobs.clock()
-    return [job for job in jobs.newest() if not job.is_ended and not job.is_held(now)][::-1]
+def run_once(jobs: Jobs, job: Job, trainings: TrainingProcesses, settings: Settings) -> bool:
+    """Run a job that nobody is at work on, and tell whether it has ended."""
+    if job.is_held(jobs.clock()):
+        return False
+    try:
+        return run(jobs, job.job_id, trainings, settings).is_ended
+    except (SerError, OSError) as error:
+        log.warning("job %s waits for another attempt: %s", job.job_id, error)
+        return False
 
 
 @contextmanager

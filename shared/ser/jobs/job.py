@@ -89,8 +89,9 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
         return replace(self, lease=lease, stage=stage, progress=progress)
 
     def put_back(self, error: SerError) -> Job:
-        """Return it to be begun again by whoever comes."""
-        return replace(self, stage=WAITING, progress=0.0, lease=None, problem=error.problem())
+        """Return it to be begun again by whoever comes; its model may be there all the same."""
+        stage = PUBLISHING if self.stage == PUBLISHING else WAITING
+        return replace(self, stage=stage, progress=0.0, lease=None, problem=error.problem())
 
     def succeeded(self, result: dict[str, Any], now: datetime) -> Job:
         """Return it with what its training came to."""

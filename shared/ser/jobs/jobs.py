@@ -5,14 +5,16 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any, TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
-from ser.errors import Busy, Conflict, NotFound, SerError, from_problem
+from ser.errors import Busy, Conflict, NotFound, RemoteFailed, SerError, from_problem
 from ser.jobs.job import PUBLISHING, Job, Lease
 from ser.registry import Store, Stored, new_model_id, open_store
 from ser.registry.documents import MODEL_ID, encode
@@ -40,6 +42,18 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+@contextmanager
+def passing() -> Iterator[None]:
+    """Raise whatever is wrong with our own store as something that asking again may help against:
+    it is the operator's to mend, and no fault of who asked for a training."""
+    try:
+        yield
+    except SerError as error:
+        if error.status >= 500:
+            raise
+        raise RemoteFailed(f"The jobs cannot be kept: {error.detail}") from error
+
+
 @dataclass(frozen=True)
 class Jobs:
     """The jobs of a store, for any number of processes on any number of machines.
@@ -49,7 +63,8 @@ class Jobs:
     cancellation goes unheard; and two may claim one object, so that it has two models. Leases
     compare the clocks of the machines, which must agree to a few seconds.
 
-    Besides what is listed, every method raises what :class:`~ser.registry.Store` does.
+    Besides what is listed, every method raises :class:`~ser.errors.SerError` with a status from
+    500 on when the store fails.
 
     Parameters
     ----------
@@ -72,8 +87,9 @@ class Jobs:
         It is written before the job, so that a crash between the two makes no second job.
         """
         key = f"claims/{identity}.json"
-        while (stored := self.store.read(key)) is None:
-            self.store.create(key, encode(Claim(new_model_id())))
+        with passing():
+            while (stored := self.store.read(key)) is None:
+                self.store.create(key, encode(Claim(new_model_id())))
         return decode(stored, Claim, key).job_id
 
     def add(
@@ -91,7 +107,14 @@ class Jobs:
         job = Job(job_id=job_id, request=request, trigger=trigger, created_at=now)
         if refusal:
             job = job.failed(refusal.problem(), now)
-        return job if self.store.create(job_key(job_id), encode(job)) else self.read(job_id)
+        with passing():
+            created = self.store.create(job_key(job_id), encode(job))
+        return job if created else self.read(job_id)
+
+    def holds(self, job_id: str) -> bool:
+        """Tell whether there is a job with this id."""
+        with passing():
+            return bool(MODEL_ID.fullmatch(job_id)) and self.store.holds(job_key(job_id))
 
     def read(self, job_id: str) -> Job:
         """Return a job as it is now.
@@ -107,7 +130,9 @@ class Jobs:
 
     def newest(self, *, limit: int | None = None, before: str | None = None) -> Iterator[Job]:
         """Yield jobs, newest first: ``limit`` at most, and only those older than ``before``."""
-        ids = (name.removesuffix(".json") for name in reversed(self.store.names("jobs")))
+        with passing():
+            names = self.store.names("jobs")
+        ids = (name.removesuffix(".json") for name in reversed(names))
         older = (i for i in ids if MODEL_ID.fullmatch(i) and (before is None or i < before))
         for job_id in islice(older, limit):
             try:
@@ -159,6 +184,17 @@ class Jobs:
 
         return self._change(job_id, step)
 
+    def release(self, taken: Job, lease: Lease, error: Busy) -> Job:
+        """Let go of a job as it was taken: to find others at work was no attempt. One that is not
+        ours any more stays as it is."""
+
+        def step(job: Job) -> Job:
+            if not job.is_held_by(lease):
+                return job
+            return replace(job.put_back(error), attempts=taken.attempts)
+
+        return self._change(taken.job_id, step)
+
     def fail(self, job_id: str, lease: Lease, error: SerError) -> Job:
         """End an attempt, and the job if asking again does not help (4xx) or was tried often
         enough; one that is not ours any more stays as it is."""
@@ -180,11 +216,11 @@ class Jobs:
         NotFound
             There is none with this id.
         Conflict
-            It has succeeded or failed, or its model is about to be there.
+            It has succeeded or failed, or somebody is publishing its model.
         """
 
         def step(job: Job) -> Job:
-            if job.status == "running" and job.stage == PUBLISHING:
+            if job.stage == PUBLISHING and job.is_held(self.clock()):
                 raise Conflict(
                     f"The model of job {job_id} is being published; allowed: to cancel one that "
                     "is not so far yet."
@@ -199,7 +235,8 @@ class Jobs:
         return self._change(job_id, step)
 
     def _read(self, job_id: str) -> tuple[Stored, Job]:
-        stored = self.store.read(job_key(job_id)) if MODEL_ID.fullmatch(job_id) else None
+        with passing():
+            stored = self.store.read(job_key(job_id)) if MODEL_ID.fullmatch(job_id) else None
         if stored is None:
             raise NotFound(f"There is no job {job_id!r}.")
         return stored, decode(stored, Job, job_key(job_id))
@@ -208,9 +245,11 @@ class Jobs:
         """Make of a job what ``step`` makes of it, asked anew after a lost race."""
         for _ in range(RACES):
             stored, job = self._read(job_id)
-            changed = step(job)
-            if changed is job or self.store.replace(job_key(job_id), stored, encode(changed)):
-                return changed
+            if (changed := step(job)) is job:
+                return job
+            with passing():
+                if self.store.replace(job_key(job_id), stored, encode(changed)):
+                    return changed
         raise Busy(f"Too many others change job {job_id} at this moment; ask again later.")
 
     def _lease(self, holder: str) -> Lease:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 import shutil
 import time
-from pathlib import Path
 from typing import Any
 
-from ser.errors import AlteredModel, Conflict, NotFound, RemoteFailed, SerError
+from ser.access import Access
+from ser.errors import AlteredModel, Busy, Conflict, NotFound, RemoteFailed, SerError
 from ser.jobs.job import PUBLISHING, Job, Lease
 from ser.jobs.jobs import Jobs, LeaseLost
-from ser.registry import Store, open_registry, open_store
+from ser.registry import PublishedModel, Registry, open_registry, open_store
 from ser.settings import Settings
 from ser.training import process
 from ser.training.publication import answer_of, move_aliases
@@ -19,34 +19,34 @@ from ser.training.request import Commission, check_writable, read_train_request
 
 log = logging.getLogger("ser")
 
-GLANCE_SECONDS = 0.3
-"""How often who waits for a sign of life looks."""
+GLANCE_SECONDS = (0.3, 5.0)
+"""How often who waits for somebody else looks: at first, and in the end."""
 RENEWAL_SECONDS = 1.0
-"""How often a holder gives one."""
+"""How often a holder gives a sign of life."""
 
 
 def run(jobs: Jobs, job_id: str, trainings: process.TrainingProcesses, settings: Settings) -> Job:
-    """Bring a job to its end, unless somebody else is at it; return it as it is then.
+    """Bring a job to its end, or wait until somebody else has; return it as it is then.
 
-    Somebody else is believed in only after a sign of life given meanwhile, and otherwise replaced
-    once the lease expires. So of all who were told to run a job, one is always at it or has yet
-    to answer: whoever crashes, who told it will not have been answered, and will tell it again.
+    So whoever told us to is answered when there is nothing left to do, and never on the strength of
+    somebody else who may break down: who waits takes over once the other one's lease expires, and
+    who does not wait will say it again.
 
     Raises
     ------
     SerError
         A passing fault: the job waits to be begun again.
     """
-    job, lease = jobs.take(job_id)
-    seen = job.lease
-    while lease is None and not job.is_ended and job.lease == seen:
-        time.sleep(GLANCE_SECONDS)
+    pause, longest = GLANCE_SECONDS
+    while True:
         job, lease = jobs.take(job_id)
-    if lease is not None:
-        job = attempt(jobs, job, lease, trainings, settings)
-    if job.is_ended:
-        clear_away(job, settings)
-    return job
+        if lease is not None:
+            job = attempt(jobs, job, lease, trainings, settings)
+        if job.is_ended:
+            clear_away(job, settings)
+            return job
+        time.sleep(pause)
+        pause = min(pause * 1.5, longest)
 
 
 def attempt(
@@ -60,18 +60,34 @@ def attempt(
     try:
         with trainings.place(settings.max_trainings):
             # Whoever was at it before may have got as far as the model, and no farther.
-            result = published(job, settings) if job.attempts else None
+            result = published(job, settings)
             if result is None:
                 result = trained(Holding(jobs, jobs.begin(job.job_id, lease)), settings)
-        return jobs.succeed(job.job_id, result)
     except LeaseLost:
         return jobs.read(job.job_id)
+    except Busy as error:
+        jobs.release(job, lease, error)
+        raise
     except SerError as error:
         log.info("job %s: %s", job.job_id, error.detail)
         job = jobs.fail(job.job_id, lease, error)
         if not job.is_ended:
             raise
         return job
+    return jobs.succeed(job.job_id, result)
+
+
+def cancel(jobs: Jobs, job_id: str, settings: Settings) -> Job:
+    """End a job, unless its model is there; raise as :meth:`~ser.jobs.jobs.Jobs.cancel` does."""
+    job = jobs.read(job_id)
+    # If whoever was publishing broke down, nobody has looked since how far that went.
+    broken_off = job.stage == PUBLISHING and not job.is_held(jobs.clock())
+    if broken_off and (result := published(job, settings)):
+        jobs.succeed(job_id, result)
+    cancelled = jobs.cancel(job_id)
+    if not job.is_held(jobs.clock()):
+        clear_away(cancelled, settings)
+    return cancelled
 
 
 class Holding:
@@ -125,7 +141,7 @@ def trained(holding: Holding, settings: Settings) -> dict[str, Any]:
     request = read_train_request(job.request, settings)
     check_writable(request)
     if job.attempts > 1:
-        sweep(open_store(request.model_save_path), job.job_id)
+        open_store(request.model_save_path).sweep(job.job_id)
     try:
         return process.run(
             job.request,
@@ -134,40 +150,37 @@ def trained(holding: Holding, settings: Settings) -> dict[str, Any]:
             pulse=holding.pulse,
             publishing=holding.publishing,
         )
-    except Conflict as error:
+    except SerError as error:
+        # It may have ended in the last moment, after the model was there.
         if answer := published(job, settings):
             return answer
-        if open_store(request.model_save_path).names(job.job_id):
+        if isinstance(error, Conflict) and open_store(request.model_save_path).names(job.job_id):
             # Somebody who had lost the lease was publishing still; of both nothing whole is there.
             raise RemoteFailed(f"Another attempt came between: {error.detail}") from error
         raise
 
 
 def published(job: Job, settings: Settings) -> dict[str, Any] | None:
-    """Return the answer that got lost with whoever published the model of a job, if anybody did.
-
-    A manifest whose files are others, or not there, is what two attempts at one moment may leave:
-    nobody could ever use it, and the next attempt sweeps it away.
-    """
+    """Return the answer that got lost with whoever published the model of a job, if anybody did."""
     request = read_train_request(job.request, settings)
     registry = open_registry(request.model_save_path)
-    try:
-        model = registry.model(job.job_id)
-    except (NotFound, AlteredModel):
-        return None
-    if not model.is_whole():
+    if (model := whole(job, registry)) is None:
         return None
     notes = move_aliases(registry, request, job.job_id)
     return answer_of({**model.manifest, "notes": [*model.manifest["notes"], *notes]})
 
 
-def sweep(store: Store, folder: str) -> None:
-    """Remove what an attempt that crashed while publishing has left of a model."""
-    for name in store.names(folder):
-        if name.endswith("/"):
-            sweep(store, f"{folder}/{name[:-1]}")
-        else:
-            store.delete(f"{folder}/{name}")
+def whole(job: Job, registry: Registry) -> PublishedModel | None:
+    """Return the model of a job.
+
+    A manifest whose files are others, or not there, is what two attempts at one moment may leave:
+    nobody could ever use it, and the next attempt sweeps it away.
+    """
+    try:
+        model = registry.model(job.job_id)
+    except (NotFound, AlteredModel):
+        return None
+    return model if model.is_whole() else None
 
 
 def data_folder(job_id: str) -> str:
@@ -178,21 +191,13 @@ def data_folder(job_id: str) -> str:
 def clear_away(job: Job, settings: Settings) -> None:
     """Remove what is of no use any more after a job has ended: the corpus that was for it alone,
     and what crashes have left of a model that there will not be."""
-    path = Path(str(job.request.get("data_path", "")))
-    if path.name == data_folder(job.job_id):
-        shutil.rmtree(path, ignore_errors=True)
-    if job.status == "failed" and job.attempts:
-        try:
-            place = read_train_request(job.request, settings).model_save_path
-            if not is_published(job.job_id, place):
-                sweep(open_store(place), job.job_id)
-        except SerError as error:
-            log.info("job %s may have left files: %s", job.job_id, error.detail)
-
-
-def is_published(model_id: str, place: str) -> bool:
     try:
-        open_registry(place).resolve(model_id)
-    except NotFound:
-        return False
-    return True
+        path = Access(settings).path(str(job.request.get("data_path", "")))
+        if path.name == data_folder(job.job_id):
+            shutil.rmtree(path, ignore_errors=True)
+        if job.status != "succeeded" and job.attempts:
+            place = read_train_request(job.request, settings).model_save_path
+            if whole(job, open_registry(place)) is None:
+                open_store(place).sweep(job.job_id)
+    except SerError as error:
+        log.info("job %s may have left files: %s", job.job_id, error.detail)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -74,6 +75,11 @@ class FolderStore(Store):
 
     def _delete(self, key: str) -> None:
         self._remove(self._root / key)
+
+    def _sweep(self, folder: str) -> None:
+        super()._sweep(folder)
+        # What was being written when its writer was killed has no name that is told.
+        shutil.rmtree(self._root / folder, ignore_errors=True)
 
     def _names(self, folder: str) -> Iterator[str]:
         with suppress(*NOTHING_THERE), os.scandir(self._root / folder) as entries:

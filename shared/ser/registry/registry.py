@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from ser.errors import AlteredModel, Conflict, InvalidInput, NotFound, SerError, StorageFull
+from ser.errors import Conflict, InvalidInput, NotFound, SerError, StorageFull
 from ser.registry.aliases import (
     ALIAS,
     ALIAS_GRAMMAR,
@@ -102,11 +102,13 @@ class Registry:
                 self._create(model_id, name, data)
                 written.append(name)
         except Conflict:
-            self._remove(model_id, [name for name in written if self._is_surplus(model_id, name)])
+            # Until a model is published, whoever is about to may have removed our files already.
+            if self._is_published(model_id):
+                self._withdraw(model_id, written)
             raise
         except BaseException as error:
             if len(written) < len(files) or isinstance(error, InvalidInput | StorageFull):
-                self._remove(model_id, written)
+                self._withdraw(model_id, written)
             raise
 
     def _create(self, model_id: str, name: str, data: bytes) -> None:
@@ -116,16 +118,13 @@ class Registry:
                 " a model; allowed: a new id"
             )
 
-    def _is_surplus(self, model_id: str, name: str) -> bool:
-        """Whether a model is published that has no such file. Until one is, whoever publishes it
-        may have removed our file and written theirs."""
+    def _withdraw(self, model_id: str, written: Sequence[str]) -> None:
+        """Remove the files that we have written, but those of a model that somebody published."""
         try:
-            return name not in self.model(model_id).manifest["files"]
-        except (NotFound, AlteredModel):
-            return False
-
-    def _remove(self, model_id: str, names: Iterable[str]) -> None:
-        for name in names:
+            theirs = self.model(model_id).manifest["files"]
+        except (SerError, KeyError):
+            theirs = {}
+        for name in set(written) - set(theirs):
             try:
                 self._store.delete(f"{model_id}/{name}")
             except SerError as error:

@@ -78,6 +78,11 @@ class Store(ABC):
         with self._translated():
             self._delete(checked(key))
 
+    def sweep(self, folder: str) -> None:
+        """Make sure that nothing is left in ``folder`` and below; in the order of names."""
+        with self._translated():
+            self._sweep(checked(folder))
+
     def names(self, folder: str = "") -> list[str]:
         """What lies directly in ``folder``, sorted; the names of further folders end in ``/``."""
         with self._translated():
@@ -88,6 +93,13 @@ class Store(ABC):
         probe = f"writable-{os.urandom(8).hex()}"
         self.create(probe, b"")
         self.delete(probe)
+
+    def _sweep(self, folder: str) -> None:
+        for name in sorted(self._names(folder)):
+            if name.endswith("/"):
+                self._sweep(f"{folder}/{name[:-1]}")
+            else:
+                self._delete(f"{folder}/{name}")
 
     @abstractmethod
     def _translated(self) -> AbstractContextManager[None]:

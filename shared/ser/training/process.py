@@ -100,14 +100,16 @@ def run(
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": python_path()},
+        bufsize=0,
     ) as process:
         told, answers = process.stdin, process.stdout
         assert told is not None
         assert answers is not None
 
         def tell(line: bytes) -> None:
-            told.write(line + b"\n")
-            told.flush()
+            # If it is gone already, the end of its answers says so.
+            with suppress(BrokenPipeError):
+                told.write(line + b"\n")
 
         def permit() -> None:
             publishing()

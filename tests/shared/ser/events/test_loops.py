@@ -110,7 +110,9 @@ def test_a_corpus_starts_nothing_whatever_its_archive_holds(
 
 
 def test_folders_of_people_that_are_called_like_ours_are_theirs(bounds: Path) -> None:
-    assert not is_ours((bounds / "working" / "incoming" / "a.zip").as_uri(), Settings())
+    for folder in ("working/incoming", "inbox/pristine", "inbox/working"):
+        (bounds / folder).mkdir(parents=True)
+        assert not is_ours((bounds / folder / "a.zip").as_uri(), Settings())
 
 
 @pytest.mark.parametrize(
