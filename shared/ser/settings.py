@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 MEGABYTE = 1_000_000
 
@@ -43,6 +44,9 @@ class Settings:
     """How often a job is begun before it is given up."""
     lease_seconds: float = 30.0
     """How long a job is left to whoever gives no more signs of life."""
+    dask_scheduler: str | None = None
+    """Of the Dask cluster that trainings have their work done on: ``tcp://host:port`` or
+    ``tls://host:port``; ``None``: on this machine."""
 
     @property
     def request_defaults(self) -> dict[str, str]:
@@ -84,6 +88,7 @@ class Settings:
             train_defaults={**default.train_defaults, **json_object(env, "SER_TRAIN_DEFAULTS")},
             max_attempts=math.ceil(positive(env, "SER_MAX_ATTEMPTS", default.max_attempts)),
             lease_seconds=positive(env, "SER_LEASE_SECONDS", default.lease_seconds, least=5.0),
+            dask_scheduler=dask_scheduler(env, "SER_DASK_SCHEDULER"),
         )
 
 
@@ -112,3 +117,18 @@ def json_object(env: Mapping[str, str], name: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise SettingsError(f"{name} is {text!r}; allowed: a JSON object")
     return value
+
+
+def dask_scheduler(env: Mapping[str, str], name: str) -> str | None:
+    text = env.get(name)
+    if not text:
+        return None
+    try:
+        parts = urlsplit(text)
+        address = f"{parts.scheme}://{parts.netloc}"
+        fits = address == text and parts.scheme in ("tcp", "tls") and parts.hostname and parts.port
+    except ValueError:  # a port that is none, half an IPv6 address
+        fits = False
+    if not fits or "@" in text:
+        raise SettingsError(f"{name} is {text!r}; allowed: tcp://host:port or tls://host:port")
+    return text

@@ -8,7 +8,7 @@ from ser.dataset.extraction import (
     random_of,
     refuse_growing_features,
 )
-from ser.dataset.loading import FULL_SCALE, Loaded
+from ser.dataset.loading import FULL_SCALE, Loaded, Sound
 from ser.dataset.rows import Rows, TrainingRows
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "Extractor",
     "Loaded",
     "Rows",
+    "Sound",
     "TrainingRows",
     "metadata_of",
     "random_of",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import zlib
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -12,7 +13,7 @@ from ser.audio import Signal
 from ser.augmentation import Augmentations
 from ser.corpora import Utterance
 from ser.dataset.cache import FeatureCache, Features, digest
-from ser.dataset.loading import Loaded
+from ser.dataset.loading import Loaded, Sound
 from ser.errors import InvalidInput, within
 from ser.frontends import FrontEnds
 from ser.metadata import FIELDS, MetadataEncoding
@@ -45,9 +46,12 @@ class Extractor:
     """A front-end at work: from a signal of an utterance to its features."""
 
     def __init__(self, front_end: onnx.ModelProto, encoding: MetadataEncoding) -> None:
-        # Utterances are worked on in parallel.
         self._session = open_session(front_end.SerializeToString())
-        self._encoding = encoding
+        self._front_end, self._encoding = front_end, encoding
+
+    def __reduce__(self) -> tuple[type[Extractor], tuple[onnx.ModelProto, MetadataEncoding]]:
+        # A session stays in its process; another one opens its own.
+        return type(self), (self._front_end, self._encoding)
 
     def features(self, utterance: Utterance, signal: Signal) -> Features:
         """Return the features of ``signal``, spoken as ``utterance`` is."""
@@ -87,16 +91,14 @@ def extract(
         front_ends, chunk_samples=loaded.chunk_samples, gain=loaded.gain, encoding=encoding
     )
     key = digest(loaded, front_end, encoding, augmentation, random_state)
-    extractor = Extractor(front_end, encoding)
-
-    def features(index: int) -> list[Features]:
-        utterance, signal = loaded.utterances[index], loaded.signals[index]
-        sounds = [signal, *augmentation.vary(signal, random_of(utterance, random_state))]
-        return [extractor.features(utterance, sound) for sound in sounds]
-
     found = cache.read(key)
     if found is None:
-        found = in_parallel(features, range(len(known)), by="threads", report=report)
+        found = in_parallel(
+            partial(with_copies, Extractor(front_end, encoding), augmentation, random_state),
+            loaded.sounds,
+            by="threads",
+            report=report,
+        )
         cache.write(key, found)
     report(1.0)
     return Extracted(
@@ -106,6 +108,14 @@ def extract(
         features=tuple(recorded for recorded, *_ in found),
         copies=tuple(tuple(copies) for _, *copies in found),
     )
+
+
+def with_copies(
+    extractor: Extractor, augmentation: Augmentations, random_state: int, sound: Sound
+) -> list[Features]:
+    """Return the features of ``sound``, and of each of its copies."""
+    copies = augmentation.vary(sound.signal, random_of(sound.utterance, random_state))
+    return [extractor.features(sound.utterance, each) for each in (sound.signal, *copies)]
 
 
 def random_of(utterance: Utterance, random_state: int) -> np.random.Generator:

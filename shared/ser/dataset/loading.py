@@ -19,6 +19,13 @@ FULL_SCALE = 10 ** (-0.1 / 20)
 """The level that normalising raises the highest peak to: full scale less 0.1 dB."""
 
 
+class Sound(NamedTuple):
+    """An utterance as it is heard."""
+
+    utterance: Utterance
+    signal: audio.Signal
+
+
 class Loaded(NamedTuple):
     """The sounds of a corpus, ready to be cut into chunks."""
 
@@ -30,6 +37,11 @@ class Loaded(NamedTuple):
     """Length of a chunk; ``None``: utterances stay whole."""
     gain: float
     rejected: tuple[Rejection, ...]
+
+    @property
+    def sounds(self) -> list[Sound]:
+        """The utterances with their signals."""
+        return [*map(Sound, self.utterances, self.signals)]
 
 
 def decode(

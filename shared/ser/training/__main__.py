@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 import msgspec
 
 from ser.errors import SerError
-from ser.settings import Settings
+from ser.settings import Settings, SettingsError
 from ser.terminal import shown
 from ser.training.request import Commission, read_train_request
 
@@ -46,6 +46,9 @@ def serve(answers: BinaryIO) -> None:
             tell(answers, {"answer": answer(body, answers, permitted)})
         except SerError as error:
             tell(answers, {"problem": error.problem()})
+        except SettingsError as error:
+            # The operator's to read, in the log.
+            sys.exit(str(error))
 
 
 def answer(body: dict[str, Any], answers: BinaryIO, permitted: threading.Event) -> dict[str, Any]:

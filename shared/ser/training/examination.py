@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ser.audio import holds_speech
-from ser.dataset import Extracted, Extractor, Loaded, random_of
+from ser.dataset import Extracted, Extractor, Loaded, Sound, random_of
 from ser.degradation import DEGRADATIONS
 from ser.evaluation import Folds, metrics
 from ser.parallel import in_parallel
@@ -75,8 +75,8 @@ class Examination:
         """Return, by degradation, the UAR of the utterances after it, and how much that loses."""
         extractor = Extractor(self.extracted.front_end, self.extracted.encoding)
         heard = in_parallel(
-            partial(self._degraded_features, extractor),
-            range(len(self.loaded.utterances)),
+            partial(after_degradations, extractor, self.random_state),
+            self.loaded.sounds,
             by="threads",
             report=report,
         )
@@ -85,18 +85,6 @@ class Examination:
             uar = self._metrics(features)["uar"]
             found[name] = {"uar": uar, "lost": whole - uar}
         return found
-
-    def _degraded_features(self, extractor: Extractor, index: int) -> list[Features | None]:
-        """The features of an utterance after each degradation; none where nothing is left."""
-        utterance, signal = self.loaded.utterances[index], self.loaded.signals[index]
-        degraded = [
-            degrade(signal, random_of(utterance, self.random_state))
-            for degrade in DEGRADATIONS.values()
-        ]
-        return [
-            extractor.features(utterance, sound) if holds_speech(sound) else None
-            for sound in degraded
-        ]
 
     def _enrolled_once(self, clips: int, random: np.random.Generator) -> Worth:
         enrolled = {
@@ -148,6 +136,20 @@ class Examination:
                 else self.judges[fold].probabilities(sound, profiles.get(fold))
             )
         return metrics(self.loaded.labels, asked, np.stack(answers))
+
+
+def after_degradations(
+    extractor: Extractor, random_state: int, sound: Sound
+) -> list[Features | None]:
+    """Return the features of ``sound`` after each degradation; none where nothing is left."""
+    degraded = [
+        degrade(sound.signal, random_of(sound.utterance, random_state))
+        for degrade in DEGRADATIONS.values()
+    ]
+    return [
+        extractor.features(sound.utterance, signal) if holds_speech(signal) else None
+        for signal in degraded
+    ]
 
 
 def summary(clips: int | None, worths: Sequence[Worth]) -> dict[str, Any]:

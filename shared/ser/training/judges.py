@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -41,15 +43,6 @@ class Judge:
         return np.asarray(self._session.run([self._output], inputs)[0].mean(axis=0))
 
 
-class Lesson(NamedTuple):
-    """A classifier, what there is to learn from, and what of it must not be learned from."""
-
-    classifier: Classifier
-    rows: TrainingRows
-    left_out: frozenset[str]
-    random_state: int
-
-
 class Learned(NamedTuple):
     """The graph of a classifier that has learned, and what was decided on the way."""
 
@@ -57,10 +50,12 @@ class Learned(NamedTuple):
     notes: list[str]
 
 
-def learn(lesson: Lesson) -> Learned:
-    """Return what the classifier makes of ``lesson``."""
-    X, y, origins = lesson.rows.without(lesson.left_out)
-    fitted = lesson.classifier.fit(X, y, origins=origins, random_state=lesson.random_state)
+def learn(
+    classifier: Classifier, rows: TrainingRows, random_state: int, left_out: Collection[str]
+) -> Learned:
+    """Return what ``classifier`` makes of ``rows`` without those of the utterances ``left_out``."""
+    X, y, origins = rows.without(left_out)
+    fitted = classifier.fit(X, y, origins=origins, random_state=random_state)
     return Learned(fitted.to_onnx().SerializeToString(), fitted.notes)
 
 
@@ -72,7 +67,7 @@ def judges(
     Everything is fitted in the fold: scaler, selection, classifier and calibration. What was
     decided in any of them comes second.
     """
-    lessons = [Lesson(classifier, rows, left_out, random_state) for left_out in folds.values()]
-    learned = in_parallel(learn, lessons, by="processes", report=report)
+    without = partial(learn, classifier, rows, random_state)
+    learned = in_parallel(without, [*folds.values()], by="processes", report=report)
     notes = dict.fromkeys(note for each in learned for note in each.notes)
     return {fold: Judge(each.graph) for fold, each in zip(folds, learned, strict=True)}, [*notes]

@@ -14,7 +14,7 @@ import ser
 
 HEAVY = {
     *("tensorflow", "keras", "librosa", "numba", "scipy", "sklearn", "xgboost", "onnx", "spox"),
-    *("skl2onnx", "onnxmltools", "tf2onnx", "matplotlib", "boto3"),
+    *("skl2onnx", "onnxmltools", "tf2onnx", "matplotlib", "boto3", "joblib", "dask", "distributed"),
 }
 
 
