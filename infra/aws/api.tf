@@ -1,0 +1,122 @@
+# One address for both functions. What is not listed here does not exist from outside; POST /events
+# is not, since the bucket calls train by itself and nobody else has anything to announce.
+
+locals {
+  routes = {
+    "GET /"                         = "predict"
+    "POST /predict"                 = "predict"
+    "GET /predict/healthz"          = "predict"
+    "GET /predict/openapi.json"     = "predict"
+    "GET /models/{model_id}/report" = "predict"
+    "POST /train"                   = "job"
+    "GET /train"                    = "train"
+    "GET /train/{job_id}"           = "train"
+    "DELETE /train/{job_id}"        = "train"
+    "GET /train/healthz"            = "train"
+    "GET /train/openapi.json"       = "train"
+  }
+
+  integrations = {
+    predict = { function = "predict", headers = {} }
+    train   = { function = "train", headers = {} }
+    # The API gives up after 30 s, so every training is a job.
+    job = { function = "train", headers = { Prefer = "respond-async" } }
+  }
+
+  # A request has one id in answers, problems and both logs.
+  traced = { X-Request-Id = "$context.requestId" }
+}
+
+resource "aws_apigatewayv2_api" "api" {
+  name          = var.name
+  protocol_type = "HTTP"
+}
+
+resource "aws_apigatewayv2_integration" "integration" {
+  for_each = local.integrations
+
+  api_id                 = aws_apigatewayv2_api.api.id
+  integration_type       = "AWS_PROXY"
+  integration_uri        = aws_lambda_function.function[each.value.function].invoke_arn
+  payload_format_version = "2.0"
+  timeout_milliseconds   = 30000
+  request_parameters = {
+    for name, value in merge(local.traced, each.value.headers) : "overwrite:header.${name}" => value
+  }
+}
+
+resource "aws_apigatewayv2_route" "route" {
+  for_each = local.routes
+
+  api_id             = aws_apigatewayv2_api.api.id
+  route_key          = each.key
+  target             = "integrations/${aws_apigatewayv2_integration.integration[each.value].id}"
+  authorization_type = var.authorization
+  authorizer_id      = one(aws_apigatewayv2_authorizer.jwt[*].id)
+}
+
+resource "aws_apigatewayv2_authorizer" "jwt" {
+  count = var.authorization == "JWT" ? 1 : 0
+
+  api_id           = aws_apigatewayv2_api.api.id
+  name             = "jwt"
+  authorizer_type  = "JWT"
+  identity_sources = ["$request.header.Authorization"]
+
+  jwt_configuration {
+    issuer   = var.jwt.issuer
+    audience = var.jwt.audience
+  }
+}
+
+resource "aws_apigatewayv2_stage" "default" {
+  api_id      = aws_apigatewayv2_api.api.id
+  name        = "$default" # paths begin with no stage, so a Location that a function answers leads back to it
+  auto_deploy = true
+
+  default_route_settings {
+    detailed_metrics_enabled = true
+    throttling_rate_limit    = var.throttling.rate
+    throttling_burst_limit   = var.throttling.burst
+  }
+
+  route_settings {
+    route_key                = aws_apigatewayv2_route.route["POST /train"].route_key
+    detailed_metrics_enabled = true
+    throttling_rate_limit    = var.train_throttling.rate
+    throttling_burst_limit   = var.train_throttling.burst
+  }
+
+  access_log_settings {
+    destination_arn = aws_cloudwatch_log_group.api.arn
+    format = jsonencode({
+      requestId          = "$context.requestId"
+      requestTime        = "$context.requestTime"
+      ip                 = "$context.identity.sourceIp"
+      caller             = var.authorization == "JWT" ? "$context.authorizer.claims.sub" : "$context.identity.userArn"
+      routeKey           = "$context.routeKey"
+      path               = "$context.path"
+      status             = "$context.status"
+      responseLatency    = "$context.responseLatency"
+      integrationLatency = "$context.integrationLatency"
+      integrationError   = "$context.integrationErrorMessage"
+      error              = "$context.error.message"
+    })
+  }
+}
+
+# Below /aws/vendedlogs/ a group does not count against the size of the account's log policy.
+resource "aws_cloudwatch_log_group" "api" {
+  name              = "/aws/vendedlogs/apigateway/${var.name}"
+  retention_in_days = var.log_retention_days
+}
+
+resource "aws_lambda_permission" "api" {
+  for_each = local.functions
+
+  statement_id  = "api"
+  action        = "lambda:InvokeFunction"
+  function_name = aws_lambda_function.function[each.key].function_name
+  principal     = "apigateway.amazonaws.com"
+  source_arn    = "${aws_apigatewayv2_api.api.execution_arn}/*/*"
+}

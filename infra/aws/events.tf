@@ -1,0 +1,59 @@
+# What arrives in the bucket is announced to train: corpora, requests, and jobs handed over by it.
+
+locals {
+  retries = 2 # after the first delivery; Lambda allows no more
+
+  announced = {
+    corpora  = { prefix = "inbox/", suffix = ".zip" }
+    requests = { prefix = "inbox/", suffix = ".train.json" }
+    jobs     = { prefix = "jobs/requests/", suffix = ".train.json" }
+  }
+}
+
+resource "aws_s3_bucket_notification" "arrivals" {
+  bucket = aws_s3_bucket.registry.id
+
+  dynamic "lambda_function" {
+    for_each = local.announced
+
+    content {
+      id                  = lambda_function.key
+      lambda_function_arn = aws_lambda_function.function["train"].arn
+      events              = ["s3:ObjectCreated:*"]
+      filter_prefix       = lambda_function.value.prefix
+      filter_suffix       = lambda_function.value.suffix
+    }
+  }
+
+  # S3 tries whether it may call before it promises to.
+  depends_on = [aws_lambda_permission.bucket]
+}
+
+resource "aws_lambda_permission" "bucket" {
+  statement_id  = "bucket"
+  action        = "lambda:InvokeFunction"
+  function_name = aws_lambda_function.function["train"].function_name
+  principal     = "s3.amazonaws.com"
+  source_arn    = aws_s3_bucket.registry.arn
+  # The name of a bucket that was deleted may become somebody else's.
+  source_account = data.aws_caller_identity.current.account_id
+}
+
+# An answer of 5xx has an event delivered again; jobs see to it that nothing is trained twice.
+resource "aws_lambda_function_event_invoke_config" "train" {
+  function_name                = aws_lambda_function.function["train"].function_name
+  maximum_retry_attempts       = local.retries
+  maximum_event_age_in_seconds = 21600 # trainings wait that long for each other
+
+  destination_config {
+    on_failure {
+      destination = aws_sqs_queue.dead_letters.arn
+    }
+  }
+}
+
+resource "aws_sqs_queue" "dead_letters" {
+  name                      = "${var.name}-dead-letters"
+  sqs_managed_sse_enabled   = true
+  message_retention_seconds = 1209600 # 14 days; SQS keeps nothing longer
+}

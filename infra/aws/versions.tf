@@ -1,0 +1,21 @@
+terraform {
+  # Conditions of a variable may name other variables since 1.9.
+  required_version = ">= 1.9, < 2"
+
+  required_providers {
+    aws = {
+      source  = "hashicorp/aws"
+      version = "5.100.0"
+    }
+  }
+}
+
+provider "aws" {
+  default_tags {
+    tags = merge({ Application = var.name, ManagedBy = "Terraform" }, var.tags)
+  }
+}
+
+data "aws_caller_identity" "current" {}
+
+data "aws_region" "current" {}

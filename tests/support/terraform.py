@@ -1,0 +1,205 @@
+"""The real Terraform, run as somebody does who deploys, at a cloud that moto plays."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import boto3
+import pytest
+import urllib3
+
+import buckets
+
+ACCOUNT = "123456789012"  # moto's
+REGION = "eu-central-1"
+
+PROVIDER = """
+provider "aws" {
+  s3_use_path_style           = true
+  skip_credentials_validation = true
+  skip_metadata_api_check     = true
+}
+"""
+"""What a server on a loopback address needs and AWS does not."""
+
+UNREACHABLE = ("Failed to query available provider packages", "Failed to install provider")
+"""What Terraform says where its registry is not reached, and no mirror of it is named."""
+
+OTHERS = shutil.ignore_patterns(".terraform*", "*.tfstate*", "*.tfvars", "*_override.tf")
+"""What somebody who deploys from this clone has in its folders."""
+
+
+KINDS = {
+    ("apigatewayv2", "get_apis"): ("Items", "ApiId"),
+    ("cloudwatch", "describe_alarms"): ("MetricAlarms", "AlarmArn"),
+    ("ecr", "describe_repositories"): ("repositories", "repositoryArn"),
+    ("iam", "list_policies"): ("Policies", "Arn"),
+    ("iam", "list_roles"): ("Roles", "Arn"),
+    ("lambda", "list_functions"): ("Functions", "FunctionArn"),
+    ("logs", "describe_log_groups"): ("logGroups", "arn"),
+    ("logs", "describe_metric_filters"): ("metricFilters", "filterName"),
+    ("s3", "list_buckets"): ("Buckets", "Name"),
+    ("sqs", "list_queues"): ("QueueUrls", ""),
+}
+"""What is listed by which operation of which service, and told apart by what."""
+
+
+class Cloud(NamedTuple):
+    """All of AWS, at ``address``."""
+
+    address: str
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What makes a program of this machine talk to it."""
+        region = {"AWS_DEFAULT_REGION": REGION, "AWS_REGION": REGION}
+        return {**buckets.ENVIRONMENT, **region, "AWS_ENDPOINT_URL": self.address}
+
+    def client(self, service: str, *, role: str | None = None) -> Any:
+        """A client of ``service`` that may do everything, or what ``role``, an ARN, may."""
+        credentials = self.credentials(role) if role else buckets.ENVIRONMENT
+        return boto3.client(
+            service,
+            endpoint_url=self.address,
+            region_name=REGION,
+            aws_access_key_id=credentials["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=credentials["AWS_SECRET_ACCESS_KEY"],
+            aws_session_token=credentials.get("AWS_SESSION_TOKEN"),
+        )
+
+    def credentials(self, role: str) -> dict[str, str]:
+        """The environment that a function with ``role``, an ARN, finds."""
+        found = self.client("sts").assume_role(RoleArn=role, RoleSessionName="test")["Credentials"]
+        return {
+            "AWS_ACCESS_KEY_ID": found["AccessKeyId"],
+            "AWS_SECRET_ACCESS_KEY": found["SecretAccessKey"],
+            "AWS_SESSION_TOKEN": found["SessionToken"],
+        }
+
+    def policy(self, role: str) -> list[dict[str, Any]]:
+        """The statements of all that ``role``, a name, may do."""
+        iam = self.client("iam")
+        assert iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"] == []
+        names = iam.list_role_policies(RoleName=role)["PolicyNames"]
+        documents = [iam.get_role_policy(RoleName=role, PolicyName=each) for each in names]
+        return [each for d in documents for each in d["PolicyDocument"]["Statement"]]
+
+    def inventory(self) -> list[str]:
+        """All that there is of every kind in :data:`KINDS`."""
+        found = []
+        for (service, operation), (kind, name) in KINDS.items():
+            options = {"Scope": "Local"} if operation == "list_policies" else {}
+            answer = getattr(self.client(service), operation)(**options)
+            found += [each[name] if name else each for each in answer.get(kind, [])]
+        return sorted(found)
+
+    @contextmanager
+    def guarded(self) -> Iterator[None]:
+        """Meanwhile let everybody do what policies allow, and nothing else."""
+        self._guard_after("0")
+        try:
+            yield
+        finally:
+            self._guard_after("inf")
+
+    def _guard_after(self, requests: str) -> None:
+        answer = urllib3.request("POST", f"{self.address}/moto-api/reset-auth", body=requests)
+        assert answer.status == 200, answer.data
+
+
+@contextmanager
+def playing() -> Iterator[Cloud]:
+    """Yield a cloud that is there meanwhile."""
+    with buckets.s3() as address:
+        yield Cloud(address)
+
+
+class Change(NamedTuple):
+    """What an apply would do to a resource."""
+
+    actions: list[str]
+    after: dict[str, Any]
+    """The attributes that are to be others."""
+    unknown: frozenset[str]
+    """Those that only the apply will tell."""
+
+
+class Root:
+    """A copy of a folder of Terraform's files, with a state of its own.
+
+    Skips the test where Terraform or its provider cannot be had.
+    """
+
+    def __init__(self, source: Path, folder: Path, cloud: Cloud) -> None:
+        if not shutil.which("terraform"):
+            pytest.skip("terraform is missing")
+        shutil.copytree(source, folder, ignore=OTHERS)
+        (folder / "test_override.tf").write_text(PROVIDER)
+        self.folder = folder
+        kept = ("PATH", "HOME", "TMPDIR", "TF_CLI_CONFIG_FILE")
+        self._environment = {name: os.environ[name] for name in kept if name in os.environ}
+        quiet = {"CHECKPOINT_DISABLE": "1", "TF_CLI_ARGS": "-no-color"}
+        self._environment |= {**cloud.environment, **quiet}
+        begun = self.run("init", "-input=false", fails=True)
+        for reason in UNREACHABLE:
+            if reason in begun.stderr:
+                pytest.skip(f"terraform cannot get its provider: {reason}")
+        assert begun.returncode == 0, begun.stderr
+
+    def run(self, *arguments: str, fails: bool = False) -> subprocess.CompletedProcess[str]:
+        """Run Terraform, which succeeds unless it ``fails`` (or may)."""
+        run = subprocess.run(
+            ["terraform", *arguments],
+            cwd=self.folder,
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert fails or run.returncode == 0, f"{arguments}: {run.stdout[-4000:]}{run.stderr}"
+        return run
+
+    def apply(self, *options: str) -> None:
+        self.run("apply", "-auto-approve", "-input=false", *options)
+
+    def destroy(self, *options: str) -> None:
+        self.run("destroy", "-auto-approve", "-input=false", *options)
+
+    @property
+    def outputs(self) -> dict[str, Any]:
+        found = json.loads(self.run("output", "-json").stdout)
+        return {name: output["value"] for name, output in found.items()}
+
+    def changes(self, *options: str) -> dict[str, Change]:
+        """What another apply would do, by the addresses of resources."""
+        plan = self.run(
+            "plan", "-input=false", "-detailed-exitcode", "-out=plan", *options, fails=True
+        )
+        assert plan.returncode in (0, 2), plan.stderr
+        shown = json.loads(self.run("show", "-json", "plan").stdout) if plan.returncode else {}
+        return {
+            resource["address"]: change_of(resource["change"])
+            for resource in shown.get("resource_changes", [])
+            if resource["change"]["actions"] != ["no-op"]
+        }
+
+    def refusals(self, *options: str) -> list[str]:
+        """Why nothing can be planned with ``options``: the first line of each error."""
+        run = self.run("plan", "-json", "-input=false", *options, fails=True)
+        assert run.returncode == 1, run.stdout
+        messages = [json.loads(line) for line in run.stdout.splitlines()]
+        errors = [each["diagnostic"] for each in messages if each["@level"] == "error"]
+        return [error["detail"].partition("\n")[0] for error in errors]
+
+
+def change_of(change: dict[str, Any]) -> Change:
+    before, after = change["before"] or {}, change["after"] or {}
+    others = {name: after[name] for name in after if after[name] != before.get(name)}
+    return Change(change["actions"], others, frozenset(change["after_unknown"]))
