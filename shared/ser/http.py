@@ -29,6 +29,8 @@ from ser.settings import MEGABYTE, Settings
 
 log = logging.getLogger("ser")
 
+PAST_BYTES = 100 * MEGABYTE
+"""How much more than it may hold of a body is read, and not kept."""
 PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 """All that a page may do in a browser: be looked at."""
 
@@ -146,12 +148,16 @@ def read_body(request: Request, settings: Settings) -> bytes:
     if (encoding := request.headers.get("Content-Encoding", "identity")) != "identity":
         raise UnsupportedMediaType(f"The body is encoded as {encoding!r}; allowed: not at all.")
     limit = settings.max_body_bytes
-    announced = request.content_length or 0
-    body = b"" if announced > limit else request.stream.read(limit + 1)
+    body = request.stream.read(limit + 1)
+    # A refusal is heard by who has said all he had to say; gateways lose one that comes before. So
+    # the rest is read past, within reason.
+    left = PAST_BYTES if len(body) > limit else 0
+    while left > 0 and (passed := request.stream.read(MEGABYTE)):
+        left -= len(passed)
     # functions-framework reads the body again after the answer, whatever its size.
     request.environ |= {"wsgi.input": io.BytesIO(), "CONTENT_LENGTH": "0"}
     request.__dict__.pop("stream", None)
-    if max(announced, len(body)) > limit:
+    if len(body) > limit:
         raise TooLarge(
             f"The body is larger than {limit / MEGABYTE:g} MB, the limit set by SER_MAX_BODY_MB."
         )

@@ -1,0 +1,79 @@
+#!/bin/sh
+# Starts what is not there yet of two screens, and returns once both answer: API, the functions
+# behind their gateway on PORT, and JUPYTER, a laboratory in the clone on JUPYTER_PORT.
+set -eu
+cd "$(dirname "$0")/../.."
+
+port=${PORT:-5000}
+jupyter_port=${JUPYTER_PORT:-8888}
+address=${SER_BIND:-127.0.0.1}
+bin=${VENV:-.venv}/bin
+logs=build/screens
+patience=180
+
+if ! command -v screen >/dev/null; then
+  echo >&2 "screen is missing; install it (apt-get install screen, brew install screen)."
+  exit 1
+fi
+
+is_there() {
+  screen -ls | grep -q "[.]$1[[:space:]]"
+}
+
+start() {
+  name=$1
+  shift
+  if is_there "$name"; then
+    echo "$name is there already."
+    return
+  fi
+  rm -f "$logs/$name.log"
+  screen -L -Logfile "$logs/$name.log" -dmS "$name" "$@"
+}
+
+answers() {
+  "$bin/python" -c 'import sys, urllib.request; urllib.request.urlopen(sys.argv[1], timeout=5)' \
+    "$1" 2>/dev/null
+}
+
+wait_for() {
+  name=$1 url=$2 left=$patience
+  until answers "$url"; do
+    if ! is_there "$name"; then
+      echo >&2 "$name has ended:"
+      tail -n 20 "$logs/$name.log" >&2
+      exit 1
+    fi
+    if [ "$left" -le 0 ]; then
+      echo >&2 "$name does not answer at $url within $patience s; see: screen -r $name"
+      echo >&2 "If it serves another port, end it first: screen -S $name -X stuff ^C"
+      exit 1
+    fi
+    left=$((left - 1))
+    sleep 1
+  done
+}
+
+root_too=
+if [ "$(id -u)" = 0 ]; then
+  root_too=--allow-root
+fi
+
+mkdir -p "$logs"
+screen -wipe >/dev/null || true
+start API make serve PORT="$port"
+start JUPYTER "$bin/jupyter" lab --no-browser $root_too --ServerApp.ip="$address" \
+  --ServerApp.port="$jupyter_port" --ServerApp.port_retries=0 --ServerApp.root_dir="$PWD"
+wait_for API "http://127.0.0.1:$port/"
+wait_for JUPYTER "http://127.0.0.1:$jupyter_port/api"
+
+token=$("$bin/jupyter" server list --jsonlist | "$bin/python" -c '
+import json, sys
+print(next(s["token"] for s in json.load(sys.stdin) if s["port"] == int(sys.argv[1])))
+' "$jupyter_port")
+cat <<EOF
+API      http://localhost:$port
+JUPYTER  http://localhost:$jupyter_port/lab?token=$token
+Look in: screen -r API, screen -r JUPYTER (leave with Ctrl-A D).
+End:     screen -S API -X stuff ^C; screen -S JUPYTER -X quit
+EOF

@@ -1,0 +1,251 @@
+"""The gateway by itself: what every Caddy makes of its configuration, before real functions."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+import urllib3
+
+import compose
+from ser.registry import new_model_id, open_registry
+from stack import HOST, ROOT, Stack, free_port, function_command, own_folders, process
+
+CADDYFILE = ROOT / "infra" / "gateway" / "Caddyfile"
+CADDIES = {
+    "of-the-wheel": str(Path(sys.executable).with_name("caddy")),
+    "of-debian": "/usr/bin/caddy",
+}
+ANSWERS = {"Status": "OK!", "Available Endpoints": ["/train", "/predict"]}
+
+
+@pytest.fixture(scope="module", params=CADDIES)
+def caddy(request: pytest.FixtureRequest) -> str:
+    path = CADDIES[request.param]
+    if shutil.which(path) is None:
+        pytest.skip(f"{path} is missing; Debian's package caddy has it")
+    return path
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("gateway")
+
+
+@pytest.fixture(scope="module")
+def functions(folder: Path) -> Iterator[dict[str, str]]:
+    """Where both functions are that the compose file's gateway knows as train and predict."""
+    addresses = {name: f"{HOST}:{free_port()}" for name in ("train", "predict")}
+    environment = os.environ | {"SER_ALLOWED_PATHS": str(folder)}
+    with ExitStack() as stack:
+        for name, address in addresses.items():
+            home = own_folders(folder / name)
+            command = function_command(name, address)
+            stack.enter_context(process(command, environment | home))
+        yield {f"{name}:8080": address for name, address in addresses.items()}
+
+
+@contextmanager
+def gateway(caddy: str, places: dict[str, str]) -> Iterator[Stack]:
+    """Yield the gateway of the compose file, whether or not functions answer at ``places``."""
+    port = free_port()
+    command = [caddy, "run", "--adapter", "caddyfile", "--config", str(CADDYFILE)]
+    with ExitStack() as stack:
+        home = own_folders(Path(stack.enter_context(TemporaryDirectory()), "home"))
+        here = {"PORT": str(port), "SER_BIND": HOST}
+        environment = os.environ | compose.environment("gateway", places) | home | here
+        running = stack.enter_context(process(command, environment))
+        started = Stack(f"http://{HOST}:{port}", [running])
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                ask("GET", f"{started.url}/nowhere")
+                break
+            except urllib3.exceptions.HTTPError:
+                started.check()
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+        yield started
+
+
+@pytest.fixture(scope="module")
+def url(caddy: str, functions: dict[str, str]) -> Iterator[str]:
+    """The address of a gateway before both functions."""
+    with gateway(caddy, functions) as stack:
+        stack.wait()
+        yield stack.url
+
+
+def ask(method: str, url: str, **options: Any) -> urllib3.BaseHTTPResponse:
+    return urllib3.request(method, url, retries=False, timeout=60, redirect=False, **options)
+
+
+@pytest.mark.parametrize("path", ["/", "/healthz"])
+def test_it_says_that_both_functions_answer(url: str, path: str) -> None:
+    answer = ask("GET", url + path)
+    assert (answer.status, answer.json()) == (200, ANSWERS)
+    assert answer.headers["Content-Type"] == "application/json"
+    assert answer.headers["X-Request-Id"]
+
+
+def test_head_is_answered_as_get_is_without_a_body(url: str) -> None:
+    answer = ask("HEAD", url)
+    assert (answer.status, answer.data) == (200, b"")
+
+
+def test_the_status_is_only_read(url: str) -> None:
+    answer = ask("POST", url, json={})
+    assert (answer.status, answer.headers["Content-Type"]) == (405, "application/problem+json")
+
+
+@pytest.mark.parametrize("name", ["train", "predict"])
+def test_each_function_tells_its_health_and_describes_itself(url: str, name: str) -> None:
+    assert ask("GET", f"{url}/{name}/healthz").json() == {"status": "ok"}
+    described = ask("GET", f"{url}/{name}/openapi.json").json()
+    assert next(iter(described["paths"])) == f"/{name}"
+
+
+@pytest.mark.parametrize("path", ["/train", "/predict"])
+def test_what_functions_refuse_is_told_in_their_words(url: str, path: str) -> None:
+    problem = ask("POST", url + path, json={"colour": "red"})
+    assert (problem.status, problem.headers["Content-Type"]) == (422, "application/problem+json")
+    assert {"loc", "msg"} <= set(problem.json()["errors"][0])
+
+
+def test_a_request_keeps_the_name_that_its_client_gave_it(url: str) -> None:
+    for path, status in (("/predict", 422), ("/nowhere", 404)):
+        problem = ask("POST", url + path, json={}, headers={"X-Request-Id": "mine-1"})
+        assert problem.status == status
+        assert problem.json()["instance"] == problem.headers["X-Request-Id"] == "mine-1"
+
+
+@pytest.mark.parametrize("name", ["", 'no","json":"', "long" * 100])
+def test_a_request_without_a_plain_name_gets_one(url: str, name: str) -> None:
+    for path, status in (("/predict", 422), ("/nowhere", 404)):
+        problem = ask("POST", url + path, json={}, headers={"X-Request-Id": name})
+        assert problem.status == status
+        assert problem.json()["instance"] == problem.headers["X-Request-Id"] != name
+        assert len(problem.json()["instance"]) == 36
+
+
+def test_pages_and_large_json_are_compressed_for_who_takes_it(url: str, folder: Path) -> None:
+    registry, model_id = open_registry(folder / f"model-{url[-5:]}"), new_model_id()
+    page = b"<!doctype html>" + 1000 * b"<p>much the same</p>"
+    registry.publish(model_id, {"report.html": page}, {})
+    path = f"/models/{model_id}/report?model_save_path={folder}/model-{url[-5:]}"
+    for name in (path, "/train/openapi.json"):
+        plain = ask("GET", url + name)
+        assert "Content-Encoding" not in plain.headers
+        packed = ask("GET", url + name, headers={"Accept-Encoding": "gzip"}, preload_content=False)
+        assert packed.headers["Content-Encoding"] == "gzip"
+        content = packed.read(decode_content=False)
+        assert len(content) < len(plain.data) / 3
+        assert gzip.decompress(content) == plain.data
+        packed.release_conn()
+
+
+def test_what_is_too_large_is_refused_by_the_function_not_by_the_gateway(url: str) -> None:
+    headers = {"Content-Type": "audio/wav"}
+    answer = ask("POST", f"{url}/predict?model_id=latest", body=bytes(17_000_000), headers=headers)
+    assert answer.status == 413
+    assert "SER_MAX_BODY_MB" in answer.json()["detail"]
+
+
+def test_it_sets_no_limit_to_how_long_a_training_takes(caddy: str) -> None:
+    environment = os.environ | compose.environment("gateway", {})
+    command = [caddy, "adapt", "--adapter", "caddyfile", "--config", str(CADDYFILE)]
+    adapted = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert "warn" not in adapted.stderr
+    # A connection may be quiet for as long as anybody likes; only what nobody uses is closed.
+    limits = {name for name, _ in settings_in(json.loads(adapted.stdout)) if "time" in name}
+    assert limits == {"idle_timeout"}
+    assert "max_size" not in adapted.stdout
+
+
+def settings_in(configuration: Any) -> Iterator[tuple[str, Any]]:
+    """Yield every name with its value, at whatever depth."""
+    if isinstance(configuration, list):
+        for each in configuration:
+            yield from settings_in(each)
+    elif isinstance(configuration, dict):
+        for name, value in configuration.items():
+            yield name, value
+            yield from settings_in(value)
+
+
+class Mirror(BaseHTTPRequestHandler):
+    """A function that tells what reached it."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self) -> None:
+        size = len(self.rfile.read(int(self.headers["Content-Length"])))
+        self.tell({"path": self.path, "size": size, **dict(self.headers)})
+
+    def do_GET(self) -> None:
+        self.tell({"path": self.path, "size": 0, **dict(self.headers)})
+
+    def tell(self, heard: dict[str, object]) -> None:
+        body = json.dumps(heard).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def mirror(caddy: str) -> Iterator[str]:
+    """The address of a gateway before one :class:`Mirror`."""
+    with ThreadingHTTPServer((HOST, 0), Mirror) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        address = f"{HOST}:{server.server_port}"
+        with gateway(caddy, {"train:8080": address, "predict:8080": address}) as stack:
+            yield stack.url
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize(
+    "path", ["/train", "/train/a-job", "/events", "/predict?x=%2F", "/models/a%2Fb/report"]
+)
+def test_paths_and_bodies_reach_a_function_as_they_are(mirror: str, path: str) -> None:
+    heard = ask("POST", mirror + path, body=bytes(20_000_000)).json()
+    assert (heard["path"], heard["size"]) == (path, 20_000_000)
+
+
+def test_a_function_hears_who_asked_and_believes_nobody_else(mirror: str) -> None:
+    lies = {"X-Forwarded-For": "192.0.2.1", "X-Forwarded-Proto": "https", "X-Forwarded-Host": "no"}
+    heard = ask("POST", f"{mirror}/train", body=b"", headers=lies).json()
+    assert heard["X-Forwarded-For"] == HOST
+    assert heard["X-Forwarded-Proto"] == "http"
+    assert heard["X-Forwarded-Host"] == heard["Host"] == mirror.removeprefix("http://")
+
+
+def test_a_function_that_is_gone_is_a_problem_with_the_name_of_the_request(
+    caddy: str, functions: dict[str, str]
+) -> None:
+    gone = functions | {"predict:8080": f"{HOST}:{free_port()}"}
+    with gateway(caddy, gone) as stack:
+        for method, path in (("GET", "/"), ("GET", "/healthz"), ("POST", "/predict")):
+            problem = ask(method, stack.url + path, headers={"X-Request-Id": "mine"})
+            assert problem.status == 502
+            assert problem.headers["Content-Type"] == "application/problem+json"
+            assert problem.json()["instance"] == "mine"
+        assert ask("POST", f"{stack.url}/train", json={}).status == 422
