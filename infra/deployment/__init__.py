@@ -1,0 +1,1 @@
+"""What stands behind `make package`, `make deploy` and `make undeploy`."""

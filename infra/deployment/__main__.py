@@ -1,0 +1,66 @@
+"""Package, deploy and undeploy: ``python -m deployment package|deploy|undeploy [target]``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+from deployment.aws import Aws
+from deployment.choices import Choices
+from deployment.compose import Compose
+from deployment.errors import DeploymentError
+from deployment.images import Images
+from deployment.knative import Knative
+from deployment.plan import Target, carry_out, check
+
+TARGETS: dict[str, Callable[[Choices], Target]] = {
+    "aws": Aws,
+    "knative": Knative,
+    "compose": Compose,
+}
+
+
+def package(target: str, choices: Choices) -> None:
+    """Build the images of both functions, for Lambda if ``target`` says so."""
+    images = Images(choices, for_lambda=target == "aws")
+    check([images.need()])
+    # Nothing but images comes of it, so nobody is asked.
+    carry_out("The images of both functions:", images.build(), confirmed=True)
+
+
+def deploy(target: str, choices: Choices) -> None:
+    """Deploy to ``target``, and return once it is healthy."""
+    chosen = TARGETS[target](choices)
+    check([*chosen.needs(), *chosen.needs_to_deploy()])
+    carry_out(f"Deploy to {chosen.place()}:", chosen.deploy(), confirmed=choices.yes == "1")
+
+
+def undeploy(target: str, choices: Choices) -> None:
+    """Remove from ``target`` what deploy made."""
+    chosen = TARGETS[target](choices)
+    check(chosen.needs())
+    carry_out(f"Remove from {chosen.place()}:", chosen.undeploy(), confirmed=choices.yes == "1")
+
+
+COMMANDS = {"package": package, "deploy": deploy, "undeploy": undeploy}
+
+
+def main(arguments: list[str]) -> None:
+    """Do what the command line says; end with a message and code 1 if that fails."""
+    try:
+        match arguments:
+            case ["package"]:
+                package("", Choices.from_environment())
+            case [("package" | "deploy" | "undeploy") as command, target] if target in TARGETS:
+                COMMANDS[command](target, Choices.from_environment())
+            case _:
+                given = " ".join(arguments[1:])
+                raise DeploymentError(f"TARGET is {given!r}; allowed: {', '.join(TARGETS)}")
+    except DeploymentError as error:
+        sys.exit(str(error))
+    except KeyboardInterrupt:
+        sys.exit("Interrupted; doing it again goes on from here.")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

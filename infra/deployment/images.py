@@ -1,0 +1,135 @@
+"""The images of both functions: built by whichever engine is there, and pushed to a registry."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import shutil
+from collections.abc import Iterator
+from functools import cached_property, partial
+from pathlib import Path
+
+from deployment.choices import ENGINES, Choices
+from deployment.commands import output_of, run, succeeds
+from deployment.plan import Need, Step
+from ser import __version__
+from stack import ROOT
+
+FUNCTIONS = ("train", "predict")
+DOCKERFILE = ROOT / "infra" / "images" / "Dockerfile"
+CONTENT = ("functions", "infra/images", "shared/ser")
+"""What the images are made of: that which .dockerignore lets through."""
+HOW = "install Docker, Podman or Buildah, and start it"
+
+
+class Images:
+    """The images of a state of the tree, built as ``choices`` say.
+
+    Parameters
+    ----------
+    for_lambda
+        Whether they are those that Lambda runs.
+    """
+
+    def __init__(self, choices: Choices, *, for_lambda: bool = False) -> None:
+        self._choices = choices
+        self._suffix = "-lambda" if for_lambda else ""
+        self._for_lambda = for_lambda
+
+    @cached_property
+    def engine(self) -> str:
+        """What builds them; empty if nothing is found."""
+        return self._choices.engine or next(filter(works, ENGINES), "")
+
+    @cached_property
+    def tag(self) -> str:
+        """Their version, and what tells this state of the tree from any other of that version."""
+        return f"{__version__}-{digest(self._choices)}"
+
+    def need(self) -> Need:
+        """What builds them."""
+        what = self._choices.engine or "an engine that builds images"
+        return Need(what, lambda: bool(self.engine) and works(self.engine), HOW)
+
+    def name(self, function: str) -> str:
+        """The local name of an image, without its tag."""
+        return f"ser-{function}{self._suffix}"
+
+    def build(self) -> list[Step]:
+        """The steps that build both."""
+        return [
+            Step(
+                f"Build {self.name(function)}:{self.tag} with {self.engine}.",
+                partial(self._build, function),
+            )
+            for function in FUNCTIONS
+        ]
+
+    def push(self, function: str, repository: str) -> str:
+        """Push an image to ``repository``; return what it is called there."""
+        local, remote = (f"{name}:{self.tag}" for name in (self.name(function), repository))
+        run([self.engine, "tag", local, remote])
+        run([self.engine, "push", remote])
+        return remote
+
+    def log_in(self, registry: str, user: str, password: str) -> None:
+        """Have the engine remember who pushes to ``registry``."""
+        command = [self.engine, "login", "--username", user, "--password-stdin", registry]
+        run(command, secret=password)
+
+    def _build(self, function: str) -> None:
+        name, chosen = self.name(function), self._choices
+        arguments = {
+            "BASE": chosen.base,
+            "FUNCTION": function if self._for_lambda else "",
+            "VERSION": __version__,
+            "REVISION": revision(),
+        }
+        command = [self.engine, "build", "--file", str(DOCKERFILE)]
+        # The version alone names the newest build of it, which a local stack takes.
+        for tag in (self.tag, __version__):
+            command += ["--tag", f"{name}:{tag}"]
+        command += ["--target", "lambda" if self._for_lambda else function]
+        for argument, value in arguments.items():
+            command += ["--build-arg", f"{argument}={value}"] if value else []
+        if self.engine != "docker":
+            command += ["--format", "docker"]  # OCI's own has no health check
+        if chosen.platform:
+            command += ["--platform", chosen.platform]
+        if chosen.pip_conf:
+            command += ["--secret", f"id=pip.conf,src={chosen.pip_conf}"]
+        run([*command, str(ROOT)])
+
+
+def works(engine: str) -> bool:
+    """Tell whether ``engine`` is there; a client of Docker without its daemon builds nothing."""
+    return succeeds([engine, "info"])
+
+
+def digest(choices: Choices) -> str:
+    """Return 12 digits that differ whenever the images would."""
+    seen = hashlib.sha256(f"{choices.base}\0{choices.platform}".encode())
+    for path in sources():
+        content = hashlib.sha256(path.read_bytes()).hexdigest()
+        seen.update(f"\0{path.relative_to(ROOT).as_posix()}\0{content}".encode())
+    return seen.hexdigest()[:12]
+
+
+def sources() -> Iterator[Path]:
+    """Yield the files that images are made of, in an order that is always the same."""
+    for folder in CONTENT:
+        for path in sorted((ROOT / folder).rglob("*")):
+            if path.is_file() and "__pycache__" not in path.parts:
+                yield path
+
+
+def revision() -> str:
+    """Return what git calls this state of the tree; nothing outside of git."""
+    describe = ["git", "-C", str(ROOT), "describe", "--always", "--dirty"]
+    return output_of(describe) if shutil.which("git") and succeeds(describe) else ""
+
+
+def architecture(choices: Choices) -> str:
+    """Return what images are for, in Lambda's words: ``x86_64`` or ``arm64``."""
+    chosen = choices.platform or platform.machine().lower()
+    return "arm64" if chosen in ("linux/arm64", "arm64", "aarch64") else "x86_64"

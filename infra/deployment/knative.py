@@ -1,0 +1,159 @@
+"""A cluster with Knative, through kubectl."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from functools import cached_property, partial
+from pathlib import Path
+
+import msgspec
+
+from deployment.choices import Choices
+from deployment.commands import output_of, run, succeeds
+from deployment.health import wait_until_healthy
+from deployment.images import FUNCTIONS, Images
+from deployment.plan import Need, Step, tool
+from stack import ROOT
+
+BASE = ROOT / "infra" / "knative" / "base"
+OURS = "app.kubernetes.io/part-of=ser-functions"
+"""The label that all of the manifests carry."""
+KINDS = (
+    "services.serving.knative.dev",
+    "triggers.eventing.knative.dev",
+    "brokers.eventing.knative.dev",
+)
+HOW_TO_MAKE_IT = (
+    "kubectl create secret generic ser-s3 --from-literal=AWS_ACCESS_KEY_ID=..."
+    " --from-literal=AWS_SECRET_ACCESS_KEY=... (without literals where the service account `ser`"
+    " has access)"
+)
+
+
+class Knative:
+    """The namespace of a cluster."""
+
+    def __init__(self, choices: Choices) -> None:
+        self._choices = choices
+        self._images = Images(choices)
+        self._names = dict(choices.images)
+
+    def needs(self) -> Iterator[Need]:
+        yield tool("kubectl", "install the command-line client of Kubernetes, 1.27 or newer")
+        yield Need(
+            "a cluster that answers",
+            lambda: self._answers,
+            "choose one of `kubectl config get-contexts` by CONTEXT=, or log in",
+        )
+        for kind in KINDS:
+            yield Need(kind, partial(self._has, kind), "install Knative Serving and Eventing")
+
+    def needs_to_deploy(self) -> Iterator[Need]:
+        yield Need("the Secret ser-s3", partial(self._has, "secrets", "ser-s3"), HOW_TO_MAKE_IT)
+        yield Need("BUCKET", lambda: bool(self._choices.bucket), "the bucket to keep all in")
+        if not self._choices.images:
+            yield self._images.need()
+            yield Need(
+                "REGISTRY",
+                lambda: bool(self._choices.registry),
+                "where the cluster pulls images from: registry.example.com/somebody",
+            )
+
+    def place(self) -> str:
+        context = self._choices.context or output_of(["kubectl", "config", "current-context"])
+        view = self._kubectl("config", "view", "--minify", "--output=jsonpath={..namespace}")
+        namespace = self._choices.namespace or output_of(view) or "default"
+        return f"the cluster of context {context!r}, namespace {namespace!r}"
+
+    def deploy(self) -> list[Step]:
+        built = []
+        bucket, images = self._choices.bucket, self._choices.images_in_words
+        if not self._choices.images:
+            built = [
+                *self._images.build(),
+                Step(f"Push both to {self._choices.registry}.", self._push),
+            ]
+        return [
+            *built,
+            Step(f"Apply infra/knative with bucket {bucket} and {images}.", self._apply),
+            Step("Wait until both services are ready.", self._wait),
+            Step("Ask /healthz of both.", self._ask),
+        ]
+
+    def undeploy(self) -> list[Step]:
+        says = f"Delete what is labelled {OURS}; the bucket, the Secret and pushed images stay."
+        return [Step(says, self._delete)]
+
+    def _push(self) -> None:
+        for function in FUNCTIONS:
+            repository = f"{self._choices.registry}/{self._images.name(function)}"
+            self._names[function] = self._images.push(function, repository)
+
+    def _apply(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            chosen = kustomization(Path(folder).resolve(), self._choices, self._names)
+            (Path(folder) / "kustomization.yaml").write_bytes(msgspec.json.format(chosen))
+            run(self._kubectl("apply", "--kustomize", folder))
+
+    def _wait(self) -> None:
+        services = [f"services.serving.knative.dev/ser-{function}" for function in FUNCTIONS]
+        timeout = f"--timeout={self._choices.wait_seconds}s"
+        run(self._kubectl("wait", "--for=condition=Ready", timeout, *services))
+
+    def _ask(self) -> None:
+        for function in FUNCTIONS:
+            service = f"services.serving.knative.dev/ser-{function}"
+            asking = self._kubectl("get", service, "--output=jsonpath={.status.url}")
+            wait_until_healthy(f"{output_of(asking)}/healthz", self._choices.wait_seconds)
+
+    def _delete(self) -> None:
+        kinds = ",".join([*KINDS, "configmaps", "serviceaccounts"])
+        run(self._kubectl("delete", kinds, f"--selector={OURS}", "--ignore-not-found"))
+
+    @cached_property
+    def _answers(self) -> bool:
+        return succeeds(self._kubectl("version"))
+
+    def _has(self, kind: str, *names: str) -> bool:
+        # Of a cluster that is silent, nobody can tell what else is missing.
+        return not self._answers or succeeds(self._kubectl("get", kind, *names, "--output=name"))
+
+    def _kubectl(self, *arguments: str) -> list[str]:
+        chosen = {"--context": self._choices.context, "--namespace": self._choices.namespace}
+        options = [f"{option}={value}" for option, value in chosen.items() if value]
+        return ["kubectl", *options, *arguments]
+
+
+def kustomization(folder: Path, choices: Choices, images: dict[str, str]) -> bytes:
+    """Return the kustomization, JSON and so YAML, that lies in ``folder`` and puts ``images``,
+    the bucket and its region into the manifests."""
+    settings = [f"BUCKET={choices.bucket}", f"AWS_DEFAULT_REGION={choices.aws_default_region}"]
+    if choices.s3_endpoint:
+        settings.append(f"AWS_ENDPOINT_URL={choices.s3_endpoint}")
+    return msgspec.json.encode(
+        {
+            "apiVersion": "kustomize.config.k8s.io/v1beta1",
+            "kind": "Kustomization",
+            "resources": [os.path.relpath(BASE, folder)],
+            "images": [
+                {"name": f"ser-{function}", **address(image)} for function, image in images.items()
+            ],
+            "configMapGenerator": [
+                {"name": "ser-settings", "behavior": "merge", "literals": settings}
+            ],
+        }
+    )
+
+
+def address(image: str) -> dict[str, str]:
+    """Return the parts of ``image`` in kustomize's words."""
+    name, _, digest = image.partition("@")
+    if digest:
+        return {"newName": name, "digest": digest}
+    name, colon, tag = image.rpartition(":")
+    # A colon before a slash is that of a port.
+    if not colon or "/" in tag:
+        return {"newName": image, "newTag": "latest"}
+    return {"newName": name, "newTag": tag}

@@ -1,0 +1,230 @@
+"""The manifests of Knative, as kubectl renders them."""
+
+from __future__ import annotations
+
+import copy
+import shutil
+import subprocess
+from typing import Any
+
+import pytest
+import yaml
+
+from manifests import Manifest, faults
+from ser.events.notifications import FINALIZED
+from ser.settings import Settings
+from stacks import ROOT
+
+KNATIVE = ROOT / "infra" / "knative"
+FUNCTIONS = ("train", "predict")
+MAX_REVISION_TIMEOUT_SECONDS = 600  # what Knative allows unless its config-defaults say otherwise
+
+pytestmark = pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is missing")
+
+
+@pytest.fixture(scope="module")
+def manifests() -> dict[tuple[str, str], Manifest]:
+    """What is applied, by kind and name."""
+    command = ["kubectl", "kustomize", str(KNATIVE)]
+    rendered = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    documents = list(yaml.safe_load_all(rendered))
+    return {(each["kind"], each["metadata"]["name"]): each for each in documents}
+
+
+def revision(manifests: dict[tuple[str, str], Manifest], function: str) -> dict[str, Any]:
+    spec: dict[str, Any] = manifests["Service", f"ser-{function}"]["spec"]["template"]["spec"]
+    return spec
+
+
+def container(manifests: dict[tuple[str, str], Manifest], function: str) -> dict[str, Any]:
+    (only,) = revision(manifests, function)["containers"]
+    assert isinstance(only, dict)
+    return only
+
+
+def test_every_manifest_fits_its_published_schema(
+    manifests: dict[tuple[str, str], Manifest],
+) -> None:
+    assert {name: found for name, each in manifests.items() if (found := faults(each))} == {}
+    kinds = sorted(kind for kind, _ in manifests)
+    assert kinds == ["Broker", "ConfigMap", "Service", "Service", "ServiceAccount", "Trigger"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "path", "name", "value"),
+    [
+        ("Service", ("spec", "template", "spec"), "containerConcurency", 1),
+        ("Service", ("spec", "template", "spec"), "containerConcurrency", "many"),
+        ("Service", ("spec", "template", "spec", "containers", 0), "imagePulPolicy", "Always"),
+        ("Service", ("spec", "template", "spec", "containers", 0), "image", 5),
+        ("Trigger", ("spec", "subscriber"), "url", "/events"),
+        ("Trigger", ("spec", "delivery"), "retry", "often"),
+        ("Broker", (), "specs", {}),
+        ("ServiceAccount", (), "automountToken", False),
+        ("ConfigMap", (), "datas", {}),
+        ("Service", (), "apiVersion", "serving.knative.dev/v1alpha1"),
+    ],
+)
+def test_what_is_misspelt_or_of_a_wrong_type_would_be_noticed(
+    manifests: dict[tuple[str, str], Manifest],
+    kind: str,
+    path: tuple[str | int, ...],
+    name: str,
+    value: object,
+) -> None:
+    manifest: Any = copy.deepcopy(next(each for (k, _), each in manifests.items() if k == kind))
+    place = manifest
+    for step in path:
+        place = place[step]
+    place[name] = value
+    assert faults(manifest)
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_functions_scale_from_zero(
+    manifests: dict[tuple[str, str], Manifest], function: str
+) -> None:
+    template = manifests["Service", f"ser-{function}"]["spec"]["template"]
+    scales = template["metadata"]["annotations"]
+    assert scales["autoscaling.knative.dev/min-scale"] == "0"
+    assert int(scales["autoscaling.knative.dev/max-scale"]) > 0
+    # Knative refuses annotations of its domain that it does not know.
+    assert scales.keys() <= {
+        f"autoscaling.knative.dev/{name}"
+        for name in (
+            "min-scale",
+            "max-scale",
+            "scale-down-delay",
+            "scale-to-zero-pod-retention-period",
+        )
+    }
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_functions_run_without_any_privilege(
+    manifests: dict[tuple[str, str], Manifest], function: str
+) -> None:
+    context = container(manifests, function)["securityContext"]
+    assert context == {
+        "runAsNonRoot": True,
+        "runAsUser": 65534,
+        "runAsGroup": 65534,
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+    # A securityContext of the pod, as init containers and the like, is off in Knative by default.
+    assert revision(manifests, function).keys() <= {
+        "containerConcurrency",
+        "containers",
+        "enableServiceLinks",
+        "responseStartTimeoutSeconds",
+        "serviceAccountName",
+        "timeoutSeconds",
+        "volumes",
+    }
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_only_tmp_can_be_written_and_has_a_limit(
+    manifests: dict[tuple[str, str], Manifest], function: str
+) -> None:
+    (mount,) = container(manifests, function)["volumeMounts"]
+    (volume,) = revision(manifests, function)["volumes"]
+    assert (mount["name"], mount["mountPath"]) == (volume["name"], "/tmp")
+    assert volume["emptyDir"]["sizeLimit"]
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_one_port_and_probes_at_healthz(
+    manifests: dict[tuple[str, str], Manifest], function: str
+) -> None:
+    only = container(manifests, function)
+    assert only["ports"] == [{"containerPort": 8080}]
+    for probe in ("readinessProbe", "livenessProbe"):
+        assert only[probe]["httpGet"] == {"path": "/healthz"}
+
+
+def test_timeouts_are_within_what_knative_allows(
+    manifests: dict[tuple[str, str], Manifest],
+) -> None:
+    for function in FUNCTIONS:
+        spec = revision(manifests, function)
+        assert spec["timeoutSeconds"] <= MAX_REVISION_TIMEOUT_SECONDS
+        assert spec.get("responseStartTimeoutSeconds", 0) <= spec["timeoutSeconds"]
+    # A training answers nothing before its end, and Knative would give up after 300 s.
+    train = revision(manifests, "train")
+    assert train["responseStartTimeoutSeconds"] == train["timeoutSeconds"]
+
+
+def test_a_training_outlives_whoever_does_not_wait_for_it(
+    manifests: dict[tuple[str, str], Manifest],
+) -> None:
+    template = manifests["Service", "ser-train"]["spec"]["template"]
+    delay = template["metadata"]["annotations"]["autoscaling.knative.dev/scale-down-delay"]
+    assert 60 * int(delay.removesuffix("m")) >= template["spec"]["timeoutSeconds"]
+
+
+def test_one_training_at_a_time(manifests: dict[tuple[str, str], Manifest]) -> None:
+    assert revision(manifests, "train")["containerConcurrency"] == 1
+    assert environment(manifests, "train").max_trainings == 1
+
+
+def environment(manifests: dict[tuple[str, str], Manifest], function: str) -> Settings:
+    """The settings that a function has, once Kubernetes has put in the bucket."""
+    only = container(manifests, function)
+    (name,) = (each["configMapRef"]["name"] for each in only["envFrom"] if "configMapRef" in each)
+    data = manifests["ConfigMap", name]["data"]
+    told = {
+        each["name"]: each["value"].replace("$(BUCKET)", data["BUCKET"]) for each in only["env"]
+    }
+    return Settings.from_environment(told)
+
+
+def test_the_bucket_is_chosen_in_one_place(manifests: dict[tuple[str, str], Manifest]) -> None:
+    train, predict = (environment(manifests, function) for function in FUNCTIONS)
+    assert train.model_save_path == predict.model_save_path == "s3://example-bucket/models"
+    assert train.jobs_uri == "s3://example-bucket/jobs"
+    assert train.allowed_buckets == predict.allowed_buckets == ("example-bucket",)
+
+
+def test_images_are_chosen_in_one_place(manifests: dict[tuple[str, str], Manifest]) -> None:
+    for function in FUNCTIONS:
+        image = container(manifests, function)["image"]
+        assert image == f"registry.example.com/ser-{function}:latest"
+
+
+def test_credentials_come_from_a_secret_that_is_not_in_the_repository(
+    manifests: dict[tuple[str, str], Manifest],
+) -> None:
+    for function in FUNCTIONS:
+        references = container(manifests, function)["envFrom"]
+        assert {"secretRef": {"name": "ser-s3", "optional": True}} in references
+    assert not [name for kind, name in manifests if kind == "Secret"]
+
+
+def test_storage_events_reach_train(manifests: dict[tuple[str, str], Manifest]) -> None:
+    trigger = manifests["Trigger", "ser-train"]["spec"]
+    assert ("Broker", trigger["broker"]) in manifests
+    subscriber = trigger["subscriber"]
+    assert (subscriber["ref"]["kind"], subscriber["ref"]["name"]) in manifests
+    assert (subscriber["ref"]["name"], subscriber["uri"]) == ("ser-train", "/events")
+    assert trigger["filter"]["attributes"] == {"type": FINALIZED}
+
+
+def test_an_event_is_delivered_once_more_than_its_job_is_begun(
+    manifests: dict[tuple[str, str], Manifest],
+) -> None:
+    delivery = manifests["Trigger", "ser-train"]["spec"]["delivery"]
+    assert 1 + delivery["retry"] > environment(manifests, "train").max_attempts
+
+
+def test_memory_suffices_for_as_many_requests_as_come_at_once(
+    manifests: dict[tuple[str, str], Manifest],
+) -> None:
+    # The README's figures: peak after the first answer, and with ten minutes of sound.
+    first, longest = 89, 210
+    at_once = revision(manifests, "predict")["containerConcurrency"]
+    limits = container(manifests, "predict")["resources"]["limits"]
+    assert int(limits["memory"].removesuffix("Mi")) > first + at_once * (longest - first)
