@@ -74,21 +74,26 @@ data "aws_iam_policy_document" "bucket" {
 resource "aws_s3_bucket_lifecycle_configuration" "registry" {
   bucket = aws_s3_bucket.registry.id
 
-  rule {
-    id     = "jobs"
-    status = "Enabled"
+  # Not jobs/claims/: an object that was trained on is known for ever.
+  dynamic "rule" {
+    for_each = toset(["jobs", "requests"])
 
-    filter {
-      prefix = "jobs/"
-    }
+    content {
+      id     = rule.key
+      status = "Enabled"
 
-    expiration {
-      days = var.job_retention_days
-    }
+      filter {
+        prefix = "jobs/${rule.key}/"
+      }
 
-    # A job is rewritten each second while it runs.
-    noncurrent_version_expiration {
-      noncurrent_days = 1
+      expiration {
+        days = var.job_retention_days
+      }
+
+      # A job is rewritten each second while it runs.
+      noncurrent_version_expiration {
+        noncurrent_days = 1
+      }
     }
   }
 

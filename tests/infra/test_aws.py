@@ -409,11 +409,12 @@ def test_nobody_reaches_the_bucket_without_tls(deployed: Deployment) -> None:
 
 def test_jobs_leftovers_and_what_was_overwritten_go_after_a_while(deployed: Deployment) -> None:
     found = deployed.client("s3").get_bucket_lifecycle_configuration(Bucket=BUCKET)["Rules"]
-    jobs, leftovers = sorted(found, key=lambda rule: str(rule["ID"]))
+    jobs, leftovers, requests = sorted(found, key=lambda rule: str(rule["ID"]))
     assert {rule["Status"] for rule in found} == {"Enabled"}
-    assert jobs["Filter"] == {"Prefix": "jobs/"}
-    assert jobs["Expiration"] == {"Days": 30}
-    assert jobs["NoncurrentVersionExpiration"] == {"NoncurrentDays": 1}
+    for rule, folder in ((jobs, "jobs/jobs/"), (requests, "jobs/requests/")):
+        assert rule["Filter"] == {"Prefix": folder}
+        assert rule["Expiration"] == {"Days": 30}
+        assert rule["NoncurrentVersionExpiration"] == {"NoncurrentDays": 1}
     assert leftovers["Filter"] == {"Prefix": ""}
     assert leftovers["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 7}
     assert leftovers["NoncurrentVersionExpiration"] == {"NoncurrentDays": 30}

@@ -36,8 +36,6 @@ def read_events(headers: Mapping[str, str], body: bytes) -> list[Event]:
         The body is no JSON object.
     """
     message = decode_object(body)
-    if kind := {name.lower(): value for name, value in headers.items()}.get("ce-type"):
-        return [readable(partial(read_cloud_event, kind, message))]
     match message:
         case {"Records": [_, *_] as records}:
             return [
@@ -50,6 +48,9 @@ def read_events(headers: Mapping[str, str], body: bytes) -> list[Event]:
             return [readable(partial(read_cloud_event, kind, message.get("data")), "data")]
         case {"Event": "s3:TestEvent"}:
             return [Ignored("s3:TestEvent", "it tests the connection and names no object")]
+    # Last: some bridges wrap what S3 says into a CloudEvent of their own.
+    if kind := {name.lower(): value for name, value in headers.items()}.get("ce-type"):
+        return [readable(partial(read_cloud_event, kind, message))]
     return [Ignored(shown(message), "not a notification of a store that is known")]
 
 

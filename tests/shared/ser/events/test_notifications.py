@@ -106,6 +106,11 @@ def test_a_binary_cloud_event_is_told_by_its_header_in_any_case() -> None:
     assert only("cloud-storage-data", lower_case).store == "gs"
 
 
+def test_what_s3_says_is_read_inside_the_cloud_event_of_a_bridge_too() -> None:
+    bridge = {"Ce-Type": "dev.knative.connector.event.aws-sqs", "Ce-Specversion": "1.0"}
+    assert only("s3-created", bridge) == only("s3-created")
+
+
 def test_all_records_of_a_body_are_read_in_their_order() -> None:
     first, removed, tagged, last = read_events({}, payload("s3-several"))
     assert isinstance(first, ObjectCreated)

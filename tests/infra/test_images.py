@@ -1,0 +1,257 @@
+"""The images as they are built and run: on a read-only root, as nobody, over HTTP."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+import pytest
+import urllib3
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+import images
+import made
+from images import DOCKERFILE, NOBODY, Buildah, Container
+from probes import INSTALLED, PROBE, WITHOUT_BYTECODE, WRITABLE
+from ser.corpora.synthesis import synthesise
+from stack import HOST, ROOT, SCRIPTS, free_port
+
+FUNCTIONS = ("train", "predict")
+MEGABYTE = 1_000_000
+BUILD_TOOLS = re.compile(r"(pip[\d.]*|gcc|g\+\+|cc|c\+\+|ld|make|cmake)(-[\d.]+)?")
+
+
+class Built(NamedTuple):
+    """Both images, and a container of each; the containers share their ``/tmp``."""
+
+    buildah: Buildah
+    images: dict[str, str]
+    containers: dict[str, Container]
+    scratch: Path
+
+
+@pytest.fixture(scope="module")
+def built() -> Iterator[Built]:
+    if missing := [tool for tool in images.TOOLS if shutil.which(tool) is None]:
+        pytest.skip(f"{', '.join(missing)} missing")
+    if os.getuid() != 0:
+        pytest.skip("only root may build with buildah's chroot isolation on a Debian of its own")
+    with images.workshop() as buildah:
+        images.make_base(buildah)
+        wheels, scratch = buildah.folder / "wheels", buildah.folder / "scratch"
+        locks = (ROOT / "functions" / each / "requirements.txt" for each in FUNCTIONS)
+        images.fetch_wheels(wheels, *locks)
+        names = {each: images.build(buildah, each, wheels) for each in FUNCTIONS}
+        scratch.mkdir()
+        scratch.chmod(0o1777)
+        containers = {each: images.container(buildah, names[each], scratch) for each in FUNCTIONS}
+        yield Built(buildah, names, containers, scratch)
+
+
+@pytest.fixture(params=FUNCTIONS)
+def function(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def container(built: Built, function: str) -> Container:
+    return built.containers[function]
+
+
+@pytest.fixture(scope="module")
+def addresses(built: Built) -> Iterator[dict[str, str]]:
+    """Where each function answers."""
+    with ExitStack() as stack:
+        ports = {each: free_port() for each in FUNCTIONS}
+        for each, port in ports.items():
+            wait(stack.enter_context(built.containers[each].serving(port)), port)
+        yield {each: f"http://{HOST}:{port}" for each, port in ports.items()}
+
+
+def wait(process: subprocess.Popen[bytes], port: int) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        assert process.poll() is None, f"it ended with code {process.returncode}"
+        try:
+            urllib3.request("GET", f"http://{HOST}:{port}/healthz", retries=False)
+        except urllib3.exceptions.HTTPError:
+            time.sleep(0.05)
+        else:
+            return
+    pytest.fail("it does not answer")
+
+
+def post(url: str, body: dict[str, Any]) -> Any:
+    response = urllib3.request("POST", url, json=body, retries=False, timeout=300)
+    answer = msgspec.json.decode(response.data)
+    assert response.status == 200, answer
+    return answer
+
+
+def said(container: Container, script: str) -> list[str]:
+    """The lines that a script of Python prints inside."""
+    run = container.run("python3", "-c", script)
+    assert run.returncode == 0, run.stderr
+    return run.stdout.splitlines()
+
+
+def test_hadolint_and_shellcheck_find_nothing() -> None:
+    scripts = sorted(DOCKERFILE.parent.glob("*.sh"))
+    assert scripts
+    for command in ([SCRIPTS / "hadolint", DOCKERFILE], [SCRIPTS / "shellcheck", *scripts]):
+        run = subprocess.run(command, capture_output=True, text=True)
+        assert run.returncode == 0, run.stdout
+
+
+def test_the_health_check_tells_whether_the_function_answers(
+    container: Container, function: str, addresses: dict[str, str]
+) -> None:
+    kind, *check = container.config["Healthcheck"]["Test"]
+    assert kind == "CMD"
+    port = addresses[function].rpartition(":")[2]
+    assert container.run(*check, PORT=port).returncode == 0
+    assert container.run(*check, PORT=str(free_port())).returncode == 1
+
+
+def test_train_and_predict_over_http_on_the_demo_corpus(
+    built: Built, addresses: dict[str, str]
+) -> None:
+    synthesise(built.scratch / "demo.zip")
+    train_and_predict(addresses, "demo", "KerasClassifier")
+
+
+def test_trees_grow_without_the_libraries_that_a_base_lacks(
+    built: Built, addresses: dict[str, str]
+) -> None:
+    made.corpus(built.scratch / "small.zip")
+    train_and_predict(addresses, "small", "XGBoostClassifier")
+
+
+def train_and_predict(addresses: dict[str, str], corpus: str, model_type: str) -> None:
+    place = {"data_path": f"/tmp/{corpus}", "remote_url": f"/tmp/{corpus}.zip"}
+    models = {"model_save_path": "/tmp/model"}
+    trained = post(f"{addresses['train']}/train", place | models | {"model_type": model_type})
+    asked = {"model_id": trained["model_id"], "sample_name": trained["test_samples"]}
+    predicted = post(f"{addresses['predict']}/predict", asked | models)
+    assert predicted["sample_name"] == trained["test_samples"]
+    right = sum(map(str.__eq__, predicted["prediction"], predicted["ground_truth"]))
+    assert right / len(predicted["prediction"]) == pytest.approx(trained["metrics"]["wa"])
+
+
+def test_nobody_runs_it_and_only_tmp_can_be_written(container: Container) -> None:
+    assert container.config["User"] == f"{NOBODY}:{NOBODY}"
+    said(container, PROBE)
+    written = [path for path in said(container, WRITABLE) if not path.startswith("/tmp")]
+    assert written == []
+
+
+def test_a_polite_end_reaches_the_server(built: Built) -> None:
+    port = free_port()
+    with built.containers["predict"].serving(port) as process:
+        wait(process, port)
+        os.kill(server(process.pid), signal.SIGTERM)
+        assert process.wait(timeout=30) == 0
+
+
+def server(pid: int) -> int:
+    """The process 1 of a container that buildah, which is ``pid``, runs: Python, and no shell."""
+    while "buildah" in (program := Path(f"/proc/{pid}/exe").resolve().name):
+        threads = Path(f"/proc/{pid}/task").glob("*/children")
+        pid = int(" ".join(each.read_text() for each in threads).split()[0])
+    assert program.startswith("python")
+    return pid
+
+
+def test_what_is_installed_is_what_is_pinned(container: Container, function: str) -> None:
+    lock = (ROOT / "functions" / function / "requirements.txt").read_text()
+    pinned = map(Requirement, re.findall(r"^[^#\s].*", lock, flags=re.MULTILINE))
+    wanted = {
+        f"{canonicalize_name(each.name)} {str(each.specifier).removeprefix('==')}"
+        for each in pinned
+        if each.marker is None or each.marker.evaluate({"python_full_version": "3.11"})
+    }
+    found = (line.split() for line in said(container, INSTALLED))
+    assert {f"{canonicalize_name(name)} {version}" for name, version in found} == wanted
+
+
+def test_nothing_that_installs_or_compiles_is_inside(container: Container) -> None:
+    found = [
+        path
+        for path in container.root.rglob("*")
+        if path.name in ("pip", "ensurepip", "python-wheels")
+        or (path.parent.name == "bin" and BUILD_TOOLS.fullmatch(path.name))
+    ]
+    assert found == []
+
+
+def test_what_was_brought_is_the_function_and_libraries_without_tests(
+    container: Container,
+) -> None:
+    brought = container.root / "opt"
+    assert {path.name for path in brought.iterdir()} == {"function", "venv"}
+    ours = {path.name for path in (brought / "function").iterdir()}
+    assert ours == {"__pycache__", "main.py", "ser"}
+    tests = [path for path in brought.rglob("tests") if ".dist-info/" not in str(path)]
+    assert tests == []
+    leftovers = [*container.root.glob("build"), *container.root.glob("root/.cache")]
+    assert [*leftovers, *(container.root / "tmp").iterdir()] == []
+
+
+def test_a_start_compiles_nothing(container: Container) -> None:
+    assert said(container, WITHOUT_BYTECODE) == []
+
+
+def test_predict_adds_at_most_250_megabytes_to_its_base(built: Built) -> None:
+    _base, *added = built.buildah.layers(built.images["predict"])
+    assert sum(added) <= 250 * MEGABYTE
+
+
+def test_labels_say_what_it_is_and_where_it_comes_from(container: Container, function: str) -> None:
+    labels = {
+        name.removeprefix("org.opencontainers.image."): value
+        for name, value in container.config["Labels"].items()
+    }
+    assert labels["title"] == f"ser-{function}"
+    assert "Speech emotion recognition" in labels["description"]
+    assert [labels[name.lower()] for name in images.LABELS] == list(images.LABELS.values())
+    assert labels["base.name"] == images.BASE
+
+
+def test_the_image_of_lambda_is_the_function_beside_the_adapter(
+    built: Built, tmp_path: Path
+) -> None:
+    """The adapter, which only its registry has, is played by a file."""
+    image = images.build_lambda(built.buildah, built.images["predict"], tmp_path)
+    function, config = (built.buildah.config(each) for each in (built.images["predict"], image))
+    adapter = {name: value for name, value in variables(config) if name.startswith("AWS_LWA_")}
+    assert adapter == {
+        "AWS_LWA_READINESS_CHECK_PROTOCOL": "tcp",
+        "AWS_LWA_PASS_THROUGH_PATH": "/events",
+    }
+    assert set(variables(config)) == {*variables(function), *adapter.items()}
+    assert (config["Cmd"], config["User"]) == (function["Cmd"], function["User"])
+    container = images.container(built.buildah, image, built.scratch)
+    assert container.run("/opt/extensions/lambda-adapter").stdout == "adapter\n"
+
+
+def test_an_error_of_train_is_one_of_lambda_which_then_delivers_the_event_again(
+    built: Built,
+) -> None:
+    config = built.buildah.config(built.images["train"])
+    assert ("AWS_LWA_ERROR_STATUS_CODES", "500-599") in variables(config)
+
+
+def variables(config: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    for variable in config["Env"]:
+        name, _, value = variable.partition("=")
+        yield name, value
