@@ -3,6 +3,8 @@
 PORT ?= 5000
 JUPYTER_PORT ?= 8888
 EMODB_ZIP ?=
+# The same from anywhere; abspath would cut at spaces.
+ARCHIVE = $(if $(filter /%,$(firstword $(EMODB_ZIP))),$(EMODB_ZIP),$(CURDIR)/$(EMODB_ZIP))
 # Of make evaluate: a zip archive or a folder; a model_type; a file with more fields of /train.
 CORPUS ?=
 MODEL_TYPE ?=
@@ -14,7 +16,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
 	&& echo $$python && break; done)
 # What requests may reach locally: this folder, and the corpus that was named.
-SER_ALLOWED_PATHS ?= $(CURDIR)$(if $(EMODB_ZIP),:$(abspath $(EMODB_ZIP)))
+SER_ALLOWED_PATHS ?= $(CURDIR)$(if $(EMODB_ZIP),:$(ARCHIVE))
 # A local stack may fetch from local servers; deployed functions may not.
 SER_ALLOWED_HOSTS ?= localhost,127.0.0.1
 # Of the development container: an engine, and what its image and it are called.
@@ -50,7 +52,7 @@ evaluate: init ## Leave each speaker of CORPUS out once: figures and a report (M
 	@$(BIN)/python infra/local/evaluate.py
 
 notebook: init ## Open docs/report.ipynb in Jupyter: the corpus, the features, the models (EMODB_ZIP=)
-	EMODB_ZIP=$(if $(EMODB_ZIP),$(abspath $(EMODB_ZIP))) $(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) --ServerApp.ip=127.0.0.1 docs/report.ipynb
+	EMODB_ZIP="$(if $(EMODB_ZIP),$(ARCHIVE))" $(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) --ServerApp.ip=127.0.0.1 docs/report.ipynb
 
 bench: init ## Measure predict beside the usual function, and trainings (RUNS=5, EMODB_ZIP=)
 	@PYTHONPATH=infra:infra/local $(BIN)/python -m benchmark

@@ -13,8 +13,8 @@ from ser.http import Answer, Function, Reply, Route, read_body, read_json
 from ser.jobs.delivery import deliver
 from ser.jobs.description import Page, describe
 from ser.jobs.handover import hand_over
-from ser.jobs.jobs import open_jobs
-from ser.jobs.running import cancel
+from ser.jobs.jobs import open_jobs, passing
+from ser.jobs.running import cancel, settled
 from ser.schemas import parse
 from ser.settings import Settings
 from ser.training.process import TrainingProcesses
@@ -61,7 +61,8 @@ def accept(body: dict[str, Any], settings: Settings) -> Reply:
 def events(request: Request, settings: Settings) -> dict[str, Any]:
     """Train on what ``request`` announces, and tell what came of it; refuse nothing, since a sender
     would only send it again."""
-    jobs = open_jobs(settings)
+    with passing():
+        jobs = open_jobs(settings)
     announced = read_events(dict(request.headers), read_body(request, settings))
     delivered = deliver(announced, jobs, trainings, settings)
     refused = [event.error.problem() for event in announced if isinstance(event, Refused)]
@@ -77,7 +78,7 @@ def jobs_listed(request: Request, settings: Settings) -> dict[str, Any]:
 
 def job_told(_request: Request, settings: Settings, job_id: str) -> dict[str, Any]:
     """Return how far a job is, or what it came to."""
-    return open_jobs(settings).read(job_id).answer()
+    return settled(open_jobs(settings), job_id, trainings, settings).answer()
 
 
 def job_cancelled(_request: Request, settings: Settings, job_id: str) -> dict[str, Any]:

@@ -11,8 +11,11 @@ locals {
       settings = {
         SER_JOBS_URI       = "s3://${local.bucket}/jobs"
         SER_TRAIN_DEFAULTS = jsonencode(merge({ data_path = "/tmp/data" }, var.train_defaults))
-        # The last delivery of an event then finds no attempt left, and the job says that it failed.
-        SER_MAX_ATTEMPTS = tostring(local.retries)
+        # Each delivery of an event makes an attempt. The last one fails as the others did, so
+        # Lambda puts the event aside; of a job that was killed then, whoever asks is told.
+        SER_MAX_ATTEMPTS = tostring(local.retries + 1)
+        # Whoever is told twice has an instance of its own to wait in: better than a retry.
+        SER_WAIT_SECONDS = "870"
       }
     }
     predict = {

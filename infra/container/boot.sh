@@ -28,7 +28,9 @@ start() {
     return
   fi
   rm -f "$logs/$name.log"
-  screen -L -Logfile "$logs/$name.log" -dmS "$name" "$@"
+  # Not -Logfile, which the screen of macOS does not know.
+  echo "logfile $logs/$name.log" >"$logs/$name.rc"
+  screen -c "$logs/$name.rc" -L -dmS "$name" "$@"
 }
 
 answers() {
@@ -38,11 +40,15 @@ answers() {
 
 wait_for() {
   name=$1 url=$2 left=$patience
-  until answers "$url"; do
+  while true; do
+    # First: on its port somebody else may answer.
     if ! is_there "$name"; then
       echo >&2 "$name has ended:"
       tail -n 20 "$logs/$name.log" >&2
       exit 1
+    fi
+    if answers "$url"; then
+      return
     fi
     if [ "$left" -le 0 ]; then
       echo >&2 "$name does not answer at $url within $patience s; see: screen -r $name"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
@@ -24,7 +25,10 @@ class Account:
     @cached_property
     def region(self) -> str:
         """The region; empty if none is set."""
-        return str(self._session.get_config_variable("region") or "")
+        # Terraform's provider asks this variable first, and botocore does not know it.
+        return os.environ.get("AWS_REGION") or str(
+            self._session.get_config_variable("region") or ""
+        )
 
     @cached_property
     def identity(self) -> Mapping[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 from deployment.choices import Choices
@@ -57,6 +58,8 @@ class Compose:
         return [Step(says, lambda: self._compose("down"))]
 
     def _compose(self, *arguments: str) -> None:
+        # The notebook writes in the clone as whoever owns it.
+        os.environ.setdefault("OWNER", f"{os.getuid()}:{os.getgid()}")
         run([self._engine, "compose", "--file", str(FILE), *arguments])
 
 

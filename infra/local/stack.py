@@ -128,7 +128,8 @@ def process(
         finally:
             running_process.terminate()
             try:
-                running_process.wait(timeout=10)
+                # gunicorn gives those whom it answers half a minute.
+                running_process.wait(timeout=40)
             except subprocess.TimeoutExpired:
                 running_process.kill()
 

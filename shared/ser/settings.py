@@ -44,6 +44,8 @@ class Settings:
     """How often a job is begun before it is given up."""
     lease_seconds: float = 30.0
     """How long a job is left to whoever gives no more signs of life."""
+    wait_seconds: float = 20.0
+    """How long an event waits for somebody else who is at work on its job."""
     dask_scheduler: str | None = None
     """Of the Dask cluster that trainings have their work done on: ``tcp://host:port`` or
     ``tls://host:port``; ``None``: on this machine."""
@@ -88,6 +90,7 @@ class Settings:
             train_defaults={**default.train_defaults, **json_object(env, "SER_TRAIN_DEFAULTS")},
             max_attempts=math.ceil(positive(env, "SER_MAX_ATTEMPTS", default.max_attempts)),
             lease_seconds=positive(env, "SER_LEASE_SECONDS", default.lease_seconds, least=5.0),
+            wait_seconds=positive(env, "SER_WAIT_SECONDS", default.wait_seconds),
             dask_scheduler=dask_scheduler(env, "SER_DASK_SCHEDULER"),
         )
 

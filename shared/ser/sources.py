@@ -126,11 +126,11 @@ def source_of(
 def without_secrets(remote_url: str) -> str:
     """``remote_url`` without what may let others in: user and password, query and fragment, where
     signatures and tokens stand."""
-    if scheme(remote_url.strip()) not in ("http", "https"):
-        return remote_url
-    address, mark = re.match(r"([^?#]*)([?#]?)", remote_url.strip()).groups()  # type: ignore[union-attr]
-    shown = re.sub("//[^/]*@", "//...@", address)
-    return f"{shown}{mark}..." if mark else shown
+    bare = re.sub(r":/+([^/?#]*:.*|[^/]*)@", "://...@", remote_url.strip())
+    if not re.match(r"https?:", bare, re.IGNORECASE):
+        return bare
+    shown = re.split("[?#]", bare, maxsplit=1)[0]
+    return bare if shown == bare else f"{shown}?..."
 
 
 class GuardedConnection(HTTPConnection):
@@ -308,7 +308,8 @@ def client_of(store: str, patience: Patience) -> Any:
 
     config = Config(connect_timeout=patience.connect, read_timeout=patience.read)
     # The variable that Google's own libraries are pointed at another server by.
-    address = os.environ.get("STORAGE_EMULATOR_HOST") or CLOUD_STORAGE if store == "gs" else None
+    host = os.environ.get("STORAGE_EMULATOR_HOST") or CLOUD_STORAGE
+    address = (host if "://" in host else f"http://{host}") if store == "gs" else None
     return get_session().create_client("s3", endpoint_url=address, config=config)
 
 

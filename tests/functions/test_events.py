@@ -11,6 +11,7 @@ import sys
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ import made
 from clients import Client
 from ser import Model, open_registry
 from ser.corpora.folder import CorpusFolder
+from ser.errors import SerError
 from ser.events import LOCAL_SOURCE, ObjectCreated, read_events
 from ser.jobs.delivery import deliver, job_of
 from ser.jobs.job import Job
@@ -162,10 +164,15 @@ def test_fifty_deliveries_at_once_give_one_model_and_are_all_answered_politely(
                 range(50),
             )
         )
-    assert {answer.status_code for answer in answers} == {200}
-    told = {(job["job_id"], job["status"]) for answer in answers for job in answer.json["jobs"]}
+    # Nobody is told that all is well before it is; who does not wait is asked to come again.
+    assert {answer.status_code for answer in answers} <= {200, 503}
+    assert all("Retry-After" in answer.headers for answer in answers if answer.status_code == 503)
+    done = [answer for answer in answers if answer.status_code == 200]
+    told = {(job["job_id"], job["status"]) for answer in done for job in answer.json["jobs"]}
     (model_id,) = models()
     assert told == {(model_id, "succeeded")}
+    again = train.post("/events", json=event).json["jobs"]
+    assert [job["job_id"] for job in again] == [model_id]
 
 
 def test_each_version_of_an_object_is_trained_on_once_in_whatever_order_they_come(
@@ -260,6 +267,42 @@ def test_an_object_announced_before_it_is_there_can_be_announced_again(
     dropped("night.train.json", content)
     (job,) = train.post("/events", json=event).json["jobs"]
     assert job["status"] == "succeeded", job["problem"]
+
+
+def test_who_waits_for_somebody_who_breaks_down_takes_over(
+    body: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    event = dropped("night.train.json", json.dumps(body).encode())
+    configured = Settings.from_environment()
+    jobs = open_jobs(configured)
+    (created,) = read_events({}, json.dumps(event).encode())
+    assert isinstance(created, ObjectCreated)
+    job_id = job_of(created, jobs, configured)
+    assert job_id is not None
+    nearly_over = replace(jobs, clock=lambda: utc_now() - timedelta(seconds=27))
+    _, lease = nearly_over.take(job_id)
+    assert lease is not None
+    nearly_over.begin(job_id, lease)
+    (job,) = deliver([created], jobs, TrainingProcesses(), configured)
+    assert (job.status, job.attempts) == ("succeeded", 2)
+
+
+def test_who_waits_too_long_is_told_to_ask_again(
+    train: Client, body: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SER_WAIT_SECONDS", "1")
+    event = dropped("night.train.json", json.dumps(body).encode())
+    configured = Settings.from_environment()
+    jobs = open_jobs(configured)
+    (created,) = read_events({}, json.dumps(event).encode())
+    assert isinstance(created, ObjectCreated)
+    job_id = job_of(created, jobs, configured)
+    assert job_id is not None
+    assert jobs.take(job_id)[1] is not None
+    response = train.post("/events", json=event)
+    assert (response.status_code, response.headers["Retry-After"]) == (503, "5")
+    assert f"at work on job {job_id}" in response.json["detail"]
+    assert jobs.read(job_id).attempts == 0
 
 
 def test_one_bad_record_does_not_keep_the_others_from_being_trained_on(
@@ -463,6 +506,10 @@ def test_a_crash_in_the_last_attempt_allowed_loses_no_model_and_leaves_no_piece_
     monkeypatch.setenv("SER_MAX_ATTEMPTS", "1")
     event = dropped("night.train.json", json.dumps(body).encode())
     killed_at(point, event, bounds / "dying")
+    if status == "failed":
+        # Told as a fault, so that who keeps what could not be delivered keeps it.
+        with pytest.raises(SerError, match="none came to an end"):
+            redelivered(event)
     job = redelivered(event)
     assert job.status == status
     assert models() == ([job.job_id] if status == "succeeded" else [])

@@ -96,9 +96,13 @@ def test_without_a_place_for_jobs_the_request_is_answered_and_there_are_none(
     response = train.post("/train", json=body | {"remote_url": "missing.zip"}, headers=ASYNC)
     assert response.status_code == 422  # told by the training itself
     assert "Preference-Applied" not in response.headers
-    for answer in (train.get("/train"), train.get("/train/x"), train.post("/events", json={})):
+    for answer in (train.get("/train"), train.get("/train/x")):
         assert answer.status_code == 404
         assert "SER_JOBS_URI" in answer.json["detail"]
+    # An event that is refused is gone; the setting may be mended.
+    event = train.post("/events", json={})
+    assert event.status_code == 502
+    assert "SER_JOBS_URI" in event.json["detail"]
 
 
 def test_a_job_fails_with_the_problem_of_its_training(
@@ -298,6 +302,21 @@ def test_a_training_that_dies_when_its_model_is_made_is_told_as_lost(
     assert open_store("model").names() == []
 
 
+def test_a_job_whose_attempts_are_used_up_is_ended_when_somebody_asks(
+    train: Client, body: dict[str, Any], jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SER_MAX_ATTEMPTS", "1")
+    long_ago = replace(jobs, clock=lambda: utc_now() - timedelta(hours=1))
+    job_id = jobs.add(body).job_id
+    _, lease = long_ago.take(job_id)
+    assert lease is not None
+    long_ago.begin(job_id, lease)
+    assert jobs.read(job_id).status == "running"
+    job = train.get(f"/train/{job_id}").json
+    assert (job["status"], job["attempts"]) == ("failed", 1)
+    assert "none came to an end" in job["problem"]["detail"]
+
+
 def test_one_worker_is_enough(body: dict[str, Any], jobs: Jobs) -> None:
     job_id = jobs.add(body | {"model_type": "SVM"}).job_id
     with alone(Path("state")) as mine:
@@ -313,6 +332,8 @@ def test_one_worker_is_enough(body: dict[str, Any], jobs: Jobs) -> None:
         " https://example.com/x.zip?signature=1a2b3c",
         "https://example.com/x.zip#token=1a2b3c",
         "https://me:1a2b3c@example.com/x.zip",
+        "https://me:a?b#c/1a2b3c@example.com/x.zip",
+        "ftp://me:1a2b3c@example.com/x.zip",
     ],
 )
 def test_secrets_of_a_url_are_kept_for_the_training_alone(

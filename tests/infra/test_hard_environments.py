@@ -161,6 +161,7 @@ def test_train_makes_our_model_where_only_a_temporary_folder_may_be_written(
         "remote_url": str(ground.folder / "corpus.zip"),
         "model_type": "DiscriminantClassifier",
         "model_save_path": str(ground.scratch / "model"),
+        "evaluation": "loso",
     }
     with serving(ground, "train") as address:
         answer = post(f"{address}/train", body)

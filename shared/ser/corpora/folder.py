@@ -35,14 +35,6 @@ class Source(msgspec.Struct, frozen=True):
     size: int
 
 
-def is_data_path(path: Path) -> bool:
-    """Tell whether ``path`` holds a corpus that was fetched, or what has come of it so far."""
-    pristine = path / "pristine"
-    return any(
-        (pristine / name).exists() for name in ("source.json", "incoming.json", "incoming.zip.part")
-    )
-
-
 class CorpusFolder:
     """The folder ``path``.
 

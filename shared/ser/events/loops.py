@@ -12,13 +12,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ser.access import scheme, without_scheme
-from ser.corpora.folder import is_data_path
 from ser.registry.aliases import FOLDER as ALIASES
 from ser.registry.documents import MODEL_ID
 from ser.settings import Settings, SettingsError
 
 DATA_FOLDERS = frozenset({"pristine", "incoming", "working", "features"})
 """What a ``data_path``, always a local folder, has in it."""
+SOURCES = ("source.json", "incoming.json", "incoming.zip.part")
+"""In ``pristine/``: where the archive is from, or as much of it as has come so far."""
 
 Way = tuple[str, ...]
 """The steps to an object: scheme, bucket or root, and the parts of the key or path."""
@@ -97,3 +98,7 @@ def is_written(way: Way) -> bool:
         folder.name in DATA_FOLDERS and is_data_path(folder.parent)
         for folder in Path(*way[1:]).parents
     )
+
+
+def is_data_path(folder: Path) -> bool:
+    return any((folder / "pristine" / name).exists() for name in SOURCES)

@@ -4,6 +4,7 @@ clouds freeze a function once it has answered."""
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -67,7 +68,9 @@ def job_of(event: ObjectCreated, jobs: Jobs, settings: Settings) -> str | None:
     """Return the id of the job of an object that has arrived, made now unless it was before;
     ``None`` for an object that is no work."""
     if job_id := handed_over(event, settings):
-        return job_id if jobs.holds(job_id) else None
+        if not jobs.holds(job_id):
+            raise Gone(f"there is no job {job_id}")
+        return job_id
     if is_ours(event.uri, settings):
         log.info("event ignored: %s: we wrote it ourselves", event.uri)
         return None
@@ -129,7 +132,7 @@ def request_of(event: ObjectCreated, job_id: str, settings: Settings) -> dict[st
 @contextmanager
 def opened(event: ObjectCreated, access: Access) -> Iterator[Answer]:
     """Yield what the store of an object delivers, in the version that was announced."""
-    if event.store == "file" and not access.path(event.uri).exists():
+    if event.store == "file" and not os.path.lexists(access.path(event.uri)):
         raise Gone("it is not there")
     version = Version(event.version, event.etag)
     try:

@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ser.access import scheme, without_scheme
-from ser.errors import SerError
+from ser.errors import RemoteFailed, SerError
 from ser.events import ObjectCreated
 from ser.jobs.job import Job
 from ser.jobs.jobs import Jobs, open_jobs
@@ -32,8 +32,8 @@ log = logging.getLogger("ser")
 
 FOLDER = "requests"
 SUFFIX = ".train.json"
-PAUSE_SECONDS = 5.0
-"""Before a job is begun again after a passing fault."""
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 2.0, 60.0
+"""Before jobs are looked at again of which none has ended; each pause is twice the one before."""
 
 
 def hand_over(job: Job, jobs: Jobs, settings: Settings) -> None:
@@ -42,14 +42,17 @@ def hand_over(job: Job, jobs: Jobs, settings: Settings) -> None:
         jobs.store.create(f"{FOLDER}/{job.job_id}{SUFFIX}", encode(job.answer()["request"]))
         return
     # It puts itself into the background, so there is next to nothing to wait for.
-    subprocess.run(
-        [sys.executable, "-m", "ser.jobs"],
-        check=True,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        start_new_session=True,
-        env={**os.environ, "PYTHONPATH": python_path()},
-    )
+    try:
+        subprocess.run(
+            [sys.executable, "-m", "ser.jobs"],
+            check=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            start_new_session=True,
+            env={**os.environ, "PYTHONPATH": python_path()},
+        )
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise RemoteFailed(f"Nobody can be started to run the job: {error}") from error
 
 
 def handed_over(event: ObjectCreated, settings: Settings) -> str | None:
@@ -70,17 +73,19 @@ def work(settings: Settings) -> None:
     others somebody is at work; should he break down, we are there when his lease expires.
     """
     jobs, trainings = open_jobs(settings), TrainingProcesses()
+    pause = FIRST_PAUSE_SECONDS
     # Whoever comes while we are at it leaves; so we look once more after we have let go.
     while waiting := [job for job in jobs.newest() if not job.is_ended][::-1]:
         with alone(Path(without_scheme(str(settings.jobs_uri)))) as mine:
             if not mine:
                 return
-            begun = [run_once(jobs, job, trainings, settings) for job in waiting]
-            if not any(begun):
-                time.sleep(PAUSE_SECONDS)
+            ended = [ends(jobs, job, trainings, settings) for job in waiting]
+            if not any(ended):
+                time.sleep(pause)
+            pause = FIRST_PAUSE_SECONDS if any(ended) else min(2 * pause, LONGEST_PAUSE_SECONDS)
 
 
-def run_once(jobs: Jobs, job: Job, trainings: TrainingProcesses, settings: Settings) -> bool:
+def ends(jobs: Jobs, job: Job, trainings: TrainingProcesses, settings: Settings) -> bool:
     """Run a job that nobody is at work on, and tell whether it has ended."""
     if job.is_held(jobs.clock()):
         return False

@@ -165,7 +165,7 @@ class Jobs:
 
         def step(job: Job) -> Job:
             if ours(job, lease).attempts >= self.max_attempts:
-                raise from_problem(job.problem) if job.problem else lost(job)
+                raise given_up(job)
             return job.begun(renewed, self.clock())
 
         return self._change(job_id, step)
@@ -176,11 +176,15 @@ class Jobs:
         renewed = self._lease(lease.holder)
         return self._change(job_id, lambda job: ours(job, lease).kept(renewed, stage, progress))
 
-    def succeed(self, job_id: str, result: dict[str, Any]) -> Job:
-        """End a job whose model is published, by whomever; one that has ended stays as it is."""
+    def succeed(self, job_id: str, result: dict[str, Any], lease: Lease | None) -> Job:
+        """End a job whose model is published, held as it was seen: by ``lease`` or by nobody; one
+        that has ended stays as it is. Raise :class:`LeaseLost` if somebody else holds it: he may
+        have begun to publish anew."""
 
         def step(job: Job) -> Job:
-            return job if job.is_ended else job.succeeded(result, self.clock())
+            if job.is_ended:
+                return job
+            return (ours(job, lease) if lease else job).succeeded(result, self.clock())
 
         return self._change(job_id, step)
 
@@ -266,7 +270,8 @@ def open_jobs(settings: Settings, *, clock: Callable[[], datetime] = utc_now) ->
     """
     if settings.jobs_uri is None:
         raise NotFound("No jobs are kept here; SER_JOBS_URI says where, and is not set.")
-    store = open_store(settings.jobs_uri)
+    with passing():
+        store = open_store(settings.jobs_uri)
     return Jobs(store, settings.lease_seconds, settings.max_attempts, clock)
 
 
@@ -280,7 +285,11 @@ def ours(job: Job, lease: Lease) -> Job:
     return job
 
 
-def lost(job: Job) -> SerError:
+def given_up(job: Job) -> SerError:
+    """Return what ended the last attempt of ``job``, or that nobody lived to tell."""
+    told = from_problem(job.problem) if job.problem else None
+    if told is not None and not isinstance(told, Busy):
+        return told
     return SerError(
         f"Of {job.attempts} attempts none came to an end: each time whoever was at work was gone."
     )

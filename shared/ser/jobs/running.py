@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import shutil
+import threading
 import time
+from contextlib import suppress
 from typing import Any
 
 from ser.access import Access
@@ -19,34 +21,60 @@ from ser.training.request import Commission, check_writable, read_train_request
 
 log = logging.getLogger("ser")
 
-GLANCE_SECONDS = (0.3, 5.0)
-"""How often who waits for somebody else looks: at first, and in the end."""
+GLANCE_SECONDS = 0.5
+"""How often who waits for somebody else looks."""
 RENEWAL_SECONDS = 1.0
 """How often a holder gives a sign of life."""
+WAITERS = threading.BoundedSemaphore(2)
+"""Those who wait take threads of the server, which is to answer others, too."""
 
 
 def run(jobs: Jobs, job_id: str, trainings: process.TrainingProcesses, settings: Settings) -> Job:
-    """Bring a job to its end, or wait until somebody else has; return it as it is then.
+    """Bring a job to its end, or wait a while for somebody else to; return it ended.
 
-    So whoever told us to is answered when there is nothing left to do, and never on the strength of
-    somebody else who may break down: who waits takes over once the other one's lease expires, and
-    who does not wait will say it again.
+    So nobody is ever told that all is well on the strength of somebody else, who may break down:
+    whoever told us to run it has to ask again, and takes over once the other one's lease expires.
 
     Raises
     ------
     SerError
-        A passing fault: the job waits to be begun again.
+        A passing fault: the job waits to be begun again. Among them is :class:`~ser.errors.Busy`:
+        somebody else is at work on it.
     """
-    pause, longest = GLANCE_SECONDS
-    while True:
-        job, lease = jobs.take(job_id)
-        if lease is not None:
-            job = attempt(jobs, job, lease, trainings, settings)
-        if job.is_ended:
-            clear_away(job, settings)
-            return job
-        time.sleep(pause)
-        pause = min(pause * 1.5, longest)
+    job, lease = jobs.take(job_id)
+    if lease is None and not job.is_ended:
+        job, lease = waited(jobs, job_id, settings)
+    if lease is not None:
+        job = attempt(jobs, job, lease, trainings, settings)
+    if not job.is_ended:
+        raise busy(job_id)
+    clear_away(job, settings)
+    return job
+
+
+def waited(jobs: Jobs, job_id: str, settings: Settings) -> tuple[Job, Lease | None]:
+    """Return a job when somebody else has brought it to its end, or with its lease when he broke
+    down; raise :class:`~ser.errors.Busy` if he goes on, or was stopped by a passing fault."""
+    if not WAITERS.acquire(blocking=False):
+        raise busy(job_id)
+    try:
+        deadline = time.monotonic() + settings.wait_seconds
+        while time.monotonic() < deadline:
+            time.sleep(GLANCE_SECONDS)
+            job = jobs.read(job_id)
+            if job.is_ended:
+                return job, None
+            if job.lease is None:
+                break
+            if not job.is_held(jobs.clock()):
+                return jobs.take(job_id)
+    finally:
+        WAITERS.release()
+    raise busy(job_id)
+
+
+def busy(job_id: str) -> Busy:
+    return Busy(f"Somebody else is at work on job {job_id}; ask again.")
 
 
 def attempt(
@@ -60,9 +88,10 @@ def attempt(
     try:
         with trainings.place(settings.max_trainings):
             # Whoever was at it before may have got as far as the model, and no farther.
-            result = published(job, settings)
+            result = published(job, settings) if job.attempts else None
             if result is None:
                 result = trained(Holding(jobs, jobs.begin(job.job_id, lease)), settings)
+        return jobs.succeed(job.job_id, result, lease)
     except LeaseLost:
         return jobs.read(job.job_id)
     except Busy as error:
@@ -71,10 +100,26 @@ def attempt(
     except SerError as error:
         log.info("job %s: %s", job.job_id, error.detail)
         job = jobs.fail(job.job_id, lease, error)
-        if not job.is_ended:
-            raise
-        return job
-    return jobs.succeed(job.job_id, result)
+        if error.status < 500:
+            return job
+        # Even if it was the last attempt: who keeps what could not be delivered keeps this.
+        if job.is_ended:
+            clear_away(job, settings)
+        raise
+
+
+def settled(
+    jobs: Jobs, job_id: str, trainings: process.TrainingProcesses, settings: Settings
+) -> Job:
+    """Return a job as it is. One that was begun as often as allowed, and that nobody is at work on
+    any more, is ended first."""
+    job = jobs.read(job_id)
+    given_up = job.status == "running" and job.attempts >= jobs.max_attempts
+    if given_up and not job.is_held(jobs.clock()):
+        with suppress(SerError):
+            run(jobs, job_id, trainings, settings)
+        job = jobs.read(job_id)
+    return job
 
 
 def cancel(jobs: Jobs, job_id: str, settings: Settings) -> Job:
@@ -83,7 +128,7 @@ def cancel(jobs: Jobs, job_id: str, settings: Settings) -> Job:
     # If whoever was publishing broke down, nobody has looked since how far that went.
     broken_off = job.stage == PUBLISHING and not job.is_held(jobs.clock())
     if broken_off and (result := published(job, settings)):
-        jobs.succeed(job_id, result)
+        jobs.succeed(job_id, result, job.lease)
     cancelled = jobs.cancel(job_id)
     if not job.is_held(jobs.clock()):
         clear_away(cancelled, settings)

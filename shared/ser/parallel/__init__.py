@@ -5,7 +5,7 @@ on the Dask cluster that ``SER_DASK_SCHEDULER`` names. Whoever has work does not
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import Literal, TypeVar
 
 from ser.progress import Report
@@ -67,5 +67,7 @@ def on_this_machine(
     parallel = joblib.Parallel(n_jobs=-1, prefer=by, return_as="generator")
     yield from enumerate(parallel(joblib.delayed(work)(thing) for thing in things))
     if by == "processes":
-        # They would wait minutes for more, and keep the memory of what they did.
-        get_reusable_executor().shutdown(wait=True)
+        # They would wait minutes for more, and keep the memory of what they did. Where no semaphore
+        # can be made there are none.
+        with suppress(OSError, NotImplementedError):
+            get_reusable_executor().shutdown(wait=True)

@@ -14,6 +14,7 @@ import logging
 import platform
 import warnings
 from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import islice
 from pydoc import locate
@@ -46,16 +47,19 @@ def on_cluster(
     with connected(address) as client:
         duty = Duty.of(address, work)
         require_alike(client, duty)
-        workers = len(client.nthreads())
         # To all of them: what one alone holds would be lost with it.
         held = client.scatter(duty, broadcast=True, hash=False)
-        waiting = tasks(things, workers)
+        waiting = tasks(things, max(1, len(client.nthreads())))
         begun: dict[Future[list[R]], int] = {}
         while True:
-            for task in islice(waiting, TASKS * workers - len(begun)):
+            # Some may have come since, or gone.
+            free = max(0, TASKS * len(client.nthreads()) - len(begun))
+            for task in islice(waiting, free):
                 begun[client.submit(Duty.done, held, task, pure=False)] = task.first
-            if not begun:
+            if not begun and free:
                 return
+            if not begun:
+                require_worker(client)
             for done in next_done(client, [*begun]):
                 yield from enumerate(done.result(), begun.pop(done))
 
@@ -117,7 +121,9 @@ def connected(address: str) -> Iterator[Client]:
     warnings.filterwarnings("ignore", "Sending large graph")
     place = f"The Dask cluster of SER_DASK_SCHEDULER, {address},"
     try:
-        asyncio.run(asyncio.wait_for(greet(address), PATIENCE))
+        # In a thread: a notebook has an event loop of its own in this one.
+        with ThreadPoolExecutor(1) as thread:
+            thread.submit(asyncio.run, asyncio.wait_for(greet(address), PATIENCE)).result()
         with Client(address, timeout=PATIENCE) as client:
             require_worker(client)
             yield client
@@ -138,8 +144,8 @@ def connected(address: str) -> Iterator[Client]:
         ) from error
     except OSError as error:
         raise RemoteFailed(
-            f"{place} failed: {error or 'no answer'}; allowed: a scheduler that answers and has "
-            "workers."
+            f"{place} failed: {str(error) or 'no answer'}; allowed: a scheduler that answers and "
+            "has workers."
         ) from error
 
 

@@ -14,7 +14,7 @@ from ser.settings import SettingsError
 
 LIBRARIES = (
     *("distributed", "keras", "numpy", "onnxruntime", "scikit-learn", "scipy", "soxr"),
-    *("tensorflow-cpu", "xgboost-cpu"),
+    *("tensorflow", "tensorflow-cpu", "xgboost", "xgboost-cpu"),
 )
 """With other versions of these the figures may be others."""
 ENVIRONMENT = ("TF_ENABLE_ONEDNN_OPTS", "TF_CPP_MIN_LOG_LEVEL")

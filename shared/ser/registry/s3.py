@@ -17,6 +17,9 @@ from ser.registry.store import Store, Stored, checked
 
 logger = logging.getLogger(__name__)
 
+PASSING = {"ExpiredToken", "RequestTimeTooSkewed", "RequestTimeout", "TokenRefreshRequired"}
+"""What S3 says with a status of the caller's fault, and nobody who asks for a model can help."""
+
 CONFIGURATION = Config(
     connect_timeout=5,  # seconds
     read_timeout=30,
@@ -130,7 +133,7 @@ class S3Store(Store):
         status = error.response["ResponseMetadata"]["HTTPStatusCode"]
         if status == 507 or code(error) == "QuotaExceeded":
             return StorageFull(f"there is no room left in {self.uri}: {code(error)}")
-        if status >= 500 or status in (408, 409, 429) or code(error) == "RequestTimeout":
+        if status >= 500 or status in (408, 409, 429) or code(error) in PASSING:
             return RemoteFailed(f"{self.uri} failed: {code(error)}")
         return InvalidInput(
             f"cannot use {self.uri}: {code(error)}; allowed: a bucket that exists and that the"

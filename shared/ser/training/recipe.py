@@ -41,6 +41,7 @@ LIBRARIES = (
     "spox",
     "scikit-learn",
     "keras",
+    "xgboost",
     "xgboost-cpu",
 )
 """Whose versions a manifest names, if they are installed."""

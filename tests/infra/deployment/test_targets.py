@@ -178,4 +178,4 @@ resource "aws_s3_bucket_policy" "registry" {
 }
 """
 """What is left out here: the provider watches the lifecycle for a minute, and the policy keeps out
-whoever comes without TLS, which is everybody here. tests/infra/test_aws.py applies both."""
+whoever comes without TLS, which is everybody here. tests/infra/aws applies both."""

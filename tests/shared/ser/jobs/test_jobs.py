@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ser.errors import Conflict, InvalidInput, NotFound, RemoteFailed, SerError
+from ser.errors import Busy, Conflict, InvalidInput, NotFound, RemoteFailed, SerError
 from ser.jobs.job import PUBLISHING, Job, Lease
 from ser.jobs.jobs import Jobs, LeaseLost
 from ser.registry import Stored
@@ -102,6 +102,44 @@ def test_a_passing_fault_lets_the_next_one_begin_at_once_until_the_last_attempt(
     assert jobs.fail(job.job_id, taken(jobs, job), fault).status == "failed"
 
 
+def test_whoever_has_lost_the_lease_does_not_end_the_job_of_another(
+    jobs: Jobs, clock: Clock
+) -> None:
+    job = jobs.add(BODY)
+    lost = taken(jobs, job)
+    clock.advance(31)
+    taken(jobs, job)
+    with pytest.raises(LeaseLost):
+        jobs.succeed(job.job_id, {}, lost)
+    assert jobs.read(job.job_id).status == "running"
+
+
+def test_a_job_that_others_were_in_the_way_of_is_still_given_up_after_its_crashes(
+    jobs: Jobs, clock: Clock
+) -> None:
+    job = jobs.add(BODY)
+    _, lease = jobs.take(job.job_id)
+    assert lease is not None
+    jobs.release(job, lease, Busy("others are at work"))
+    for _ in range(3):
+        taken(jobs, job)
+        clock.advance(31)
+    _, lease = jobs.take(job.job_id)
+    assert lease is not None
+    with pytest.raises(SerError, match="3 attempts"):
+        jobs.begin(job.job_id, lease)
+
+
+def test_a_lease_that_a_wrong_clock_gave_for_years_holds_nobody_up(
+    jobs: Jobs, clock: Clock
+) -> None:
+    job = jobs.add(BODY)
+    clock.advance(3e7)
+    taken(jobs, job)
+    clock.advance(-3e7)
+    taken(jobs, job)
+
+
 def test_a_permanent_fault_ends_a_job_at_once(jobs: Jobs) -> None:
     job = jobs.add(BODY)
     ended = jobs.fail(job.job_id, taken(jobs, job), InvalidInput("no sounds"))
@@ -115,7 +153,7 @@ def test_a_cancelled_job_is_lost_to_its_holder_and_stays_cancelled(jobs: Jobs) -
     assert jobs.cancel(job.job_id).status == "cancelled"
     with pytest.raises(LeaseLost):
         jobs.keep(job.job_id, lease, "fit", 0.5)
-    assert jobs.succeed(job.job_id, {}).status == "cancelled"
+    assert jobs.succeed(job.job_id, {}, lease).status == "cancelled"
     assert jobs.cancel(job.job_id).status == "cancelled"
 
 
@@ -131,7 +169,7 @@ def test_a_job_whose_model_is_about_to_be_there_is_not_cancelled(jobs: Jobs) -> 
 
 
 def test_what_has_ended_is_not_cancelled(jobs: Jobs) -> None:
-    job = jobs.succeed(jobs.add(BODY).job_id, {"model_id": "some"})
+    job = jobs.succeed(jobs.add(BODY).job_id, {"model_id": "some"}, None)
     with pytest.raises(Conflict, match="succeeded"):
         jobs.cancel(job.job_id)
 
@@ -192,7 +230,7 @@ def test_a_job_never_goes_back_whatever_happens_to_it(steps: list[str]) -> None:
         "keep": lambda: jobs.keep(job_id, lease, "fit", 0.5),
         "pass": lambda: jobs.fail(job_id, lease, RemoteFailed("passing")),
         "fail": lambda: jobs.fail(job_id, lease, InvalidInput("permanent")),
-        "win": lambda: jobs.succeed(job_id, {}),
+        "win": lambda: jobs.succeed(job_id, {}, lease),
         "end": lambda: jobs.cancel(job_id),
     }
     for step in steps:

@@ -1,0 +1,92 @@
+"""The bucket, and what becomes of what arrives there."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from botocore.exceptions import ClientError
+
+from applied import BUCKET, BUCKET_ARN, Deployment
+
+
+def test_the_bucket_keeps_versions_encrypts_and_is_nobody_elses(deployed: Deployment) -> None:
+    s3, bucket = deployed.client("s3"), {"Bucket": deployed.outputs["bucket"]}
+    assert bucket["Bucket"] == BUCKET
+    assert s3.get_bucket_versioning(**bucket)["Status"] == "Enabled"
+    encryption = s3.get_bucket_encryption(**bucket)["ServerSideEncryptionConfiguration"]
+    (rule,) = encryption["Rules"]
+    assert rule["ApplyServerSideEncryptionByDefault"] == {"SSEAlgorithm": "AES256"}
+    ownership = s3.get_bucket_ownership_controls(**bucket)["OwnershipControls"]["Rules"]
+    assert ownership == [{"ObjectOwnership": "BucketOwnerEnforced"}]
+    blocked = s3.get_public_access_block(**bucket)["PublicAccessBlockConfiguration"]
+    assert blocked == {
+        "BlockPublicAcls": True,
+        "IgnorePublicAcls": True,
+        "BlockPublicPolicy": True,
+        "RestrictPublicBuckets": True,
+    }
+
+
+def test_nobody_reaches_the_bucket_without_tls(deployed: Deployment) -> None:
+    s3 = deployed.client("s3")
+    (refusal,) = json.loads(s3.get_bucket_policy(Bucket=BUCKET)["Policy"])["Statement"]
+    assert refusal["Effect"] == "Deny"
+    assert refusal["Principal"] == "*"
+    assert refusal["Action"] == "s3:*"
+    assert sorted(refusal["Resource"]) == [BUCKET_ARN, f"{BUCKET_ARN}/*"]
+    assert refusal["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+    with pytest.raises(ClientError, match="403"):
+        s3.put_object(Bucket=BUCKET, Key="models/anything", Body=b"")
+
+
+def test_jobs_leftovers_and_what_was_overwritten_go_after_a_while(deployed: Deployment) -> None:
+    found = deployed.client("s3").get_bucket_lifecycle_configuration(Bucket=BUCKET)["Rules"]
+    jobs, leftovers, requests = sorted(found, key=lambda rule: str(rule["ID"]))
+    assert {rule["Status"] for rule in found} == {"Enabled"}
+    for rule, folder in ((jobs, "jobs/jobs/"), (requests, "jobs/requests/")):
+        assert rule["Filter"] == {"Prefix": folder}
+        assert rule["Expiration"] == {"Days": 30}
+        assert rule["NoncurrentVersionExpiration"] == {"NoncurrentDays": 1}
+    assert leftovers["Filter"] == {"Prefix": ""}
+    assert leftovers["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 7}
+    assert leftovers["NoncurrentVersionExpiration"] == {"NoncurrentDays": 30}
+    # Nothing else of a model or a corpus ever goes by itself.
+    assert leftovers["Expiration"] == {"ExpiredObjectDeleteMarker": True}
+
+
+def test_train_is_told_of_corpora_and_requests_that_arrive_and_of_jobs(
+    deployed: Deployment,
+) -> None:
+    found = deployed.client("s3").get_bucket_notification_configuration(Bucket=BUCKET)
+    assert found.keys() - {"ResponseMetadata"} == {"LambdaFunctionConfigurations"}
+    told = set()
+    for each in found["LambdaFunctionConfigurations"]:
+        assert each["LambdaFunctionArn"].endswith(":function:ser-train")
+        assert each["Events"] == ["s3:ObjectCreated:*"]
+        rules = {rule["Name"]: rule["Value"] for rule in each["Filter"]["Key"]["FilterRules"]}
+        told.add((rules["prefix"], rules["suffix"]))
+    assert told == {
+        ("inbox/", ".zip"),
+        ("inbox/", ".train.json"),
+        ("jobs/requests/", ".train.json"),
+    }
+    assert deployed.outputs["inbox"] == f"s3://{BUCKET}/inbox/"
+
+
+def test_an_event_that_failed_thrice_is_put_aside_encrypted_for_two_weeks(
+    deployed: Deployment,
+) -> None:
+    lambdas, sqs = deployed.client("lambda"), deployed.client("sqs")
+    found = lambdas.get_function_event_invoke_config(FunctionName="ser-train")
+    assert found["MaximumRetryAttempts"] == 2
+    # The third delivery still makes an attempt of its own, whose failure puts the event aside.
+    train = deployed.function("train")["Configuration"]["Environment"]["Variables"]
+    assert train["SER_MAX_ATTEMPTS"] == str(1 + found["MaximumRetryAttempts"])
+    assert found["MaximumEventAgeInSeconds"] == 6 * 60 * 60
+    queue = sqs.get_queue_attributes(
+        QueueUrl=deployed.outputs["dead_letter_queue"], AttributeNames=["All"]
+    )["Attributes"]
+    assert found["DestinationConfig"]["OnFailure"] == {"Destination": queue["QueueArn"]}
+    assert queue["SqsManagedSseEnabled"] == "true"
+    assert queue["MessageRetentionPeriod"] == str(14 * 24 * 60 * 60)

@@ -1,0 +1,97 @@
+"""What may be chosen of infra/aws; only planned, never applied."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from applied import REQUIRED
+from terraform import Change, Root
+
+JWT = {"issuer": "https://id.example/pool", "audience": ["robots", "ser"]}
+
+
+def test_the_files_are_formatted_and_valid(spare: Root) -> None:
+    spare.run("fmt", "-check", "-recursive", "-diff")
+    spare.run("validate")
+
+
+def test_a_value_that_does_not_fit_is_refused_with_what_is_allowed(spare: Root) -> None:
+    refusals = {
+        "name=Ser": 'name is "Ser"; allowed: a lower-case letter, then',
+        "train_image=ser": 'train_image is "ser"; allowed: <account>.dkr.ecr.<region>.amazonaws',
+        "predict_image=docker.io/ser:1": 'predict_image is "docker.io/ser:1"; allowed: <account>.',
+        "architecture=x86": 'architecture is "x86"; allowed: "x86_64", "arm64".',
+        "train_memory=100": "train_memory is 100; allowed: a whole number from 1024 to 10240.",
+        "predict_memory=1.5": "predict_memory is 1.5; allowed: a whole number from 256 to 10240.",
+        "train_storage=1": "train_storage is 1; allowed: a whole number from 512 to 10240.",
+        "train_concurrency=1": "train_concurrency is 1; allowed: -1, or a whole number from 2 on",
+        'train_defaults="loso"': 'train_defaults is "loso"; allowed: an object, such as',
+        "throttling={rate=0,burst=1}": 'throttling is {"burst":1,"rate":0}; allowed: a rate above',
+        "train_throttling={rate=1,burst=0}": 'train_throttling is {"burst":0,"rate":1}; allowed: a',
+        "bucket=Models": 'bucket is "Models"; allowed: 3 to 63 lower-case letters, digits and',
+        "job_retention_days=0": "job_retention_days is 0; allowed: a whole number from 1 on.",
+        "noncurrent_version_days=0.5": "noncurrent_version_days is 0.5; allowed: a whole number",
+        "log_retention_days=2": "log_retention_days is 2; allowed: 1, 3, 5, 7, 14, 30, 60,",
+        "alarm_topic_arn=me": 'alarm_topic_arn is "me"; allowed: null or arn:aws:sns:<region>:',
+        "cold_start_alarm_ms=0": "cold_start_alarm_ms is 0; allowed: a number above 0.",
+    }
+    jwt = {
+        'jwt is set and authorization is "AWS_IAM"; allowed: both jwt and "JWT", or neither.',
+        'jwt.issuer is "http://id.example"; allowed: an https:// address without query, as the',
+        'jwt.audience is ["","ser"]; allowed: one or more names, none empty.',
+    }
+    values = [*refusals, 'jwt={issuer="http://id.example",audience=["","ser"]}']
+    told = spare.refusals(*(f"-var={value}" for value in values))
+    for refusal in jwt.union(refusals.values()):
+        assert any(each.startswith(refusal) for each in told), refusal
+    assert len(told) == len(refusals) + len(jwt)
+
+
+@pytest.mark.parametrize(
+    ("authorization", "refusal"),
+    [
+        ("NONE", 'authorization is "NONE"; allowed: "AWS_IAM", "JWT".'),
+        (
+            "JWT",
+            'jwt is not set and authorization is "JWT"; allowed: both jwt and "JWT", or neither.',
+        ),
+    ],
+)
+def test_there_is_no_way_without_an_authorizer(
+    authorization: str, refusal: str, spare: Root
+) -> None:
+    assert spare.refusals(*REQUIRED, f"-var=authorization={authorization}") == [refusal]
+
+
+@pytest.fixture(scope="module")
+def planned(spare: Root) -> dict[str, Change]:
+    """What is made where tokens are wanted and nothing else is chosen."""
+    return spare.changes(*REQUIRED, "-var=authorization=JWT", f"-var=jwt={json.dumps(JWT)}")
+
+
+def test_with_jwt_every_route_wants_a_token_of_the_issuer(planned: dict[str, Change]) -> None:
+    authorizer = planned["aws_apigatewayv2_authorizer.jwt[0]"].after
+    assert authorizer["authorizer_type"] == "JWT"
+    assert authorizer["identity_sources"] == ["$request.header.Authorization"]
+    assert authorizer["jwt_configuration"] == [JWT]
+    routes = [each for name, each in planned.items() if name.startswith("aws_apigatewayv2_route.")]
+    assert len(routes) == 11
+    for route in routes:
+        assert route.after["authorization_type"] == "JWT"
+        # That of the one authorizer, which is not made yet.
+        assert "authorizer_id" in route.unknown
+    (log,) = planned["aws_apigatewayv2_stage.default"].after["access_log_settings"]
+    assert json.loads(log["format"])["caller"] == "$context.authorizer.claims.sub"
+
+
+def test_unless_asked_to_it_reserves_nothing_destroys_no_model_and_tells_nobody(
+    planned: dict[str, Change],
+) -> None:
+    assert planned["aws_s3_bucket.registry"].after["force_destroy"] is False
+    train = planned['aws_lambda_function.function["train"]'].after
+    assert train["reserved_concurrent_executions"] == -1
+    alarms = [each.after for name, each in planned.items() if "_metric_alarm." in name]
+    assert alarms
+    assert not any(alarm.get("alarm_actions") for alarm in alarms)
