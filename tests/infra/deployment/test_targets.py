@@ -164,7 +164,7 @@ def test_aws_is_deployed_twice_and_removed_but_for_models(
 
         lost = clone.done("undeploy", "aws", DELETE="data", **choices)
         assert f"s3://{bucket} with it: ALL MODELS, JOBS AND CORPORA THERE ARE LOST" in lost
-        assert s3.list_buckets()["Buckets"] == []
+        assert bucket not in {each["Name"] for each in s3.list_buckets()["Buckets"]}
         assert "nothing is in its bucket" in clone.done("undeploy", "aws", **choices)
 
 
