@@ -182,8 +182,8 @@ def interrupt(*_: object) -> None:
 
 
 def main() -> None:
-    """Serve until interrupted or terminated."""
-    for polite in (signal.SIGINT, signal.SIGTERM):
+    """Serve until interrupted or terminated, or until the terminal is closed."""
+    for polite in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(polite, interrupt)
     try:
         places = own_places()

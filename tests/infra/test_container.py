@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from tempfile import mkdtemp
 
@@ -41,8 +43,13 @@ def environment(tmp_path: Path) -> Iterator[dict[str, str]]:
     try:
         yield environment
     finally:
-        for name in screens_of(environment):
-            subprocess.run(["screen", "-S", name, "-X", "quit"], env=environment, check=False)
+        for leader in leaders_of(environment):
+            with suppress(ProcessLookupError):
+                os.killpg(leader, signal.SIGTERM)
+        deadline = time.monotonic() + 60
+        while screens_of(environment) and time.monotonic() < deadline:
+            time.sleep(0.2)
+        assert not screens_of(environment)
         shutil.rmtree(screens)
 
 
@@ -51,6 +58,16 @@ def screens_of(environment: dict[str, str]) -> list[str]:
         ["screen", "-ls"], env=environment, capture_output=True, text=True, check=False
     )
     return sorted(re.findall(r"\d+\.(\w+)\s", listed.stdout))
+
+
+def leaders_of(environment: dict[str, str]) -> list[int]:
+    """The processes that the screens have started, each the leader of a group."""
+    listed = subprocess.run(
+        ["screen", "-ls"], env=environment, capture_output=True, text=True, check=False
+    )
+    screens = re.findall(r"(\d+)\.\w+\s", listed.stdout)
+    children = [Path(f"/proc/{screen}/task/{screen}/children") for screen in screens]
+    return [int(child) for file in children for child in file.read_text().split()]
 
 
 def boot(environment: dict[str, str]) -> subprocess.CompletedProcess[str]:

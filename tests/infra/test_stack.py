@@ -144,7 +144,7 @@ def test_a_gateway_without_its_functions_says_so(folder: Path) -> None:
             assert (answer.status, answer.media_type) == (502, "application/problem+json")
 
 
-@pytest.mark.parametrize("polite", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("polite", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_stack_that_is_told_to_stop_leaves_no_process_behind(
     polite: signal.Signals, bounds: Path
 ) -> None:
