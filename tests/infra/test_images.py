@@ -231,7 +231,7 @@ def test_the_image_of_lambda_is_the_function_beside_the_adapter(
     built: Built, tmp_path: Path
 ) -> None:
     """The adapter, which only its registry has, is played by a file."""
-    image = images.build_lambda(built.buildah, built.images["predict"], tmp_path)
+    image = images.build_lambda(built.buildah, "predict", built.buildah.folder / "wheels", tmp_path)
     function, config = (built.buildah.config(each) for each in (built.images["predict"], image))
     adapter = {name: value for name, value in variables(config) if name.startswith("AWS_LWA_")}
     assert adapter == {

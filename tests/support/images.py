@@ -124,35 +124,32 @@ def fetch_wheels(folder: Path, *requirements: Path) -> None:
     )
 
 
-def build(buildah: Buildah, function: str, wheels: Path) -> str:
-    """Build the image of ``function`` on the base, from the wheels that were fetched; return its
-    name. Asking for the adapter of Lambda would fail."""
-    image = f"localhost/ser-{function}"
+def build(buildah: Buildah, target: str, wheels: Path, *, tag: str = "", **arguments: str) -> str:
+    """Build a stage of the Dockerfile on the base, from the wheels that were fetched; return the
+    name of its image. Asking for the adapter of Lambda fails unless ``arguments`` name one."""
+    image = f"localhost/{tag or f'ser-{target}'}"
     configuration = buildah.folder / "pip.conf"
     configuration.write_text("[install]\nno-index = true\nfind-links = /mnt\n")
     build_image(
         buildah,
         ROOT,
-        *("--target", function, "--file", DOCKERFILE, "--tag", image),
+        *("--target", target, "--file", DOCKERFILE, "--tag", image),
         *("--secret", f"id=pip.conf,src={configuration}", "--volume", f"{wheels}:/mnt:ro"),
-        **{"BASE": BASE, "ADAPTER": "localhost/none", **LABELS},
+        **{"BASE": BASE, "ADAPTER": "localhost/none", **LABELS, **arguments},
     )
     return image
 
 
-def build_lambda(buildah: Buildah, function: str, folder: Path) -> str:
-    """Build the image of Lambda on the image ``function``, with a script in the adapter's place, by
-    the last stages of the Dockerfile alone; return its name."""
-    adapter, image = "localhost/adapter", f"{function}-lambda"
+def build_lambda(buildah: Buildah, function: str, wheels: Path, folder: Path) -> str:
+    """Build the image of Lambda for ``function``, with a script in the adapter's place; return its
+    name."""
+    adapter = "localhost/adapter"
     (folder / "lambda-adapter").write_text("#!/bin/sh\necho adapter\n")
     (folder / "lambda-adapter").chmod(0o755)
     (folder / "Dockerfile").write_text("FROM scratch\nCOPY lambda-adapter /\n")
     build_image(buildah, folder, "--tag", adapter)
-    text = DOCKERFILE.read_text()
-    arguments, stages = text[: text.index("\nFROM ")], text[text.index("\nFROM ${ADAPTER}") :]
-    (folder / "Dockerfile").write_text(arguments + stages)
-    build_image(buildah, folder, "--tag", image, FUNCTION=function, ADAPTER=adapter)
-    return image
+    tag = f"ser-{function}-lambda"
+    return build(buildah, "lambda", wheels, tag=tag, FUNCTION=function, ADAPTER=adapter)
 
 
 def build_image(buildah: Buildah, context: Path, *options: str | Path, **arguments: str) -> None:
