@@ -126,12 +126,21 @@ def process(
         try:
             yield running_process
         finally:
-            running_process.terminate()
-            try:
-                # gunicorn gives those whom it answers half a minute.
-                running_process.wait(timeout=40)
-            except subprocess.TimeoutExpired:
-                running_process.kill()
+            end(running_process)
+
+
+def end(running_process: subprocess.Popen[bytes]) -> None:
+    """Tell a process to end, twice if need be: Python may lose what a signal raises. gunicorn gives
+    those whom it answers half a minute."""
+    for patience in (10, 30):
+        running_process.terminate()
+        try:
+            running_process.wait(timeout=patience)
+        except subprocess.TimeoutExpired:
+            continue
+        return
+    running_process.kill()
+    running_process.wait()
 
 
 def free_port() -> int:
