@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from threading import Lock, Thread
+from threading import Lock
 from typing import Any
 from wsgiref.types import StartResponse, WSGIEnvironment
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
-from werkzeug.serving import make_server
+
+from applications import served
 
 ENVIRONMENT = {
     "AWS_ACCESS_KEY_ID": "somebody",
@@ -32,12 +33,5 @@ def s3(**headers: str) -> Iterator[str]:
         with lock:
             return list(application(environ, start))
 
-    server = make_server("127.0.0.1", 0, one_at_a_time, threaded=True)
-    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with served(one_at_a_time) as address:
+        yield address
