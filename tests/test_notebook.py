@@ -19,7 +19,6 @@ from sklearn.metrics import recall_score
 
 import ser
 from ser.classifiers import MODEL_TYPES
-from ser.settings import Settings
 from stacks import ROOT
 
 NOTEBOOK = ROOT / "docs" / "report.ipynb"
@@ -91,7 +90,10 @@ def test_the_forest_does_as_well_as_one_that_scikit_learn_grows_by_itself(
 ) -> None:
     (folder,) = (clone / "demo").glob("data-*")
     archive = clone / "demo" / "synthetic.zip"
-    dataset = ser.Dataset(folder, str(archive), settings=Settings(allowed_paths=(archive,)))
+    dataset = ser.Dataset(
+        folder,
+        str(archive),
+    )
     dataset.load(split_at=None)
     dataset.feature_extract({"Functionals": {}})
     X, y, names = dataset.get_features()

@@ -8,10 +8,10 @@ import functions_framework
 from flask import Request, Response
 from werkzeug.datastructures import MultiDict
 
-from ser.http import Function, Page, Route
-from ser.inference import Predictor, describe_predict
-from ser.settings import Settings
-from ser.uploads import joined, read_sounds
+from ser.service.bodies import joined, read_sounds
+from ser.service.http import Function, Page, Route
+from ser.service.inference import Predictor, describe_predict
+from ser.service.settings import Settings
 
 predictor = Predictor()
 

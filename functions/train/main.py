@@ -7,18 +7,18 @@ from typing import Any
 import functions_framework
 from flask import Request, Response
 
+from ser._schemas import parse
 from ser.errors import SerError
-from ser.events import Refused, read_events
-from ser.http import Answer, Function, Reply, Route, read_body, read_json
-from ser.jobs.delivery import deliver
-from ser.jobs.description import Page, describe
-from ser.jobs.handover import hand_over
-from ser.jobs.jobs import open_jobs, passing
-from ser.jobs.running import cancel, settled
-from ser.schemas import parse
-from ser.settings import Settings
-from ser.training.process import TrainingProcesses
-from ser.training.request import check_writable, read_train_request
+from ser.service.events import Refused, read_events
+from ser.service.http import Answer, Function, Reply, Route, read_body, read_json
+from ser.service.jobs.delivery import deliver
+from ser.service.jobs.description import Page, describe
+from ser.service.jobs.handover import hand_over
+from ser.service.jobs.jobs import open_jobs, passing
+from ser.service.jobs.running import cancel, settled
+from ser.service.settings import Settings
+from ser.service.training.process import TrainingProcesses
+from ser.service.training.request import check_writable, read_train_request
 
 POLL_SECONDS = 2
 

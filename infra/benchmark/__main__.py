@@ -15,7 +15,7 @@ from rich.console import Console
 from benchmark.contest import Effort
 from benchmark.measuring import measure
 from benchmark.workplace import Workplace, choose_corpus
-from ser.terminal import shown
+from ser.service.terminal import shown
 from stack import ROOT
 
 RESULTS = ROOT / "benchmark"

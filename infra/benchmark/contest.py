@@ -15,7 +15,7 @@ from urllib3.filepost import encode_multipart_formdata
 from benchmark.rows import Row, Rows, Who
 from benchmark.servers import Question, Server, serving
 from benchmark.workplace import Workplace
-from ser.audio import SAMPLING_RATE, Signal
+from ser.sounds import SAMPLING_RATE, Signal
 from stack import ROOT
 
 OURS = ROOT / "functions" / "predict" / "main.py"

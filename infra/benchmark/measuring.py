@@ -15,9 +15,9 @@ from benchmark.speed import measure_speed
 from benchmark.training import measure_beside_training, measure_trainings
 from benchmark.workplace import Workplace
 from benchmark.yardstick import make_yardstick
-from ser.audio import Signal
+from ser._progress import Progress
 from ser.model import Model
-from ser.progress import Progress
+from ser.sounds import Signal
 from stack import ROOT
 
 MEASUREMENTS = {

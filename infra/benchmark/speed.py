@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 
 from benchmark.contest import Contest
 from benchmark.usual.main import extract
-from ser.audio import SAMPLING_RATE, Signal
+from ser.sounds import SAMPLING_RATE, Signal
 
 HEARD_SECONDS = 60
 """Of speech, in utterances as the corpus has them."""

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import msgspec
 
 from benchmark.servers import Question
+from ser._progress import Progress, step
 from ser.corpora.synthesis import synthesise
-from ser.progress import Progress, step
 
 
 class Workplace(NamedTuple):

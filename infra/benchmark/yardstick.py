@@ -9,16 +9,16 @@ import msgspec
 import numpy as np
 
 from benchmark.workplace import Workplace
-from ser.audio import SAMPLING_RATE, Signal
-from ser.classifiers.keras_classifier import FittedKerasClassifier
-from ser.dataset.loading import Loaded
+from ser._progress import silent
+from ser.classifiers._keras import FittedKerasClassifier
+from ser.dataset import Dataset, Loaded
 from ser.frontends import MFCC
-from ser.frontends.spectrum import samples
-from ser.progress import quiet, silent
+from ser.frontends._spectrum import samples
 from ser.registry import new_model_id, open_registry
-from ser.settings import Settings
-from ser.training.recipe import Recipe, obtain
-from ser.training.request import read_train_request
+from ser.service.settings import Settings
+from ser.service.training.request import read_train_request
+from ser.sounds import SAMPLING_RATE, Signal
+from ser.training._steps import Training, obtain
 
 METHOD = MFCC(dc_elimination=False)
 """As librosa computes them: the level stays the first coefficient."""
@@ -42,15 +42,18 @@ def make_yardstick(place: Workplace) -> Yardstick:
     body["dataset_feature_extract_methods"] = {"MFCC": msgspec.to_builtins(METHOD)}
     settings = Settings.from_environment(place.settings)
     request = read_train_request(body, settings)
-    corpus = obtain(request, settings, quiet)
-    extracted = corpus.dataset.feature_extract(request.dataset_feature_extract_methods)
-    recipe = Recipe(request, corpus, extracted)
-    fitted = recipe.fit(silent)
+    dataset = Dataset(
+        request.data_path, request.remote_url, corpus=request.corpus, limits=settings.corpus_limits
+    )
+    corpus = obtain(request, dataset)
+    extracted = dataset.feature_extract(request.dataset_feature_extract_methods)
+    training = Training(request, corpus, extracted)
+    fitted = training.fit(silent)
     assert isinstance(fitted, FittedKerasClassifier)
     usual = place.registries / "usual" / "network"
     write(usual, fitted, corpus.loaded)
     model_id = new_model_id()
-    files = {"model.onnx": recipe.compose(fitted)}
+    files = {"model.onnx": training.compose(fitted)}
     open_registry(place.registry).publish(model_id, files, {})
     return Yardstick(usual, place.registry / model_id, corpus.loaded.signals)
 

@@ -13,10 +13,10 @@ from rich.console import Console
 from rich.table import Table
 
 from ser.classifiers import RECIPE
-from ser.corpora.emodb import OFFICIAL_ARCHIVE
+from ser.corpora.grammars.emodb import OFFICIAL_ARCHIVE
 from ser.corpora.synthesis import synthesise
 from ser.errors import from_problem
-from ser.training.report import plots
+from ser.evaluation.report import plots
 from stack import ROOT, running
 
 FOLDER = ROOT / "demo"

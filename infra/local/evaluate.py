@@ -19,10 +19,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from ser._schemas import decode_object
 from ser.classifiers import MODEL_TYPES, RECIPE
 from ser.errors import SerError
-from ser.schemas import decode_object
-from ser.training.process import TrainingProcesses
+from ser.service.training.process import TrainingProcesses
 from stack import ROOT
 
 # What a corpus calls things is text, whatever it looks like.

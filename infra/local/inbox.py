@@ -33,11 +33,11 @@ from watchdog.events import (
 )
 from watchdog.observers import Observer
 
-from ser.access import Access
+from ser._schemas import shortened
 from ser.errors import SerError, within
-from ser.events import LOCAL_SOURCE, is_ours, kind_of, refuse_loops
-from ser.schemas import shortened
-from ser.settings import Settings, SettingsError
+from ser.service.access import Access
+from ser.service.events import LOCAL_SOURCE, is_ours, kind_of, refuse_loops
+from ser.service.settings import Settings, SettingsError
 from stack import interrupt
 
 QUIET_SECONDS = 1.0

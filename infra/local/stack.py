@@ -182,7 +182,7 @@ def resume_jobs(settings: Mapping[str, str]) -> None:
     # Those in a bucket are resumed by the bucket, which announces them until they are done.
     if "://" not in settings["SER_JOBS_URI"]:
         subprocess.run(
-            [sys.executable, "-m", "ser.jobs"], env={**os.environ, **settings}, check=True
+            [sys.executable, "-m", "ser.service.jobs"], env={**os.environ, **settings}, check=True
         )
 
 

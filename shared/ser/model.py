@@ -9,12 +9,12 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from ser.audio import Signal, require_speech
+from ser._labels import Label
+from ser._metadata import MetadataEncoding
+from ser._sessions import open_session
+from ser._speaker_profile import SpeakerProfile, takes_profile
 from ser.errors import Conflict, InvalidInput, within
-from ser.labels import Label
-from ser.metadata import MetadataEncoding
-from ser.sessions import open_session
-from ser.speaker_profile import SpeakerProfile, takes_profile
+from ser.sounds import Signal, require_speech
 
 OUTPUTS = ("probabilities", "speech", "features")
 """Of every model, in this order."""
@@ -31,7 +31,7 @@ class Prediction(NamedTuple):
     probabilities: NDArray[np.float32]
     """Of each emotion, shape (classes,); all the same where there is no speech."""
     speech: bool
-    """Whether anything is loud enough to be speech (:data:`ser.audio.SPEECH_LEVEL`)."""
+    """Whether anything is loud enough to be speech (:data:`ser.sounds._audio.SPEECH_LEVEL`)."""
 
 
 class ModelProperties(msgspec.Struct, frozen=True, kw_only=True):
@@ -134,7 +134,7 @@ class Model:
         signal
             float32 of shape (samples,), mono, at 16 kHz.
         known
-            What is known of the speaker and the text (:data:`ser.metadata.FIELDS`); used by
+            What is known of the speaker and the text (:data:`ser._metadata.FIELDS`); used by
             models trained on it.
         profile
             What the speaker sounds like, from :meth:`enrol`.

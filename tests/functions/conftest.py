@@ -37,9 +37,9 @@ def train_body(bounds: Path, corpus_zip: Path) -> dict[str, Any]:
 @pytest.fixture(scope="session")
 def published(corpus_zip: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """The answer of a training, with ``model_save_path``; made once and only read."""
-    from ser.settings import Settings
-    from ser.training.recipe import train
-    from ser.training.request import read_train_request
+    from ser.service.settings import Settings
+    from ser.service.training.execution import execute
+    from ser.service.training.request import read_train_request
 
     folder = tmp_path_factory.mktemp("published")
     settings = Settings(allowed_paths=(folder, corpus_zip.parent))
@@ -50,5 +50,5 @@ def published(corpus_zip: Path, tmp_path_factory: pytest.TempPathFactory) -> dic
         "model_type": "RandomForestClassifier",
         "model_config": {"n_estimators": 10},
     }
-    answer = train(read_train_request(body, settings), settings=settings)
+    answer = execute(read_train_request(body, settings), settings)
     return {**answer, "model_save_path": str(folder / "model")}

@@ -24,16 +24,16 @@ import buckets
 import made
 from clients import Client
 from ser import Model, open_registry
-from ser.corpora.folder import CorpusFolder
+from ser.corpora import CorpusFolder
 from ser.errors import SerError
-from ser.events import LOCAL_SOURCE, ObjectCreated, read_events
-from ser.jobs.delivery import deliver, job_of
-from ser.jobs.job import Job
-from ser.jobs.jobs import open_jobs, utc_now
-from ser.jobs.running import run
-from ser.registry import open_store
-from ser.settings import Settings, SettingsError
-from ser.training.process import TrainingProcesses
+from ser.service.events import LOCAL_SOURCE, ObjectCreated, read_events
+from ser.service.jobs.delivery import deliver, job_of
+from ser.service.jobs.job import Job
+from ser.service.jobs.jobs import open_jobs, utc_now
+from ser.service.jobs.running import run
+from ser.service.settings import Settings, SettingsError
+from ser.service.training.process import TrainingProcesses
+from ser.store import open_store
 from stacks import ROOT
 
 DEFAULTS = {
@@ -321,7 +321,7 @@ def test_a_passing_fault_is_told_so_that_the_event_comes_again(
     train: Client, body: dict[str, Any], bounds: Path
 ) -> None:
     event = dropped("night.train.json", json.dumps(body).encode())
-    with CorpusFolder(bounds / "data", Settings()).exclusively():
+    with CorpusFolder(bounds / "data").exclusively():
         assert train.post("/events", json=event).status_code == 503
     (job,) = train.get("/train").json["jobs"]
     assert (job["status"], job["problem"]["status"]) == ("running", 503)
@@ -400,7 +400,7 @@ import os, signal, sys
 from fnmatch import fnmatch
 
 point = os.environ["DIE_AT"]
-is_training = "ser.training" in sys.orig_argv
+is_training = "ser.service.training" in sys.orig_argv
 
 
 def reach(what):
@@ -421,8 +421,8 @@ def mortal(name, original):
     return method
 
 
-from ser import terminal
-from ser.registry.store import Store
+from ser.service import terminal
+from ser.store._store import Store
 
 for name in ("create", "replace"):
     setattr(Store, name, mortal(name, getattr(Store, name)))

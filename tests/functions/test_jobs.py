@@ -18,14 +18,15 @@ import buckets
 import made as corpora
 from clients import Client, Response
 from ser.errors import Conflict, StorageFull
-from ser.jobs.handover import alone, work
-from ser.jobs.jobs import Jobs, LeaseLost, open_jobs, utc_now
-from ser.jobs.running import Holding, cancel, run
-from ser.registry import open_registry, open_store
-from ser.registry.folder import FolderStore
-from ser.registry.s3 import S3Store
-from ser.settings import Settings
-from ser.training.process import TrainingLost, TrainingProcesses
+from ser.registry import open_registry
+from ser.service.jobs.handover import alone, work
+from ser.service.jobs.jobs import Jobs, LeaseLost, open_jobs, utc_now
+from ser.service.jobs.running import Holding, cancel, run
+from ser.service.settings import Settings
+from ser.service.training.process import TrainingLost, TrainingProcesses
+from ser.store import open_store
+from ser.store._folder import FolderStore
+from ser.store._s3 import S3Store
 
 ASYNC = {"Prefer": "wait=5, Respond-Async;x=1"}
 PATIENCE_SECONDS = 60
@@ -273,7 +274,7 @@ def test_a_holder_that_cannot_renew_its_lease_gives_up_once_that_has_run_out(
     _, lease = jobs.take(job_id)
     assert lease is not None
     now = [1000.0]
-    monkeypatch.setattr("ser.jobs.running.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("ser.service.jobs.running.time.monotonic", lambda: now[0])
     holding = Holding(jobs, jobs.begin(job_id, lease))
     monkeypatch.setattr(FolderStore, "replace", lambda *_: (_ for _ in ()).throw(StorageFull("")))
     now[0] += jobs.lease_seconds - 1

@@ -23,9 +23,10 @@ from spox import Tensor, argument, build
 import graphs
 import made
 from clients import ROOT
-from ser import audio, graph
+from ser import _graph as graph
+from ser._metadata import MetadataEncoding
 from ser.frontends import FrontEnds
-from ser.metadata import MetadataEncoding
+from ser.sounds import _audio as audio
 from stack import HOST, free_port, function_command, process
 
 MIB = 2**20
@@ -89,13 +90,13 @@ def test_decoder_and_runtime_are_loaded_by_the_first_sound_and_the_rest_on_need(
     before, first = loaded(place, sound)
     assert not before & {"soundfile", "onnxruntime", "soxr", "concurrent.futures", "botocore"}
     assert first >= {"soundfile", "onnxruntime"}
-    assert not first & {"soxr", "concurrent.futures.thread", "botocore", "ser.openapi"}
+    assert not first & {"soxr", "concurrent.futures.thread", "botocore", "ser.service.openapi"}
     sound.write_bytes(made.sound(SIGNAL, 44_100))
     assert "soxr" in loaded(place, sound)[1]
 
 
 def test_an_s3_registry_needs_botocore_alone() -> None:
-    script = "import ser.registry.s3, sys, json; print(json.dumps(sorted(sys.modules)))"
+    script = "import ser.store._s3, sys, json; print(json.dumps(sorted(sys.modules)))"
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
     modules = set(json.loads(run.stdout))
     assert "botocore" in modules
@@ -148,9 +149,9 @@ def test_the_worker_is_small_up_to_its_first_answer_and_bounded_for_ten_minutes(
 
 def test_decoding_takes_the_memory_of_the_signal() -> None:
     data = made.sound(np.resize(SIGNAL, 120 * audio.SAMPLING_RATE))
-    audio.decode(data, max_seconds=600)
+    audio.decode(data)
     tracemalloc.start()
-    signal = audio.decode(data, max_seconds=600)
+    signal = audio.decode(data)
     decoding = tracemalloc.get_traced_memory()[1]
     tracemalloc.reset_peak()
     assert audio.holds_speech(signal)

@@ -17,12 +17,12 @@ import pytest
 import graphs
 import made
 from ser.errors import AlteredModel
-from ser.inference import Predictor, predictor
-from ser.inference.models import ALIAS_SECONDS, Models
 from ser.model import Model, Prediction
 from ser.registry import Registry, open_registry
-from ser.registry.folder import FolderStore
-from ser.settings import Settings
+from ser.service.inference import Predictor, predictor
+from ser.service.inference.models import ALIAS_SECONDS, Models
+from ser.service.settings import Settings
+from ser.store._folder import FolderStore
 
 SOUND = b64encode(made.sound(made.signal("03a01Wa.wav"))).decode()
 
@@ -126,7 +126,7 @@ def test_concurrent_first_requests_open_a_registry_once(
         opened.append(uri)
         return open_registry(uri)
 
-    monkeypatch.setattr("ser.inference.models.open_registry", slowly)
+    monkeypatch.setattr("ser.service.inference.models.open_registry", slowly)
     models = Models()
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(models.registry, [str(tmp_path)] * 8))

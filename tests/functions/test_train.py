@@ -408,10 +408,9 @@ def test_one_speaker_alone_cannot_be_left_out(
 def test_a_data_path_in_use_is_answered_not_waited_for(
     train: Client, train_body: dict[str, Any], bounds: Path
 ) -> None:
-    from ser.corpora.folder import CorpusFolder
-    from ser.settings import Settings
+    from ser.corpora import CorpusFolder
 
-    with CorpusFolder(bounds / "data", Settings()).exclusively():
+    with CorpusFolder(bounds / "data").exclusively():
         response = train.post("/train", json=train_body)
     assert response.status_code == 503
     assert int(response.headers["Retry-After"]) > 0

@@ -19,7 +19,7 @@ import pytest
 
 import clusters
 from clusters import Cluster, cluster
-from ser.training.process import TrainingProcesses, python_path
+from ser.service.training.process import TrainingProcesses, python_path
 
 FIGURES = ("metrics", "loso", "degraded", "enrolment", "notes")
 
@@ -74,7 +74,7 @@ def test_the_figures_are_those_of_one_machine_even_if_a_worker_dies(
 def begun(body: dict[str, Any], made: Cluster) -> subprocess.Popen[bytes]:
     """Return the process of a training that the cluster is at work for."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "ser.training"],
+        [sys.executable, "-m", "ser.service.training"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": python_path(), "SER_DASK_SCHEDULER": made.address},

@@ -20,7 +20,7 @@ import buckets
 import compose
 import made
 import ser
-from ser.events import ObjectCreated, read_events
+from ser.service.events import ObjectCreated, read_events
 from stack import (
     HOST,
     ROOT,

@@ -25,7 +25,7 @@ from watchdog.events import (
 
 import inbox
 from inbox import QUIET_SECONDS, Arrivals, notification
-from ser.events import ObjectCreated, read_events
+from ser.service.events import ObjectCreated, read_events
 from stack import ROOT, free_port
 
 PATIENCE_SECONDS = 30

@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 from manifests import Manifest, faults
-from ser.events.notifications import FINALIZED
-from ser.settings import Settings
+from ser.service.events.notifications import FINALIZED
+from ser.service.settings import Settings
 from stacks import ROOT
 
 KNATIVE = ROOT / "infra" / "knative"

@@ -18,8 +18,9 @@ import pytest
 import urllib3
 
 import made
-from ser.jobs.jobs import Jobs
-from ser.registry import new_model_id, open_registry, open_store
+from ser.registry import new_model_id, open_registry
+from ser.service.jobs.jobs import Jobs
+from ser.store import open_store
 from stack import resume_jobs, running
 from stacks import ROOT, Client, serving
 

@@ -11,12 +11,12 @@ import onnx
 import spox.opset.ai.onnx.v17 as op
 from spox import Tensor, Var, argument, build
 
-from ser import graph
-from ser.audio import SAMPLING_RATE
-from ser.labels import Label
-from ser.metadata import MetadataEncoding
+from ser import _graph as graph
+from ser._labels import Label
+from ser._metadata import MetadataEncoding
 from ser.model import ModelProperties
 from ser.registry import new_model_id, open_registry
+from ser.sounds import SAMPLING_RATE
 
 LABELS = (
     Label("N", "Neutral", "neutral"),

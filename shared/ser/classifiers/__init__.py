@@ -6,10 +6,10 @@ a class with the shape of :class:`Classifier`, added to :data:`MODEL_TYPES`.
 
 from __future__ import annotations
 
-from ser.classifiers.base import Classifier, FittedClassifier, Origins
+from ser.classifiers._base import Classifier, FittedClassifier, Origins
+from ser.classifiers._keras import KerasClassifier
+from ser.classifiers._trees import RandomForestClassifier, XGBoostClassifier
 from ser.classifiers.discriminant import DiscriminantClassifier
-from ser.classifiers.keras_classifier import KerasClassifier
-from ser.classifiers.trees import RandomForestClassifier, XGBoostClassifier
 
 MODEL_TYPES: dict[str, type[Classifier]] = {
     kind.__name__: kind

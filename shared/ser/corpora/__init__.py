@@ -1,18 +1,34 @@
 """Corpora: which files are utterances, and what their names, folders or tables say of them."""
 
-from ser.corpora.base import Corpus, Rejection, Table, Utterance, recognise, tabulate
-from ser.corpora.choice import CorpusChoice
-from ser.corpora.emodb import EMODB
-from ser.corpora.named import CORPORA
+from __future__ import annotations
+
+from ser.corpora._base import (
+    SYNTHETIC,
+    Corpus,
+    Rejection,
+    Table,
+    Utterance,
+    recognise,
+    tabulate,
+)
+from ser.corpora._choice import CorpusChoice, describe_corpus
+from ser.corpora._folder import CorpusFolder, Source
+from ser.corpora._speakers import require_speakers, speaker_dependent
+from ser.corpora.grammars import CORPORA
 
 __all__ = [
     "CORPORA",
-    "EMODB",
+    "SYNTHETIC",
     "Corpus",
     "CorpusChoice",
+    "CorpusFolder",
     "Rejection",
+    "Source",
     "Table",
     "Utterance",
+    "describe_corpus",
     "recognise",
+    "require_speakers",
+    "speaker_dependent",
     "tabulate",
 ]

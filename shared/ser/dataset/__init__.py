@@ -1,15 +1,15 @@
 """A corpus at hand: from an archive somewhere to features and classes in memory."""
 
-from ser.dataset.dataset import Dataset
-from ser.dataset.extraction import (
+from ser.dataset._dataset import Dataset
+from ser.dataset._extraction import (
     Extracted,
     Extractor,
     metadata_of,
     random_of,
     refuse_growing_features,
 )
-from ser.dataset.loading import FULL_SCALE, Loaded, Sound
-from ser.dataset.rows import Rows, TrainingRows
+from ser.dataset._loading import FULL_SCALE, Loaded, Sound
+from ser.dataset._rows import Rows, TrainingRows
 
 __all__ = [
     "FULL_SCALE",

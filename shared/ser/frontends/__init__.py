@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from ser._metadata import MetadataEncoding
+from ser._schemas import Methods
 from ser.errors import InvalidInput
-from ser.frontends.base import FrontEnd
+from ser.frontends._augmentation import METHODS as AUGMENTATIONS
+from ser.frontends._augmentation import Augmentations
+from ser.frontends._base import FrontEnd
+from ser.frontends._mfcc import MFCC
+from ser.frontends._speaker_and_gender_and_text_type import SpeakerAndGenderAndTextType
 from ser.frontends.functionals import Functionals
-from ser.frontends.mfcc import MFCC
-from ser.frontends.speaker_and_gender_and_text_type import SpeakerAndGenderAndTextType
-from ser.metadata import MetadataEncoding
-from ser.schemas import Methods
 
 METHODS: dict[str, type[FrontEnd]] = {
     "Functionals": Functionals,
@@ -49,7 +51,7 @@ class FrontEnds(Methods[FrontEnd]):
 
     @property
     def metadata_fields(self) -> tuple[str, ...]:
-        """The fields of :data:`ser.metadata.FIELDS` that any of the front-ends wants."""
+        """The fields of :data:`ser._metadata.FIELDS` that any of the front-ends wants."""
         return tuple(f for front_end in self.values() for f in front_end.metadata_fields)
 
     def feature_names(
@@ -64,9 +66,11 @@ class FrontEnds(Methods[FrontEnd]):
 
 
 __all__ = [
+    "AUGMENTATIONS",
     "DEFAULT_METHODS",
     "METHODS",
     "MFCC",
+    "Augmentations",
     "FrontEnd",
     "FrontEnds",
     "Functionals",

@@ -1,32 +1,32 @@
-"""Where models are kept: in a local folder or in an S3 bucket, under one contract."""
+"""The model registry: immutable models and movable aliases, in a local folder or an S3 bucket."""
 
 from __future__ import annotations
 
 import os
-from urllib.parse import unquote
 
-from ser.errors import InvalidInput
-from ser.registry.aliases import Move
-from ser.registry.documents import new_model_id
-from ser.registry.folder import FolderStore
-from ser.registry.model import PublishedModel
-from ser.registry.registry import Registry
-from ser.registry.store import Store, Stored
+from ser.registry._aliases import ALIAS, ALIAS_GRAMMAR, Move
+from ser.registry._aliases import FOLDER as ALIASES_FOLDER
+from ser.registry._documents import MODEL_ID, encode, new_model_id
+from ser.registry._model import PublishedModel
+from ser.registry._registry import Registry
+from ser.store import open_store
 
 __all__ = [
+    "ALIAS",
+    "ALIASES_FOLDER",
+    "ALIAS_GRAMMAR",
+    "MODEL_ID",
     "Move",
     "PublishedModel",
     "Registry",
-    "Store",
-    "Stored",
+    "encode",
     "new_model_id",
     "open_registry",
-    "open_store",
 ]
 
 
 def open_registry(uri: str | os.PathLike[str]) -> Registry:
-    """The registry at ``uri``: a folder, ``file:///folder`` or ``s3://bucket/prefix``.
+    """Return the registry at ``uri``: a folder, ``file:///folder`` or ``s3://bucket/prefix``.
 
     Nothing is read or written yet.
 
@@ -45,21 +45,3 @@ def open_registry(uri: str | os.PathLike[str]) -> Registry:
     True
     """
     return Registry(open_store(uri))
-
-
-def open_store(uri: str | os.PathLike[str]) -> Store:
-    """The store at ``uri``, an address as for :func:`open_registry`."""
-    address = os.fspath(uri)
-    scheme, mark, rest = address.partition("://")
-    if scheme == "file" and rest.startswith("/"):
-        address, mark = unquote(rest), ""
-    if address and not mark and "\0" not in address:
-        return FolderStore(address)
-    bucket, _, prefix = rest.partition("/")
-    if mark and scheme == "s3" and bucket:
-        from ser.registry.s3 import S3Store  # botocore takes longer to import than the rest
-
-        return S3Store(bucket, prefix.rstrip("/"))
-    raise InvalidInput(
-        f"{uri!r} is no place for models; allowed: a folder, file:///folder or s3://bucket/prefix"
-    )

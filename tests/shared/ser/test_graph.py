@@ -14,13 +14,14 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from spox import Tensor, argument, build
 
-from ser import Model, graph
-from ser.audio import SAMPLING_RATE, SPEECH_FRAME, SPEECH_LEVEL, holds_speech
+from ser import Model
+from ser import _graph as graph
+from ser._labels import Label
+from ser._metadata import MetadataEncoding
 from ser.classifiers import RandomForestClassifier
 from ser.frontends import FrontEnds
-from ser.labels import Label
-from ser.metadata import MetadataEncoding
 from ser.model import ModelProperties
+from ser.sounds import SAMPLING_RATE, SPEECH_FRAME, SPEECH_LEVEL, holds_speech
 
 METHODS = {"MFCC": {"num_cepstral": 3}}
 BOTH = {"SpeakerAndGenderAndTextType": {"text": False}, "MFCC": {"num_cepstral": 3}}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from ser._metadata import MetadataEncoding
 from ser.errors import InvalidInput
-from ser.metadata import MetadataEncoding
 
 KNOWN = [
     {"speaker": "08", "gender": "female", "text": "a01"},

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 import graphs
 import made
 from ser import Model
+from ser._speaker_profile import SpeakerProfile
 from ser.errors import Conflict, InvalidInput
-from ser.speaker_profile import SpeakerProfile
 
 SIGNALS = [made.signal(name) for name in made.names(["03"], "WNT")]
 

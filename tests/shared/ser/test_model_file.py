@@ -12,7 +12,8 @@ import pytest
 
 import graphs
 import made
-from ser import Model, graph
+from ser import Model
+from ser import _graph as graph
 
 SIGNAL = made.signal("03a01Wa.wav")
 

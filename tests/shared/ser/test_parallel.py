@@ -8,7 +8,7 @@ from __future__ import annotations
 import platform
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -18,11 +18,11 @@ import pytest
 import clusters
 import ser
 from clusters import Cluster, cluster
+from ser._progress import silent
 from ser.errors import InvalidInput, RemoteFailed
-from ser.parallel import cluster as on_cluster
-from ser.parallel import in_parallel
-from ser.progress import silent
-from ser.settings import Settings, SettingsError
+from ser.parallel import THIS_MACHINE, UnusableCluster, Workers
+from ser.parallel import _cluster as on_cluster
+from ser.service.settings import Settings, SettingsError
 
 
 @pytest.fixture(scope="module")
@@ -32,54 +32,48 @@ def two_workers() -> Iterator[Cluster]:
 
 
 @pytest.fixture
-def use(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """Names the scheduler."""
-    return lambda address: monkeypatch.setenv("SER_DASK_SCHEDULER", address)
-
-
-@pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Little patience with a cluster."""
     monkeypatch.setattr(on_cluster, "PATIENCE", 4.0)
 
 
 def test_results_are_in_the_order_of_the_things(
-    two_workers: Cluster, use: Callable[[str], None]
+    two_workers: Cluster,
 ) -> None:
     kinds: tuple[Literal["threads", "processes"], ...] = ("threads", "processes")
-    here = [in_parallel(abs, range(-50, 0), by=by, report=silent) for by in kinds]
-    use(two_workers.address)
-    there = [in_parallel(abs, range(-50, 0), by=by, report=silent) for by in kinds]
+    here = [THIS_MACHINE.map(abs, range(-50, 0), by=by, report=silent) for by in kinds]
+    workers = Workers(two_workers.address)
+    there = [workers.map(abs, range(-50, 0), by=by, report=silent) for by in kinds]
     assert here == there == [list(range(50, 0, -1))] * 2
 
 
-def test_a_cluster_tells_its_progress(two_workers: Cluster, use: Callable[[str], None]) -> None:
+def test_a_cluster_tells_its_progress(two_workers: Cluster) -> None:
     told: list[float] = []
-    use(two_workers.address)
-    in_parallel(clusters.doubled, range(40), by="threads", report=told.append)
+    workers = Workers(two_workers.address)
+    workers.map(clusters.doubled, range(40), by="threads", report=told.append)
     assert told == [done / 40 for done in range(1, 41)]
 
 
 def test_work_comes_once_to_each_worker_and_is_shared_by_all(
-    two_workers: Cluster, use: Callable[[str], None], bounds: Path
+    two_workers: Cluster, bounds: Path
 ) -> None:
-    use(two_workers.address)
-    found = in_parallel(clusters.Arriving(bounds), range(60), by="threads", report=silent)
+    workers = Workers(two_workers.address)
+    found = workers.map(clusters.Arriving(bounds), range(60), by="threads", report=silent)
     at_work = {worker for _, worker in found}
     assert at_work == {worker.pid for worker in two_workers.workers}
     arrivals = [file.name.partition(".")[0] for file in bounds.iterdir()]
     assert sorted(arrivals) == sorted(map(str, at_work))
 
 
-def test_what_work_raises_is_raised_here(two_workers: Cluster, use: Callable[[str], None]) -> None:
-    use(two_workers.address)
+def test_what_work_raises_is_raised_here(two_workers: Cluster) -> None:
+    workers = Workers(two_workers.address)
     with pytest.raises(InvalidInput) as caught:
-        in_parallel(clusters.refusing, [7], by="threads", report=silent)
+        workers.map(clusters.refusing, [7], by="threads", report=silent)
     assert [*caught.value.faults] == [(("model_config", "lr"), "7 is too many")]
 
 
 def test_work_that_is_left_ends_on_the_cluster(
-    two_workers: Cluster, use: Callable[[str], None]
+    two_workers: Cluster,
 ) -> None:
     class LeftError(Exception):
         """Whoever hears of the progress has enough."""
@@ -87,9 +81,9 @@ def test_work_that_is_left_ends_on_the_cluster(
     def leave(_share: float) -> None:
         raise LeftError
 
-    use(two_workers.address)
+    workers = Workers(two_workers.address)
     with pytest.raises(LeftError):
-        in_parallel(clusters.slow, range(100), by="threads", report=leave)
+        workers.map(clusters.slow, range(100), by="threads", report=leave)
     with two_workers.client() as client:
         left = client.run_on_scheduler(clusters.tasks_of)
     assert left == 0
@@ -101,7 +95,6 @@ def test_work_that_is_left_ends_on_the_cluster(
 )
 def test_workers_of_another_version_are_refused_with_both(
     two_workers: Cluster,
-    use: Callable[[str], None],
     monkeypatch: pytest.MonkeyPatch,
     module: object,
     attribute: str,
@@ -109,49 +102,47 @@ def test_workers_of_another_version_are_refused_with_both(
 ) -> None:
     theirs = ser.__version__ if module is ser else platform.python_version()
     monkeypatch.setattr(module, attribute, value)
-    use(two_workers.address)
-    with pytest.raises(SettingsError, match=f"{two_workers.address}.* {theirs}; .* 9.9.9"):
-        in_parallel(clusters.doubled, [1], by="threads", report=silent)
+    workers = Workers(two_workers.address)
+    with pytest.raises(UnusableCluster, match=f"{two_workers.address}.* {theirs}; .* 9.9.9"):
+        workers.map(clusters.doubled, [1], by="threads", report=silent)
 
 
-def test_what_a_dead_worker_had_begun_is_done_by_another(
-    use: Callable[[str], None], bounds: Path
-) -> None:
+def test_what_a_dead_worker_had_begun_is_done_by_another(bounds: Path) -> None:
     with cluster() as made:
-        use(made.address)
+        workers = Workers(made.address)
         work = partial(clusters.dying_once, bounds / "died")
-        assert in_parallel(work, range(30), by="threads", report=silent) == list(range(30))
+        assert workers.map(work, range(30), by="threads", report=silent) == list(range(30))
         assert sum(worker.poll() is not None for worker in made.workers) == 1
 
 
 @pytest.mark.usefixtures("impatient")
-def test_a_cluster_without_workers_is_told(use: Callable[[str], None]) -> None:
+def test_a_cluster_without_workers_is_told() -> None:
     with cluster(workers=0) as made:
-        use(made.address)
-        with pytest.raises(RemoteFailed, match=f"{made.address}, failed: no worker in 4 s"):
-            in_parallel(clusters.doubled, [1], by="threads", report=silent)
+        workers = Workers(made.address)
+        with pytest.raises(RemoteFailed, match=f"{made.address} failed: no worker in 4 s"):
+            workers.map(clusters.doubled, [1], by="threads", report=silent)
 
 
-def test_a_cluster_whose_workers_all_die_is_told(use: Callable[[str], None]) -> None:
+def test_a_cluster_whose_workers_all_die_is_told() -> None:
     with cluster(workers=1) as made:
-        use(made.address)
-        with pytest.raises(RemoteFailed, match=f"{made.address}, lost what was under way"):
-            in_parallel(clusters.dying, [1], by="threads", report=silent)
+        workers = Workers(made.address)
+        with pytest.raises(RemoteFailed, match=f"{made.address} lost what was under way"):
+            workers.map(clusters.dying, [1], by="threads", report=silent)
 
 
-def test_work_that_kills_is_not_tried_for_ever(use: Callable[[str], None]) -> None:
+def test_work_that_kills_is_not_tried_for_ever() -> None:
     with cluster(DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES="0") as made:
-        use(made.address)
-        with pytest.raises(RemoteFailed, match=f"{made.address}, loses worker after worker"):
-            in_parallel(clusters.dying, [1], by="threads", report=silent)
+        workers = Workers(made.address)
+        with pytest.raises(RemoteFailed, match=f"{made.address} loses worker after worker"):
+            workers.map(clusters.dying, [1], by="threads", report=silent)
 
 
 @pytest.mark.usefixtures("impatient")
-def test_a_scheduler_that_goes_away_is_told(use: Callable[[str], None]) -> None:
+def test_a_scheduler_that_goes_away_is_told() -> None:
     with cluster() as made:
-        use(made.address)
-        with pytest.raises(RemoteFailed, match=f"{made.address}, (failed|lost)"):
-            in_parallel(
+        workers = Workers(made.address)
+        with pytest.raises(RemoteFailed, match=f"{made.address} (failed|lost)"):
+            workers.map(
                 clusters.slow,
                 range(20),
                 by="threads",
@@ -159,38 +150,36 @@ def test_a_scheduler_that_goes_away_is_told(use: Callable[[str], None]) -> None:
             )
 
 
-def test_a_worker_with_two_threads_is_refused(use: Callable[[str], None]) -> None:
+def test_a_worker_with_two_threads_is_refused() -> None:
     with cluster(workers=1, threads=2) as made:
-        use(made.address)
-        with pytest.raises(SettingsError, match=r"has threads 2; allowed: threads 1"):
-            in_parallel(clusters.doubled, [1], by="threads", report=silent)
+        workers = Workers(made.address)
+        with pytest.raises(UnusableCluster, match=r"has threads 2; allowed: threads 1"):
+            workers.map(clusters.doubled, [1], by="threads", report=silent)
 
 
 @pytest.mark.usefixtures("impatient")
-def test_an_address_where_nobody_answers_is_told(use: Callable[[str], None]) -> None:
+def test_an_address_where_nobody_answers_is_told() -> None:
     # One where nobody is, and one where somebody says nothing.
     with socket.create_server((clusters.HOST, 0)) as free:
         silent_one = f"tcp://{clusters.HOST}:{free.getsockname()[1]}"
-        use(silent_one)
-        with pytest.raises(RemoteFailed, match=f"SER_DASK_SCHEDULER, {silent_one}, failed"):
-            in_parallel(clusters.doubled, [1], by="threads", report=silent)
-    with pytest.raises(RemoteFailed, match=f"SER_DASK_SCHEDULER, {silent_one}, failed"):
-        in_parallel(clusters.doubled, [1], by="threads", report=silent)
+        workers = Workers(silent_one)
+        with pytest.raises(RemoteFailed, match=f"{silent_one} failed"):
+            workers.map(clusters.doubled, [1], by="threads", report=silent)
+    with pytest.raises(RemoteFailed, match=f"{silent_one} failed"):
+        workers.map(clusters.doubled, [1], by="threads", report=silent)
 
 
-def test_encryption_without_certificates_is_refused(use: Callable[[str], None]) -> None:
-    use("tls://127.0.0.1:8786")
-    with pytest.raises(SettingsError, match=r"'tls://127.0.0.1:8786'.* no certificates"):
-        in_parallel(clusters.doubled, [1], by="threads", report=silent)
+def test_encryption_without_certificates_is_refused() -> None:
+    workers = Workers("tls://127.0.0.1:8786")
+    with pytest.raises(UnusableCluster, match=r"'tls://127.0.0.1:8786'.* no certificates"):
+        workers.map(clusters.doubled, [1], by="threads", report=silent)
 
 
-def test_a_cluster_without_its_package_is_refused(
-    use: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    use("tcp://cluster:8786")
+def test_a_cluster_without_its_package_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    workers = Workers("tcp://cluster:8786")
     monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(SettingsError, match=r"'tcp://cluster:8786'.* install ser\[cluster\]"):
-        in_parallel(clusters.doubled, [1], by="threads", report=silent)
+    with pytest.raises(UnusableCluster, match=r"'tcp://cluster:8786'.* install ser\[cluster\]"):
+        workers.map(clusters.doubled, [1], by="threads", report=silent)
 
 
 @pytest.mark.parametrize(

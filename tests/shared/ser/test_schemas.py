@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Meta
 
+from ser._schemas import Schema, decode_object, parse
 from ser.errors import Fault, InvalidInput, SerError, UnreadableRequest, from_problem
-from ser.schemas import Schema, decode_object, parse
 
 
 class Inner(Schema, frozen=True, kw_only=True):

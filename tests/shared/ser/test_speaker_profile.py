@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from ser._speaker_profile import MAX_COUNT, SpeakerProfile, numbers
 from ser.errors import InvalidInput
-from ser.speaker_profile import MAX_COUNT, SpeakerProfile, numbers
 
 DIGEST = "0f" * 32
 NUMBERS = st.floats(-1000, 1000, width=32)

@@ -9,12 +9,12 @@ import numpy as np
 from msgspec import Meta
 
 from ser.errors import Fault
-from ser.frontends.base import FrontEnd
+from ser.frontends._base import FrontEnd
 
 if TYPE_CHECKING:
     from spox import Var
 
-    from ser.frontends.functionals.array import Named
+    from ser.frontends.functionals._array import Named
 
 TOGETHER = (
     *("mfcc1", "mfcc2", "energy", "centroid", "flatness", "flux", "alpha_ratio"),
@@ -32,7 +32,7 @@ class Functionals(FrontEnd, frozen=True, kw_only=True):
     harmonics-to-noise ratio and the levels of the first harmonics. The features are
 
     - over the active frames, and again over the voiced ones, the statistics of each descriptor
-      and of its delta (see :mod:`ser.frontends.functionals.statistics`), and the correlations of
+      and of its delta (see :mod:`ser.frontends.functionals._statistics`), and the correlations of
       some descriptors with each other;
     - the modulation spectrum of eight mel bands;
     - the rhythm in which active, and voiced, frames come in runs.
@@ -80,8 +80,12 @@ class Functionals(FrontEnd, frozen=True, kw_only=True):
         return self._named_features(argument(Tensor(np.float32, ("chunks", "samples")))).names
 
     def _named_features(self, chunks: Var) -> Named:
-        from ser.frontends.functionals import descriptors, modulation, pitch, rhythm, statistics
-        from ser.frontends.functionals.array import join
+        from ser.frontends.functionals import _descriptors as descriptors
+        from ser.frontends.functionals import _modulation as modulation
+        from ser.frontends.functionals import _pitch as pitch
+        from ser.frontends.functionals import _rhythm as rhythm
+        from ser.frontends.functionals import _statistics as statistics
+        from ser.frontends.functionals._array import join
 
         power = descriptors.relative_power(chunks)
         energy = descriptors.energy(power)

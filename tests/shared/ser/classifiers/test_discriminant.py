@@ -12,15 +12,15 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from ser.classifiers import DiscriminantClassifier, Origins
-from ser.classifiers.discriminant.calibration import FOLDS, Lesson, calibrated
-from ser.classifiers.discriminant.classifier import NO_ENROLMENT, UNCALIBRATED, FittedDiscriminant
-from ser.classifiers.discriminant.enrolment import (
+from ser.classifiers.discriminant._calibration import FOLDS, Lesson, calibrated
+from ser.classifiers.discriminant._classifier import NO_ENROLMENT, UNCALIBRATED, FittedDiscriminant
+from ser.classifiers.discriminant._enrolment import (
     HALF_TRUST,
     expected,
     learn_enrolment,
     recordings,
 )
-from ser.classifiers.discriminant.linear import softmax
+from ser.classifiers.discriminant._linear import softmax
 
 EMOTIONS, COLUMNS = 4, 60
 seeds = st.integers(0, 2**32 - 1)

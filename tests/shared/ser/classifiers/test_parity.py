@@ -10,9 +10,9 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
+from ser._schemas import parse
 from ser.classifiers import MODEL_TYPES, DiscriminantClassifier, KerasClassifier
 from ser.errors import InvalidInput
-from ser.schemas import parse
 
 TOLERANCE = 1e-5
 

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from ser.corpora import CORPORA, CorpusChoice
-from ser.corpora.choice import FolderCorpus, NamedCorpus, TableCorpus
+from ser.corpora._choice import FolderCorpus, NamedCorpus, TableCorpus
 from ser.errors import Fault, InvalidInput
 
 SOUNDS = [PurePosixPath("sad/1.wav")]

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ser.corpora import CORPORA, EMODB, recognise, tabulate
+from ser.corpora import CORPORA, recognise, tabulate
+from ser.corpora.grammars.emodb import EMODB
 from ser.errors import InvalidInput
 
 

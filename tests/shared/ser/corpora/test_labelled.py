@@ -7,8 +7,8 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from ser.corpora import Table, tabulate
-from ser.corpora.english import english
-from ser.corpora.labelled import MAX_TABLE_BYTES, by_folder, by_table
+from ser.corpora._english import english
+from ser.corpora._labelled import MAX_TABLE_BYTES, by_folder, by_table
 from ser.errors import InvalidInput
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ser.corpora import CORPORA, Corpus, recognise, tabulate
-from ser.corpora.crema_d import GENDERS
+from ser.corpora.grammars.crema_d import GENDERS
 from ser.errors import InvalidInput
 
 BY_NAME = {corpus.name: corpus for corpus in CORPORA}

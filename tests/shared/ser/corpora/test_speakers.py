@@ -6,8 +6,7 @@ from pathlib import PurePosixPath
 
 import pytest
 
-from ser.corpora import Utterance
-from ser.corpora.speakers import require_speakers, speaker_dependent
+from ser.corpora import Utterance, require_speakers, speaker_dependent
 from ser.errors import InvalidInput
 
 

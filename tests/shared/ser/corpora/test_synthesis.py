@@ -17,12 +17,13 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.metrics import recall_score
 from sklearn.model_selection import LeaveOneGroupOut, cross_val_predict
 
-from ser.corpora import EMODB, Table, tabulate
+from ser.corpora import Table, tabulate
+from ser.corpora.grammars.emodb import EMODB
 from ser.corpora.synthesis import synthesise
-from ser.corpora.synthesis.archive import sounds
-from ser.corpora.synthesis.emotions import EMOTIONS, Manner
-from ser.corpora.synthesis.prosody import voice_in
-from ser.corpora.synthesis.voice import FRAME_RATE, Articulation, joined, speak, spectra
+from ser.corpora.synthesis._archive import sounds
+from ser.corpora.synthesis._emotions import EMOTIONS, Manner
+from ser.corpora.synthesis._prosody import voice_in
+from ser.corpora.synthesis._voice import FRAME_RATE, Articulation, joined, speak, spectra
 
 Array = NDArray[np.float64]
 

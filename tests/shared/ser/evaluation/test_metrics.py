@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ser.corpora import Utterance
-from ser.corpora.emodb import LABELS, parse
+from ser.corpora.grammars.emodb import LABELS, parse
 from ser.evaluation import metrics
 
 THREE = LABELS[:3]

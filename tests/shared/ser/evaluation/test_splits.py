@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ser.corpora import Utterance
-from ser.corpora.emodb import parse
+from ser.corpora.grammars.emodb import parse
 from ser.errors import InvalidInput
 from ser.evaluation import hold_out, speaker_folds, text_folds
 

@@ -12,11 +12,11 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from ser._graph import front_end_model
+from ser._metadata import MetadataEncoding
+from ser._schemas import parse
 from ser.errors import InvalidInput
 from ser.frontends import MFCC, FrontEnds
-from ser.graph import front_end_model
-from ser.metadata import MetadataEncoding
-from ser.schemas import parse
 
 TOLERANCE = 0.01
 """The one that the docstring of MFCC states and explains."""

@@ -11,9 +11,10 @@ import pytest
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.s3.models import s3_backends
 
-from ser.registry import Registry, Store
-from ser.registry.folder import FolderStore
-from ser.registry.s3 import S3Store
+from ser.registry import Registry
+from ser.store import Store
+from ser.store._folder import FolderStore
+from ser.store._s3 import S3Store
 
 NEWEST = "20261122T143105Z-1a2b3c4d"
 FEW, MANY = 3, 1_000

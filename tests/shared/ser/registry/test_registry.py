@@ -17,7 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ser.errors import AlteredModel, Conflict, InvalidInput, NotFound
-from ser.registry import Registry, Store, new_model_id, open_registry
+from ser.registry import Registry, new_model_id, open_registry
+from ser.store import Store
 
 IDS = [f"20261122T14310{second}Z-1a2b3c4d" for second in range(5)]
 Use = Callable[[str], object]

@@ -8,13 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ser.classifiers import Origins
-from ser.classifiers.discriminant.calibration import (
+from ser.classifiers.discriminant._calibration import (
     FEWEST_SPEAKERS,
     FOLDS,
     best_temperature,
     deal,
 )
-from ser.classifiers.discriminant.linear import Moments, softmax
+from ser.classifiers.discriminant._linear import Moments, softmax
 
 seeds = st.integers(0, 2**32 - 1)
 

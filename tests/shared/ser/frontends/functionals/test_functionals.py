@@ -16,14 +16,14 @@ from spox import Tensor, argument, build
 
 import made
 from ser import Dataset
-from ser.audio import SAMPLING_RATE
+from ser._graph import front_end_model
+from ser._metadata import MetadataEncoding
+from ser._schemas import parse
 from ser.errors import InvalidInput
 from ser.frontends import FrontEnds, Functionals
-from ser.frontends.functionals import pitch
-from ser.frontends.functionals.array import Array
-from ser.graph import front_end_model
-from ser.metadata import MetadataEncoding
-from ser.schemas import parse
+from ser.frontends.functionals import _pitch as pitch
+from ser.frontends.functionals._array import Array
+from ser.sounds import SAMPLING_RATE
 
 Signal = NDArray[np.float32]
 RATES = (2, 3, 4, 6, 8, 11, 16)

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from spox import Tensor, argument, build
 
-from ser.frontends.functionals import rhythm, statistics
-from ser.frontends.functionals.array import Array, Named
+from ser.frontends.functionals import _rhythm as rhythm
+from ser.frontends.functionals import _statistics as statistics
+from ser.frontends.functionals._array import Array, Named
 
 CONTOURS = ("first", "second")
 Values = NDArray[np.float32]

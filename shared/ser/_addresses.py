@@ -1,0 +1,65 @@
+"""Addresses of places: local paths, ``file://`` URLs, and URIs of other schemes."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from ser.errors import InvalidInput
+
+SCHEME = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
+LABEL = r"[a-z0-9]([a-z0-9-]*[a-z0-9])?"
+BUCKET = re.compile(rf"(?=.{{3,63}}$)(?!\d+(\.\d+){{3}}$){LABEL}(\.{LABEL})*")
+
+
+def scheme(uri: str) -> str:
+    """Return what precedes ``://`` in lower case; an empty string for a plain path."""
+    match = SCHEME.match(uri)
+    return match[1].lower() if match else ""
+
+
+def local_path(address: str) -> str:
+    """Return the path that ``address``, a path or a ``file://`` URL, names.
+
+    Raises
+    ------
+    ValueError
+        It names none; the message says why.
+    """
+    path = address
+    if scheme(address) == "file":
+        parts = urlsplit(address)
+        if parts.netloc not in ("", "localhost"):
+            raise ValueError(f"it names the host {parts.netloc!r}")
+        path = unquote(parts.path)
+    elif scheme(address):
+        raise ValueError(f"it begins with {scheme(address)}://")
+    if not path:
+        raise ValueError("it is empty")
+    return path
+
+
+def resolved(value: str) -> Path:
+    """Return the absolute path that ``value``, a path or ``file://`` URL, leads to.
+
+    Symbolic links are followed; nothing needs to exist there. Raises
+    :class:`~ser.errors.InvalidInput` if ``value`` is not a local path.
+    """
+    try:
+        return Path(os.path.realpath(local_path(value)))
+    except ValueError as error:
+        raise InvalidInput(
+            f"{value!r} is not a local path: {error}; allowed: a path, or file:///path"
+        ) from error
+
+
+def bucket_name(name: str) -> str:
+    """Return ``name`` if it follows the rules of S3 for buckets."""
+    if not BUCKET.fullmatch(name):
+        raise InvalidInput(
+            f"{name!r} is not the name of a bucket; allowed: 3 to 63 lower-case letters, "
+            "digits, hyphens and single dots, a letter or digit at either end"
+        )
+    return name

@@ -1,0 +1,80 @@
+"""What the synthetic speakers say, in an archive shaped like that of EmoDB."""
+
+from __future__ import annotations
+
+import io
+import wave
+import zipfile
+from collections.abc import Iterator
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+
+from ser._progress import Report, silent
+from ser.corpora._base import SYNTHETIC
+from ser.corpora.grammars.emodb import GENDERS, LABELS
+from ser.corpora.synthesis._sounds import TEXTS
+from ser.corpora.synthesis._speakers import Speaker
+from ser.corpora.synthesis._voice import Array
+from ser.sounds import SAMPLING_RATE
+
+UTTERANCES = tuple(product(GENDERS, TEXTS, LABELS))
+"""Who says what how: every speaker every text with every emotion, once."""
+
+README = f"""\
+{SYNTHETIC} - NOT EmoDB, NOT RECORDINGS OF PEOPLE
+
+Every sound in this archive was computed by the program ser (ser.corpora.synthesis, seed {{seed}}).
+No recording of anyone went into it. Only the shape is that of EmoDB, the Berlin database of
+emotional speech: names such as 03a01Fa.wav hold the speaker (03), the text (a01), the emotion
+(F) and the version (a); sounds are 16 kHz, mono, 16 bit. Pitch, tempo, loudness and voice quality
+follow published correlates of emotion, so that programs can be tried. Results on it say nothing
+about how well emotions of people are recognised; call them synthetic wherever you show them.
+"""
+
+
+def synthesise(destination: Path, *, seed: int = 0, report: Report = silent) -> None:
+    """Write the demo corpus to ``destination``, a zip with ``wav/03a01Fa.wav`` and so on.
+
+    The same ``seed`` (not negative) gives the same bytes. What stood at ``destination`` is
+    replaced once the new archive is complete.
+    """
+    destination.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = destination.with_name(f"{destination.name}.part")
+    with zipfile.ZipFile(unfinished, "w") as archive:
+        archive.writestr(entry("README.txt"), README.format(seed=seed))
+        for done, (name, sound) in enumerate(sounds(seed), start=1):
+            archive.writestr(entry(f"wav/{name}.wav"), sound)
+            report(done / len(UTTERANCES))
+    unfinished.replace(destination)
+
+
+def sounds(seed: int) -> Iterator[tuple[str, bytes]]:
+    """Yield the name of each utterance and its WAV file, in the order of :data:`UTTERANCES`."""
+    speakers = {code: Speaker.draw(gender, chance(seed, code)) for code, gender in GENDERS.items()}
+    for speaker, text, label in UTTERANCES:
+        name = f"{speaker}{text}{label.code}a"
+        yield name, wav(speakers[speaker].say(text, label.emotion, chance(seed, name)))
+
+
+def chance(seed: int, name: str) -> np.random.Generator:
+    """Return the randomness of ``name``: the same whatever else is drawn before."""
+    return np.random.default_rng([seed, *name.encode()])
+
+
+def wav(signal: Array) -> bytes:
+    file = io.BytesIO()
+    with wave.open(file, "wb") as sound:
+        sound.setnchannels(1)
+        sound.setsampwidth(2)
+        sound.setframerate(SAMPLING_RATE)
+        sound.writeframes(np.round(signal * 32767).astype("<i2").tobytes())
+    return file.getvalue()
+
+
+def entry(path: str) -> zipfile.ZipInfo:
+    # A bare entry is dated 1980, whenever it is made; it would also be unreadable when unpacked.
+    info = zipfile.ZipInfo(path)
+    info.external_attr = 0o644 << 16
+    return info

@@ -1,0 +1,170 @@
+"""The plots of a report: SVG that takes the colour of the text around it.
+
+The same data always give the same figure: it has no date and no random identifiers, and nothing of
+matplotlib's state outlives it.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ser._schemas import shortened
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+INK = "#010203"
+"""Stands for the colour of the text until the figure is written."""
+ACCENT = "#3b82c4"
+"""Reads on white and on black."""
+WIDTH = 5.0
+"""In inches of 72 points: at the width of a phone a point is a CSS pixel."""
+LONGEST = 24
+"""Characters of a name that a plot shows."""
+
+STYLE: dict[str, Any] = {
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "font.sans-serif": ["DejaVu Sans"],
+    "font.size": 10,
+    "figure.constrained_layout.use": True,
+    "grid.alpha": 0.15,
+    "svg.fonttype": "none",
+    # A label is what the corpus says, whatever dollar signs it holds.
+    "text.parse_math": False,
+}
+INKED = (
+    "axes.edgecolor",
+    "axes.labelcolor",
+    "grid.color",
+    "text.color",
+    "xtick.color",
+    "ytick.color",
+)
+"""What of the style has the colour of the text."""
+
+
+def confusion(matrix: Sequence[Sequence[int]], classes: Sequence[str]) -> str:
+    """Return the confusion matrix (rows: truth, columns: prediction) as SVG."""
+    with drawing(INK, salt=f"{classes}{matrix}"):
+        return svg(confusion_figure(matrix, classes))
+
+
+def confusion_picture(matrix: Sequence[Sequence[int]], classes: Sequence[str], title: str) -> bytes:
+    """Return the confusion matrix (rows: truth, columns: prediction) as PNG."""
+    with drawing("black"):
+        figure = confusion_figure(matrix, classes)
+        figure.suptitle(title)
+        file = io.BytesIO()
+        figure.savefig(file, format="png", dpi=160)
+    return file.getvalue()
+
+
+def confusion_figure(matrix: Sequence[Sequence[int]], classes: Sequence[str]) -> Figure:
+    """Draw counts, and behind them their shares of the row."""
+    import matplotlib as mpl
+    from matplotlib.colors import LinearSegmentedColormap
+    from sklearn.metrics import ConfusionMatrixDisplay
+
+    counts = np.asarray(matrix)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    # Never opaque, so that one colour of text reads on all of it.
+    shades = LinearSegmentedColormap.from_list("shades", [(ACCENT, 0.0), (ACCENT, 0.6)])
+    names = [shortened(name, LONGEST) for name in classes]
+    codes = [shortened(name.partition(" - ")[0], 5) for name in classes]
+    side = 0.45 * len(classes)
+    figure, axes = blank(side + 0.6 + 0.085 * max(map(len, names)), side + 0.6)
+    display = ConfusionMatrixDisplay(shares, display_labels=codes)
+    display.plot(
+        ax=axes,
+        cmap=shades,
+        colorbar=False,
+        im_kw={"vmin": 0, "vmax": 1, "interpolation": "none"},
+        text_kw={"color": mpl.rcParams["text.color"], "fontsize": 9},
+    )
+    for text, count, share in zip(display.text_.flat, counts.flat, shares.flat, strict=True):
+        text.set_text(f"{count}\n{share:.0%}" if count else "")
+    axes.set(xlabel="taken for", ylabel="meant")
+    axes.set_yticks(range(len(names)), names)
+    axes.set_yticks(np.arange(1, len(names)) - 0.5, minor=True)
+    axes.grid(axis="y", which="minor")
+    axes.spines[:].set_visible(False)
+    axes.tick_params(which="both", length=0)
+    return figure
+
+
+def bars(values: Mapping[str, float], middle: float) -> str:
+    """Return shares as horizontal bars, the first on top, with a line at ``middle``, as SVG."""
+    with drawing(INK, salt=f"{values}"):
+        figure, axes = blank(WIDTH, 0.5 + 0.27 * len(values))
+        names = [shortened(name, LONGEST) for name in values]
+        axes.barh(range(len(names)), list(values.values()), color=ACCENT, height=0.7)
+        axes.axvline(middle, color=INK, linestyle=":", linewidth=1)
+        axes.set_yticks(range(len(names)), names)
+        for row, value in enumerate(values.values()):
+            axes.text(1.02, row, f"{value:.2f}", va="center")
+        axes.set(xlim=(0, 1), xticks=np.linspace(0, 1, 6))
+        axes.tick_params(axis="y", length=0)
+        axes.invert_yaxis()
+        axes.margins(y=0.02)
+        return svg(figure)
+
+
+def reliability(bins: Sequence[Mapping[str, float]]) -> str:
+    """Return the reliability diagram as SVG: the area of a point is the number of its answers."""
+    with drawing(INK, salt=f"{bins}"):
+        figure, axes = blank(WIDTH, WIDTH)
+        confidence, accuracy, count = (
+            np.asarray([each[name] for each in bins])
+            for name in ("confidence", "accuracy", "count")
+        )
+        axes.plot([0, 1], [0, 1], color=INK, linestyle=":", linewidth=1)
+        axes.plot(confidence, accuracy, color=ACCENT)
+        areas = 16 + 400 * count / count.sum()
+        axes.scatter(confidence, accuracy, areas, color=ACCENT, zorder=2, clip_on=False)
+        axes.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")
+        axes.set(xlabel="probability that was given", ylabel="share that was right")
+        return svg(figure)
+
+
+@contextmanager
+def drawing(ink: str, salt: str = "") -> Iterator[None]:
+    """Draw inside in the style of the reports, with text and lines in the colour ``ink``.
+
+    Identifiers in SVG, which a page must not hold twice, are hashed with ``salt``.
+    """
+    import matplotlib as mpl
+
+    style: Any = STYLE | dict.fromkeys(INKED, ink) | {"svg.hashsalt": salt}
+    with mpl.rc_context(style), warnings.catch_warnings():
+        # Text stays text, and whoever reads it has fonts for what matplotlib's own have not.
+        warnings.filterwarnings("ignore", message="Glyph .* missing", category=UserWarning)
+        yield
+
+
+def blank(width: float, height: float) -> tuple[Figure, Axes]:
+    """Return a figure of ``width`` by ``height`` inches, and its axes."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height))
+    return figure, figure.subplots()
+
+
+def svg(figure: Figure) -> str:
+    """Return ``figure`` as an element of a page."""
+    file = io.StringIO()
+    nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+    figure.savefig(file, format="svg", transparent=True, metadata=nothing)
+    element = file.getvalue()
+    element = element[element.index("<svg ") :]
+    # Names of groups, which nothing refers to, would be there once for each figure of a page.
+    element = re.sub(r'<g id="[^"]*"', "<g", element)
+    return element.replace(INK, "currentColor")

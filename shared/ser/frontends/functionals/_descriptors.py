@@ -1,0 +1,128 @@
+"""Low-level descriptors of the spectrum: what each frame is like, as contours over time.
+
+Power is relative to the loudest frame of the chunk, so that no descriptor knows the level of a
+recording. Below :data:`LOWEST_FREQUENCY` hum and offset live, and nothing is looked at.
+
+Sources: Peeters, A large set of audio features, IRCAM, 2004 (the shape of the spectrum); Eyben et
+al., The Geneva minimalistic acoustic parameter set, IEEE Trans. Affective Computing 7(2), 2016
+(its balance).
+"""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+import numpy as np
+import spox.opset.ai.onnx.v17 as op
+from numpy.typing import NDArray
+from spox import Var
+
+from ser.frontends import _spectrum as spectrum
+from ser.frontends.functionals._array import FRAMES, ROWS, Array, Named, concat
+from ser.sounds import SAMPLING_RATE
+
+STRIDE = spectrum.samples(0.010)
+FRAME_SECONDS = STRIDE / SAMPLING_RATE
+WINDOW = spectrum.hann(spectrum.samples(0.032))
+LOWEST_FREQUENCY = 60.0
+FREQUENCIES = np.fft.rfftfreq(len(WINDOW), 1 / SAMPLING_RATE)
+"""Those of all bins of the transform, in Hz."""
+BINS = slice(int(np.searchsorted(FREQUENCIES, LOWEST_FREQUENCY)), None)
+"""The bins that are looked at."""
+
+SILENCE = 1e-12
+"""Smallest power that is told from silence."""
+DYNAMIC_RANGE = 60.0
+"""Decibels that levels go below the loudest frame."""
+ROLL_OFFS = (0.25, 0.75)
+SLOPES = ((0, 500), (500, 1500), (1500, 4000))
+
+
+def relative_power(chunks: Var) -> Array:
+    """Return the power of each frame at each frequency of ``FREQUENCIES[BINS]``."""
+    power = Array(
+        spectrum.power_spectrum(chunks, WINDOW, stride=STRIDE, fft_length=len(WINDOW), bins=BINS)
+    )
+    return power / power.sum(ROWS).max(FRAMES).at_least(SILENCE)
+
+
+def decibels(power: Array, dynamic_range: float = DYNAMIC_RANGE) -> Array:
+    return power.at_least(10 ** (-dynamic_range / 10)).log() * (10 / math.log(10))
+
+
+def mel_levels(power: Array, bands: int) -> Array:
+    """Return the level of the mean power in each of ``bands`` mel bands, in dB."""
+    filters = spectrum.mel_filters(bands, len(WINDOW), low=LOWEST_FREQUENCY)[:, BINS]
+    return decibels(power.project(filters / filters.max(axis=1, keepdims=True)))
+
+
+def cepstra(levels: Array, coefficients: int, bands: int) -> Named:
+    """Mel-frequency cepstral coefficients."""
+    values = levels.project(spectrum.cosine_transform(coefficients, bands))
+    return Named(tuple(f"mfcc{index}" for index in range(coefficients)), values)
+
+
+def energy(power: Array) -> Named:
+    """Level in dB below the loudest frame."""
+    return Named(("energy",), decibels(power.sum(ROWS)))
+
+
+def shape(power: Array) -> Named:
+    """Centroid, bandwidth and roll-offs in Hz, flatness in dB, flux."""
+    share = power / power.sum(ROWS).at_least(SILENCE)
+    frequencies = FREQUENCIES[None, BINS]
+    centroid = share.project(frequencies)
+    bandwidth = (share.project(frequencies**2) - centroid * centroid).at_least(0.0).sqrt()
+    cumulated = share.cumulative_sum(ROWS)
+    roll_offs = [
+        (cumulated < part).sum(ROWS) * float(FREQUENCIES[1]) + float(FREQUENCIES[BINS][0])
+        for part in ROLL_OFFS
+    ]
+    flatness = decibels(share, dynamic_range=100).mean(ROWS) - decibels(share.mean(ROWS))
+    amplitude = share.sqrt()
+    change = amplitude - amplitude.shift(1)
+    flux = (change * change).sum(ROWS).sqrt()
+    names = [f"roll_off{part:.0%}".rstrip("%") for part in ROLL_OFFS]
+    return Named(
+        ("centroid", "bandwidth", *names, "flatness", "flux"),
+        concat([centroid, bandwidth, *roll_offs, flatness, flux]),
+    )
+
+
+def balance(power: Array) -> Named:
+    """Alpha ratio (50 to 1000 over 1000 to 5000 Hz) and Hammarberg index (the peaks below 2000
+    and of 2000 to 5000 Hz) in dB, slopes of the spectrum in dB per kHz."""
+    levels = decibels(power, dynamic_range=80)
+    low, high = (
+        decibels(power.project(within(*band)[None]), dynamic_range=80)
+        for band in ((50, 1000), (1000, 5000))
+    )
+    edges = np.searchsorted(FREQUENCIES[BINS], (0, 2000, 5000))
+    peak, high_peak = (levels.rows(*edge).max(ROWS) for edge in pairwise(edges.tolist()))
+    slopes = levels.project(np.stack([line(*band) for band in SLOPES]))
+    return Named(
+        ("alpha_ratio", "hammarberg_index", *(f"slope{start}" for start, _ in SLOPES)),
+        concat([low - high, peak - high_peak, slopes]),
+    )
+
+
+def within(low: float, high: float) -> NDArray[np.float64]:
+    """1 for the frequencies from ``low`` to below ``high`` Hz, 0 for others; shape (bins,)."""
+    return ((low <= FREQUENCIES[BINS]) & (FREQUENCIES[BINS] < high)).astype(np.float64)
+
+
+def line(low: float, high: float) -> NDArray[np.float64]:
+    """What gives the slope per kHz of the line through the levels of a band; shape (bins,)."""
+    inside = within(low, high)
+    kilohertz = FREQUENCIES[BINS] / 1000
+    away = inside * (kilohertz - kilohertz[inside > 0].mean())
+    return np.asarray(away / np.square(away).sum())
+
+
+def zero_crossings(chunks: Var) -> Named:
+    """Share of the samples where the sign changes."""
+    sign = Array(op.unsqueeze(chunks, op.const(np.array([ROWS])))) < 0.0
+    change = (sign - sign.shift(1)).abs()
+    average = np.full((1, len(WINDOW)), 1 / len(WINDOW))
+    return Named(("zero_crossings",), change.correlate(average, stride=STRIDE))

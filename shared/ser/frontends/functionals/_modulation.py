@@ -1,0 +1,36 @@
+"""The modulation spectrum of mel bands: how fast, and how much, each band swells and fades.
+
+Source: Wu, Falk, Chan, Automatic speech emotion recognition using modulation spectral features,
+Speech Communication 53(5), 2011.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ser.frontends import _spectrum as spectrum
+from ser.frontends.functionals._array import FRAMES, Array, Named
+from ser.frontends.functionals._descriptors import FRAME_SECONDS
+
+BANDS = 8
+RATES = (2, 3, 4, 6, 8, 11, 16)
+"""In Hz."""
+WINDOW = spectrum.hann(64)
+STRIDE = 4
+"""Frames between one window and the next."""
+
+
+def modulation(levels: Array) -> Named:
+    """Return the logarithm of the mean power of the ``levels``, in dB, around each rate."""
+    time = (np.arange(len(WINDOW)) - len(WINDOW) / 2) * FRAME_SECONDS
+    waves = np.concatenate([wave(2 * np.pi * np.outer(RATES, time)) for wave in (np.cos, np.sin)])
+    kernels = WINDOW * waves
+    # A level that does not change is no modulation, though the window lets it through.
+    kernels -= kernels.sum(axis=1, keepdims=True) * WINDOW / WINDOW.sum()
+    answers = (levels - levels.mean(FRAMES)).correlate(kernels, stride=STRIDE)
+    both_waves = np.kron(np.eye(BANDS), np.tile(np.eye(len(RATES)), 2))
+    power = (answers * answers).project(both_waves).mean(FRAMES)
+    return Named(
+        tuple(f"modulation.band{band}.{rate}hz" for band in range(BANDS) for rate in RATES),
+        (power + 1.0).log(),
+    )

@@ -1,8 +1,0 @@
-"""Answering: from the body of POST /predict to the probabilities of each utterance."""
-
-from __future__ import annotations
-
-from ser.inference.description import describe_predict
-from ser.inference.predictor import Predictor
-
-__all__ = ["Predictor", "describe_predict"]

@@ -1,0 +1,19 @@
+"""What stores announce: from the notification of any of them to the objects that were created."""
+
+from __future__ import annotations
+
+from ser.service.events.event import Event, Ignored, ObjectCreated, Refused, kind_of
+from ser.service.events.loops import is_ours, refuse_loops
+from ser.service.events.notifications import LOCAL_SOURCE, read_events
+
+__all__ = [
+    "LOCAL_SOURCE",
+    "Event",
+    "Ignored",
+    "ObjectCreated",
+    "Refused",
+    "is_ours",
+    "kind_of",
+    "read_events",
+    "refuse_loops",
+]

@@ -1,0 +1,169 @@
+"""Settings of the functions, read from the environment (SPEC section 7) in one place."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from ser.limits import Limit, Limits
+
+if TYPE_CHECKING:
+    from ser.parallel import Workers
+
+MEGABYTE = 1_000_000
+
+
+class SettingsError(Exception):
+    """A setting that cannot be used: the operator's fault, never the caller's."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What the operator of the functions decides; every limit has its default here."""
+
+    model_save_path: str | None = None
+    """Where models are kept when the request does not say: a folder or ``s3://bucket/prefix``."""
+    allowed_paths: tuple[Path, ...] = ()
+    """Local roots that paths of a request may lie in; the working directory when not set."""
+    allowed_buckets: tuple[str, ...] | None = None
+    """Buckets a request may name; ``None``: any that the credentials reach."""
+    allowed_hosts: frozenset[str] = frozenset()
+    """Hosts exempt from the ban on private, loopback and link-local addresses."""
+    max_download_bytes: int = 1024 * MEGABYTE
+    max_extracted_bytes: int = 4096 * MEGABYTE
+    max_body_bytes: int = 16 * MEGABYTE
+    max_audio_seconds: float = 600.0
+    max_trainings: int = 2
+    """Trainings that may run at once; a further one is answered 503."""
+    jobs_uri: str | None = None
+    """Where jobs are kept: a folder or ``s3://bucket/prefix``; ``None``: there are none."""
+    train_defaults: Mapping[str, Any] = field(default_factory=lambda: {"data_path": "data"})
+    """Fields of POST /train for a corpus that arrives without a request."""
+    max_attempts: int = 5
+    """How often a job is begun before it is given up."""
+    lease_seconds: float = 30.0
+    """How long a job is left to whoever gives no more signs of life."""
+    wait_seconds: float = 20.0
+    """How long an event waits for somebody else who is at work on its job."""
+    cloud_storage: str = "https://storage.googleapis.com"
+    """URL of the server that ``gs://`` is read from, by the protocol of S3."""
+    dask_scheduler: str | None = None
+    """Of the Dask cluster that trainings have their work done on: ``tcp://host:port`` or
+    ``tls://host:port``; ``None``: on this machine."""
+
+    @property
+    def request_defaults(self) -> dict[str, str]:
+        """The fields that a request may leave out because a setting states them."""
+        return {"model_save_path": self.model_save_path} if self.model_save_path else {}
+
+    @property
+    def corpus_limits(self) -> Limits:
+        """The limits of a corpus that a request names."""
+        return Limits(
+            download_bytes=Limit(self.max_download_bytes, "SER_MAX_DOWNLOAD_MB"),
+            extracted_bytes=Limit(self.max_extracted_bytes, "SER_MAX_EXTRACTED_MB"),
+            audio_seconds=Limit(self.max_audio_seconds, "SER_MAX_AUDIO_SECONDS"),
+        )
+
+    @property
+    def workers(self) -> Workers:
+        """Who does the work of trainings."""
+        from ser.parallel import Workers
+
+        shared = ("TF_ENABLE_ONEDNN_OPTS", "TF_CPP_MIN_LOG_LEVEL")
+        return Workers(
+            self.dask_scheduler, {name: os.environ[name] for name in shared if name in os.environ}
+        )
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
+        """The settings of ``environment`` (default: the process's own).
+
+        Raises
+        ------
+        SettingsError
+        """
+        env = os.environ if environment is None else environment
+        buckets = env.get("SER_ALLOWED_BUCKETS")
+        default = cls()
+
+        def megabytes(name: str, default_bytes: int) -> int:
+            return int(positive(env, name, default_bytes / MEGABYTE) * MEGABYTE)
+
+        return cls(
+            model_save_path=env.get("SER_MODEL_SAVE_PATH") or None,
+            allowed_paths=tuple(
+                Path(root).expanduser().resolve()
+                for root in (env.get("SER_ALLOWED_PATHS") or ".").split(os.pathsep)
+                if root
+            ),
+            allowed_buckets=None if buckets is None else tuple(words(buckets)),
+            allowed_hosts=frozenset(
+                host.lower() for host in words(env.get("SER_ALLOWED_HOSTS", ""))
+            ),
+            max_download_bytes=megabytes("SER_MAX_DOWNLOAD_MB", default.max_download_bytes),
+            max_extracted_bytes=megabytes("SER_MAX_EXTRACTED_MB", default.max_extracted_bytes),
+            max_body_bytes=megabytes("SER_MAX_BODY_MB", default.max_body_bytes),
+            max_audio_seconds=positive(env, "SER_MAX_AUDIO_SECONDS", default.max_audio_seconds),
+            max_trainings=math.ceil(positive(env, "SER_MAX_TRAININGS", default.max_trainings)),
+            jobs_uri=env.get("SER_JOBS_URI") or None,
+            train_defaults={**default.train_defaults, **json_object(env, "SER_TRAIN_DEFAULTS")},
+            max_attempts=math.ceil(positive(env, "SER_MAX_ATTEMPTS", default.max_attempts)),
+            lease_seconds=positive(env, "SER_LEASE_SECONDS", default.lease_seconds, least=5.0),
+            wait_seconds=positive(env, "SER_WAIT_SECONDS", default.wait_seconds),
+            cloud_storage=url(env.get("STORAGE_EMULATOR_HOST") or default.cloud_storage),
+            dask_scheduler=dask_scheduler(env, "SER_DASK_SCHEDULER"),
+        )
+
+
+def url(host: str) -> str:
+    """Return ``host`` as a URL: Google's libraries take either in STORAGE_EMULATOR_HOST."""
+    return host if "://" in host else f"http://{host}"
+
+
+def words(value: str) -> list[str]:
+    return [word.strip() for word in value.split(",") if word.strip()]
+
+
+def positive(env: Mapping[str, str], name: str, default: float, least: float = 0.0) -> float:
+    text = env.get(name) or str(default)
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not max(0.0, least) <= value < float("inf") or not value:
+        allowed = f"a number from {least:g} on" if least else "a positive number"
+        raise SettingsError(f"{name} is {text!r}; allowed: {allowed}")
+    return value
+
+
+def json_object(env: Mapping[str, str], name: str) -> dict[str, Any]:
+    text = env.get(name) or "{}"
+    try:
+        value = json.loads(text)
+    except ValueError:
+        value = None
+    if not isinstance(value, dict):
+        raise SettingsError(f"{name} is {text!r}; allowed: a JSON object")
+    return value
+
+
+def dask_scheduler(env: Mapping[str, str], name: str) -> str | None:
+    text = env.get(name)
+    if not text:
+        return None
+    try:
+        parts = urlsplit(text)
+        address = f"{parts.scheme}://{parts.netloc}"
+        fits = address == text and parts.scheme in ("tcp", "tls") and parts.hostname and parts.port
+    except ValueError:  # a port that is none, half an IPv6 address
+        fits = False
+    if not fits or "@" in text:
+        raise SettingsError(f"{name} is {text!r}; allowed: tcp://host:port or tls://host:port")
+    return text

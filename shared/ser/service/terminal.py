@@ -1,0 +1,41 @@
+"""Progress on standard error: bars in a terminal, lines in a log."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ser._progress import Progress
+
+
+@contextmanager
+def shown(title: str) -> Iterator[Progress]:
+    """Yield what shows the progress of ``title``."""
+    if not sys.stderr.isatty():
+        yield lines(title)
+        return
+    from rich.console import Console
+    from rich.progress import Progress as Bars
+
+    with Bars(console=Console(stderr=True)) as bars:
+        tasks = {}
+
+        def show(step: str, share: float) -> None:
+            if step not in tasks:
+                tasks[step] = bars.add_task(f"{title}: {step}", total=1.0)
+            bars.update(tasks[step], completed=share)
+
+        yield show
+
+
+def lines(title: str) -> Progress:
+    """Return what writes one line for each step that is done."""
+    done = set()
+
+    def show(step: str, share: float) -> None:
+        if share >= 1.0 and step not in done:
+            done.add(step)
+            sys.stderr.write(f"{title}: {step} done\n")
+
+    return show

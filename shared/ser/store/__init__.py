@@ -1,0 +1,41 @@
+"""Stores of bytes under keys: a local folder, or a bucket of any server that speaks S3."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+
+from ser._addresses import local_path, scheme
+from ser.errors import InvalidInput
+from ser.store._folder import FolderStore
+from ser.store._store import Store, Stored
+
+__all__ = ["Store", "Stored", "open_store"]
+
+
+def open_store(uri: str | os.PathLike[str]) -> Store:
+    """Return the store at ``uri``: a folder, ``file:///folder`` or ``s3://bucket/prefix``.
+
+    Nothing is read or written yet.
+
+    Raises
+    ------
+    InvalidInput
+        Another kind of address, or AWS settings that cannot be used.
+    """
+    address = os.fspath(uri)
+    if scheme(address) == "s3":
+        bucket, _, prefix = address.partition("://")[2].partition("/")
+        if bucket:
+            from ser.store._s3 import S3Store  # botocore takes longer to import than the rest
+
+            return S3Store(bucket, prefix.rstrip("/"))
+    else:
+        with suppress(ValueError):
+            path = local_path(address)
+            if "\0" not in path:
+                return FolderStore(path)
+    raise InvalidInput(
+        f"{address!r} is not a place for models; allowed: a folder, file:///folder or "
+        "s3://bucket/prefix"
+    )

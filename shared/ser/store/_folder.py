@@ -1,0 +1,143 @@
+"""A store in a local folder, safe among processes and across a crash."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from ser.errors import InvalidInput, RemoteFailed, StorageFull
+from ser.store._store import Store, Stored
+
+NOTHING_THERE = (FileNotFoundError, IsADirectoryError, NotADirectoryError)
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+UNUSABLE = {
+    errno.EACCES,
+    errno.EEXIST,
+    errno.EISDIR,
+    errno.ELOOP,
+    errno.ENAMETOOLONG,
+    errno.ENOENT,
+    errno.ENOTDIR,
+    errno.EPERM,
+    errno.EROFS,
+}
+
+
+ATTEMPTS = 100
+"""How often a race against who removes empty folders may be lost."""
+
+
+class FolderStore(Store):
+    """Keys are paths below ``root``, which the first write creates.
+
+    A file appears under its key only when it is complete. Until then it has a name beginning with
+    a dot, which no key has; so has the lock that replacements take.
+    """
+
+    def __init__(self, root: str | os.PathLike[str]) -> None:
+        self._root = Path(root).absolute()
+        super().__init__(str(self._root))
+
+    def _read(self, key: str) -> Stored | None:
+        try:
+            return Stored((self._root / key).read_bytes(), tag="")
+        except NOTHING_THERE:
+            return None
+
+    def _holds(self, key: str) -> bool:
+        return (self._root / key).is_file()
+
+    def _create(self, key: str, data: bytes) -> bool:
+        target = self._root / key
+        with self._draft(target, data) as draft:
+            try:
+                os.link(draft, target)  # unlike a rename, refuses a name that is taken
+            except FileExistsError:
+                return False
+            sync(target.parent)
+            return True
+
+    def _replace(self, key: str, old: Stored, data: bytes) -> bool:
+        target = self._root / key
+        with self._draft(target, data) as draft, (self._root / ".lock").open("ab") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if self._read(key) != old:
+                return False
+            draft.replace(target)
+            sync(target.parent)
+            return True
+
+    def _delete(self, key: str) -> None:
+        self._remove(self._root / key)
+
+    def _sweep(self, folder: str) -> None:
+        super()._sweep(folder)
+        # What was being written when its writer was killed has no name that is told.
+        shutil.rmtree(self._root / folder, ignore_errors=True)
+
+    def _names(self, folder: str) -> Iterator[str]:
+        with suppress(*NOTHING_THERE), os.scandir(self._root / folder) as entries:
+            for entry in entries:
+                if not entry.name.startswith("."):
+                    yield f"{entry.name}/" if entry.is_dir() else entry.name
+
+    @contextmanager
+    def _draft(self, target: Path, data: bytes) -> Iterator[Path]:
+        """A file that holds ``data`` and lies beside ``target``, gone afterwards."""
+        draft = target.with_name(f".{os.urandom(8).hex()}")
+        try:
+            with create(draft) as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            yield draft
+        finally:
+            self._remove(draft)
+
+    def _remove(self, path: Path) -> None:
+        """Remove a file, if it is there, and the folders that are empty without it."""
+        path.unlink(missing_ok=True)
+        with suppress(OSError):  # the first folder that still holds something ends the loop
+            while (path := path.parent) != self._root:
+                path.rmdir()
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            reason = f"{self.uri}: {error.strerror}"
+            if error.errno in FULL:
+                raise StorageFull(f"there is no room left in {reason}") from error
+            if error.errno in UNUSABLE:
+                raise InvalidInput(
+                    f"cannot keep files in {reason}; allowed: a folder that is there or can be"
+                    " created, to be read and written"
+                ) from error
+            raise RemoteFailed(f"the file system failed below {reason}") from error
+
+
+def create(path: Path) -> BinaryIO:
+    """A new file, open for writing, and the folders it needs."""
+    for _ in range(ATTEMPTS):
+        # Whoever found the folder empty may remove it at the wrong moment.
+        with suppress(FileExistsError, FileNotFoundError):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            return path.open("xb")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path.open("xb")
+
+
+def sync(folder: Path) -> None:
+    """Have the names in ``folder`` survive a crash of the machine."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,146 @@
+"""A store in an S3 bucket, or in that of any server that speaks S3."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as NoConnection
+from botocore.session import get_session
+
+from ser.errors import InvalidInput, RemoteFailed, SerError, StorageFull
+from ser.store._store import Store, Stored, checked
+
+logger = logging.getLogger(__name__)
+
+PASSING = {"ExpiredToken", "RequestTimeTooSkewed", "RequestTimeout", "TokenRefreshRequired"}
+"""What S3 says with a status of the caller's fault, and nobody who asks for a model can help."""
+
+CONFIGURATION = Config(
+    connect_timeout=5,  # seconds
+    read_timeout=30,
+    retries={"mode": "standard", "total_max_attempts": 3},
+    # Many servers refuse the checksums that botocore adds unasked; models carry their own.
+    request_checksum_calculation="when_required",
+    response_checksum_validation="when_required",
+)
+
+
+class S3Store(Store):
+    """Keys are object keys below ``prefix`` in ``bucket``.
+
+    Parameters
+    ----------
+    bucket, prefix
+        As in ``s3://bucket/prefix``; the prefix may be empty.
+    client
+        A botocore S3 client; without one, the standard AWS variables and files decide.
+
+    Raises
+    ------
+    InvalidInput
+        A prefix that is no relative path, or AWS settings that cannot be used.
+    """
+
+    def __init__(self, bucket: str, prefix: str = "", client: Any = None) -> None:
+        self._bucket = bucket
+        self._prefix = f"{checked(prefix)}/" if prefix else ""
+        super().__init__(f"s3://{bucket}/{prefix}".rstrip("/"))
+        with self._translated():
+            self._client = client or get_session().create_client("s3", config=CONFIGURATION)
+
+    def _read(self, key: str) -> Stored | None:
+        try:
+            answer = self._client.get_object(Bucket=self._bucket, Key=self._prefix + key)
+        except self._client.exceptions.NoSuchKey:
+            return None
+        return Stored(answer["Body"].read(), answer["ETag"])
+
+    def _holds(self, key: str) -> bool:
+        try:
+            self._client.head_object(Bucket=self._bucket, Key=self._prefix + key)
+        except ClientError as error:
+            if code(error) != "404":  # no body tells of a missing key here
+                raise
+            return False
+        return True
+
+    def _create(self, key: str, data: bytes) -> bool:
+        return self._put(key, data, IfNoneMatch="*")
+
+    def _replace(self, key: str, old: Stored, data: bytes) -> bool:
+        try:
+            return self._put(key, data, IfMatch=old.tag)
+        except ClientError as error:
+            if code(error) in ("NoSuchKey", "ConditionalRequestConflict"):
+                return False
+            if code(error) != "NotImplemented":
+                raise
+        logger.warning(
+            "%s has no conditional replacement: of concurrent changes to %s one may get lost",
+            self.uri,
+            key,
+        )
+        return self._read(key) == old and self._put(key, data)
+
+    def _put(self, key: str, data: bytes, **condition: str) -> bool:
+        try:
+            self._client.put_object(
+                Bucket=self._bucket, Key=self._prefix + key, Body=data, **condition
+            )
+        except ClientError as error:
+            if code(error) != "PreconditionFailed":
+                raise
+            # When only the answer to a first attempt was lost, the second meets its own object.
+            repeated = error.response["ResponseMetadata"].get("RetryAttempts", 0) > 0
+            stored = self._read(key) if repeated else None
+            return stored is not None and stored.data == data
+        return True
+
+    def _delete(self, key: str) -> None:
+        self._client.delete_object(Bucket=self._bucket, Key=self._prefix + key)
+
+    def _names(self, folder: str) -> Iterator[str]:
+        prefix = f"{self._prefix}{folder}/" if folder else self._prefix
+        pages = self._client.get_paginator("list_objects_v2").paginate(
+            Bucket=self._bucket, Prefix=prefix, Delimiter="/"
+        )
+        for page in pages:
+            keys = [entry["Key"] for entry in page.get("Contents", [])]
+            folders = [entry["Prefix"] for entry in page.get("CommonPrefixes", [])]
+            # Some tools mark a folder with an empty object of its name: not a name inside it.
+            yield from (key.removeprefix(prefix) for key in keys + folders if key != prefix)
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except ClientError as error:
+            raise self._refusal(error) from error
+        except (NoConnection, HTTPClientError) as error:
+            raise RemoteFailed(f"{self.uri} gave no answer: {type(error).__name__}") from error
+        except BotoCoreError as error:
+            raise InvalidInput(
+                f"cannot use {self.uri}: {type(error).__name__}; allowed: s3://bucket/prefix, and"
+                " AWS settings with credentials for it"
+            ) from error
+
+    def _refusal(self, error: ClientError) -> SerError:
+        status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+        if status == 507 or code(error) == "QuotaExceeded":
+            return StorageFull(f"there is no room left in {self.uri}: {code(error)}")
+        if status >= 500 or status in (408, 409, 429) or code(error) in PASSING:
+            return RemoteFailed(f"{self.uri} failed: {code(error)}")
+        return InvalidInput(
+            f"cannot use {self.uri}: {code(error)}; allowed: a bucket that exists and that the"
+            " credentials may read and write"
+        )
+
+
+def code(error: ClientError) -> str:
+    """The reason as S3 names it, such as ``NoSuchBucket``."""
+    return str(error.response["Error"]["Code"])

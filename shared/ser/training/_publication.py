@@ -1,0 +1,46 @@
+"""A model becomes public: under its id, under its aliases, and in an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ser.errors import SerError, within
+from ser.registry import Registry
+
+UNANSWERED = (
+    *("request", "model_config", "labels", "corpus", "samples", "versions", "trigger"),
+    *("created_at", "files"),
+)
+"""What a manifest says and the answer of POST /train does not: what the model came from."""
+
+
+def publish(
+    registry: Registry,
+    model_id: str,
+    files: Mapping[str, bytes],
+    manifest: Mapping[str, Any],
+    aliases: Iterable[str],
+) -> list[str]:
+    """Publish a model and move its aliases to it; return what went wrong after it."""
+    with within("model_save_path"):
+        registry.publish(model_id, files, manifest)
+    return move_aliases(registry, model_id, aliases)
+
+
+def move_aliases(registry: Registry, model_id: str, aliases: Iterable[str]) -> list[str]:
+    """Move ``aliases`` to a model unless they point at a newer one; return notes on failures."""
+    notes = []
+    for alias in aliases:
+        try:
+            registry.move(alias, model_id, forward_only=True)
+        except SerError as error:
+            # The model is there; that its caller did not learn its id would be the greater loss.
+            notes.append(f"alias {alias} was not moved: {error.detail}")
+    return notes
+
+
+def answer_of(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the answer of POST /train that the manifest of a model amounts to."""
+    first = {"model_id": manifest["model_id"], "test_samples": sorted(manifest["samples"])}
+    return first | {name: value for name, value in manifest.items() if name not in UNANSWERED}

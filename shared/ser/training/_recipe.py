@@ -1,0 +1,76 @@
+"""The recipe of a model: everything about a training but its places."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from ser._schemas import Schema, parse
+from ser.classifiers import MODEL_TYPES, Classifier
+from ser.corpora import CorpusChoice
+from ser.dataset import refuse_growing_features
+from ser.errors import Fault, InvalidInput, within
+from ser.evaluation import Split
+from ser.frontends import DEFAULT_METHODS, Augmentations, FrontEnds
+
+if TYPE_CHECKING:
+    ModelType = str
+else:
+    ModelType = Literal[tuple(MODEL_TYPES)]
+
+Evaluation = Literal["holdout", "loso", "full"]
+"""``holdout``: of the utterances held out. ``loso``: each speaker left out once as well. ``full``:
+each text left out once, sounds of the speaker enrolled, and sounds degraded as well."""
+
+Milliseconds = Annotated[int, Meta(ge=100)]
+"""Of a chunk; a shorter one does not hold a syllable."""
+
+
+class Recipe(Schema, frozen=True, kw_only=True):
+    """How a model is made and evaluated; the fields are those of POST /train."""
+
+    model_type: ModelType
+    model_config: dict[str, Any] = msgspec.field(default_factory=dict)
+    corpus: CorpusChoice = msgspec.field(default_factory=lambda: CorpusChoice.parse("auto"))
+    random_state: Annotated[int, Meta(ge=0, le=2**32 - 1)] = 42
+    dataset_load_split_at: Literal["min", "max", "avg"] | Milliseconds | None = "min"
+    dataset_load_normalize: bool = True
+    dataset_feature_extract_methods: FrontEnds = msgspec.field(
+        default_factory=lambda: FrontEnds.parse(DEFAULT_METHODS)
+    )
+    dataset_augmentation: Augmentations = msgspec.field(
+        default_factory=lambda: Augmentations.parse({})
+    )
+    split: Split = "utterance"
+    evaluation: Evaluation = "holdout"
+
+    @classmethod
+    def cross_check(cls, values: Mapping[str, Any], given: Mapping[str, Any]) -> Iterator[Fault]:
+        del given
+        try:
+            if "model_type" in values:
+                with within("model_config"):
+                    parse(MODEL_TYPES[values["model_type"]], values.get("model_config", {}))
+        except InvalidInput as error:
+            yield from error.faults
+        try:
+            if values.get("dataset_load_split_at", "min") is None:
+                methods = values.get("dataset_feature_extract_methods")
+                refuse_growing_features(methods or FrontEnds.parse(DEFAULT_METHODS))
+        except InvalidInput as error:
+            yield from error.faults
+
+    @property
+    def classifier(self) -> Classifier:
+        """The classifier that ``model_type`` and ``model_config`` describe."""
+        return parse(MODEL_TYPES[self.model_type], self.model_config)
+
+
+def type_defaults(model_type: object) -> Mapping[str, Any]:
+    """Return the fields for which ``model_type`` has defaults of its own."""
+    if isinstance(model_type, str) and model_type in MODEL_TYPES:
+        return MODEL_TYPES[model_type].request_defaults
+    return {}

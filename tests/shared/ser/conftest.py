@@ -1,0 +1,85 @@
+"""A folder and a bucket to run the same tests over, the bucket behind real HTTP."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from threading import Lock, Thread
+from typing import Any
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+import boto3
+import pytest
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from werkzeug.serving import make_server
+
+from ser.registry import Registry
+from ser.store import Store
+from ser.store._folder import FolderStore
+from ser.store._s3 import S3Store
+
+Serve = Callable[[WSGIApplication], str]
+
+
+@pytest.fixture(scope="session")
+def serve() -> Iterator[Serve]:
+    """Put a WSGI application behind a loopback address, which is returned, until the end."""
+    with ExitStack() as stack:
+
+        def start(application: WSGIApplication) -> str:
+            server = make_server("127.0.0.1", 0, application, threaded=True)
+            thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+            thread.start()
+            stack.callback(server.server_close)
+            stack.callback(thread.join)
+            stack.callback(server.shutdown)
+            return f"http://127.0.0.1:{server.port}"
+
+        yield start
+
+
+@pytest.fixture(scope="session")
+def s3() -> WSGIApplication:
+    """S3 as moto plays it, one request at a time: its conditional writes are not atomic."""
+    application = DomainDispatcherApplication(create_backend_app)
+    lock = Lock()
+
+    def one_at_a_time(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        with lock:
+            return list(application(environ, start_response))
+
+    return one_at_a_time
+
+
+@pytest.fixture(scope="session")
+def s3_address(serve: Serve, s3: WSGIApplication) -> str:
+    return serve(s3)
+
+
+@pytest.fixture(scope="session")
+def client(s3_address: str) -> Any:
+    """One client for all, for a client takes longer to make than most tests to run."""
+    session = boto3.Session("somebody", "secret", region_name="us-east-1")
+    return session.client("s3", endpoint_url=s3_address)
+
+
+@pytest.fixture
+def bucket(client: Any) -> str:
+    """An empty bucket."""
+    name = f"bucket-{uuid.uuid4()}"
+    client.create_bucket(Bucket=name)
+    return name
+
+
+@pytest.fixture(params=["folder", "s3"])
+def store(request: pytest.FixtureRequest, tmp_path: Path, client: Any) -> Store:
+    if request.param == "folder":
+        return FolderStore(tmp_path / "folder")
+    return S3Store(request.getfixturevalue("bucket"), "some/prefix", client)
+
+
+@pytest.fixture
+def registry(store: Store) -> Registry:
+    return Registry(store)

@@ -1,0 +1,316 @@
+"""An archive is extracted whole, or refused by the name of the entry that is at fault."""
+
+from __future__ import annotations
+
+import io
+import stat
+import struct
+import zlib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+from zipfile import ZIP_BZIP2, ZIP_DEFLATED, ZipFile, ZipInfo
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ser.corpora.fetching._archives import MAX_DIRECTORY_BYTES, MAX_ENTRIES, extract
+from ser.errors import InvalidInput, SerError, StorageFull, TooLarge
+from ser.limits import Limit
+
+from .servers import full_disk
+
+LIMIT = 1_000_000
+ENTRIES = {"wav/03a01Fa.wav": b"RIFF" * 100, "wav/03a01Wa.wav": b"", "readme.txt": b"read me"}
+
+
+def zip_of(entries: dict[str, bytes], compression: int = ZIP_DEFLATED) -> bytes:
+    buffer = io.BytesIO()
+    with ZipFile(buffer, "w", compression) as zipped:
+        for name, content in entries.items():
+            zipped.writestr(ZipInfo(name), content, compression)
+    return buffer.getvalue()
+
+
+def zip_with(name: str, **attributes: Any) -> bytes:
+    """A zip whose one entry has these attributes of :class:`ZipInfo`."""
+    buffer, info = io.BytesIO(), ZipInfo(name)
+    with ZipFile(buffer, "w") as zipped:
+        zipped.writestr(info, b"content")
+        for attribute, value in attributes.items():
+            setattr(info, attribute, value)
+    return buffer.getvalue()
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {
+        file.relative_to(folder).as_posix(): file.read_bytes()
+        for file in folder.rglob("*")
+        if file.is_file()
+    }
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Where to extract to; what an earlier archive held is there already."""
+    folder = tmp_path / "corpus" / "working"
+    folder.mkdir(parents=True)
+    (folder / "earlier").write_bytes(b"earlier")
+    return folder
+
+
+def saved(archive: bytes, folder: Path) -> Path:
+    path = folder.parents[1] / "archive.zip"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(archive)
+    return path
+
+
+def extract_bytes(archive: bytes, folder: Path, max_bytes: int = LIMIT) -> None:
+    extract(saved(archive, folder), folder, limit=Limit(max_bytes, "SER_MAX_EXTRACTED_MB"))
+
+
+def assert_untouched(folder: Path) -> None:
+    assert contents(folder.parent) == {"working/earlier": b"earlier"}
+
+
+def test_the_content_replaces_what_stood_there(folder: Path) -> None:
+    extract_bytes(zip_of(ENTRIES), folder)
+    assert contents(folder.parent) == {f"working/{name}": ENTRIES[name] for name in ENTRIES}
+
+
+def test_folders_on_the_way_are_made(tmp_path: Path) -> None:
+    extract_bytes(zip_of(ENTRIES), tmp_path / "new" / "corpus" / "working")
+    assert contents(tmp_path / "new" / "corpus" / "working") == ENTRIES
+
+
+def test_folders_may_have_entries_of_their_own_even_twice(folder: Path) -> None:
+    entries = {"./": b"", "wav/": b"", "vaw/": b"", "empty/": b"", "wav/a.wav": b"a"}
+    extract_bytes(zip_of(entries).replace(b"vaw", b"wav"), folder)
+    assert contents(folder) == {"wav/a.wav": b"a"}
+    assert (folder / "empty").is_dir()
+
+
+def test_what_macos_adds_is_left_out(folder: Path) -> None:
+    clutter = {"__MACOSX/wav/._a.wav": b"fork", ".DS_Store": b"", "wav/.DS_Store": b""}
+    extract_bytes(zip_of(ENTRIES | clutter), folder)
+    assert contents(folder) == ENTRIES
+
+
+def test_progress_rises_to_the_end(tmp_path: Path) -> None:
+    (tmp_path / "archive.zip").write_bytes(zip_of(ENTRIES))
+    shares: list[float] = []
+    extract(tmp_path / "archive.zip", tmp_path / "to", limit=Limit(LIMIT), report=shares.append)
+    assert shares == sorted(shares)
+    assert shares[-1] == 1.0
+
+
+def test_leftovers_of_a_crash_are_removed_and_harm_nothing(folder: Path) -> None:
+    for leftover in (".working.extracting", ".working.replaced"):
+        (folder.parent / leftover / "wav").mkdir(parents=True)
+        (folder.parent / leftover / "wav" / "half.wav").write_bytes(b"half")
+    extract_bytes(zip_of(ENTRIES), folder)
+    assert contents(folder.parent) == {f"working/{name}": ENTRIES[name] for name in ENTRIES}
+
+
+def test_a_symbolic_link_at_the_folder_is_replaced_and_not_followed(
+    folder: Path, tmp_path: Path
+) -> None:
+    link = tmp_path / "link"
+    link.symlink_to(folder)
+    extract_bytes(zip_of(ENTRIES), link)
+    assert contents(link) == ENTRIES
+    assert_untouched(folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("/etc/passwd", "absolute path"),
+        ("//server/share", "absolute path"),
+        ("C:/autoexec.bat", "absolute path"),
+        ("c:autoexec.bat", "absolute path"),
+        ("../outside.wav", r"'\.\.'"),
+        ("wav/../../outside.wav", r"'\.\.'"),
+        ("..", r"'\.\.'"),
+        ("wav\\..\\outside.wav", "backslash"),
+        (".", "no name"),
+        ("a" * 1_025, "above 1,024 characters"),
+    ],
+)
+def test_an_entry_that_leads_elsewhere_is_refused_by_name(
+    folder: Path, name: str, reason: str
+) -> None:
+    with pytest.raises(InvalidInput, match=reason) as error:
+        extract_bytes(zip_of(ENTRIES | {name: b""}), folder)
+    assert repr(name[:1_024]) in error.value.detail
+    assert_untouched(folder)
+
+
+def test_a_name_with_nul_is_refused(folder: Path) -> None:
+    with pytest.raises(InvalidInput, match="NUL"):
+        extract_bytes(zip_of({"aXb": b""}).replace(b"aXb", b"a\0b"), folder)
+
+
+def test_an_empty_name_is_refused(folder: Path) -> None:
+    with pytest.raises(InvalidInput, match="no name"):
+        extract_bytes(zip_of({"": b""}), folder)
+
+
+@pytest.mark.parametrize("kind", [stat.S_IFLNK, stat.S_IFIFO, stat.S_IFCHR, stat.S_IFSOCK])
+def test_special_entries_are_refused_by_name(folder: Path, kind: int) -> None:
+    with pytest.raises(InvalidInput, match=r"'link' in archive\.zip is neither"):
+        extract_bytes(zip_with("link", external_attr=(kind | 0o777) << 16), folder)
+    assert_untouched(folder)
+
+
+def test_an_encrypted_entry_is_refused_by_name(folder: Path) -> None:
+    with pytest.raises(InvalidInput, match=r"'secret' in archive\.zip is encrypted"):
+        extract_bytes(zip_with("secret", flag_bits=0x1), folder)
+
+
+def test_a_method_of_compression_without_bounds_is_refused_by_name(folder: Path) -> None:
+    with pytest.raises(InvalidInput, match=r"'a' in archive\.zip is compressed by method 12"):
+        extract_bytes(zip_of({"a": b"content"}, ZIP_BZIP2), folder)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("wav/a.wav", "wav/A.wav"),
+        ("WAV/a.wav", "wav/b.wav"),
+        ("straße", "STRASSE"),
+        ("\u00e4.wav", "a\u0308.wav"),
+        ("wav/a.wav", "wav/./a.wav"),
+        ("wav", "wav/a.wav"),
+        ("wav/a.wav", "wav"),
+        ("wav/", "wav"),
+    ],
+)
+def test_names_that_some_file_system_takes_for_the_same_are_refused(
+    folder: Path, first: str, second: str
+) -> None:
+    with pytest.raises(InvalidInput, match="clashes with"):
+        extract_bytes(zip_of({first: b"", second: b""}), folder)
+    assert_untouched(folder)
+
+
+def test_the_same_name_twice_is_refused(folder: Path) -> None:
+    with pytest.raises(InvalidInput, match=r"'b' in archive\.zip clashes with 'b'"):
+        extract_bytes(zip_of({"a": b"", "b": b""}).replace(b"a", b"b"), folder)
+
+
+def test_more_than_the_limit_is_refused_with_the_setting(folder: Path) -> None:
+    size = sum(map(len, ENTRIES.values()))
+    with pytest.raises(TooLarge, match=f"{size} bytes; .*SER_MAX_EXTRACTED_MB"):
+        extract_bytes(zip_of(ENTRIES), folder, max_bytes=size - 1)
+    assert_untouched(folder)
+    extract_bytes(zip_of(ENTRIES), folder, max_bytes=size)
+
+
+def test_an_entry_that_is_larger_than_it_declares_does_not_get_past_the_limit(
+    folder: Path,
+) -> None:
+    archive = saved(zip_with("bomb", file_size=1), folder)
+    # Were more than the declared byte written, the disk would be full.
+    with full_disk(1), pytest.raises(InvalidInput, match=r"'bomb' in archive\.zip is broken"):
+        extract(archive, folder, limit=Limit(1))
+    assert_untouched(folder)
+
+
+def directory_of(names: Iterable[str]) -> bytes:
+    """An archive that is nothing but its directory."""
+    directory = b"".join(
+        struct.pack("<4s24xH16x", b"PK\1\2", len(name)) + name.encode() for name in names
+    )
+    return directory + struct.pack("<4s8xL6x", b"PK\5\6", len(directory))
+
+
+@pytest.mark.parametrize(
+    "names",
+    [map(str, range(MAX_ENTRIES + 1)), (f"{n}/a" for n in range(MAX_ENTRIES // 2 + 1))],
+    ids=["files", "files and folders"],
+)
+def test_too_many_entries_are_refused(folder: Path, names: Iterable[str]) -> None:
+    with pytest.raises(TooLarge, match=r"too many entries; allowed: 100,000"):
+        extract_bytes(directory_of(names), folder)
+    assert_untouched(folder)
+
+
+def test_a_directory_out_of_all_proportion_is_refused_before_it_is_loaded(folder: Path) -> None:
+    names = ["a" * 65_535] * (MAX_DIRECTORY_BYTES // 65_535 + 1)
+    with pytest.raises(TooLarge, match="directory of"):
+        extract_bytes(directory_of(names), folder)
+
+
+def test_a_changed_byte_is_found_and_its_entry_named(folder: Path) -> None:
+    archive = zip_of({"wav/a.wav": bytes(range(256))}, compression=0)
+    with pytest.raises(InvalidInput, match=r"'wav/a\.wav' in archive\.zip is broken.*CRC"):
+        extract_bytes(archive.replace(b"\x10\x11", b"\x10\x10"), folder)
+    assert_untouched(folder)
+
+
+def test_a_stream_that_ends_early_is_found_and_its_entry_named(folder: Path) -> None:
+    packed = zlib.compressobj(wbits=-15).compress(b"")
+    archive = zip_with("a", compress_type=ZIP_DEFLATED).replace(b"content", packed.ljust(7, b"\3"))
+    with pytest.raises(InvalidInput, match=r"'a' in archive\.zip is broken"):
+        extract_bytes(archive, folder)
+
+
+def test_an_entry_beyond_the_end_of_the_archive_is_named(folder: Path) -> None:
+    archive = zip_with("a", file_size=10_000, compress_size=10_000)
+    with pytest.raises(InvalidInput, match=r"'a' in archive\.zip is broken"):
+        extract_bytes(archive, folder)
+
+
+def test_an_entry_before_the_beginning_of_the_archive_is_refused(folder: Path) -> None:
+    archive = zip_of(ENTRIES)
+    with pytest.raises(InvalidInput, match=r"begins outside of the archive|zip is broken"):
+        extract_bytes(archive[:-6] + struct.pack("<L", len(archive)) + archive[-2:], folder)
+    assert_untouched(folder)
+
+
+def test_a_name_that_is_not_utf8_although_it_says_so_is_refused(folder: Path) -> None:
+    with pytest.raises(InvalidInput, match=r"archive\.zip is broken"):
+        extract_bytes(zip_of({"ä": b""}).replace("ä".encode(), b"\xff\xff"), folder)
+
+
+@pytest.mark.parametrize("archive", [b"", b"<html>", zip_of(ENTRIES)[:-30]])
+def test_what_is_no_whole_archive_is_refused(folder: Path, archive: bytes) -> None:
+    with pytest.raises(InvalidInput, match=r"archive\.zip is broken"):
+        extract_bytes(archive, folder)
+    assert_untouched(folder)
+
+
+@settings(max_examples=300, deadline=None)
+@given(data=st.data())
+def test_however_an_archive_is_damaged_the_error_is_told_and_nothing_changes(
+    data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    archive = bytearray(zip_of(ENTRIES))
+    for _ in range(data.draw(st.integers(1, 3))):
+        position = data.draw(st.integers(0, len(archive) - 1))
+        archive[position] = data.draw(st.integers(0, 255))
+    folder = tmp_path_factory.mktemp("damaged") / "corpus" / "working"
+    try:
+        extract_bytes(bytes(archive), folder)
+    except SerError:
+        assert not contents(folder.parent)
+
+
+def test_a_full_disk_is_told_and_leaves_what_was_there(folder: Path) -> None:
+    archive = saved(zip_of({"small": b"small", "large": bytes(10_000)}), folder)
+    with full_disk(1_000), pytest.raises(StorageFull, match="cannot be written"):
+        extract(archive, folder, limit=Limit(LIMIT))
+    assert_untouched(folder)
+
+
+def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(InvalidInput, match="Not a directory"):
+        extract(
+            saved(zip_of(ENTRIES), tmp_path / "a" / "b"),
+            tmp_path / "file" / "to",
+            limit=Limit(1_000),
+        )

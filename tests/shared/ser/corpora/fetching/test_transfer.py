@@ -1,0 +1,570 @@
+"""An archive arrives whole and checked, or what stood at its destination stays."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import io
+import ipaddress
+import os
+import random
+import socket
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+from zipfile import ZipFile
+
+import boto3
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from moto.server import ThreadedMotoServer
+
+from ser._progress import Report, silent
+from ser.corpora.fetching import MAX_REDIRECTS, Download, Patience, fetch
+from ser.errors import InvalidInput, RemoteFailed, StorageFull, TooLarge
+from ser.limits import Limit
+from ser.service.access import Access
+from ser.service.settings import Settings
+
+from .servers import Site, full_disk, served
+
+
+def zip_of(content: bytes) -> bytes:
+    buffer = io.BytesIO()
+    with ZipFile(buffer, "w") as zipped:
+        zipped.writestr("wav/03a01Fa.wav", content)
+    return buffer.getvalue()
+
+
+CORPUS = zip_of(random.Random(0).randbytes(200_000))
+WHOLE = Download(hashlib.sha256(CORPUS).hexdigest(), len(CORPUS))
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    with served(CORPUS) as site:
+        yield site
+
+
+@pytest.fixture
+def destination(tmp_path: Path) -> Path:
+    """Where to; an earlier archive is there already."""
+    destination = tmp_path / "pristine" / "archive.zip"
+    destination.parent.mkdir()
+    destination.write_bytes(b"earlier")
+    return destination
+
+
+def get(
+    remote_url: str,
+    destination: Path,
+    *,
+    buckets: tuple[str, ...] | None = None,
+    max_bytes: int = 1_000_000,
+    report: Report = silent,
+    connect: float = 10.0,
+    read: float = 10.0,
+) -> Download:
+    access = Access(
+        Settings(
+            allowed_paths=(destination.parents[1],),
+            allowed_buckets=buckets,
+            allowed_hosts=frozenset({"127.0.0.1"}),
+        )
+    )
+    return fetch(
+        remote_url,
+        destination,
+        access=access,
+        limit=Limit(max_bytes, "SER_MAX_DOWNLOAD_MB"),
+        report=report,
+        patience=Patience(connect, read, retries=2, pause=0.0),
+    )
+
+
+def assert_arrived(download: Download, destination: Path) -> None:
+    assert download == WHOLE
+    assert destination.read_bytes() == CORPUS
+    assert list(destination.parent.iterdir()) == [destination]
+
+
+def assert_kept(destination: Path) -> None:
+    """The earlier archive is still there, and nothing else."""
+    assert destination.read_bytes() == b"earlier"
+    assert list(destination.parent.iterdir()) == [destination]
+
+
+def ranges(site: Site) -> list[str | None]:
+    return [request.get("range") for request in site.requests]
+
+
+def leave_part(site: Site, destination: Path, size: int) -> None:
+    """Have the first ``size`` bytes fetched, and no more."""
+    site.cuts = [size, 0, 0]
+    with pytest.raises(RemoteFailed):
+        get(f"{site.url}/corpus.zip", destination)
+    site.requests.clear()
+
+
+# Whole
+
+
+def test_an_archive_arrives_with_its_digest_and_size(site: Site, destination: Path) -> None:
+    assert_arrived(get(f"{site.url}/corpus.zip", destination), destination)
+
+
+def test_folders_on_the_way_are_made(site: Site, tmp_path: Path) -> None:
+    destination = tmp_path / "new" / "pristine" / "archive.zip"
+    assert_arrived(get(f"{site.url}/corpus.zip", destination), destination)
+
+
+def test_an_archive_of_unknown_size_arrives(site: Site, destination: Path) -> None:
+    shares: list[float] = []
+    site.chunked = True
+    assert_arrived(get(f"{site.url}/corpus.zip", destination, report=shares.append), destination)
+    assert shares[-1] == 1.0
+
+
+def test_a_server_may_take_longer_to_answer_than_to_connect(site: Site, destination: Path) -> None:
+    assert_arrived(get(f"{site.url}/slow", destination, connect=0.25), destination)
+
+
+def test_bytes_are_kept_as_they_are_sent(site: Site, destination: Path) -> None:
+    site.headers = {"Content-Encoding": "gzip"}
+    assert_arrived(get(f"{site.url}/corpus.zip", destination), destination)
+
+
+def test_progress_never_falls_and_ends_at_one(site: Site, destination: Path) -> None:
+    shares: list[float] = []
+    site.cuts, site.ranges = [100_000], False
+    get(f"{site.url}/corpus.zip", destination, report=shares.append)
+    assert shares == sorted(shares)
+    assert 0 < shares[0] < shares[-1] == 1.0
+
+
+# Interrupted
+
+
+def test_a_cut_connection_is_continued_where_it_broke(site: Site, destination: Path) -> None:
+    site.cuts = [1_000, 50_000]
+    assert_arrived(get(f"{site.url}/corpus.zip", destination), destination)
+    assert ranges(site) == [None, "bytes=1000-", "bytes=51000-"]
+    assert site.requests[1]["if-range"] == '"first"'
+
+
+def test_a_cut_connection_of_unknown_size_is_continued(site: Site, destination: Path) -> None:
+    site.chunked, site.cuts = True, [1_000]
+    assert_arrived(get(f"{site.url}/corpus.zip", destination), destination)
+    assert ranges(site) == [None, "bytes=1000-"]
+
+
+def test_an_answer_that_ends_before_the_announced_size_is_continued(
+    site: Site, destination: Path
+) -> None:
+    site.chunked, site.cuts = True, [1_000, 0]
+    assert_arrived(get(f"{site.url}/corpus.zip", destination), destination)
+    assert ranges(site) == [None, "bytes=1000-", "bytes=1000-"]
+
+
+def test_a_stalled_connection_is_continued(site: Site, destination: Path) -> None:
+    site.cuts = [1_000]
+    assert_arrived(get(f"{site.url}/stalling", destination, read=0.5), destination)
+    assert ranges(site) == [None, "bytes=1000-"]
+
+
+def test_giving_up_says_how_much_came_and_keeps_it_for_a_later_call(
+    site: Site, destination: Path
+) -> None:
+    site.cuts = [1_000, 2_000, 3_000]
+    with pytest.raises(RemoteFailed, match=f"failed after 6,000 of {len(CORPUS):,} bytes"):
+        get(f"{site.url}/corpus.zip", destination)
+    assert destination.read_bytes() == b"earlier"
+    assert_arrived(get(f"{site.url}/corpus.zip", destination), destination)
+    assert ranges(site)[3:] == ["bytes=6000-"]
+
+
+def test_without_an_etag_the_date_of_the_last_change_stands_for_the_version(
+    site: Site, destination: Path
+) -> None:
+    site.validators = {"Last-Modified": "Sun, 22 Nov 2026 14:31:05 GMT", "ETag": 'W/"weak"'}
+    site.cuts = [1_000]
+    assert_arrived(get(f"{site.url}/corpus.zip", destination), destination)
+    assert site.requests[1]["if-range"] == "Sun, 22 Nov 2026 14:31:05 GMT"
+
+
+@pytest.mark.parametrize("validators", [{}, {"ETag": 'W/"weak"'}])
+def test_without_a_strong_validator_it_begins_again(
+    site: Site, destination: Path, validators: dict[str, str]
+) -> None:
+    site.validators, site.cuts = validators, [1_000]
+    assert_arrived(get(f"{site.url}/corpus.zip", destination), destination)
+    assert ranges(site) == [None, None]
+
+
+def test_a_server_without_ranges_makes_it_begin_again(site: Site, destination: Path) -> None:
+    site.ranges, site.cuts = False, [1_000]
+    assert_arrived(get(f"{site.url}/corpus.zip", destination), destination)
+    assert ranges(site) == [None, "bytes=1000-"]
+
+
+def test_another_version_makes_it_begin_again(site: Site, destination: Path) -> None:
+    site.content = bytes(len(CORPUS))
+    leave_part(site, destination, 1_000)
+    site.content, site.validators = CORPUS, {"ETag": '"second"'}
+    assert_arrived(get(f"{site.url}/corpus.zip", destination), destination)
+    assert ranges(site) == ["bytes=1000-"]
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        {"ETag": '"second"'},
+        {"Content-Range": "bytes 999-1999/2000"},
+        {"Content-Range": "bytes 1000-1999/*"},
+        {"Content-Range": f"bytes 1000-1999/{'9' * 5_000}"},
+        {"Content-Range": "items"},
+    ],
+)
+def test_a_piece_that_does_not_fit_behind_makes_it_begin_again(
+    site: Site, destination: Path, lie: dict[str, str]
+) -> None:
+    site.cuts, site.lie = [1_000], lie
+    assert_arrived(get(f"{site.url}/corpus.zip", destination), destination)
+    assert ranges(site) == [None, "bytes=1000-", None]
+
+
+def test_a_part_beyond_the_end_makes_it_begin_again(site: Site, destination: Path) -> None:
+    leave_part(site, destination, 1_000)
+    with (destination.parent / "archive.zip.part").open("ab") as part:
+        part.write(CORPUS)
+    assert_arrived(get(f"{site.url}/corpus.zip", destination), destination)
+    assert ranges(site) == [f"bytes={1_000 + len(CORPUS)}-", None]
+
+
+def test_the_part_of_another_url_is_not_continued(site: Site, destination: Path) -> None:
+    leave_part(site, destination, 1_000)
+    with pytest.raises(RemoteFailed, match="failed after 0 of"):
+        get(f"{site.url}/silent", destination, read=0.2)
+    assert_arrived(get(f"{site.url}/other.zip", destination), destination)
+    assert ranges(site) == [None, None]
+
+
+@pytest.mark.parametrize("note", [b"", b'{"url": "ht'])
+def test_a_note_that_a_crash_left_unfinished_makes_it_begin_again(
+    site: Site, destination: Path, note: bytes
+) -> None:
+    leave_part(site, destination, 1_000)
+    (destination.parent / "archive.zip.part.json").write_bytes(note)
+    assert_arrived(get(f"{site.url}/corpus.zip", destination), destination)
+    assert ranges(site) == [None]
+
+
+# Refused or failed
+
+
+def test_signatures_are_not_told(site: Site, destination: Path) -> None:
+    with pytest.raises(RemoteFailed) as caught:
+        get(f"{site.url}/status/403?signature=SECRET", destination)
+    assert "answered" in str(caught.value)
+    assert "SECRET" not in str(caught.value)
+
+
+@pytest.mark.parametrize("status", [403, 404, 500, 503])
+def test_an_answer_of_failure_is_told_with_its_status(
+    site: Site, destination: Path, status: int
+) -> None:
+    with pytest.raises(RemoteFailed, match=f"/status/{status} answered {status} "):
+        get(f"{site.url}/status/{status}", destination)
+    assert_kept(destination)
+
+
+def test_a_server_that_never_answers_is_not_asked_again(site: Site, destination: Path) -> None:
+    with pytest.raises(RemoteFailed, match="timed out"):
+        get(f"{site.url}/silent", destination, read=0.2)
+    assert len(site.requests) == 1
+    assert_kept(destination)
+
+
+def test_a_port_nobody_listens_at_is_a_failed_remote(destination: Path) -> None:
+    with closing(socket.socket()) as unused:
+        unused.bind(("127.0.0.1", 0))
+        with pytest.raises(RemoteFailed, match="refused"):
+            get(f"http://127.0.0.1:{unused.getsockname()[1]}/corpus.zip", destination)
+
+
+@pytest.mark.parametrize("host", ["host.invalid", f"{'a' * 64}.invalid", "a..invalid"])
+def test_a_host_nobody_knows_is_a_failed_remote(destination: Path, host: str) -> None:
+    with pytest.raises(RemoteFailed, match=f"{host}/corpus.zip failed after 0 of"):
+        get(f"http://{host}/corpus.zip", destination)
+
+
+@pytest.mark.parametrize(
+    "remote_url",
+    [
+        "ftp://127.0.0.1/a.zip",
+        "http:///a.zip",
+        "http://127.0.0.1:99999/",
+        "http://[::1/",
+        "",
+        "s3://bucket",
+        "s3://bucket/",
+    ],
+)
+def test_what_cannot_be_fetched_is_refused_by_name(remote_url: str, destination: Path) -> None:
+    with pytest.raises(InvalidInput, match="allowed: ") as error:
+        get(remote_url, destination)
+    assert remote_url in error.value.detail
+    assert_kept(destination)
+
+
+@pytest.mark.parametrize("chunked", [False, True], ids=["announced", "found out"])
+def test_more_than_the_limit_is_refused_with_the_setting(
+    site: Site, destination: Path, chunked: bool
+) -> None:
+    shares: list[float] = []
+    site.chunked, limit = chunked, len(CORPUS) - 1
+    with pytest.raises(TooLarge, match="SER_MAX_DOWNLOAD_MB"):
+        get(f"{site.url}/corpus.zip", destination, max_bytes=limit, report=shares.append)
+    assert bool(shares) == chunked
+    assert_kept(destination)
+    assert_arrived(get(f"{site.url}/corpus.zip", destination, max_bytes=len(CORPUS)), destination)
+
+
+def test_what_is_not_a_zip_is_refused_with_what_it_is(site: Site, destination: Path) -> None:
+    site.content, site.headers = b"<!doctype html><title>Log in", {"Content-Type": "text/html"}
+    with pytest.raises(InvalidInput, match=r"is not a zip archive: .*<!doctype html>.*text/html"):
+        get(f"{site.url}/corpus.zip", destination)
+    assert_kept(destination)
+
+
+def test_a_full_disk_is_told_and_frees_what_was_written(site: Site, destination: Path) -> None:
+    with full_disk(100_000), pytest.raises(StorageFull, match=r"archive\.zip"):
+        get(f"{site.url}/corpus.zip", destination)
+    assert_kept(destination)
+
+
+def test_a_destination_that_cannot_be_written_is_told(site: Site, destination: Path) -> None:
+    with pytest.raises(InvalidInput, match="below cannot be written: Not a directory"):
+        get(f"{site.url}/corpus.zip", destination / "below" / "a.zip")
+    assert_kept(destination)
+
+
+# Where to
+
+
+def test_the_loopback_is_refused_and_nothing_is_sent_there(site: Site, destination: Path) -> None:
+    port = site.url.rpartition(":")[2]
+    for host in ("localhost", "127.1", "[::ffff:127.0.0.1]", "0.0.0.0"):
+        with pytest.raises(InvalidInput, match="SER_ALLOWED_HOSTS"):
+            get(f"http://{host}:{port}/corpus.zip", destination)
+    assert site.requests == []
+    assert_kept(destination)
+
+
+def test_open_and_closed_ports_of_a_refused_address_look_the_same(destination: Path) -> None:
+    with closing(socket.socket()) as unused:
+        unused.bind(("127.0.0.1", 0))
+        with pytest.raises(InvalidInput, match="SER_ALLOWED_HOSTS"):
+            get(f"http://localhost:{unused.getsockname()[1]}/corpus.zip", destination)
+
+
+def test_a_name_that_changes_its_address_after_the_check_is_refused(
+    site: Site, destination: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = int(site.url.rpartition(":")[2])
+    answers = iter(("93.184.216.34", "127.0.0.1"))
+
+    def rebinding(*_: object, **__: object) -> list[Any]:
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (next(answers), port))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", rebinding)
+    with pytest.raises(InvalidInput, match=r"'rebinding\.example' has the address 127\.0\.0\.1"):
+        get(f"http://rebinding.example:{port}/corpus.zip", destination)
+    assert site.requests == []
+
+
+def test_redirects_are_followed(site: Site, destination: Path) -> None:
+    site.redirects = {"/a": "b?c=d", "/b?c=d": f"{site.url}/corpus.zip"}
+    assert_arrived(get(f"{site.url}/a", destination), destination)
+
+
+def test_redirects_end_somewhere(site: Site, destination: Path) -> None:
+    hops = 1 + MAX_REDIRECTS
+    site.redirects = {f"/{hop}": f"/{hop + 1}" for hop in range(hops)}
+    assert_arrived(get(f"{site.url}/1", destination), destination)
+    with pytest.raises(RemoteFailed, match=f"/0 redirects more than {MAX_REDIRECTS} times"):
+        get(f"{site.url}/0", destination)
+
+
+@pytest.mark.parametrize(
+    ("target", "kind"),
+    [
+        ("http://localhost/corpus.zip", InvalidInput),
+        ("http://169.254.169.254/latest/meta-data", InvalidInput),
+        ("file:///etc/passwd", InvalidInput),
+        ("s3://bucket/key", InvalidInput),
+        ("http://[", RemoteFailed),
+    ],
+)
+def test_every_redirect_is_checked_again(
+    site: Site, destination: Path, target: str, kind: type[Exception]
+) -> None:
+    site.redirects = {"/a": target}
+    with pytest.raises(kind):
+        get(f"{site.url}/a", destination)
+    assert_kept(destination)
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Path:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "test")])
+    now = datetime.datetime.now(datetime.UTC)
+    signed = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(hours=1))
+        .not_valid_after(now + datetime.timedelta(hours=1))
+        .add_extension(
+            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), False
+        )
+        .sign(key, hashes.SHA256())
+    )
+    path = tmp_path / "certificate.pem"
+    path.write_bytes(
+        signed.public_bytes(serialization.Encoding.PEM)
+        + key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    return path
+
+
+def test_over_tls_a_trusted_server_is_read_and_another_is_not(
+    certificate: Path, destination: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with served(CORPUS, certificate) as site:
+        with pytest.raises(RemoteFailed, match="certificate"):
+            get(f"{site.url}/corpus.zip", destination)
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        assert_arrived(get(f"{site.url}/corpus.zip", destination), destination)
+
+
+def test_over_tls_too_nothing_is_sent_to_a_refused_address(destination: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        with pytest.raises(InvalidInput, match="SER_ALLOWED_HOSTS"):
+            get(f"https://localhost:{listener.getsockname()[1]}/", destination)
+        listener.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            listener.accept()
+
+
+# Local
+
+
+def test_a_local_archive_is_copied_from_a_path_or_its_url(destination: Path) -> None:
+    archive = destination.parents[1] / "my corpus.zip"
+    archive.write_bytes(CORPUS)
+    assert_arrived(get(str(archive), destination), destination)
+    assert_arrived(get(archive.as_uri(), destination), destination)
+    assert archive.read_bytes() == CORPUS
+
+
+def test_a_local_archive_out_of_bounds_is_refused(destination: Path) -> None:
+    with pytest.raises(InvalidInput, match="SER_ALLOWED_PATHS"):
+        get("file:///etc/passwd", destination)
+
+
+def test_a_local_archive_that_is_not_there_or_not_a_file_is_refused(destination: Path) -> None:
+    os.mkfifo(destination.parents[1] / "pipe")
+    for name in ("missing.zip", "pristine", "pipe", "a" * 300):
+        with pytest.raises(InvalidInput, match=f"{name} (is not there|cannot be read)"):
+            get(str(destination.parents[1] / name), destination)
+    assert_kept(destination)
+
+
+def test_a_local_archive_has_the_same_limit(destination: Path) -> None:
+    (destination.parents[1] / "corpus.zip").write_bytes(CORPUS)
+    with pytest.raises(TooLarge):
+        get(str(destination.parents[1] / "corpus.zip"), destination, max_bytes=1_000)
+    assert_kept(destination)
+
+
+# S3
+
+
+@pytest.fixture
+def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.delenv("AWS_PROFILE", raising=False)
+
+
+@pytest.fixture
+def store(credentials: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """An S3-compatible server with ``s3://corpora/a/corpus.zip``."""
+    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
+    with closing(boto3.client("s3")) as client:
+        client.create_bucket(Bucket="corpora")
+        client.put_object(Bucket="corpora", Key="a/corpus.zip", Body=CORPUS)
+    yield
+    server.stop()
+
+
+def test_an_object_in_s3_is_fetched_or_missed_by_name(store: None, destination: Path) -> None:
+    assert_arrived(get("s3://corpora/a/corpus.zip", destination), destination)
+    for uri, reason in {
+        "s3://corpora/missing.zip": "NoSuchKey",
+        "s3://missing/corpus.zip": "NoSuchBucket",
+    }.items():
+        with pytest.raises(RemoteFailed, match=f"{uri} cannot be read: .*{reason}"):
+            get(uri, destination)
+
+
+def test_a_bucket_out_of_bounds_is_refused(destination: Path) -> None:
+    with pytest.raises(InvalidInput, match="SER_ALLOWED_BUCKETS"):
+        get("s3://corpora/corpus.zip", destination, buckets=("others",))
+
+
+def test_a_cut_object_in_s3_is_continued_if_it_is_still_the_same(
+    credentials: None, site: Site, destination: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", site.url)
+    site.cuts = [100_000]
+    assert_arrived(get("s3://corpora/corpus.zip", destination), destination)
+    assert ranges(site) == [None, "bytes=100000-"]
+
+    site.content, site.cuts = bytes(len(CORPUS)), [100_000, 0, 0]
+    with pytest.raises(RemoteFailed, match="failed after 100,000 of"):
+        get("s3://corpora/corpus.zip", destination)
+    site.content, site.validators = CORPUS, {"ETag": '"second"'}
+    assert_arrived(get("s3://corpora/corpus.zip", destination), destination)
+    assert ranges(site)[-2:] == ["bytes=100000-", None]
+
+
+def test_a_stalled_object_in_s3_is_continued(
+    credentials: None, site: Site, destination: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", site.url)
+    site.cuts = [100_000]
+    assert_arrived(get("s3://corpora/stalling", destination, read=0.5), destination)
+    assert len(site.requests) == 2
+
+
+def test_without_credentials_s3_is_a_failed_remote(
+    destination: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("HOME", str(destination.parent))
+    with pytest.raises(RemoteFailed, match=r"s3://corpora/corpus\.zip .*credentials"):
+        get("s3://corpora/corpus.zip", destination)

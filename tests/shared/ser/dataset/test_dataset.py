@@ -1,0 +1,236 @@
+"""The life of a corpus: download, extract, prepare, load, feature_extract, get_features, clean."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import made
+from ser import Dataset
+from ser.dataset import FULL_SCALE
+from ser.errors import Conflict, InvalidInput
+
+Methods = dict[str, dict[str, int]]
+
+
+@pytest.fixture
+def archive(bounds: Path, corpus_zip: Path) -> Path:
+    return Path(shutil.copy(corpus_zip, bounds / "corpus.zip"))
+
+
+@pytest.fixture
+def dataset(archive: Path) -> Dataset:
+    return Dataset("data", "corpus.zip")
+
+
+def test_a_step_takes_those_before_it(dataset: Dataset, bounds: Path) -> None:
+    X, y, names = dataset.get_features()
+    assert len(X) == len(y) == len(names)
+    assert set(names) == set(made.names())
+    assert (bounds / "data" / "pristine" / "archive.zip").exists()
+    assert (bounds / "data" / "working" / "wav" / "03a01Wa.wav").exists()
+
+
+def test_rows_carry_the_class_of_their_utterance(dataset: Dataset) -> None:
+    loaded = dataset.load()
+    rows = dataset.get_features()
+    codes = [loaded.labels[index].code for index in rows.y]
+    assert codes == [name[5] for name in rows.names]
+
+
+def test_get_features_keeps_to_the_names_asked_for(dataset: Dataset) -> None:
+    wanted = {"03a01Wa.wav", "08a01Lb.wav"}
+    assert set(dataset.get_features(wanted).names) == wanted
+
+
+def test_another_front_end_replaces_the_features(dataset: Dataset) -> None:
+    small = dataset.feature_extract({"MFCC": {"num_cepstral": 2}}).features[0].shape[1]
+    large = dataset.feature_extract({"MFCC": {"num_cepstral": 4}}).features[0].shape[1]
+    assert large == 2 * small
+    assert dataset.get_features().X.shape[1] == large
+
+
+@pytest.mark.parametrize(
+    ("split_at", "statistic"), [("min", np.min), ("max", np.max), ("avg", np.mean)]
+)
+def test_chunks_are_as_long_as_asked_for(
+    dataset: Dataset, split_at: str, statistic: object
+) -> None:
+    loaded = dataset.load(split_at=split_at)  # type: ignore[arg-type]
+    lengths = [len(signal) for signal in loaded.signals]
+    assert loaded.chunk_samples == round(float(statistic(lengths)))  # type: ignore[operator]
+
+
+def test_chunks_in_milliseconds(dataset: Dataset) -> None:
+    assert dataset.load(split_at=250).chunk_samples == 4000
+    lengths = [len(signal) for signal in dataset.load(split_at=250).signals]
+    rows = dataset.get_features()
+    assert len(rows.X) == sum(-(-length // 4000) for length in lengths)
+
+
+def test_whole_utterances_are_one_chunk_each(dataset: Dataset) -> None:
+    dataset.load(split_at=None)
+    rows = dataset.feature_extract({"SpeakerAndGenderAndTextType": {}}).features
+    assert [len(chunks) for chunks in rows] == [1] * 56
+
+
+def test_whole_utterances_and_features_that_grow_do_not_go_together(dataset: Dataset) -> None:
+    dataset.load(split_at=None)
+    with pytest.raises(InvalidInput, match="MFCC grow with the duration"):
+        dataset.feature_extract({"MFCC": {}})
+
+
+def test_normalising_brings_the_highest_peak_of_all_to_full_scale(dataset: Dataset) -> None:
+    loaded = dataset.load(normalize=True)
+    peak = max(np.abs(signal).max() for signal in loaded.signals)
+    assert peak * loaded.gain == pytest.approx(FULL_SCALE)
+    assert pytest.approx(-0.1) == 20 * np.log10(FULL_SCALE)
+    assert dataset.load(normalize=False).gain == 1.0
+
+
+def test_the_archive_of_another_url_is_kept_unless_forced(dataset: Dataset, bounds: Path) -> None:
+    dataset.load()
+    made.corpus(bounds / "other.zip", ["03a01Wa.wav", "03a01La.wav"])
+    other = Dataset("data", "other.zip")
+    with pytest.raises(Conflict, match=r"corpus\.zip"):
+        other.load()
+    assert len(dataset.load().utterances) == 56
+    assert len(other.load(force=True).utterances) == 2
+
+
+def test_a_forced_download_that_fails_loses_nothing(dataset: Dataset, archive: Path) -> None:
+    dataset.load()
+    archive.write_bytes(b"not a zip")
+    with pytest.raises(InvalidInput, match="zip"):
+        dataset.load(force=True)
+    assert len(Dataset("data", "corpus.zip").load().utterances) == 56
+
+
+@pytest.mark.parametrize("files", [{"notes.txt": b"no sounds"}, {"wav/bark.wav": b"no corpus"}])
+def test_a_forced_archive_of_no_use_loses_nothing(
+    dataset: Dataset, archive: Path, files: dict[str, bytes]
+) -> None:
+    dataset.load()
+    good = archive.read_bytes()
+    made.archive(archive, files)
+    with pytest.raises(InvalidInput):
+        dataset.load(force=True)
+    assert len(Dataset("data", "corpus.zip").load().utterances) == 56
+    archive.write_bytes(good)
+    assert len(dataset.load(force=True).utterances) == 56
+
+
+def test_an_archive_of_no_use_is_fetched_again(bounds: Path) -> None:
+    made.archive(bounds / "corpus.zip", {"notes.txt": b"no sounds"})
+    with pytest.raises(InvalidInput, match="no sounds"):
+        Dataset("data", "corpus.zip").load()
+    made.corpus(bounds / "corpus.zip")
+    assert len(Dataset("data", "corpus.zip").load().utterances) == 56
+
+
+def test_a_corpus_that_is_stated_is_not_recognised(dataset: Dataset) -> None:
+    assert dataset.prepare().corpus.name == "emodb"
+    with pytest.raises(InvalidInput, match=r"none of the 56 sounds .* stated \(tess\)"):
+        Dataset("data", "corpus.zip", corpus="tess").load()
+    assert len(dataset.load(force=True).utterances) == 56
+    with pytest.raises(InvalidInput, match=r"^corpus: \"iemocap\""):
+        Dataset("data", "corpus.zip", corpus="iemocap")
+
+
+def test_folders_may_be_the_labels(dataset: Dataset) -> None:
+    foldered = Dataset("data", "corpus.zip", corpus={"label": "folder"}).load()
+    assert [str(label) for label in foldered.labels] == ["wav - wav"]
+    assert foldered.utterances[0].name == "wav_03a01Aa.wav"
+
+
+def test_what_is_not_known_of_any_utterance_has_no_features(dataset: Dataset) -> None:
+    foldered = Dataset("data", "corpus.zip", corpus={"label": "folder"})
+    metadata: Methods = {"SpeakerAndGenderAndTextType": {}}
+    mfcc: Methods = {"MFCC": {"num_cepstral": 2}}
+    both = foldered.feature_extract(metadata | mfcc).features[0]
+    np.testing.assert_array_equal(both, foldered.feature_extract(mfcc).features[0])
+    with pytest.raises(InvalidInput, match="of no utterance speaker, gender, text is known"):
+        foldered.feature_extract(metadata)
+
+
+def test_files_of_somebody_else_are_never_replaced(dataset: Dataset, bounds: Path) -> None:
+    thesis = bounds / "data" / "working" / "thesis.txt"
+    thesis.parent.mkdir(parents=True)
+    thesis.write_text("years of work")
+    for force in (False, True):
+        with pytest.raises(Conflict, match="working"):
+            dataset.load(force=force)
+    assert thesis.read_text() == "years of work"
+
+
+def test_an_interruption_between_archive_and_record_is_mended(
+    dataset: Dataset, bounds: Path
+) -> None:
+    dataset.load()
+    pristine = bounds / "data" / "pristine"
+    (pristine / "source.json").rename(pristine / "incoming.json")
+    again = Dataset("data", "corpus.zip")
+    assert len(again.load().utterances) == 56
+    assert (pristine / "source.json").exists()
+    assert not (pristine / "incoming.json").exists()
+
+
+def test_a_step_taken_anew_makes_those_after_it_be_taken_anew(dataset: Dataset) -> None:
+    dataset.load(split_at=250, normalize=False)
+    dataset.feature_extract({"MFCC": {"num_cepstral": 2}})
+    columns = dataset.get_features().X.shape[1]
+    dataset.load(split_at=150, normalize=False)
+    assert dataset.get_features().X.shape[1] < columns
+    dataset.load(split_at=250, normalize=False)
+    dataset.feature_extract({"MFCC": {"num_cepstral": 2}}, force=True)
+    assert dataset.get_features().X.shape[1] == columns
+
+
+def test_what_is_secret_in_a_url_is_not_kept(dataset: Dataset, bounds: Path) -> None:
+    from ser.corpora.fetching import without_secrets
+
+    signed = "https://bucket.example.com/corpus.zip?X-Signature=secret"
+    assert without_secrets(signed) == "https://bucket.example.com/corpus.zip?..."
+    assert without_secrets("corpora/what?.zip") == "corpora/what?.zip"
+    with pytest.raises(InvalidInput, match="user or password"):
+        Dataset("data", "https://user:secret@example.com/corpus.zip").download()
+
+
+def test_an_extraction_cut_short_is_done_again(dataset: Dataset, bounds: Path) -> None:
+    dataset.extract()
+    (bounds / "data" / "working.json").unlink()
+    (bounds / "data" / "working" / "wav" / "03a01Wa.wav").unlink()
+    assert len(Dataset("data", "corpus.zip").load().utterances) == 56
+
+
+def test_clean_removes_the_content_and_keeps_the_archive(dataset: Dataset, bounds: Path) -> None:
+    dataset.load()
+    dataset.clean()
+    assert not (bounds / "data" / "working").exists()
+    assert dataset.download().remote_url == "corpus.zip"
+    dataset.clean(archive=True)
+    assert not (bounds / "data" / "pristine").exists()
+    assert len(dataset.load().utterances) == 56
+
+
+def test_progress_is_told_by_step(archive: Path) -> None:
+    told: dict[str, float] = {}
+    Dataset("data", "corpus.zip", progress=told.__setitem__).get_features()
+    assert told == dict.fromkeys(["download", "extract", "load", "features"], 1.0)
+
+
+def test_a_data_path_that_cannot_be_made_is_named(dataset: Dataset, bounds: Path) -> None:
+    (bounds / "file").write_text("in the way")
+    with pytest.raises(InvalidInput, match="file"), Dataset("file", "corpus.zip").exclusively():
+        pass
+
+
+def test_the_docstrings_explain_the_fields_of_the_request() -> None:
+    for step, words in (
+        (Dataset.load, ("dataset_load_split_at", "dataset_load_normalize", "avg", "milliseconds")),
+        (Dataset.feature_extract, ("dataset_feature_extract_methods", "num_cepstral", "speaker")),
+    ):
+        assert all(word in (step.__doc__ or "") for word in words)

@@ -1,0 +1,311 @@
+"""The page that tells how well a model does."""
+
+from __future__ import annotations
+
+from collections import Counter
+from html.parser import HTMLParser
+from typing import Any
+
+import matplotlib as mpl
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from ser.evaluation.report import plots, render
+
+Manifest = dict[str, Any]
+
+CLASSES = (
+    *("A - Angst", "E - Ekel", "F - Freude", "L - Langeweile", "N - Neutral", "T - Trauer"),
+    "W - Ärger (Wut)",
+)
+
+
+HOSTILE = (
+    *("<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "--><svg onload=alert(1)>"),
+    *("]]><b>", "{{ 7 * 7 }}", r"$\frac{$", "怒り 😠"),
+)
+"""Names of emotions, as many as there are classes."""
+
+
+def score(recall: float, support: int = 69) -> dict[str, float]:
+    """The scores of an emotion."""
+    return {"recall": recall, "precision": 0.9368, "f1": 0.8939, "support": support}
+
+
+def judged(**changes: Any) -> Manifest:
+    """The metrics of EmoDB's 535 utterances, each speaker left out once."""
+    recalls = (0.855, 0.935, 0.732, 0.901, 0.899, 0.952, 0.850)
+    return {
+        "uar": 0.8749,
+        "uar_deviation": 0.0734,
+        "wa": 0.8692,
+        "macro_f1": 0.8773,
+        "ece": 0.1169,
+        "per_class": {name: score(recall) for name, recall in zip(CLASSES, recalls, strict=True)},
+        "confusion_matrix": [
+            [59, 0, 5, 0, 3, 0, 2],
+            [0, 43, 1, 0, 2, 0, 0],
+            [1, 0, 52, 0, 1, 0, 17],
+            [0, 0, 0, 73, 4, 4, 0],
+            [0, 1, 2, 5, 71, 0, 0],
+            [1, 0, 0, 2, 0, 59, 0],
+            [2, 0, 17, 0, 0, 0, 108],
+        ],
+        "per_speaker": {"03": 0.9286, "08": 0.8694, "11": 0.6945, "16": 0.7849},
+        "per_gender": {"female": 0.8662, "male": 0.8841},
+        "reliability": [
+            {"confidence": 0.563, "accuracy": 0.75, "count": 4},
+            {"confidence": 0.772, "accuracy": 0.375, "count": 8},
+            {"confidence": 0.996, "accuracy": 0.891, "count": 506},
+        ],
+    } | changes
+
+
+def full(**changes: Any) -> Manifest:
+    """The manifest of a training with ``"evaluation": "full"``."""
+    return {
+        "model_id": "20261122T164717Z-cb226a51",
+        "classes": list(CLASSES),
+        "metrics": judged(
+            uar=0.9692,
+            confusion_matrix=[[7, 1, 0, 0, 0, 0, 0]] * 7,
+            per_class={name: score(0.9692 - n / 100) for n, name in enumerate(CLASSES)},
+            per_speaker={"03": 0.9, "16": 1.0},
+            reliability=[{"confidence": 0.9, "accuracy": 1.0, "count": 56}],
+        ),
+        "loso": judged(),
+        "leave_one_text_out": judged(uar=0.9213),
+        "enrolment": [
+            {"clips": 5, "draws": 7, "uar": 0.8481, "deviation": 0.0262, "without": 0.8421},
+            {"clips": None, "draws": 1, "uar": 0.9188, "deviation": 0.0, "without": 0.8754},
+        ],
+        "degraded": {
+            "gain +12 dB": {"uar": 0.8751, "lost": -0.0002},
+            "white noise 20 dB": {"uar": 0.8593, "lost": 0.0156},
+        },
+        "split": "utterance",
+        "speaker_dependent": True,
+        "rejected": [{"file": "wav/notes.wav", "reason": "'notes' is no name of EmoDB"}],
+        "notes": ["input_dim is 90, all that 91 chunks allow"],
+        "chosen": "Some 270 recipes were compared to choose the defaults.",
+        "request": {
+            "model_type": "DiscriminantClassifier",
+            "data_path": "/srv/ser/data",
+            "model_save_path": "/srv/ser/model",
+            "remote_url": "/srv/ser/emodb.zip",
+            "random_state": 42,
+            "dataset_load_split_at": None,
+        },
+        "model_config": {"shrinkage": 0.6},
+        "corpus": {"name": "emodb", "utterances": 535, "remote_url": "/srv/ser/emodb.zip"},
+        "versions": {"ser": "0.1.0", "numpy": "2.4.6"},
+        "seconds": {"fit": 0.149},
+    } | changes
+
+
+class Outline(HTMLParser):
+    """What a browser finds in a page: elements with their attributes, and text."""
+
+    def __init__(self, page: bytes) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+        self.feed(page.decode())
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.words += data.split()
+
+    @property
+    def text(self) -> str:
+        return " ".join(self.words)
+
+    @property
+    def tags(self) -> Counter[str]:
+        return Counter(tag for tag, _ in self.elements)
+
+    @property
+    def descriptions(self) -> list[str]:
+        return [a["aria-label"] or "" for _, a in self.elements if a.get("role") == "img"]
+
+
+@pytest.fixture(scope="module")
+def page() -> Outline:
+    """The report of a full evaluation."""
+    return Outline(render(full()))
+
+
+def test_the_figures_of_the_manifest_are_in_the_page(page: Outline) -> None:
+    figures = (
+        *("0.875 ± 0.073", "0.869", "0.877", "0.117", "0.921", "0.969"),
+        *("0.848 ± 0.026", "0.919", "0.859", "0.016"),
+        *("0.855", "0.937", "0.894", "0.866", "0.884", "59", "86%", "0.93", "108"),
+    )
+    assert [figure for figure in figures if figure not in page.text] == []
+
+
+def test_the_page_says_what_the_model_came_from_and_what_it_is_not_for(page: Outline) -> None:
+    facts = (
+        *("DiscriminantClassifier on emodb", "20261122T164717Z-cb226a51"),
+        *("Some 270 recipes were compared", "'notes' is no name of EmoDB", "input_dim is 90"),
+        *("random_state 42", "dataset_load_split_at null", "shrinkage 0.6", "numpy 2.4.6"),
+        "not for judging people",
+    )
+    assert [fact for fact in facts if fact not in page.text] == []
+
+
+def test_nothing_lost_is_not_a_negative_nothing(page: Outline) -> None:
+    assert "-0.000" not in page.text
+
+
+def test_figures_of_speakers_never_heard_lead(page: Outline) -> None:
+    assert page.text.index("Speakers never heard") < page.text.index("Utterances held out")
+    assert page.text.index("0.875") < page.text.index("0.969")
+
+
+@pytest.mark.parametrize(
+    ("split", "speaker_dependent", "says"),
+    [
+        ("utterance", True, ("a tenth of those of each emotion", "too good for new voices")),
+        ("utterance", False, ("a tenth of those of each emotion", "None of their speakers")),
+        ("speaker", False, ("a tenth of the speakers", "figures are speaker-independent")),
+    ],
+)
+def test_the_protocol_is_said_in_plain_words(
+    split: str, speaker_dependent: bool, says: tuple[str, str]
+) -> None:
+    manifest = full(split=split, speaker_dependent=speaker_dependent)
+    del manifest["loso"]
+    text = Outline(render(manifest)).text
+    assert [part for part in says if part not in text] == []
+
+
+def test_what_the_manifest_does_not_hold_is_left_out(page: Outline) -> None:
+    headings = {
+        "loso": "Speakers never heard",
+        "enrolment": "Speakers who are enrolled",
+        "degraded": "Sounds that are degraded",
+        "leave_one_text_out": "Texts never heard",
+        "chosen": "recipes were compared",
+        "model_id": "Its id is",
+        "model_config": "The classifier",
+        "versions": "Versions",
+        "seconds": "Seconds",
+    }
+    small = {name: value for name, value in full().items() if name not in headings}
+    text = Outline(render(small)).text
+    assert [heading for heading in headings.values() if heading not in page.text] == []
+    assert [heading for heading in headings.values() if heading in text] == []
+    assert render(small) == render(small | {"enrolment": [], "degraded": {}, "chosen": ""})
+
+
+def test_a_corpus_of_unknown_speakers_has_no_figures_of_speakers() -> None:
+    metrics = judged(per_speaker={}, per_gender={})
+    del metrics["uar_deviation"]
+    manifest = full(metrics=metrics, enrolment=[])
+    del manifest["loso"], manifest["leave_one_text_out"]
+    text = Outline(render(manifest)).text
+    assert [word for word in ("each speaker", "By gender", "±") if word in text] == []
+
+
+def test_an_emotion_that_does_not_occur_has_no_recall() -> None:
+    metrics = judged(per_class=judged()["per_class"] | {"E - Ekel": score(0.0, support=0)})
+    manifest = full(metrics=metrics)
+    del manifest["loso"]
+    page = Outline(render(manifest))
+    assert any("A - Angst 0.855; F - Freude 0.732;" in each for each in page.descriptions)
+    assert "E - Ekel 0 – 0.937" in page.text
+
+
+def test_of_many_speakers_the_hardest_are_shown() -> None:
+    speakers = {f"speaker {n}": n / 91 for n in range(91)}
+    text = Outline(render(full(loso=judged(per_speaker=speakers)))).text
+    assert "the 24 hardest of 91 speakers" in text
+    assert "speaker 23" in text
+    assert "speaker 24" not in text
+
+
+def test_places_of_the_machine_are_not_told(page: Outline) -> None:
+    assert "/srv" not in page.text
+
+
+def test_hostile_names_are_text_and_nothing_else(page: Outline) -> None:
+    per_class = {name: score(0.8) for name in HOSTILE}
+    changed = full(
+        classes=list(HOSTILE),
+        loso=judged(
+            per_class=per_class, per_speaker=dict(zip("abc", (0.5, 0.6, 0.7), strict=True))
+        ),
+        metrics=full()["metrics"] | {"per_class": per_class},
+        corpus={"name": HOSTILE[0], "utterances": 1},
+        notes=[HOSTILE[1]],
+        rejected=[{"file": HOSTILE[0], "reason": HOSTILE[2]}],
+    )
+    changed["loso"]["per_speaker"] |= {HOSTILE[1]: 0.2}
+    hostile = Outline(render(changed))
+    assert hostile.tags.keys() == page.tags.keys()
+    assert hostile.tags["svg"] == page.tags["svg"]
+    assert [name for name in HOSTILE if name not in hostile.text] == []
+    handlers = [name for _, names in hostile.elements for name in names if name.startswith("on")]
+    assert handlers == []
+
+
+@settings(max_examples=15)
+@given(st.text(st.characters(codec="utf-8"), max_size=60))
+@example("a very long name " * 15)
+def test_any_name_can_be_drawn(name: str) -> None:
+    drawn = plots.confusion([[1, 2], [3, 4]], ["A", name])
+    plain = plots.confusion([[1, 2], [3, 4]], ["A", "B"])
+    assert Outline(drawn.encode()).tags.keys() == Outline(plain.encode()).tags.keys()
+
+
+def test_a_name_with_dollars_is_no_formula() -> None:
+    assert r"$\frac{$" in plots.bars({r"$\frac{$": 0.5}, 0.5)
+
+
+def test_the_page_needs_nothing_else(page: Outline) -> None:
+    assert not page.tags.keys() & {"script", "link", "iframe", "object", "embed", "form", "base"}
+    for _, attributes in page.elements:
+        for name in ("src", "href", "xlink:href"):
+            assert (attributes.get(name) or "#").startswith(("#", "data:image/png;base64,"))
+    assert "url(http" not in page.text
+    assert "@import" not in page.text
+
+
+def test_whoever_cannot_see_is_told_as_much(page: Outline) -> None:
+    assert len(page.descriptions) == page.tags["svg"] == 8
+    assert any("11 0.695; 16 0.785" in each for each in page.descriptions)
+    scopes = [attributes.get("scope") for tag, attributes in page.elements if tag == "th"]
+    assert set(scopes) == {"col", "row"}
+
+
+def test_no_identifier_is_there_twice(page: Outline) -> None:
+    identifiers = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
+    assert len(identifiers) == len(set(identifiers))
+
+
+def test_plots_take_the_colour_of_the_text_around_them() -> None:
+    drawn = plots.bars({"03": 0.9}, 0.8)
+    assert "currentColor" in drawn
+    assert plots.INK not in drawn
+    assert "#000000" not in drawn
+
+
+def test_the_same_manifest_gives_the_same_bytes() -> None:
+    assert render(full()) == render(full())
+
+
+def test_drawing_leaves_the_state_of_matplotlib_as_it_was() -> None:
+    before = dict(mpl.rcParams)
+    render(full())
+    assert dict(mpl.rcParams) == before
+
+
+def test_the_confusion_matrix_as_a_picture_is_a_png() -> None:
+    picture = plots.confusion_picture([[1, 2], [3, 4]], HOSTILE[:2], "Utterances held out")
+    assert picture.startswith(b"\x89PNG")
+    assert picture == plots.confusion_picture([[1, 2], [3, 4]], HOSTILE[:2], "Utterances held out")
+    assert picture != plots.confusion_picture([[2, 1], [3, 4]], HOSTILE[:2], "Utterances held out")

@@ -1,0 +1,101 @@
+"""The border between library and service, and the one way in which imports point."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import ser
+
+PACKAGE = Path(ser.__file__).parent
+
+LAYERS = (
+    {"errors", "limits", "_labels", "_progress", "_sessions"},
+    {"_addresses", "_schemas", "_metadata", "parallel", "sounds"},
+    {"store", "_speaker_profile", "frontends"},
+    {"model", "_graph"},
+    {"registry", "classifiers", "corpora"},
+    {"dataset"},
+    {"evaluation"},
+    {"training"},
+    {"service"},
+)
+"""The modules and packages of ``ser``, from the ground up; the last one is the service."""
+
+
+def modules() -> Iterator[tuple[str, ast.Module]]:
+    """The dotted name below ``ser`` of each module, and its syntax tree."""
+    for file in sorted(PACKAGE.rglob("*.py")):
+        parts = file.relative_to(PACKAGE).with_suffix("").parts
+        name = ".".join(part for part in parts if part != "__init__")
+        if name:
+            yield name, ast.parse(file.read_text())
+
+
+def imported(tree: ast.Module) -> set[str]:
+    """The dotted names below ``ser`` of all modules that are imported anywhere in ``tree``."""
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    existing = {name for name, _ in modules()}
+    return {name.removeprefix("ser.") for name in names if name.startswith("ser.")} & existing
+
+
+MODULES = dict(modules())
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_point_one_way(module: str) -> None:
+    rank = {name: level for level, names in enumerate(LAYERS) for name in names}
+    own = module.split(".")[0]
+    upward = {
+        name
+        for name in imported(MODULES[module])
+        if name.split(".")[0] != own and rank[name.split(".")[0]] >= rank[own]
+    }
+    assert not upward
+
+
+def test_every_module_has_its_layer() -> None:
+    assert {name.split(".")[0] for name in MODULES} == set().union(*LAYERS)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_private_module_is_imported_by_its_own_package_alone(module: str) -> None:
+    for name in imported(MODULES[module]):
+        package, _, last = name.rpartition(".")
+        if last.startswith("_") and package:
+            assert f"{module}.".startswith(f"{package}."), f"{module} imports {name}"
+
+
+LIBRARY = [name for name in MODULES if name.split(".")[0] != "service"]
+
+
+@pytest.mark.parametrize("module", LIBRARY)
+def test_the_library_reads_no_environment(module: str) -> None:
+    reads = {
+        ast.unparse(node)
+        for node in ast.walk(MODULES[module])
+        if isinstance(node, ast.Attribute) and node.attr in ("environ", "environb", "getenv")
+    }
+    # Setting what other libraries read is not reading.
+    assert reads <= ({"os.environ"} if module in SETS_THE_ENVIRONMENT else set())
+
+
+SETS_THE_ENVIRONMENT = {"parallel._remote_work"}
+
+
+@pytest.mark.parametrize("module", LIBRARY)
+def test_the_library_knows_no_setting_of_the_service(module: str) -> None:
+    strings = [
+        node.value
+        for node in ast.walk(MODULES[module])
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    ]
+    assert not [text for text in strings if "SER_" in text or "allowed_" in text]
