@@ -104,7 +104,7 @@ def composed(encoding: MetadataEncoding, methods: object) -> bytes:
         inputs["metadata"] = encoding.encode({"speaker": "03"})
     run = onnxruntime.InferenceSession(front_end.SerializeToString()).run(["features"], inputs)
     y = np.arange(40) % 2
-    fitted = RandomForestClassifier(n_estimators=10).fit(run[0], y, random_state=0)
+    fitted = RandomForestClassifier(n_estimators=10).fit(run[0], y)
     properties = {
         "labels": (Label("L", "Langeweile", "boredom"), Label("W", "Ärger (Wut)", "anger")),
         "sampling_rate": SAMPLING_RATE,
