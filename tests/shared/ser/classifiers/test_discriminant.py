@@ -16,12 +16,12 @@ from ser.classifiers import DiscriminantClassifier, Origins
 from ser.classifiers.discriminant._calibration import FOLDS, TrainingSet, fit_calibrated
 from ser.classifiers.discriminant._classifier import NO_ENROLMENT, UNCALIBRATED, FittedDiscriminant
 from ser.classifiers.discriminant._enrolment import (
-    HALF_TRUST,
     fit_enrolment,
     rows_by_recording_condition,
     speaker_scaler,
 )
 from ser.classifiers.discriminant._linear import softmax
+from ser.classifiers.discriminant._scaling import Scaler
 
 EMOTIONS, COLUMNS = 4, 60
 seeds = st.integers(0, 2**32 - 1)
@@ -164,9 +164,54 @@ def test_the_graph_mixes_speaker_and_population_as_the_training_does(seed: int, 
     own = speaker_scaler(fitted.enrolment.population, X.astype(np.float64), count)
     enrolled = fitted.enrolment.discriminant.scores(own.standardise(X))
     ordinary = fitted.ordinary.scores(fitted.scaler.standardise(X))
-    known = count / (count + HALF_TRUST)
+    known = count / (count + 20)
     (found,) = session_of(classifier).run(None, {"features": X, **speaker_inputs(X, count)})
     np.testing.assert_allclose(found, softmax(known * enrolled + (1 - known) * ordinary), atol=1e-4)
+
+
+def test_twenty_enrolled_sounds_weigh_as_much_as_the_population() -> None:
+    population = Scaler(np.zeros(1), np.ones(1), limit=3.0)
+    own = np.array([[3.0], [5.0]])
+    assert speaker_scaler(population, own, 20).mean == pytest.approx(2)
+    assert speaker_scaler(population, own, 60).mean == pytest.approx(3)
+    assert speaker_scaler(population, 3 * own, 20).deviation == pytest.approx(np.sqrt(5))
+
+
+def test_ten_enrolled_sounds_of_a_single_emotion_do_no_harm() -> None:
+    session = session_of(fit(speakers=12, voice=0.5))
+    losses: dict[int, list[float]] = {0: [], 10: []}
+    for seed in range(1, 13):
+        X, y, _ = speech(seed, speakers=1, utterances=192, voice=0.5)
+        for count, loss in losses.items():
+            enrolled = X[y == seed % EMOTIONS][:10]
+            inputs = {"features": X[96:], **speaker_inputs(enrolled, count)}
+            loss.append(cross_entropy(session.run(None, inputs)[0], y[96:]))
+    assert np.mean(losses[10]) < np.mean(losses[0]) + 0.05
+
+
+@given(seed=seeds)
+@settings(deadline=None, max_examples=10)
+def test_neither_the_unit_nor_the_origin_of_a_feature_matters(seed: int) -> None:
+    X, y, origins = speech(0)
+    random = np.random.default_rng(seed)
+    changed = X * random.uniform(0.5, 2, COLUMNS) + random.normal(0, 1, COLUMNS)
+    first, second = (
+        DiscriminantClassifier().fit(each, y, origins=origins).predict_proba(each)
+        for each in (X, changed)
+    )
+    np.testing.assert_allclose(first, second, atol=1e-3)
+
+
+@given(order=st.permutations(range(EMOTIONS)))
+@settings(deadline=None, max_examples=10)
+def test_the_order_of_the_labels_does_not_matter(order: list[int]) -> None:
+    X, y, origins = speech(0)
+    renamed = np.array(order)[y]
+    first, second = (
+        DiscriminantClassifier().fit(X, each, origins=origins).predict_proba(X)
+        for each in (y, renamed)
+    )
+    np.testing.assert_allclose(second[:, order], first, atol=1e-5)
 
 
 def test_more_enrolled_sounds_lower_the_cross_entropy_of_an_unusual_voice() -> None:

@@ -109,6 +109,7 @@ def test_a_clone_has_the_same_parameters_and_is_not_fitted(kind: str) -> None:
         copy.predict(X)
 
 
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # of keras
 @pytest.mark.parametrize("kind", MODEL_TYPES)
 def test_the_fitted_estimator_survives_pickling(kind: str) -> None:
     fitted = estimator(kind).fit(X, LABELS)
