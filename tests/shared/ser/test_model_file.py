@@ -32,7 +32,7 @@ def nodes(part: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
 
 
 def test_all_constants_are_folded_in_the_file(file: onnx.ModelProto) -> None:
-    again = graph.folded(file)
+    again = graph.fold_constants(file)
     assert len(list(nodes(again.graph))) == len(list(nodes(file.graph)))
     assert "Constant" not in {node.op_type for node in nodes(file.graph)}
 
@@ -49,7 +49,7 @@ def test_the_same_model_gives_the_same_file(file: onnx.ModelProto) -> None:
 
 def test_folding_changes_no_probability(monkeypatch: pytest.MonkeyPatch) -> None:
     models = [Model(graphs.model())]
-    monkeypatch.setattr(graph, "folded", lambda model: model)
+    monkeypatch.setattr(graph, "fold_constants", lambda model: model)
     models.append(Model(graphs.model()))
     folded, plain = (
         [model.predict(SIGNAL, profile=p).probabilities for p in (None, model.enrol([SIGNAL]))]

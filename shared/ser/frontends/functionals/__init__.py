@@ -138,7 +138,7 @@ class Functionals(FrontEnd, frozen=True, kw_only=True):
             "voiced.": (join(always, periodic), voiced),
         }
         families = [
-            family.prefixed(prefix)
+            family.with_prefix(prefix)
             for prefix, (described, mask) in sets.items()
             for family in (
                 statistics.summary(described, mask),
