@@ -10,7 +10,8 @@ import numpy as np
 
 from benchmark.workplace import Workplace
 from ser._progress import silent
-from ser.classifiers._keras import FittedKerasClassifier
+from ser.classifiers import Classifier
+from ser.classifiers._keras import FittedKeras
 from ser.dataset import Dataset, Loaded
 from ser.frontends import MFCC
 from ser.frontends._spectrum import samples
@@ -48,17 +49,19 @@ def make_yardstick(place: Workplace) -> Yardstick:
     corpus = obtain(request, dataset)
     extracted = dataset.feature_extract(request.dataset_feature_extract_methods)
     training = Training(request, corpus, extracted)
-    fitted = training.fit(silent)
-    assert isinstance(fitted, FittedKerasClassifier)
+    classifier = training.fit(silent)
+    assert isinstance(classifier, Classifier)
+    network = classifier.fitted_
+    assert isinstance(network, FittedKeras)
     usual = place.registries / "usual" / "network"
-    write(usual, fitted, corpus.loaded)
+    write(usual, network, corpus.loaded)
     model_id = new_model_id()
-    files = {"model.onnx": training.compose(fitted)}
+    files = {"model.onnx": training.compose(classifier)}
     open_registry(place.registry).publish(model_id, files, {})
     return Yardstick(usual, place.registry / model_id, corpus.loaded.signals)
 
 
-def write(folder: Path, fitted: FittedKerasClassifier, loaded: Loaded) -> None:
+def write(folder: Path, fitted: FittedKeras, loaded: Loaded) -> None:
     """Write to ``folder`` what the usual function loads."""
     import keras
 

@@ -1,6 +1,6 @@
-"""One graph from waveform to probabilities: front-ends, classifier and pooling, composed.
+"""Composition of front-ends, classifier and pooling into one graph, waveform to probabilities.
 
-Everything here is ONNX of opset 17, so that any runtime of 2022 or later reads a model.
+All graphs use ONNX opset 17, which every runtime since 2022 supports.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from spox import Var
 
 LONGEST_CHUNK = 30 * SAMPLING_RATE
-"""Samples of a chunk that nobody gave a length: longer than nearly every utterance."""
+"""Maximum number of samples of a chunk if no length is given; few utterances are longer."""
 
 
 def front_end_model(
@@ -35,8 +35,8 @@ def front_end_model(
     Parameters
     ----------
     chunk_samples
-        Length of a chunk; the last one is padded with silence. ``None``: the signal is one chunk,
-        or as many equal ones as keep each within :data:`LONGEST_CHUNK`.
+        Length of a chunk; the last one is padded with silence. ``None``: the signal is cut into
+        the fewest equal chunks of at most :data:`LONGEST_CHUNK`, usually a single one.
     gain
         Factor on the waveform.
 
@@ -44,7 +44,7 @@ def front_end_model(
     -------
     A model with the inputs ``waveform``, float32 of shape (samples,), and, if ``encoding`` has
     columns, ``metadata``, float32 of shape (columns,); its output ``features`` is float32 of
-    shape (chunks, features), its output ``speech`` a bool: whether there is anything to judge.
+    shape (chunks, features), its output ``speech`` a bool: whether the signal contains speech.
     """
     waveform = argument(Tensor(np.float32, ("samples",)))
     inputs = {"waveform": waveform}
@@ -57,21 +57,20 @@ def front_end_model(
     def features(number: Var) -> list[Var]:
         start = op.mul(op.unsqueeze(number, first), length)
         chunk = op.slice(waveform, start, op.add(start, length))
-        louder = op.mul(_padded(chunk, length), op.const(np.float32(gain)))
+        louder = op.mul(_pad(chunk, length), op.const(np.float32(gain)))
         row = op.unsqueeze(louder, first)
         parts = [f.features(row, inputs.get("metadata")) for f in front_ends.values()]
         return [op.squeeze(op.concat(parts, axis=1), first)]
 
-    # One chunk after the other, each cut when its turn comes: memory is that of one, however long
-    # the signal.
+    # A scan cuts one chunk at a time, so that memory does not grow with the duration.
     (rows,) = op.scan([numbers], body=features, num_scan_inputs=1)
     return build(inputs, {"features": rows, "speech": holds_speech(waveform)})
 
 
 def holds_speech(waveform: Var) -> Var:
-    """The same as :func:`ser.sounds._audio.holds_speech`: a bool of no dimensions."""
+    """Return the result of :func:`ser.sounds.holds_speech` as a node: a bool scalar."""
     count, length = _grid(waveform, SPEECH_FRAME)
-    padded = _padded(waveform, op.mul(count, length))
+    padded = _pad(waveform, op.mul(count, length))
     frames = op.reshape(padded, op.concat([count, length], axis=0))
     energy = op.reduce_sum_square(frames, axes=[1], keepdims=False)
     loudest = op.reduce_max(energy, axes=[0], keepdims=False)
@@ -79,29 +78,31 @@ def holds_speech(waveform: Var) -> Var:
 
 
 def _grid(signal: Var, chunk_samples: int | None) -> tuple[Var, Var]:
-    """Return into how many chunks ``signal`` is cut, and their samples; both of shape (1,)."""
+    """Return the number of chunks of ``signal``, and their length in samples; both of shape
+    (1,)."""
     samples = op.max([op.shape(signal), op.const(np.array([1]))])
     length = op.const(np.array([chunk_samples or LONGEST_CHUNK]))
-    count = _divided_up(samples, length)
-    return count, length if chunk_samples else _divided_up(samples, count)
+    count = _divide_rounding_up(samples, length)
+    return count, length if chunk_samples else _divide_rounding_up(samples, count)
 
 
-def _padded(signal: Var, length: Var) -> Var:
-    """Return ``signal`` with silence behind it up to ``length``, of shape (1,)."""
+def _pad(signal: Var, length: Var) -> Var:
+    """Return ``signal`` padded with silence at its end to ``length``, of shape (1,)."""
     silence = op.sub(length, op.shape(signal))
     return op.pad(signal, op.concat([op.const(np.array([0])), silence], axis=0))
 
 
-def _divided_up(number: Var, divisor: Var) -> Var:
-    """Return the quotient of whole numbers, rounded up."""
+def _divide_rounding_up(number: Var, divisor: Var) -> Var:
+    """Return the quotient of two integers, rounded up."""
     one = op.const(np.array([1]))
     return op.div(op.sub(op.add(number, divisor), one), divisor)
 
 
 def join(*models: onnx.ModelProto, source: str, result: str) -> onnx.ModelProto:
-    """Return ``models`` one behind the other, each with one input and the output wanted last.
+    """Return a chain of ``models``, each with one input, and feeding its last output to the next.
 
-    ``source`` names the input, float32 of shape (rows, columns), ``result`` the output.
+    ``source`` is the name of the input, float32 of shape (rows, columns), ``result`` that of the
+    output.
     """
     columns = models[0].graph.input[0].type.tensor_type.shape.dim[1].dim_value
     first = argument(Tensor(np.float32, (None, columns)))
@@ -112,7 +113,7 @@ def join(*models: onnx.ModelProto, source: str, result: str) -> onnx.ModelProto:
 
 
 def apply(model: onnx.ModelProto, value: Var) -> Var:
-    """Return the last output of ``model``, which takes ``value`` alone."""
+    """Return the last output of ``model`` for its only input ``value``."""
     outputs = inline(model)(value)
     return outputs[model.graph.output[-1].name]
 
@@ -120,40 +121,40 @@ def apply(model: onnx.ModelProto, value: Var) -> Var:
 def compose(
     front_end: onnx.ModelProto, classifier: onnx.ModelProto, properties: Mapping[str, Any]
 ) -> bytes:
-    """Return the whole model: from ``waveform`` to ``probabilities``, the mean over the chunks.
+    """Return the file of a model: from ``waveform`` to ``probabilities``, the mean over the chunks.
 
-    Its further outputs are ``speech``, without which all classes are equally probable, and the
-    ``features`` themselves.
+    Further outputs are ``speech``, whether the waveform contains speech (if not, all classes are
+    equally probable), and ``features``.
 
     Parameters
     ----------
     front_end
-        What :func:`front_end_model` made.
+        The result of :func:`front_end_model`.
     classifier
         From features, float32 of shape (chunks, features), to probabilities of shape
-        (chunks, classes). Its inputs beside the first one, which have defaults, become inputs of
-        the model with these defaults.
+        (chunks, classes). Its further inputs, which have defaults, become optional inputs of the
+        model.
     properties
-        What the model says of itself; kept as JSON in the metadata of the file.
+        Stored as JSON in the metadata of the file.
     """
     sounds, (_, *options) = front_end.graph.input, classifier.graph.input
     arguments = {value.name: argument_like(value) for value in (*sounds, *options)}
-    heard = inline(front_end)(**{value.name: arguments[value.name] for value in sounds})
-    judged = inline(classifier)(
-        heard["features"], **{value.name: arguments[value.name] for value in options}
+    analysed = inline(front_end)(**{value.name: arguments[value.name] for value in sounds})
+    classified = inline(classifier)(
+        analysed["features"], **{value.name: arguments[value.name] for value in options}
     )
-    rows = judged[classifier.graph.output[-1].name]
+    rows = classified[classifier.graph.output[-1].name]
     pooled = op.reduce_mean(rows, axes=[0], keepdims=False)
-    # In single precision the mean over thousands of chunks no longer sums to 1 by itself.
+    # In single precision the means over thousands of chunks do not sum to exactly 1.
     pooled = op.div(pooled, op.reduce_sum(pooled))
-    alike = op.reciprocal(op.cast(op.size(pooled), to=np.float32))
+    uniform = op.reciprocal(op.cast(op.size(pooled), to=np.float32))
     results = {
-        "probabilities": op.where(heard["speech"], pooled, alike),
-        "speech": heard["speech"],
-        "features": heard["features"],
+        "probabilities": op.where(analysed["speech"], pooled, uniform),
+        "speech": analysed["speech"],
+        "features": analysed["features"],
     }
-    model = folded(build(arguments, results))
-    # What initializes an input is its default: the input may be left out.
+    model = fold_constants(build(arguments, results))
+    # An initializer with the name of an input is its default, and makes the input optional.
     model.graph.initializer.extend(
         value for value in classifier.graph.initializer if value.name in arguments
     )
@@ -164,11 +165,11 @@ def compose(
     return bytes(model.SerializeToString())
 
 
-def folded(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Return ``model`` with what never changes computed already, so that it loads in half the time.
+def fold_constants(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Return ``model`` with its constant expressions evaluated, which halves its loading time.
 
-    Of the optimizations of onnxruntime these are the ones that hold on every machine and leave
-    nothing but standard operators.
+    These basic optimizations of onnxruntime are valid on every machine, and their result has
+    standard operators only.
     """
     import onnxruntime
 
@@ -180,13 +181,13 @@ def folded(model: onnx.ModelProto) -> onnx.ModelProto:
             model.SerializeToString(), options, providers=["CPUExecutionProvider"]
         )
         optimized = onnx.load(options.optimized_model_filepath)
-    # onnxruntime states every set of operators that it knows, not only those that are there.
+    # onnxruntime lists all operator sets that it supports; the model uses those it had before.
     del optimized.opset_import[:]
     optimized.opset_import.extend(model.opset_import)
     return optimized
 
 
 def argument_like(value: onnx.ValueInfoProto) -> Var:
-    """Return a new input of the shape of ``value``, float32."""
+    """Return a new float32 input with the shape of ``value``."""
     shape = tuple(d.dim_value or d.dim_param or None for d in value.type.tensor_type.shape.dim)
     return argument(Tensor(np.float32, shape))

@@ -120,7 +120,7 @@ class StorageFull(SerError):
     title = "No space left"
 
 
-class InvalidInput(SerError):
+class InvalidInput(SerError, ValueError):
     """One or many values that do not fit; ``faults`` holds an entry for each.
 
     Code that finds a bad value says only what is wrong with it; the callers that know where the

@@ -1,7 +1,17 @@
-"""Classifiers: from features to probabilities, each with its way into the model's ONNX graph.
+"""Classifiers: from features to probabilities, as scikit-learn estimators with an ONNX export.
 
-A request names one by ``model_type``; ``model_config`` is merged over its defaults. A new one is
-a class with the shape of :class:`Classifier`, added to :data:`MODEL_TYPES`.
+A training request selects one by ``model_type``; its ``model_config`` overrides the defaults.
+To add a classifier, derive it from :class:`Classifier` and list it in :data:`MODEL_TYPES`.
+
+Examples
+--------
+>>> import numpy as np
+>>> from ser.classifiers import DiscriminantClassifier
+>>> X, y = np.random.default_rng(0).normal(size=(60, 5)), np.repeat(["anger", "sadness"], 30)
+>>> X[y == "anger"] += 3
+>>> classifier = DiscriminantClassifier(shrinkage=0.3).fit(X, y)
+>>> [str(label) for label in classifier.predict([[3, 3, 3, 3, 3], [0, 0, 0, 0, 0]])]
+['anger', 'sadness']
 """
 
 from __future__ import annotations
@@ -20,9 +30,10 @@ MODEL_TYPES: dict[str, type[Classifier]] = {
         DiscriminantClassifier,
     )
 }
+"""All classifiers by ``model_type``."""
 
 RECIPE = DiscriminantClassifier.__name__
-"""The ``model_type`` for whoever has no reason to take another one; needs no other field."""
+"""The recommended ``model_type``; its defaults cover all other fields of a training request."""
 
 __all__ = [
     "MODEL_TYPES",

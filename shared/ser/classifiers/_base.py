@@ -1,89 +1,308 @@
-"""What a classifier is, before and after it has learned."""
+"""The protocol of scikit-learn's classifiers, with a way into the model's ONNX graph."""
 
 from __future__ import annotations
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Protocol, Self
 
+import msgspec
 import numpy as np
-from numpy.typing import NDArray
+from msgspec import Meta
+from numpy.typing import ArrayLike, NDArray
 
 from ser._progress import Report, silent
-from ser._schemas import Schema
+from ser._schemas import Schema, convert, parse
+from ser.errors import InvalidInput, within
 
 if TYPE_CHECKING:
     import onnx
 
-Features = NDArray[np.float32]
-Classes = NDArray[np.int64]
+FeatureMatrix = NDArray[np.float32]
+"""Shape (rows, features)."""
+ClassIndices = NDArray[np.int64]
+"""Index into the classes, for each row: 0..n-1, shape (rows,)."""
+RandomState = Annotated[int, Meta(ge=0, le=2**32 - 1)]
 
 OPSETS = {"": 17, "ai.onnx.ml": 3}
-"""The operator sets that every converter is asked for."""
+"""Operator sets requested from every converter."""
+DEFAULT_RANDOM_STATE = 42
 
 
-class Origins(NamedTuple):
-    """Where the rows of a training come from: one entry to a row in each of these."""
+@dataclass(frozen=True, eq=False)
+class Origins:
+    """The speaker, the utterance and the variant of each row of a training set.
+
+    Selecting rows from it works as it does with an array. scikit-learn therefore splits it
+    along with ``X`` and ``y`` when it is given as a parameter of ``fit``.
+    """
 
     speakers: NDArray[np.str_]
-    """Who spoke, shape (rows,); empty where nobody knows."""
+    """Speaker of each row, shape (rows,); an empty string if unknown."""
     names: NDArray[np.str_]
-    """The utterance, shape (rows,)."""
+    """Name of the utterance each row was cut from, shape (rows,)."""
     variants: NDArray[np.int64]
-    """0: the utterance as it was recorded; k: its k-th augmented copy. Shape (rows,)."""
+    """0 for the recording itself, k for its k-th augmented copy; shape (rows,)."""
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @property
+    def shape(self) -> tuple[int]:
+        """Number of rows, as an array of one dimension states it."""
+        return (len(self),)
+
+    def __getitem__(self, rows: Any) -> Origins:
+        """Return the origins of ``rows``: a mask, indices or a slice."""
+        return Origins(self.speakers[rows], self.names[rows], self.variants[rows])
 
 
 class FittedClassifier(Protocol):
-    """A classifier that has learned."""
+    """A classifier after its training."""
 
     @property
     def config(self) -> dict[str, Any]:
-        """The ``model_config`` in force, with every default spelt out."""
+        """The ``model_config`` used, with all defaults filled in."""
 
     @property
     def notes(self) -> list[str]:
-        """What was decided that the request did not say."""
+        """Decisions taken during the training that the configuration left open."""
 
-    def predict_proba(self, X: Features) -> NDArray[np.float32]:
-        """Return probabilities, shape (rows, classes), by the library that learned them."""
+    def predict_proba(self, X: FeatureMatrix) -> NDArray[np.float32]:
+        """Return the probabilities computed by the training library, shape (rows, classes)."""
 
     def to_onnx(self) -> onnx.ModelProto:
-        """Return the same as a graph from float32 (rows, features); its last output counts.
+        """Return the classifier as a graph; its last output holds the probabilities.
 
-        The graph may have three further inputs, which have defaults: ``speaker_mean`` and
-        ``speaker_deviation``, float32 of shape (features,), over the rows of ``speaker_count``
-        enrolled sounds of the speaker, a float32 without dimensions. By default there are none.
+        The first input is the features, float32 of shape (rows, features). Three further inputs
+        are optional: ``speaker_mean`` and ``speaker_deviation``, float32 of shape (features,),
+        are computed over the rows of the speaker's enrolled sounds; ``speaker_count``, a float32
+        scalar, is the number of these sounds and 0 by default.
         """
 
 
-class Classifier(Schema, frozen=True, kw_only=True):
-    """A ``model_type``; its fields are the ``model_config``.
+class Classifier(ABC):
+    """Base of all classifiers: an estimator with the methods of scikit-learn's classifiers.
 
-    A subclass imports the library it stands on inside its methods: the request of a training is
-    checked where none of them is loaded.
+    ``clone``, ``cross_validate``, ``GridSearchCV`` and ``Pipeline`` of scikit-learn accept it.
+    The constructor stores the hyper-parameters; :meth:`fit` validates them and sets the
+    attributes that end with an underscore.
+
+    A subclass has keyword parameters named as the fields of its :attr:`config_type`. It imports
+    its training library inside its methods, because requests are validated in processes that
+    must not load these libraries.
     """
 
+    config_type: ClassVar[type[Schema]]
+    """Schema of the ``model_config`` in a training request."""
     chosen: ClassVar[str] = ""
     """How many recipes were compared to choose the defaults; empty if none were."""
     request_defaults: ClassVar[Mapping[str, Any]] = {}
-    """The fields of a training's request that this type has other defaults for."""
+    """Defaults that this type has for other fields of a training request."""
 
-    @abstractmethod
-    def fit(
-        self,
-        X: Features,
-        y: Classes,
-        *,
-        origins: Origins | None = None,
-        random_state: int,
-        report: Report = silent,
-    ) -> FittedClassifier:
-        """Learn ``y``, the classes 0..n-1 of the rows, shape (rows,), from ``X`` (rows, features).
+    random_state: int
+    classes_: NDArray[Any]
+    """Labels in the order of the probabilities, shape (classes,); set by :meth:`fit`."""
+    n_features_in_: int
+    """Number of features; set by :meth:`fit`."""
+    fitted_: FittedClassifier
+    """Parameters learned by :meth:`fit`."""
 
-        A type that does not ask who spoke ignores ``origins``.
+    @classmethod
+    def from_config(cls, config: object, *, random_state: int = DEFAULT_RANDOM_STATE) -> Self:
+        """Return the estimator described by ``config``, an object or its JSON.
 
         Raises
         ------
         InvalidInput
-            The configuration asks for more than ``X`` allows.
+            One fault for each field that is unknown or invalid.
         """
+        fields = msgspec.to_builtins(parse(cls.config_type, config))
+        return cls(**fields, random_state=random_state)
+
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        *,
+        origins: Origins | None = None,
+        progress: Report = silent,
+    ) -> Self:
+        """Train on ``X`` and ``y``, and return this estimator.
+
+        Parameters
+        ----------
+        X
+            Features, shape (rows, features); converted to float32.
+        y
+            Label of each row, shape (rows,), of any type that numpy can sort.
+        origins
+            Origin of each row, for classifiers that use it: the discriminant leaves out whole
+            speakers when it calibrates, and learns to use enrolled sounds. Others ignore it.
+        progress
+            Called with the completed share of the training, 0..1.
+
+        Raises
+        ------
+        InvalidInput
+            A hyper-parameter is invalid or exceeds what ``X`` allows; or ``X``, ``y`` and
+            ``origins`` do not match, or ``X`` contains NaN or infinity.
+        """
+        params = {name: plain(value) for name, value in self.get_params().items()}
+        with within("random_state"):
+            convert(params.pop("random_state"), RandomState)
+        config = parse(self.config_type, params)
+        features = feature_matrix(X)
+        classes, indices = np.unique(label_vector(y), return_inverse=True)
+        for name, values in (("y", indices), ("origins", origins)):
+            if values is not None and len(values) != len(features):
+                raise InvalidInput(
+                    f"{name} has {len(values)} rows; allowed: {len(features)}, as X has"
+                )
+        self.fitted_ = self._fit(config, features, indices, origins, progress)
+        self.classes_, self.n_features_in_ = classes, features.shape[1]
+        return self
+
+    @abstractmethod
+    def _fit(
+        self,
+        config: Any,
+        X: FeatureMatrix,
+        y: ClassIndices,
+        origins: Origins | None,
+        progress: Report,
+    ) -> FittedClassifier:
+        """Return what the training learns with the validated ``config``."""
+
+    def predict_proba(self, X: ArrayLike) -> NDArray[np.float32]:
+        """Return the probabilities, shape (rows, classes), in the order of ``classes_``.
+
+        Parameters
+        ----------
+        X
+            Features, shape (rows, features).
+
+        Raises
+        ------
+        InvalidInput
+            ``X`` has another number of features than the training data, or contains NaN or
+            infinity.
+        sklearn.exceptions.NotFittedError
+            :meth:`fit` has not been called.
+        """
+        fitted, features = self._fitted(), feature_matrix(X)
+        if features.shape[1] != self.n_features_in_:
+            raise InvalidInput(
+                f"X has {features.shape[1]} features; allowed: {self.n_features_in_}"
+            )
+        return fitted.predict_proba(features)
+
+    def predict(self, X: ArrayLike) -> NDArray[Any]:
+        """Return the most probable label of each row of ``X``, shape (rows,).
+
+        Raises
+        ------
+        InvalidInput, sklearn.exceptions.NotFittedError
+            As :meth:`predict_proba`.
+        """
+        best = self.predict_proba(X).argmax(axis=1)
+        return np.asarray(self.classes_[best])
+
+    def score(self, X: ArrayLike, y: ArrayLike) -> float:
+        """Return the accuracy: the share of the rows of ``X`` whose label ``y`` is predicted."""
+        return float(np.mean(self.predict(X) == np.asarray(y)))
+
+    def to_onnx(self) -> onnx.ModelProto:
+        """Return the fitted classifier as a graph (:meth:`FittedClassifier.to_onnx`)."""
+        return self._fitted().to_onnx()
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The ``model_config`` used by :meth:`fit`, with all defaults filled in."""
+        return self._fitted().config
+
+    @property
+    def notes(self) -> list[str]:
+        """Decisions taken by :meth:`fit` that the configuration left open."""
+        return self._fitted().notes
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the parameters of the constructor by name, ``random_state`` among them."""
+        del deep  # no parameter is an estimator
+        names = (*self.config_type.__struct_fields__, "random_state")
+        return {name: getattr(self, name) for name in names}
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters of the constructor, and return this estimator.
+
+        Raises
+        ------
+        InvalidInput
+            There is no parameter of that name.
+        """
+        allowed = self.get_params()
+        if unknown := params.keys() - allowed:
+            raise InvalidInput(f"unknown: {', '.join(unknown)}; allowed: {', '.join(allowed)}")
+        for name, value in params.items():
+            setattr(self, name, value)
+        return self
+
+    def _fitted(self) -> FittedClassifier:
+        if not self.__sklearn_is_fitted__():
+            from sklearn.exceptions import NotFittedError
+
+            raise NotFittedError(f"{self!r} is not fitted yet; call fit first")
+        return self.fitted_
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "fitted_")
+
+    def __sklearn_tags__(self) -> Any:
+        from sklearn.utils import ClassifierTags, Tags, TargetTags
+
+        return Tags(
+            estimator_type="classifier",
+            target_tags=TargetTags(required=True),
+            classifier_tags=ClassifierTags(),
+        )
+
+    def __repr__(self) -> str:
+        params = ", ".join(f"{name}={value!r}" for name, value in self.get_params().items())
+        return f"{type(self).__name__}({params})"
+
+
+def plain(value: object) -> object:
+    """Return ``value`` as Python's own number if it is a scalar of numpy."""
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def label_vector(y: ArrayLike) -> NDArray[Any]:
+    """Return ``y`` with the shape (rows,); raise :class:`InvalidInput` if it holds no labels."""
+    labels = np.asarray(y)
+    if labels.ndim != 1:
+        raise InvalidInput(f"y has the shape {labels.shape}; allowed: (rows,)")
+    if labels.dtype.kind == "f":
+        # Infinity minus infinity is NaN, so the comparison also finds what is not finite.
+        with np.errstate(invalid="ignore"):
+            measured = labels[~(labels - np.round(labels) == 0)]
+        if len(measured):
+            # scikit-learn's tools look for "Unknown label type".
+            raise InvalidInput(
+                f"y contains {measured[0]}: Unknown label type; allowed: whole numbers or strings"
+            )
+    return labels
+
+
+def feature_matrix(X: ArrayLike) -> FeatureMatrix:
+    """Return ``X`` as float32 of shape (rows, features); raise :class:`InvalidInput` if it cannot
+    be that, or contains NaN or infinity."""
+    try:
+        matrix = np.asarray(X).astype(np.float32, casting="same_kind", copy=False)
+    except (TypeError, ValueError) as error:
+        raise InvalidInput(f"X is not numeric: {error}; allowed: (rows, features)") from error
+    if matrix.ndim != 2 or not matrix.size:
+        raise InvalidInput(f"X has the shape {matrix.shape}; allowed: (rows, features), not empty")
+    if not np.isfinite(matrix).all():
+        raise InvalidInput("X contains NaN or infinity; allowed: finite numbers")
+    return matrix

@@ -1,4 +1,4 @@
-"""Ensembles of decision trees, on the features as they are."""
+"""Ensembles of decision trees on unscaled features."""
 
 from __future__ import annotations
 
@@ -11,8 +11,16 @@ import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
-from ser._progress import Report, silent
-from ser.classifiers._base import OPSETS, Classes, Classifier, Features, Origins
+from ser._progress import Report
+from ser._schemas import Schema
+from ser.classifiers._base import (
+    DEFAULT_RANDOM_STATE,
+    OPSETS,
+    Classifier,
+    ClassIndices,
+    FeatureMatrix,
+    Origins,
+)
 
 if TYPE_CHECKING:
     import onnx
@@ -22,84 +30,153 @@ Depth = Annotated[int, Meta(ge=1, le=64)]
 Share = Annotated[float, Meta(gt=0, le=1)]
 
 
-class RandomForestClassifier(Classifier, frozen=True, kw_only=True):
-    """scikit-learn's random forest (Breiman, Random forests, Machine Learning 45, 2001)."""
+class RandomForestConfig(Schema, frozen=True, kw_only=True):
+    """The ``model_config`` of :class:`RandomForestClassifier`."""
 
     n_estimators: Trees = 100
     """Number of trees."""
     max_depth: Depth | None = None
-    """Levels of a tree; ``null``: until its leaves are pure."""
+    """Levels of a tree; ``null``: trees grow until their leaves are pure."""
     min_samples_leaf: Annotated[int, Meta(ge=1)] = 1
-    """Chunks in a leaf at the least."""
+    """Minimum number of chunks in a leaf."""
     max_features: Literal["sqrt", "log2"] | Share = "sqrt"
     """Features tried at each split."""
 
-    def fit(
+
+FOREST = RandomForestConfig()
+
+
+class RandomForestClassifier(Classifier):
+    """scikit-learn's random forest (Breiman, Random forests, Machine Learning 45, 2001).
+
+    Parameters
+    ----------
+    n_estimators, max_depth, min_samples_leaf, max_features
+        See :class:`RandomForestConfig`; ``None`` is its ``null``.
+    random_state
+        Seed of the bootstrap samples and of the features tried.
+    """
+
+    config_type = RandomForestConfig
+
+    def __init__(
         self,
-        X: Features,
-        y: Classes,
         *,
-        origins: Origins | None = None,
-        random_state: int,
-        report: Report = silent,
+        n_estimators: int = FOREST.n_estimators,
+        max_depth: int | None = FOREST.max_depth,
+        min_samples_leaf: int = FOREST.min_samples_leaf,
+        max_features: str | float = FOREST.max_features,
+        random_state: int = DEFAULT_RANDOM_STATE,
+    ) -> None:
+        self.n_estimators = n_estimators
+        self.max_depth = max_depth
+        self.min_samples_leaf = min_samples_leaf
+        self.max_features = max_features
+        self.random_state = random_state
+
+    def _fit(
+        self,
+        config: RandomForestConfig,
+        X: FeatureMatrix,
+        y: ClassIndices,
+        origins: Origins | None,
+        progress: Report,
     ) -> FittedTrees:
         del origins
         from sklearn import ensemble
 
+        options = msgspec.to_builtins(config)
         forest = ensemble.RandomForestClassifier(
-            **msgspec.to_builtins(self), random_state=random_state, n_jobs=-1
-        )
-        return fitted(self, forest.fit(X, y), _forest_to_onnx, report)
+            **options, random_state=self.random_state, n_jobs=-1
+        ).fit(X, y)
+        progress(1.0)
+        return FittedTrees(options, [], forest, forest_to_onnx)
 
 
-class XGBoostClassifier(Classifier, frozen=True, kw_only=True):
-    """XGBoost (Chen and Guestrin, XGBoost: a scalable tree boosting system, KDD 2016).
-
-    Few features to a tree by default: spectra over time are many and alike, and the time that
-    a training takes grows with them.
-    """
+class XGBoostConfig(Schema, frozen=True, kw_only=True):
+    """The ``model_config`` of :class:`XGBoostClassifier`."""
 
     n_estimators: Trees = 100
-    """Rounds of boosting; each grows one tree per class."""
+    """Rounds of boosting; each adds one tree per class."""
     max_depth: Depth = 4
     """Levels of a tree."""
     learning_rate: Annotated[float, Meta(gt=0, le=1)] = 0.3
-    """Share of each tree's answer that is added."""
+    """Share of each tree's output that is added to the sum."""
     subsample: Share = 1.0
-    """Share of the chunks each tree sees."""
+    """Share of the chunks that each tree is grown on."""
     colsample_bytree: Share = 0.1
-    """Share of the features each tree sees."""
+    """Share of the features that each tree is grown on."""
     max_bin: Annotated[int, Meta(ge=2, le=65_536)] = 64
-    """Number of steps a feature is rounded to for finding splits."""
+    """Number of histogram bins per feature."""
 
-    def fit(
+
+BOOSTING = XGBoostConfig()
+
+
+class XGBoostClassifier(Classifier):
+    """XGBoost (Chen and Guestrin, XGBoost: a scalable tree boosting system, KDD 2016).
+
+    By default a tree uses few of the features: those of neighbouring frames and bands are
+    similar, and the training time grows with their number.
+
+    Parameters
+    ----------
+    n_estimators, max_depth, learning_rate, subsample, colsample_bytree, max_bin
+        See :class:`XGBoostConfig`.
+    random_state
+        Seed of the chunks and features drawn for each tree.
+    """
+
+    config_type = XGBoostConfig
+
+    def __init__(
         self,
-        X: Features,
-        y: Classes,
         *,
-        origins: Origins | None = None,
-        random_state: int,
-        report: Report = silent,
+        n_estimators: int = BOOSTING.n_estimators,
+        max_depth: int = BOOSTING.max_depth,
+        learning_rate: float = BOOSTING.learning_rate,
+        subsample: float = BOOSTING.subsample,
+        colsample_bytree: float = BOOSTING.colsample_bytree,
+        max_bin: int = BOOSTING.max_bin,
+        random_state: int = DEFAULT_RANDOM_STATE,
+    ) -> None:
+        self.n_estimators = n_estimators
+        self.max_depth = max_depth
+        self.learning_rate = learning_rate
+        self.subsample = subsample
+        self.colsample_bytree = colsample_bytree
+        self.max_bin = max_bin
+        self.random_state = random_state
+
+    def _fit(
+        self,
+        config: XGBoostConfig,
+        X: FeatureMatrix,
+        y: ClassIndices,
+        origins: Origins | None,
+        progress: Report,
     ) -> FittedTrees:
         del origins
         import xgboost
 
+        options = msgspec.to_builtins(config)
         boosted = xgboost.XGBClassifier(
-            **msgspec.to_builtins(self), tree_method="hist", random_state=random_state, n_jobs=-1
-        )
-        return fitted(self, boosted.fit(X, y), _boosted_to_onnx, report)
+            **options, tree_method="hist", random_state=self.random_state, n_jobs=-1
+        ).fit(X, y)
+        progress(1.0)
+        return FittedTrees(options, [], boosted, boosted_to_onnx)
 
 
 @dataclass(frozen=True)
 class FittedTrees:
-    """What an ensemble of trees has learned."""
+    """A trained ensemble of trees, and the function that converts it to ONNX."""
 
     config: dict[str, Any]
     notes: list[str]
     ensemble: Any = field(repr=False)
     convert: Callable[[Any, int], Any] = field(repr=False)
 
-    def predict_proba(self, X: Features) -> NDArray[np.float32]:
+    def predict_proba(self, X: FeatureMatrix) -> NDArray[np.float32]:
         return np.asarray(self.ensemble.predict_proba(X), dtype=np.float32)
 
     def to_onnx(self) -> onnx.ModelProto:
@@ -109,15 +186,7 @@ class FittedTrees:
         return graph.join(model, source="features", result="probabilities")
 
 
-def fitted(
-    classifier: Classifier, ensemble: Any, convert: Callable[[Any, int], Any], report: Report
-) -> FittedTrees:
-    """Return the ``ensemble`` that ``classifier`` has fitted, and say that it is done."""
-    report(1.0)
-    return FittedTrees(msgspec.to_builtins(classifier), [], ensemble, convert)
-
-
-def _forest_to_onnx(forest: Any, columns: int) -> Any:
+def forest_to_onnx(forest: Any, columns: int) -> Any:
     import skl2onnx
     from skl2onnx.common.data_types import FloatTensorType
 
@@ -129,7 +198,7 @@ def _forest_to_onnx(forest: Any, columns: int) -> Any:
     )
 
 
-def _boosted_to_onnx(boosted: Any, columns: int) -> Any:
+def boosted_to_onnx(boosted: Any, columns: int) -> Any:
     import onnxmltools
     from onnxmltools.convert.common.data_types import FloatTensorType
 

@@ -35,10 +35,8 @@ class TrainingRows(NamedTuple):
 
     def without(self, names: Collection[str]) -> TrainingRows:
         """Return the rows of all utterances but those called ``names``."""
-        speakers, utterances, variants = self.origins
-        kept = ~np.isin(utterances, list(names))
-        origins = Origins(speakers[kept], utterances[kept], variants[kept])
-        return TrainingRows(self.X[kept], self.y[kept], origins)
+        kept = ~np.isin(self.origins.names, list(names))
+        return TrainingRows(self.X[kept], self.y[kept], self.origins[kept])
 
 
 def training_rows(

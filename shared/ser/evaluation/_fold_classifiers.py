@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from copy import copy
 from functools import partial
 from typing import NamedTuple
 
@@ -14,6 +15,7 @@ from ser._sessions import open_session
 from ser._speaker_profile import SpeakerProfile, takes_profile
 from ser.classifiers import Classifier
 from ser.dataset import TrainingRows
+from ser.errors import within
 from ser.evaluation._splits import Folds
 from ser.parallel import THIS_MACHINE, Workers
 
@@ -55,7 +57,10 @@ def learn(
 ) -> Learned:
     """Return what ``classifier`` makes of ``rows`` without those of the utterances ``left_out``."""
     X, y, origins = rows.without(left_out)
-    fitted = classifier.fit(X, y, origins=origins, random_state=random_state)
+    # A copy: threads may share the classifier, and a fit changes it.
+    estimator = copy(classifier).set_params(random_state=random_state)
+    with within("model_config"):
+        fitted = estimator.fit(X, y, origins=origins)
     return Learned(fitted.to_onnx().SerializeToString(), fitted.notes)
 
 

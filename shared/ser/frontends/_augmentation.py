@@ -1,8 +1,8 @@
-"""Augmentation: altered copies of an utterance that is trained on, which make a model robust.
+"""Augmentation: altered copies of training utterances, which make a model robust.
 
-A request names the methods by METHOD_NAME with a CONFIG each. A new one is a class with the shape
-of :class:`Augmentation`, added to :data:`METHODS`. Whatever is random is drawn from the generator
-that the caller hands in, so that the copies of an utterance depend on nothing else.
+A training request selects methods by METHOD_NAME, each with a CONFIG. To add a method, derive it
+from :class:`Augmentation` and list it in :data:`METHODS`. All random numbers come from the
+generator passed by the caller, so that the copies of an utterance depend on nothing else.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from ser.errors import Fault, InvalidInput
 from ser.sounds import SAMPLING_RATE, Signal
 
 MAX_COPIES = 32
-"""Of an utterance, by all methods together: each costs as much time as the utterance itself."""
+"""Maximum number of copies of an utterance, by all methods together. Each takes as long to
+analyse as the utterance itself."""
 TELEPHONE_RATE = 8_000
 """Sampling rate of a telephone line in Hz."""
 
@@ -31,16 +32,16 @@ Decibels = Annotated[float, Meta(ge=-20, le=100)]
 
 
 class Augmentation(Schema, frozen=True, kw_only=True):
-    """A METHOD_NAME; its fields are the CONFIG.
+    """A METHOD_NAME of a training request; its fields are the CONFIG.
 
-    A subclass imports what works on sounds inside its methods: the request of a training is
-    checked where none of it is loaded.
+    A subclass imports audio libraries inside its methods, because requests are validated in
+    processes that must not load these libraries.
     """
 
     @property
     @abstractmethod
     def copies(self) -> int:
-        """How many copies of an utterance are made."""
+        """Number of copies of an utterance."""
 
     @abstractmethod
     def vary(self, signal: Signal, random: np.random.Generator) -> Iterator[Signal]:
@@ -48,7 +49,7 @@ class Augmentation(Schema, frozen=True, kw_only=True):
 
 
 class Resampling(Augmentation, frozen=True, kw_only=True):
-    """One copy for each of ``factors``: pitch, tempo and formants are changed together.
+    """One copy for each of ``factors``, with pitch, tempo and formants changed together.
 
     Source: Ko, Peddinti, Povey, Khudanpur, Audio augmentation for speech recognition,
     Interspeech 2015.
@@ -57,7 +58,7 @@ class Resampling(Augmentation, frozen=True, kw_only=True):
     factors: Annotated[list[Factor], Meta(max_length=MAX_COPIES)] = msgspec.field(
         default_factory=lambda: [0.88, 1.13]
     )
-    """How many times as fast, and as high, a copy is."""
+    """Ratios of the tempo and pitch of a copy to those of the utterance."""
 
     @property
     def copies(self) -> int:
@@ -70,17 +71,17 @@ class Resampling(Augmentation, frozen=True, kw_only=True):
 
 
 class Degrading(Augmentation, frozen=True, kw_only=True):
-    """Copies that are each resampled, as if another speaker spoke, and then degraded."""
+    """Base of methods whose copies are resampled, as if by another speaker, and then degraded."""
 
     copies: Copies = 2
     resampled: Annotated[float, Meta(ge=0, le=0.5)] = 0.15
-    """How far the factor of the resampling is from 1 at the most."""
+    """Maximum distance of the resampling factor from 1."""
 
     def vary(self, signal: Signal, random: np.random.Generator) -> Iterator[Signal]:
         for copy in range(self.copies):
-            # Each from a part of the range of its own, so that slow and fast copies are balanced.
-            place = (copy + random.random()) / self.copies
-            factor = 1 + self.resampled * (2 * place - 1)
+            # Each copy draws from its own part of the range, which balances slow and fast ones.
+            position = (copy + random.random()) / self.copies
+            factor = 1 + self.resampled * (2 * position - 1)
             degraded = self.degrade(resample(signal, factor), random)
             yield np.asarray(degraded, dtype=np.float32)
 
@@ -90,12 +91,12 @@ class Degrading(Augmentation, frozen=True, kw_only=True):
 
 
 class Noise(Degrading, frozen=True, kw_only=True):
-    """Copies in stationary noise, of a colour at random from white to pink."""
+    """Copies with stationary noise of a random colour from white to pink."""
 
     lowest_snr: Decibels = 10.0
-    """Lowest ratio of speech to noise in dB, each over the whole utterance."""
+    """Minimum signal-to-noise ratio in dB over the whole utterance."""
     highest_snr: Decibels = 30.0
-    """Highest ratio of speech to noise in dB."""
+    """Maximum signal-to-noise ratio in dB."""
 
     @classmethod
     def cross_check(cls, values: Mapping[str, Any], given: Mapping[str, Any]) -> Iterator[Fault]:
@@ -115,7 +116,7 @@ class Noise(Degrading, frozen=True, kw_only=True):
 
 
 class Telephone(Degrading, frozen=True, kw_only=True):
-    """Copies in a telephone's band, whose edges and their steepness are random: lines differ."""
+    """Copies in a telephone band with random edges and slopes, since lines differ."""
 
     def degrade(self, signal: Signal, random: np.random.Generator) -> Signal:
         import soxr
@@ -129,10 +130,10 @@ class Telephone(Degrading, frozen=True, kw_only=True):
 
 
 class Clipping(Degrading, frozen=True, kw_only=True):
-    """Copies overdriven by a random gain: what is louder than full scale is cut off."""
+    """Copies overdriven by a random gain and clipped at full scale."""
 
     highest_gain: Annotated[float, Meta(ge=0, le=40)] = 15.0
-    """In dB, above the gain at which the loudest sample just reaches full scale."""
+    """Maximum gain in dB, relative to that at which the loudest sample reaches full scale."""
 
     def degrade(self, signal: Signal, random: np.random.Generator) -> Signal:
         gain = random.uniform(0, self.highest_gain)
@@ -146,19 +147,19 @@ METHODS: dict[str, type[Augmentation]] = {
 
 
 class Augmentations(Methods[Augmentation]):
-    """The augmentation of a corpus: methods by METHOD_NAME; none of them: no copies."""
+    """Augmentation methods by METHOD_NAME; an empty mapping makes no copies."""
 
     kinds = METHODS
 
     @classmethod
     def parse(cls, value: object) -> Augmentations:
-        """Return the methods that an object METHOD_NAME -> CONFIG describes.
+        """Return the methods described by an object METHOD_NAME -> CONFIG.
 
         Raises
         ------
         InvalidInput
-            An unknown method, a CONFIG that does not fit (all faults at once), or more than
-            :data:`MAX_COPIES` in all.
+            A method is unknown or has an invalid CONFIG (names all faults), or the methods make
+            more than :data:`MAX_COPIES` copies in total.
         """
         methods = super().parse(value)
         if methods.copies > MAX_COPIES:
@@ -169,16 +170,16 @@ class Augmentations(Methods[Augmentation]):
 
     @property
     def copies(self) -> int:
-        """How many copies of an utterance are made by all methods together."""
+        """Number of copies of an utterance by all methods together."""
         return sum(method.copies for method in self.values())
 
     @property
     def fingerprint(self) -> bytes:
-        """What changes whenever the copies may: the methods, and the code that makes them."""
+        """Bytes that change whenever the copies may change: the methods and their code."""
         return msgspec.json.encode(self.configs) + Path(__file__).read_bytes()
 
     def vary(self, signal: Signal, random: np.random.Generator) -> list[Signal]:
-        """Return the copies of ``signal``, float32 of shape (samples,), 16 kHz, by all methods."""
+        """Return all copies of ``signal``, each float32 of shape (its samples,), at 16 kHz."""
         return [copy for method in self.values() for copy in method.vary(signal, random)]
 
 
@@ -192,10 +193,10 @@ def resample(signal: Signal, factor: float) -> Signal:
 def coloured_noise(samples: int, slope: float, random: np.random.Generator) -> Signal:
     """Return noise with an RMS of 1 whose power falls with frequency to the power of ``slope``.
 
-    Float64 of shape (samples,). White has a slope of 0, pink of 1.
+    float64 of shape (samples,). White noise has the slope 0, pink noise 1.
     """
     frequencies = np.fft.rfftfreq(samples, 1 / SAMPLING_RATE)
-    # Level below 50 Hz: no speech is there, and most of the power of pink noise would be.
+    # Flat below 50 Hz, where there is no speech but would be most of the power of pink noise.
     weights = np.maximum(frequencies, 50) ** (-slope / 2)
     noise = np.fft.irfft(weights * np.fft.rfft(random.normal(size=samples)), samples)
     return np.asarray(noise / noise.std())

@@ -1,10 +1,10 @@
-"""What a front-end is."""
+"""The interface of a front-end."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from ser._schemas import Schema
 
@@ -12,11 +12,21 @@ if TYPE_CHECKING:
     from spox import Var
 
 
-class FrontEnd(Schema, frozen=True, kw_only=True):
-    """A METHOD_NAME; its fields are the CONFIG.
+class Descriptors(NamedTuple):
+    """Low-level descriptors of frames, as a piece of a graph."""
 
-    A subclass imports what builds graphs inside its methods: the request of a training is checked
-    where none of it is loaded.
+    names: tuple[str, ...]
+    values: Var
+    """float32 of shape (chunks, descriptors, frames)."""
+    stride: int
+    """Samples between the centres of neighbouring frames; the first is at the first sample."""
+
+
+class FrontEnd(Schema, frozen=True, kw_only=True):
+    """A METHOD_NAME of a training request; its fields are the CONFIG.
+
+    A subclass imports the libraries that build graphs inside its methods, because requests are
+    validated in processes that must not load these libraries.
     """
 
     fixed_size: ClassVar[bool]
@@ -24,7 +34,7 @@ class FrontEnd(Schema, frozen=True, kw_only=True):
 
     @property
     def metadata_fields(self) -> tuple[str, ...]:
-        """The metadata this front-end wants."""
+        """The metadata that this front-end turns into features."""
         return ()
 
     @abstractmethod
@@ -37,7 +47,7 @@ class FrontEnd(Schema, frozen=True, kw_only=True):
             The signal, float32 of shape (chunks, samples), at :data:`ser.sounds.SAMPLING_RATE`.
         metadata
             The one-hot columns of :class:`ser._metadata.MetadataEncoding`, float32 of shape
-            (columns,); ``None`` if no front-end of the model wants any.
+            (columns,); ``None`` if no front-end of the model uses metadata.
         """
 
     @abstractmethod
@@ -49,7 +59,15 @@ class FrontEnd(Schema, frozen=True, kw_only=True):
         Parameters
         ----------
         chunk_samples
-            The length of a chunk, for those whose features grow with it.
+            Length of a chunk, for front-ends without a fixed size.
         columns
-            The names of the columns of ``metadata``.
+            Names of the columns of ``metadata``.
         """
+
+    def descriptors(self, chunks: Var) -> Descriptors | None:
+        """Return the descriptors of the frames of ``chunks``, shape (chunks, samples).
+
+        ``None``: the front-end does not analyse frames.
+        """
+        del chunks
+        return None

@@ -10,27 +10,28 @@ from msgspec import Meta
 
 from ser.errors import Fault
 from ser.frontends import _spectrum as spectrum
-from ser.frontends._base import FrontEnd
+from ser.frontends._base import Descriptors, FrontEnd
 from ser.frontends._spectrum import NYQUIST, samples
 
 if TYPE_CHECKING:
     from spox import Var
 
 POWER_FLOOR = 1e-10
-"""Smallest power that is told from silence, as ``amin`` of ``librosa.power_to_db``."""
+"""Power below which a band counts as silent, as ``amin`` of ``librosa.power_to_db``."""
 DYNAMIC_RANGE = 80.0
-"""Decibels kept below the peak of a chunk, as ``top_db`` of ``librosa.power_to_db``."""
+"""Lowest level relative to the peak of a chunk in dB, as ``top_db`` of
+``librosa.power_to_db``."""
 
 
 class MFCC(FrontEnd, frozen=True, kw_only=True):
-    """MFCCs of the frames of a chunk, one after the other: coefficient by coefficient.
+    """MFCCs of the frames of a chunk, ordered by coefficient and then by time.
 
-    With ``dc_elimination`` off they are ``librosa.feature.mfcc(y=chunk, sr=16000,
+    With ``dc_elimination`` off they equal ``librosa.feature.mfcc(y=chunk, sr=16000,
     n_mfcc=num_cepstral, n_fft=fft_length, win_length=..., hop_length=..., n_mels=num_filters,
     fmin=low_frequency, fmax=high_frequency)``: centred frames, Hann window, Slaney's mel scale
-    and area normalisation, decibels over 80 dB, orthonormal DCT-II. They agree to 0.01 (the
-    coefficients reach several hundred): single precision everywhere, and the logarithm of a band
-    80 dB below the peak magnifies the rounding of the transform.
+    and area normalisation, a dynamic range of 80 dB, orthonormal DCT-II. The results agree to 0.01
+    (the coefficients reach several hundred): the graph computes in single precision, and the
+    logarithm magnifies rounding errors in a band 80 dB below the peak.
 
     Source: Davis and Mermelstein, Comparison of parametric representations for monosyllabic word
     recognition, IEEE TASSP 28(4), 1980.
@@ -53,7 +54,7 @@ class MFCC(FrontEnd, frozen=True, kw_only=True):
     high_frequency: Annotated[float, Meta(gt=0, le=NYQUIST)] | None = None
     """Upper edge of the highest band in Hz; ``null``: half the sampling rate."""
     dc_elimination: bool = True
-    """The first coefficient, which is the level, becomes the logarithm of the frame's energy."""
+    """Whether the logarithm of the frame's energy replaces the first coefficient."""
 
     @classmethod
     def cross_check(cls, values: Mapping[str, Any], given: Mapping[str, Any]) -> Iterator[Fault]:
@@ -83,6 +84,11 @@ class MFCC(FrontEnd, frozen=True, kw_only=True):
         import spox.opset.ai.onnx.v17 as op
 
         del metadata
+        return op.flatten(self.descriptors(chunks).values, axis=1)
+
+    def descriptors(self, chunks: Var) -> Descriptors:
+        import spox.opset.ai.onnx.v17 as op
+
         window = spectrum.hann(samples(self.frame_length))
         stride = samples(self.frame_stride)
         filters = spectrum.mel_filters(
@@ -105,14 +111,15 @@ class MFCC(FrontEnd, frozen=True, kw_only=True):
                 coefficients, *(op.const(np.array([i])) for i in (1, self.num_cepstral, 1))
             )
             coefficients = op.concat([level, rest], axis=1)
-        return op.flatten(coefficients, axis=1)
+        names = tuple(f"mfcc{index}" for index in range(self.num_cepstral))
+        return Descriptors(names, coefficients, stride)
 
     def feature_names(
         self, chunk_samples: int | None = None, columns: Sequence[str] = ()
     ) -> tuple[str, ...]:
         del columns
-        assert chunk_samples is not None, "the features grow with the duration"
-        # Half a transform of zeros stands before the first frame and behind the last one.
+        assert chunk_samples is not None, "the number of features depends on the duration"
+        # The signal is padded with half a transform of zeros at both ends.
         room = chunk_samples + 2 * (self.fft_length // 2) - self.fft_length
         frames = room // samples(self.frame_stride) + 1
         return tuple(
@@ -123,7 +130,7 @@ class MFCC(FrontEnd, frozen=True, kw_only=True):
 
 
 def decibels(power: Var) -> Var:
-    """``librosa.power_to_db`` of each chunk: not more than 80 dB below its peak."""
+    """Return ``librosa.power_to_db`` of each chunk: at most 80 dB below its peak."""
     import spox.opset.ai.onnx.v17 as op
 
     floored = op.max([power, op.const(np.float32(POWER_FLOOR))])

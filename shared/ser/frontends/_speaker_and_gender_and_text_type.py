@@ -1,4 +1,4 @@
-"""Who speaks what, as features."""
+"""Metadata of an utterance as features: speaker, gender and text."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class SpeakerAndGenderAndTextType(FrontEnd, frozen=True, kw_only=True):
     """One-hot columns of the speaker, the gender and the text, the same for every chunk.
 
-    An utterance of which one of them is unknown has zeros there.
+    The columns of an unknown speaker, gender or text are 0.
     """
 
     fixed_size: ClassVar[bool] = True
@@ -42,7 +42,7 @@ class SpeakerAndGenderAndTextType(FrontEnd, frozen=True, kw_only=True):
         import spox.opset.ai.onnx.v17 as op
 
         if metadata is None:
-            raise ValueError("this front-end needs the metadata input")
+            raise ValueError("this front-end requires the metadata input")
         columns = op.shape(metadata)
         rows = op.shape(chunks, end=1)
         shape = op.concat([rows, columns], axis=0)

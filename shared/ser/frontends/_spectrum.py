@@ -1,4 +1,4 @@
-"""Frames of a signal, their power spectra, mel bands and cepstra, as pieces of an ONNX graph."""
+"""Frames of a signal, power spectra, mel bands and cepstra, as pieces of an ONNX graph."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ NYQUIST = SAMPLING_RATE / 2
 
 
 def samples(seconds: float) -> int:
-    """Number of samples in ``seconds``."""
+    """Return the number of samples in ``seconds``."""
     return round(seconds * SAMPLING_RATE)
 
 
 def hann(length: int) -> NDArray[np.float64]:
-    """Periodic Hann window of ``length`` samples."""
+    """Return the periodic Hann window of ``length`` samples."""
     import librosa
 
     window: NDArray[np.float64] = librosa.filters.get_window("hann", length, fftbins=True)
@@ -29,10 +29,11 @@ def hann(length: int) -> NDArray[np.float64]:
 
 
 def frames(chunks: Var, kernels: NDArray[Any], *, stride: int, fft_length: int) -> Var:
-    """Correlate every frame with ``kernels``, of shape (rows, window); (chunks, rows, frames).
+    """Return the correlation of each frame with each of ``kernels``, shape (chunks, rows, frames).
 
-    Frames are centred as librosa centres them: frame t is around sample t * stride, zeros stand
-    beyond the ends, and the window stands in the middle of the transform.
+    The kernels have the shape (rows, window). Frames are centred as in librosa: the centre of
+    frame t is sample t * stride, the signal is padded with zeros, and the window is centred in
+    the transform.
     """
     import spox.opset.ai.onnx.v17 as op
 
@@ -55,10 +56,10 @@ def power_spectrum(
     fft_length: int,
     bins: slice = slice(None),
 ) -> Var:
-    """The power of each frame at ``bins`` of the transform; (chunks, bins, frames).
+    """Return the power of each frame at ``bins`` of the transform, shape (chunks, bins, frames).
 
-    The transform is a product with its matrix: at these lengths that is as fast as an FFT, and it
-    needs no operator that some runtimes lack.
+    The transform is a matrix product: at these lengths it is as fast as an FFT, and uses no
+    operator that some runtimes lack.
     """
     import spox.opset.ai.onnx.v17 as op
 
@@ -74,7 +75,7 @@ def power_spectrum(
 def mel_filters(
     bands: int, fft_length: int, low: float = 0.0, high: float | None = None
 ) -> NDArray[np.float32]:
-    """Triangles of Slaney's mel scale between ``low`` and ``high`` Hz, each of the same area.
+    """Return triangular filters of equal area on Slaney's mel scale, ``low`` to ``high`` Hz.
 
     Shape (bands, fft_length // 2 + 1).
     """
@@ -87,7 +88,7 @@ def mel_filters(
 
 
 def cosine_transform(coefficients: int, bands: int) -> NDArray[np.float32]:
-    """The first rows of the orthonormal DCT-II matrix, shape (coefficients, bands)."""
+    """Return the first rows of the orthonormal DCT-II matrix, shape (coefficients, bands)."""
     import scipy.fft
 
     matrix = scipy.fft.dct(np.eye(bands), axis=0, type=2, norm="ortho")

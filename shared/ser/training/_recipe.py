@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from ser._schemas import Schema, parse
+from ser._schemas import Schema
 from ser.classifiers import MODEL_TYPES, Classifier
 from ser.corpora import CorpusChoice
 from ser.dataset import refuse_growing_features
@@ -53,7 +53,7 @@ class Recipe(Schema, frozen=True, kw_only=True):
         try:
             if "model_type" in values:
                 with within("model_config"):
-                    parse(MODEL_TYPES[values["model_type"]], values.get("model_config", {}))
+                    MODEL_TYPES[values["model_type"]].from_config(values.get("model_config", {}))
         except InvalidInput as error:
             yield from error.faults
         try:
@@ -65,8 +65,9 @@ class Recipe(Schema, frozen=True, kw_only=True):
 
     @property
     def classifier(self) -> Classifier:
-        """The classifier that ``model_type`` and ``model_config`` describe."""
-        return parse(MODEL_TYPES[self.model_type], self.model_config)
+        """A new classifier as ``model_type``, ``model_config`` and ``random_state`` describe it."""
+        kind = MODEL_TYPES[self.model_type]
+        return kind.from_config(self.model_config, random_state=self.random_state)
 
 
 def type_defaults(model_type: object) -> Mapping[str, Any]:

@@ -210,9 +210,8 @@ class Training:
     def fit(self, report: Report) -> FittedClassifier:
         """Return a classifier that has learned from all utterances but those held out."""
         X, y, origins = self.corpus.dataset.get_training_rows().without(self.corpus.held_out)
-        return self.recipe.classifier.fit(
-            X, y, origins=origins, random_state=self.recipe.random_state, report=report
-        )
+        with within("model_config"):
+            return self.recipe.classifier.fit(X, y, origins=origins, progress=report)
 
     def compose(self, fitted: FittedClassifier) -> bytes:
         """Return the file of the model: the front-end that made the features, and ``fitted``."""

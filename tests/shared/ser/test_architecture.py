@@ -13,7 +13,7 @@ import ser
 PACKAGE = Path(ser.__file__).parent
 
 LAYERS = (
-    {"errors", "limits", "_labels", "_progress", "_sessions"},
+    {"errors", "limits", "_features", "_labels", "_progress", "_sessions"},
     {"_addresses", "_schemas", "_metadata", "parallel", "sounds"},
     {"store", "_speaker_profile", "frontends"},
     {"model", "_graph"},

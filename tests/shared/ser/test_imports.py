@@ -55,6 +55,6 @@ def test_a_random_forest_is_trained_without_tensorflow() -> None:
 import numpy
 from ser.classifiers import RandomForestClassifier
 X = numpy.random.default_rng(0).normal(size=(20, 4)).astype("float32")
-RandomForestClassifier(n_estimators=2).fit(X, numpy.arange(20) % 2, random_state=0).to_onnx()
+RandomForestClassifier(n_estimators=2).fit(X, numpy.arange(20) % 2).to_onnx()
 """
     assert not loaded_by(statement) & {"tensorflow", "keras", "xgboost"}

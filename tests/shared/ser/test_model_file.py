@@ -1,4 +1,4 @@
-"""The file of a model: folded when it is made, so that it loads fast, and readable anywhere."""
+"""The file of a model: constants folded for fast loading, standard operators for any runtime."""
 
 from __future__ import annotations
 
@@ -24,32 +24,32 @@ def file() -> onnx.ModelProto:
 
 
 def nodes(part: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
-    """All nodes of ``part`` and of the graphs inside it."""
+    """All nodes of ``part`` and of its subgraphs."""
     for node in part.node:
         yield node
         for attribute in node.attribute:
             yield from nodes(attribute.g)
 
 
-def test_nothing_is_left_to_be_folded_when_it_is_loaded(file: onnx.ModelProto) -> None:
-    again = graph.folded(file)
+def test_all_constants_are_folded_in_the_file(file: onnx.ModelProto) -> None:
+    again = graph.fold_constants(file)
     assert len(list(nodes(again.graph))) == len(list(nodes(file.graph)))
     assert "Constant" not in {node.op_type for node in nodes(file.graph)}
 
 
-def test_it_has_standard_operators_of_opset_17_or_before_alone(file: onnx.ModelProto) -> None:
+def test_all_operators_are_standard_ones_of_opset_17_or_older(file: onnx.ModelProto) -> None:
     assert {node.domain for node in nodes(file.graph)} == {""}
     assert [imported.domain for imported in file.opset_import] == [""]
     assert file.opset_import[0].version <= 17
 
 
-def test_the_same_model_is_the_same_file(file: onnx.ModelProto) -> None:
+def test_the_same_model_gives_the_same_file(file: onnx.ModelProto) -> None:
     assert graphs.model() == file.SerializeToString()
 
 
-def test_folding_changes_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_folding_changes_no_probability(monkeypatch: pytest.MonkeyPatch) -> None:
     models = [Model(graphs.model())]
-    monkeypatch.setattr(graph, "folded", lambda model: model)
+    monkeypatch.setattr(graph, "fold_constants", lambda model: model)
     models.append(Model(graphs.model()))
     folded, plain = (
         [model.predict(SIGNAL, profile=p).probabilities for p in (None, model.enrol([SIGNAL]))]
@@ -58,7 +58,7 @@ def test_folding_changes_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     np.testing.assert_allclose(folded, plain, atol=1e-6)
 
 
-def test_loading_looks_for_nothing_to_optimize_and_keeps_no_memory_for_the_next_sound(
+def test_loading_skips_optimizations_and_keeps_no_memory_between_sounds(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     found: list[Any] = []

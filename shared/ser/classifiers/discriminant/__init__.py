@@ -1,4 +1,4 @@
-"""Linear discriminant analysis that knows how sure it is, and whom it has heard before."""
+"""Calibrated linear discriminant analysis that adapts to enrolled speakers."""
 
 from __future__ import annotations
 

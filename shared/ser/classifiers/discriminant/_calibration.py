@@ -1,7 +1,7 @@
-"""How sure a discriminant may be, learned from utterances that it has not learned from.
+"""Calibration of a discriminant on utterances that are left out of its training.
 
-Features that are many beside the utterances make it far too sure. Dividing its scores by one
-temperature mends that (Guo et al., On calibration of modern neural networks, ICML 2017).
+With many features and few utterances a discriminant is overconfident. Dividing its scores by one
+temperature corrects that (Guo et al., On calibration of modern neural networks, ICML 2017).
 """
 
 from __future__ import annotations
@@ -11,89 +11,107 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ser.classifiers._base import Classes, Features, Origins
+from ser.classifiers._base import ClassIndices, FeatureMatrix, Origins
 from ser.classifiers.discriminant._linear import Discriminant, Moments
-from ser.classifiers.discriminant._scaling import Rows
+from ser.classifiers.discriminant._scaling import Matrix
 
 FOLDS = 10
-"""Parts of the training data that are left out in turn, at the most."""
+"""Maximum number of folds."""
 FEWEST_SPEAKERS = 3
-"""With fewer, leaving one out says little of what the others are worth."""
+"""Minimum number of known speakers for leaving out speakers instead of utterances."""
 TEMPERATURES = (0.1, 1000.0)
-"""Where the best one is sought; without a mistake to learn from, the lowest would be 0."""
+"""Search range; without it, scores that make no mistake would have the temperature 0."""
 
 
 @dataclass(frozen=True)
-class Lesson:
-    """What there is to learn from."""
+class TrainingSet:
+    """The rows of a training, each with its origin and its fold."""
 
-    X: Rows
-    """Features as they come, shape (rows, features)."""
-    y: Classes
+    X: Matrix
+    """Unscaled features, shape (rows, features)."""
+    y: ClassIndices
     origins: Origins
     folds: NDArray[np.intp]
-    """Of each row, shape (rows,): what is left out together."""
+    """Fold of each row, shape (rows,); the rows of a fold are left out together."""
     classes: int
 
     @classmethod
-    def of(cls, X: Features, y: Classes, origins: Origins | None, random_state: int) -> Lesson:
+    def of(
+        cls, X: FeatureMatrix, y: ClassIndices, origins: Origins | None, random_state: int
+    ) -> TrainingSet:
+        """Return the training set of ``X`` and ``y``.
+
+        Without ``origins``, every row is an utterance of an unknown speaker.
+        """
         if origins is None:
-            each_its_own = np.arange(len(X)).astype(str)
-            origins = Origins(np.full(len(X), ""), each_its_own, np.zeros(len(X), np.int64))
-        return cls(X.astype(np.float64), y, origins, deal(origins, random_state), int(y.max()) + 1)
+            names = np.arange(len(X)).astype(str)
+            origins = Origins(np.full(len(X), ""), names, np.zeros(len(X), np.int64))
+        folds = assign_folds(origins, random_state)
+        return cls(X.astype(np.float64), y, origins, folds, int(y.max()) + 1)
 
-    def of_known_speakers(self) -> Lesson:
-        """Return the part whose speakers are known."""
+    def with_known_speakers(self) -> TrainingSet:
+        """Return the rows whose speaker is known."""
         known = self.origins.speakers != ""
-        origins = Origins(*(each[known] for each in self.origins))
-        return Lesson(self.X[known], self.y[known], origins, self.folds[known], self.classes)
+        return TrainingSet(
+            self.X[known], self.y[known], self.origins[known], self.folds[known], self.classes
+        )
 
 
-def deal(origins: Origins, random_state: int) -> NDArray[np.intp]:
-    """Return the fold of each row: that of its speaker, or of its utterance if few are known."""
-    speakers, names, _ = origins
+def assign_folds(origins: Origins, random_state: int) -> NDArray[np.intp]:
+    """Return the fold of each row, shape (rows,).
+
+    All rows of a speaker share a fold; where fewer than :data:`FEWEST_SPEAKERS` are known, or
+    the speaker of a row is not, all rows of an utterance do.
+    """
+    speakers, names = origins.speakers, origins.names
     by_speaker = count_speakers(origins) >= FEWEST_SPEAKERS
     groups = np.where((speakers != "") & by_speaker, speakers, names)
     found, group = np.unique(groups, return_inverse=True)
-    # Dealt at random: names in order may take the classes in turn, and one fold get all of one.
+    # Sorted names may cycle through the classes, and a fold would then hold a single class.
     shuffled = np.random.default_rng(random_state).permutation(len(found))
     return np.asarray(shuffled[group] % FOLDS)
 
 
 def count_speakers(origins: Origins) -> int:
-    """Return the number of speakers that are known."""
+    """Return the number of known speakers."""
     return len(set(origins.speakers) - {""})
 
 
-def calibrated(Z: Rows, lesson: Lesson, shrinkage: float) -> Discriminant | None:
-    """Return the discriminant of ``Z``, the lesson's normalised features, at its best temperature.
+def fit_calibrated(Z: Matrix, training: TrainingSet, shrinkage: float) -> Discriminant | None:
+    """Return a discriminant trained on all rows, at the temperature that suits rows left out.
 
-    That is the best one for rows that were left out. Only those as recorded are judged:
-    augmented copies are not what a model is asked about. ``None``: nothing can be judged, since
-    a class goes with whatever is left out.
+    The temperature is chosen on original recordings alone, since a model is not used on augmented
+    copies. The result is ``None`` if every fold contains all rows of some class.
+
+    Parameters
+    ----------
+    Z
+        Standardised features of ``training``, shape (rows, features).
+    shrinkage
+        See :meth:`Discriminant.of`.
     """
-    everything = Moments.of(Z, lesson.y, lesson.classes)
-    scores, judged = np.zeros((len(Z), lesson.classes)), np.zeros(len(Z), bool)
-    for fold in np.unique(lesson.folds):
-        left_out = lesson.folds == fold
-        others = everything - Moments.of(Z[left_out], lesson.y[left_out], lesson.classes)
+    everything = Moments.of(Z, training.y, training.classes)
+    scores, scored = np.zeros((len(Z), training.classes)), np.zeros(len(Z), bool)
+    for fold in np.unique(training.folds):
+        left_out = training.folds == fold
+        others = everything - Moments.of(Z[left_out], training.y[left_out], training.classes)
         if others.counts.all():
             scores[left_out] = Discriminant.of(others, shrinkage).scores(Z[left_out])
-            judged |= left_out & (lesson.origins.variants == 0)
-    if not judged.any():
+            scored |= left_out & (training.origins.variants == 0)
+    if not scored.any():
         return None
-    temperature = best_temperature(scores[judged], lesson.y[judged])
-    return Discriminant.of(everything, shrinkage).softened(temperature)
+    temperature = best_temperature(scores[scored], training.y[scored])
+    return Discriminant.of(everything, shrinkage).with_temperature(temperature)
 
 
-def best_temperature(scores: Rows, y: Classes) -> float:
-    """Return the temperature at which ``scores`` have the least cross-entropy with ``y``."""
+def best_temperature(scores: Matrix, y: ClassIndices) -> float:
+    """Return the temperature that minimises the cross-entropy of ``scores`` with ``y``."""
     from scipy.optimize import minimize_scalar
 
     def cross_entropy(logarithm: float) -> float:
-        softened = scores / np.exp(logarithm)
-        truth = softened[np.arange(len(y)), y]
-        return float(np.mean(np.logaddexp.reduce(softened, axis=1) - truth))
+        divided = scores / np.exp(logarithm)
+        truth = divided[np.arange(len(y)), y]
+        return float(np.mean(np.logaddexp.reduce(divided, axis=1) - truth))
 
     found = minimize_scalar(cross_entropy, bounds=np.log(TEMPERATURES), method="bounded")
     return float(np.exp(found.x))

@@ -1,4 +1,4 @@
-"""The classifier, and what it has learned."""
+"""The discriminant classifier, before and after its training."""
 
 from __future__ import annotations
 
@@ -11,36 +11,71 @@ import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
-from ser._progress import Report, silent
-from ser.classifiers._base import Classes, Classifier, Features, Origins
-from ser.classifiers.discriminant._calibration import FEWEST_SPEAKERS, Lesson, calibrated
-from ser.classifiers.discriminant._enrolment import Enrolment, learn_enrolment, nobody
+from ser._progress import Report
+from ser._schemas import Schema
+from ser.classifiers._base import (
+    DEFAULT_RANDOM_STATE,
+    Classifier,
+    ClassIndices,
+    FeatureMatrix,
+    Origins,
+)
+from ser.classifiers.discriminant._calibration import (
+    FEWEST_SPEAKERS,
+    TrainingSet,
+    fit_calibrated,
+)
+from ser.classifiers.discriminant._enrolment import (
+    Enrolment,
+    default_speaker_inputs,
+    fit_enrolment,
+)
 from ser.classifiers.discriminant._linear import Discriminant, Moments, softmax
-from ser.classifiers.discriminant._scaling import Scaler, constant, standardised_in_graph
+from ser.classifiers.discriminant._scaling import Scaler, constant, standardise_in_graph
 
 if TYPE_CHECKING:
     import onnx
 
 UNCALIBRATED = (
     "the probabilities are not calibrated (temperature 1): "
-    "each part of the utterances that could be left out takes an emotion with it"
+    "each fold of the training data contains all utterances of an emotion"
 )
 NO_ENROLMENT = (
     "speakers cannot be enrolled: "
-    f"that is learned from {FEWEST_SPEAKERS} or more known ones who share their emotions"
+    f"that requires {FEWEST_SPEAKERS} or more known speakers with the same emotions"
 )
 
 
-class DiscriminantClassifier(Classifier, frozen=True, kw_only=True):
-    """Scaler, limit, calibrated linear discriminant analysis with a shrunken covariance.
+class DiscriminantConfig(Schema, frozen=True, kw_only=True):
+    """The ``model_config`` of :class:`DiscriminantClassifier`."""
 
-    The covariance within the classes is mixed with that of features which vary alike and
-    independently (Friedman, Regularized discriminant analysis, JASA 84, 1989). All emotions are
-    held equally likely, however often they occur in the training data. Where speakers are known,
-    a second discriminant learns from features normalised by their speaker; the more sounds of a
-    speaker are enrolled, the more the graph leans on it.
+    shrinkage: Annotated[float, Meta(gt=0, le=1)] = 0.5
+    """Share of independent features in the covariance."""
+    limit: Annotated[float, Meta(gt=0, le=100)] = 1.5
+    """Deviations from its mean at which a feature is clipped."""
+
+
+DEFAULTS = DiscriminantConfig()
+
+
+class DiscriminantClassifier(Classifier):
+    """Scaler, limit, and calibrated linear discriminant analysis with a shrunken covariance.
+
+    The covariance within the classes is mixed with that of independent features with equal
+    variances (Friedman, Regularized discriminant analysis, JASA 84, 1989). All emotions have the
+    same prior probability, however often they occur in the training data. If speakers are known,
+    a second discriminant is trained on features normalised by their speaker; the more sounds of a
+    speaker are enrolled, the larger its share in the scores of the graph.
+
+    Parameters
+    ----------
+    shrinkage, limit
+        See :class:`DiscriminantConfig`.
+    random_state
+        Seed of the folds used for calibration.
     """
 
+    config_type = DiscriminantConfig
     chosen: ClassVar[str] = (
         "Some 660 recipes were compared on five of EmoDB's ten speakers (03, 08, 10, 13, 15) to "
         "choose the defaults; the figures of the other five were looked at five times on the way."
@@ -55,40 +90,45 @@ class DiscriminantClassifier(Classifier, frozen=True, kw_only=True):
         },
     }
 
-    shrinkage: Annotated[float, Meta(gt=0, le=1)] = 0.5
-    """Share of the independent features in that mixture."""
-    limit: Annotated[float, Meta(gt=0, le=100)] = 1.5
-    """Deviations from its mean at which a feature is cut off."""
-
-    def fit(
+    def __init__(
         self,
-        X: Features,
-        y: Classes,
         *,
-        origins: Origins | None = None,
-        random_state: int,
-        report: Report = silent,
+        shrinkage: float = DEFAULTS.shrinkage,
+        limit: float = DEFAULTS.limit,
+        random_state: int = DEFAULT_RANDOM_STATE,
+    ) -> None:
+        self.shrinkage = shrinkage
+        self.limit = limit
+        self.random_state = random_state
+
+    def _fit(
+        self,
+        config: DiscriminantConfig,
+        X: FeatureMatrix,
+        y: ClassIndices,
+        origins: Origins | None,
+        progress: Report,
     ) -> FittedDiscriminant:
-        lesson = Lesson.of(X, y, origins, random_state)
-        scaler = Scaler.of(lesson.X.mean(axis=0), lesson.X.std(axis=0), self.limit)
-        Z = scaler.standardised(lesson.X)
-        ordinary = calibrated(Z, lesson, self.shrinkage)
-        report(0.5)
-        enrolment = learn_enrolment(lesson, scaler.mean, self.limit, self.shrinkage)
-        report(1.0)
+        training = TrainingSet.of(X, y, origins, self.random_state)
+        scaler = Scaler.of(training.X.mean(axis=0), training.X.std(axis=0), config.limit)
+        Z = scaler.standardise(training.X)
+        ordinary = fit_calibrated(Z, training, config.shrinkage)
+        progress(0.5)
+        enrolment = fit_enrolment(training, scaler.mean, config.limit, config.shrinkage)
+        progress(1.0)
         notes = [UNCALIBRATED] * (ordinary is None) + [NO_ENROLMENT] * (enrolment is None)
         return FittedDiscriminant(
-            msgspec.to_builtins(self),
+            msgspec.to_builtins(config),
             notes,
             scaler,
-            ordinary or Discriminant.of(Moments.of(Z, y, lesson.classes), self.shrinkage),
+            ordinary or Discriminant.of(Moments.of(Z, y, training.classes), config.shrinkage),
             enrolment,
         )
 
 
 @dataclass(frozen=True)
 class FittedDiscriminant:
-    """What :class:`DiscriminantClassifier` has learned."""
+    """The scaler and the discriminants of a trained :class:`DiscriminantClassifier`."""
 
     config: dict[str, Any]
     notes: list[str]
@@ -96,8 +136,8 @@ class FittedDiscriminant:
     ordinary: Discriminant = field(repr=False)
     enrolment: Enrolment | None = field(repr=False)
 
-    def predict_proba(self, X: Features) -> NDArray[np.float32]:
-        return softmax(self.ordinary.scores(self.scaler.standardised(X))).astype(np.float32)
+    def predict_proba(self, X: FeatureMatrix) -> NDArray[np.float32]:
+        return softmax(self.ordinary.scores(self.scaler.standardise(X))).astype(np.float32)
 
     def to_onnx(self) -> onnx.ModelProto:
         import spox.opset.ai.onnx.v17 as op
@@ -105,10 +145,10 @@ class FittedDiscriminant:
         from spox import Tensor, argument, build
 
         columns = len(self.scaler.mean)
-        defaults = nobody(columns) if self.enrolment else {}
+        defaults = default_speaker_inputs(columns) if self.enrolment else {}
         features = argument(Tensor(np.float32, (None, columns)))
         speaker = {name: argument(Tensor(np.float32, d.shape)) for name, d in defaults.items()}
-        Z = standardised_in_graph(
+        Z = standardise_in_graph(
             features,
             constant(self.scaler.mean),
             constant(self.scaler.deviation),
@@ -119,7 +159,7 @@ class FittedDiscriminant:
             scores = self.enrolment.scores_in_graph(features, scores, **speaker)
         probabilities = op.softmax(scores, axis=1)
         model = build({"features": features, **speaker}, {"probabilities": probabilities})
-        # What initializes an input is its default: the input may be left out.
+        # An initializer with the name of an input is its default, and makes the input optional.
         model.graph.initializer.extend(
             numpy_helper.from_array(value, name) for name, value in defaults.items()
         )

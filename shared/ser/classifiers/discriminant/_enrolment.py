@@ -1,4 +1,8 @@
-"""What a few sounds of a speaker tell of his voice, so that it is not taken for an emotion."""
+"""Adaptation to a speaker of whom a few sounds are enrolled.
+
+A voice differs from others in the same features as an emotion does. Normalising features by
+their speaker separates the two.
+"""
 
 from __future__ import annotations
 
@@ -12,34 +16,35 @@ from numpy.typing import NDArray
 from ser.classifiers._base import Origins
 from ser.classifiers.discriminant._calibration import (
     FEWEST_SPEAKERS,
-    Lesson,
-    calibrated,
+    TrainingSet,
     count_speakers,
+    fit_calibrated,
 )
 from ser.classifiers.discriminant._linear import Discriminant
 from ser.classifiers.discriminant._scaling import (
-    Rows,
+    Matrix,
     Scaler,
     Vector,
     constant,
-    standardised_in_graph,
+    standardise_in_graph,
 )
 
 if TYPE_CHECKING:
     from spox import Var
 
 HALF_TRUST = 20.0
-"""Number of enrolled sounds that count as much as what is known of all speakers.
+"""Number of enrolled sounds at which a speaker's own statistics weigh as much as the population's.
 
-With fewer, sounds of all emotions would help earlier, but ten of one emotion do harm.
+A lower number would help earlier when the sounds express all emotions, but ten sounds of a single
+emotion would then do harm.
 """
 
 
-def nobody(columns: int) -> dict[str, NDArray[np.float32]]:
-    """Return the defaults of the graph's inputs that tell of a speaker, by name.
+def default_speaker_inputs(columns: int) -> dict[str, NDArray[np.float32]]:
+    """Return the defaults of the graph's inputs about a speaker: no sound is enrolled.
 
-    The mean and the deviation of his features over the rows of his enrolled sounds, shape
-    (features,), and how many sounds these are.
+    ``speaker_mean`` and ``speaker_deviation``, shape (features,), are statistics of the features
+    over the rows of the enrolled sounds; ``speaker_count``, a scalar, is the number of sounds.
     """
     return {
         "speaker_mean": np.zeros(columns, np.float32),
@@ -50,16 +55,16 @@ def nobody(columns: int) -> dict[str, NDArray[np.float32]]:
 
 @dataclass(frozen=True)
 class Enrolment:
-    """How a speaker is judged of whom sounds are enrolled.
+    """The discriminant of features normalised by their speaker, mixed with the ordinary one.
 
-    They are few, and may all be of one emotion. Three things are therefore mixed with what holds
-    for all speakers, by the weight count / (count + HALF_TRUST): their mean, their variance (both
-    as in empirical Bayes), and the scores. Nothing jumps as sounds are added, and none change
-    nothing.
+    Enrolled sounds are few, and may all express the same emotion. Therefore the speaker's mean,
+    the speaker's variance (both as in empirical Bayes) and the scores are mixed with those of
+    the population; the speaker's share is count / (count + HALF_TRUST). It grows steadily with
+    the number of sounds, and is 0 without any.
     """
 
-    everyone: Scaler
-    """The mean of all, and the deviation of speakers from their own mean."""
+    population: Scaler
+    """The mean of all rows, and the deviation of rows from the mean of their own speaker."""
     discriminant: Discriminant
 
     def scores_in_graph(
@@ -71,56 +76,66 @@ class Enrolment:
         speaker_deviation: Var,
         speaker_count: Var,
     ) -> Var:
-        """Return the scores, given the ``ordinary`` ones of a speaker of whom nothing is known."""
+        """Return the mixed scores; ``ordinary`` are the scores without enrolment."""
         import spox.opset.ai.onnx.v17 as op
 
         known = op.div(speaker_count, op.add(speaker_count, constant(HALF_TRUST)))
         unknown = op.sub(constant(1), known)
 
-        def mixed(own: Var, common: Var) -> Var:
+        def mix(own: Var, common: Var) -> Var:
             return op.add(op.mul(known, own), op.mul(unknown, common))
 
-        mean = mixed(speaker_mean, constant(self.everyone.mean))
-        variance = mixed(
-            op.mul(speaker_deviation, speaker_deviation), constant(self.everyone.deviation**2)
+        mean = mix(speaker_mean, constant(self.population.mean))
+        variance = mix(
+            op.mul(speaker_deviation, speaker_deviation), constant(self.population.deviation**2)
         )
-        Z = standardised_in_graph(features, mean, op.sqrt(variance), self.everyone.limit)
-        return mixed(self.discriminant.scores_in_graph(Z), ordinary)
+        Z = standardise_in_graph(features, mean, op.sqrt(variance), self.population.limit)
+        return mix(self.discriminant.scores_in_graph(Z), ordinary)
 
 
-def learn_enrolment(
-    lesson: Lesson, mean: Vector, limit: float, shrinkage: float
+def fit_enrolment(
+    training: TrainingSet, mean: Vector, limit: float, shrinkage: float
 ) -> Enrolment | None:
-    """Return what ``lesson`` teaches of speakers, or ``None`` if too few of them are known.
+    """Return the enrolment learned from the rows of known speakers.
 
-    Each speaker is normalised as if he had enrolled all that there is of him. ``mean`` is that of
-    all rows, shape (features,).
+    Each speaker is normalised as if all of the speaker's sounds were enrolled. The result is
+    ``None`` if fewer than :data:`FEWEST_SPEAKERS` are known, or if leaving any of them out would
+    leave an emotion unlearned.
+
+    Parameters
+    ----------
+    mean
+        Mean of all rows, shape (features,).
+    limit, shrinkage
+        See :class:`Scaler` and :meth:`Discriminant.of`.
     """
-    if count_speakers(lesson.origins) < FEWEST_SPEAKERS:
+    if count_speakers(training.origins) < FEWEST_SPEAKERS:
         return None
-    lesson = lesson.of_known_speakers()
-    found = recordings(lesson.origins)
-    variance = sum(len(rows) * lesson.X[rows].var(axis=0) for rows, _ in found) / len(lesson.X)
-    everyone = Scaler.of(mean, np.sqrt(variance), limit)
-    Z = np.empty_like(lesson.X)
-    for rows, count in found:
-        Z[rows] = expected(everyone, lesson.X[rows], count).standardised(lesson.X[rows])
-    discriminant = calibrated(Z, lesson, shrinkage)
-    return Enrolment(everyone, discriminant) if discriminant else None
+    training = training.with_known_speakers()
+    groups = rows_by_recording_condition(training.origins)
+    variance = sum(len(rows) * training.X[rows].var(axis=0) for rows, _ in groups)
+    population = Scaler.of(mean, np.sqrt(variance / len(training.X)), limit)
+    Z = np.empty_like(training.X)
+    for rows, count in groups:
+        own = training.X[rows]
+        Z[rows] = speaker_scaler(population, own, count).standardise(own)
+    discriminant = fit_calibrated(Z, training, shrinkage)
+    return Enrolment(population, discriminant) if discriminant else None
 
 
-def expected(everyone: Scaler, X: Rows, count: int) -> Scaler:
-    """Return the scaler for a speaker of whose ``count`` sounds the features are ``X``."""
+def speaker_scaler(population: Scaler, X: Matrix, count: int) -> Scaler:
+    """Return the scaler of a speaker with the features ``X`` of ``count`` enrolled sounds."""
     known = count / (count + HALF_TRUST)
-    mean = known * X.mean(axis=0) + (1 - known) * everyone.mean
-    variance = known * X.var(axis=0) + (1 - known) * everyone.deviation**2
-    return Scaler(mean, np.sqrt(variance), everyone.limit)
+    mean = known * X.mean(axis=0) + (1 - known) * population.mean
+    variance = known * X.var(axis=0) + (1 - known) * population.deviation**2
+    return Scaler(mean, np.sqrt(variance), population.limit)
 
 
-def recordings(origins: Origins) -> list[tuple[NDArray[np.intp], int]]:
-    """Return the rows of each speaker in each variant, and the number of utterances they are of.
+def rows_by_recording_condition(origins: Origins) -> list[tuple[NDArray[np.intp], int]]:
+    """Return the rows of each speaker in each variant, and the number of their utterances.
 
-    A telephone changes a voice as another speaker would: each variant is normalised by itself.
+    A telephone line changes a voice as a change of speaker would, so each variant of a speaker
+    is normalised separately.
     """
     found: dict[tuple[str, int], list[int]] = defaultdict(list)
     for row, key in enumerate(zip(origins.speakers, origins.variants, strict=True)):

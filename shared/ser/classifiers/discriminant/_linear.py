@@ -1,4 +1,4 @@
-"""Linear discriminant analysis, from sums that can be taken apart again."""
+"""Linear discriminant analysis from sums, so that rows can be left out by subtraction."""
 
 from __future__ import annotations
 
@@ -8,29 +8,33 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ser.classifiers._base import Classes
-from ser.classifiers.discriminant._scaling import Rows, Vector, constant
+from ser.classifiers._base import ClassIndices
+from ser.classifiers.discriminant._scaling import Matrix, Vector, constant
 
 if TYPE_CHECKING:
     from spox import Var
 
 ROUNDING = 1e-6
-"""Variance of standardised features below which there is none."""
+"""Variance of standardised features that is treated as 0."""
 
 
 @dataclass(frozen=True)
 class Moments:
-    """What the analysis needs of some rows; that of fewer rows is the difference of two."""
+    """Counts, sums and products of rows: sufficient statistics of the analysis.
+
+    Subtracting the moments of some rows leaves those of the others.
+    """
 
     counts: Vector
-    """Rows of each class, shape (classes,)."""
+    """Number of rows of each class, shape (classes,)."""
     sums: NDArray[np.float64]
     """Shape (classes, features)."""
     products: NDArray[np.float64]
     """Shape (features, features)."""
 
     @classmethod
-    def of(cls, Z: Rows, y: Classes, classes: int) -> Moments:
+    def of(cls, Z: Matrix, y: ClassIndices, classes: int) -> Moments:
+        """Return the moments of standardised features ``Z`` of the class indices ``y``."""
         members = np.eye(classes)[y]
         return cls(members.sum(axis=0), members.T @ Z, Z.T @ Z)
 
@@ -42,7 +46,7 @@ class Moments:
 
 @dataclass(frozen=True)
 class Discriminant:
-    """Scores of the classes that are linear in the features; their softmax is the answer."""
+    """Class scores that are linear in the features; their softmax gives the probabilities."""
 
     weights: NDArray[np.float64]
     """Shape (features, classes)."""
@@ -51,10 +55,10 @@ class Discriminant:
 
     @classmethod
     def of(cls, moments: Moments, shrinkage: float) -> Discriminant:
-        """Return the discriminant between classes that are equally likely.
+        """Return the discriminant between classes with equal prior probabilities.
 
-        The covariance within the classes is mixed with that of features which vary alike and
-        independently; ``shrinkage`` is the share of the latter.
+        The covariance within the classes is shrunk towards that of independent features with
+        equal variances; ``shrinkage`` is the share of the latter, 0..1.
         """
         centres = moments.sums / moments.counts[:, None]
         covariance = moments.products - moments.sums.T @ centres
@@ -62,24 +66,27 @@ class Discriminant:
         diagonal = np.diag_indices_from(covariance)
         variance = covariance[diagonal].mean()
         covariance *= 1 - shrinkage
-        # One utterance to a class leaves no variance: the nearest one then decides.
+        # With one utterance per class there is no variance, and the nearest utterance decides.
         covariance[diagonal] += shrinkage * (variance if variance > ROUNDING else 1.0)
         weights = np.asarray(np.linalg.solve(covariance, centres.T))
         return cls(weights, -0.5 * np.einsum("cf,fc->c", centres, weights))
 
-    def scores(self, Z: Rows) -> Rows:
+    def scores(self, Z: Matrix) -> Matrix:
+        """Return the scores, shape (rows, classes), of standardised features ``Z``."""
         return Z @ self.weights + self.bias
 
     def scores_in_graph(self, Z: Var) -> Var:
+        """Return the output of :meth:`scores` as a node of a graph."""
         import spox.opset.ai.onnx.v17 as op
 
         return op.add(op.matmul(Z, constant(self.weights)), constant(self.bias))
 
-    def softened(self, temperature: float) -> Discriminant:
+    def with_temperature(self, temperature: float) -> Discriminant:
         """Return the discriminant whose scores are divided by ``temperature``."""
         return Discriminant(self.weights / temperature, self.bias / temperature)
 
 
-def softmax(scores: Rows) -> Rows:
+def softmax(scores: Matrix) -> Matrix:
+    """Return the probabilities, shape (rows, classes), that belong to ``scores``."""
     odds = np.exp(scores - scores.max(axis=1, keepdims=True))
     return np.asarray(odds / odds.sum(axis=1, keepdims=True))

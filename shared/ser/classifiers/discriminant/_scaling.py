@@ -1,4 +1,4 @@
-"""Features in deviations from their mean, none further from it than a limit."""
+"""Standardisation of features, clipped at a limit."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from numpy.typing import ArrayLike, NDArray
 if TYPE_CHECKING:
     from spox import Var
 
-Rows = NDArray[np.float64]
-"""Shape (rows, features), or (rows, classes) if they are scores."""
+Matrix = NDArray[np.float64]
+"""Shape (rows, features), or (rows, classes) for scores."""
 Vector = NDArray[np.float64]
 
 ROUNDING = 1e-6
-"""Share of its mean below which the deviation of a float32 is nothing but rounding."""
+"""A float32 feature whose deviation is below this share of its mean varies by rounding only."""
 
 
 @dataclass(frozen=True)
 class Scaler:
-    """What features are held against."""
+    """Mean and deviation of each feature, and the limit at which standardised values are cut."""
 
     mean: Vector
     """Shape (features,)."""
@@ -32,16 +32,17 @@ class Scaler:
 
     @classmethod
     def of(cls, mean: Vector, deviation: Vector, limit: float) -> Scaler:
-        """Return the scaler that leaves a constant feature in its own unit."""
+        """Return a scaler that divides by ``deviation``, and a constant feature by 1."""
         varies = deviation > ROUNDING * np.abs(mean)
         return cls(mean, np.where(varies, deviation, 1.0), limit)
 
-    def standardised(self, X: NDArray[np.floating]) -> Rows:
+    def standardise(self, X: NDArray[np.floating]) -> Matrix:
+        """Return ``X``, shape (rows, features), in deviations from the mean, within the limit."""
         return np.clip((X - self.mean) / self.deviation, -self.limit, self.limit)
 
 
-def standardised_in_graph(features: Var, mean: Var, deviation: Var, limit: float) -> Var:
-    """The same as :meth:`Scaler.standardised`."""
+def standardise_in_graph(features: Var, mean: Var, deviation: Var, limit: float) -> Var:
+    """Return the output of :meth:`Scaler.standardise` as a node of a graph."""
     import spox.opset.ai.onnx.v17 as op
 
     standardised = op.div(op.sub(features, mean), deviation)
@@ -49,7 +50,7 @@ def standardised_in_graph(features: Var, mean: Var, deviation: Var, limit: float
 
 
 def constant(value: ArrayLike) -> Var:
-    """Return ``value`` for a graph, float32."""
+    """Return ``value`` as a float32 constant of a graph."""
     import spox.opset.ai.onnx.v17 as op
 
     return op.const(np.asarray(value, np.float32))

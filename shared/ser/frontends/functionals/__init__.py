@@ -1,56 +1,70 @@
-"""Statistics of how a voice sounds over a whole chunk, whatever its duration."""
+"""Statistics of the low-level descriptors of a voice over a whole chunk."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple
 
 import numpy as np
 from msgspec import Meta
 
 from ser.errors import Fault
-from ser.frontends._base import FrontEnd
+from ser.frontends._base import Descriptors, FrontEnd
 
 if TYPE_CHECKING:
     from spox import Var
 
-    from ser.frontends.functionals._array import Named
+    from ser.frontends.functionals._array import Array, Named
 
-TOGETHER = (
+CORRELATED = (
     *("mfcc1", "mfcc2", "energy", "centroid", "flatness", "flux", "alpha_ratio"),
     *("hammarberg_index", "slope0", "zero_crossings", "pitch", "hnr", "h1_h2"),
 )
 """Descriptors whose correlations are features."""
 
 
+class Contours(NamedTuple):
+    """The power of the frames of chunks, and their descriptors over time."""
+
+    power: Array
+    always: Named
+    """Descriptors that are defined in every frame."""
+    periodic: Named
+    """Descriptors that are defined in voiced frames."""
+    active: Array
+    """Mask of the active frames."""
+    voiced: Array
+    """Mask of the voiced frames."""
+
+
 class Functionals(FrontEnd, frozen=True, kw_only=True):
-    """Some fifty contours of the voice, each summed up by its statistics.
+    """Statistics of some fifty low-level descriptors of a voice.
 
-    Every 10 ms a frame of 32 ms (of 40 ms for the pitch) gives its low-level descriptors: MFCCs;
+    The descriptors of a frame of 32 ms (40 ms for the pitch) are computed every 10 ms: MFCCs;
     energy; centroid, bandwidth, roll-offs, flatness and flux of the spectrum; alpha ratio,
-    Hammarberg index and slopes; zero crossings; and where it is voiced pitch, voicing,
-    harmonics-to-noise ratio and the levels of the first harmonics. The features are
+    Hammarberg index and slopes; zero crossings; and, in voiced frames, pitch, voicing,
+    harmonics-to-noise ratio and the relative levels of the first harmonics. The features are
 
-    - over the active frames, and again over the voiced ones, the statistics of each descriptor
-      and of its delta (see :mod:`ser.frontends.functionals._statistics`), and the correlations of
+    - statistics of each descriptor and of its delta, over the active frames and again over the
+      voiced ones (see :mod:`ser.frontends.functionals._statistics`), and the correlations of
       some descriptors with each other;
     - the modulation spectrum of eight mel bands;
-    - the rhythm in which active, and voiced, frames come in runs.
+    - the rhythm of active and of voiced frames: the rate and the duration of their runs.
 
-    Their number is the same for any duration, and none of them depends on the level of the
-    recording. Silence has finite features. :meth:`feature_names` names them in order.
+    The number of features is the same for any duration, and no feature depends on the level of
+    the recording. The features of silence are finite. :meth:`feature_names` lists the names.
     """
 
     fixed_size: ClassVar[bool] = True
 
     num_cepstral: Annotated[int, Meta(ge=1, le=64)] = 8
-    """Number of MFCCs, the level among them; at most ``num_filters``."""
+    """Number of MFCCs, including the first, which is the level; at most ``num_filters``."""
     num_filters: Annotated[int, Meta(ge=1, le=64)] = 40
     """Number of mel bands of the MFCCs."""
     active_range: Annotated[float, Meta(gt=0, lt=60)] = 35.0
-    """A frame is active if it is at most so many decibels below the loudest one."""
+    """Maximum distance in dB between an active frame and the loudest frame."""
     voicing_threshold: Annotated[float, Meta(gt=0, lt=1)] = 0.5
-    """An active frame is voiced if its autocorrelation at the pitch exceeds this."""
+    """Minimum autocorrelation at the pitch of a voiced frame."""
 
     @classmethod
     def cross_check(cls, values: Mapping[str, Any], given: Mapping[str, Any]) -> Iterator[Fault]:
@@ -79,12 +93,22 @@ class Functionals(FrontEnd, frozen=True, kw_only=True):
 
         return self._named_features(argument(Tensor(np.float32, ("chunks", "samples")))).names
 
-    def _named_features(self, chunks: Var) -> Named:
+    def descriptors(self, chunks: Var) -> Descriptors:
+        from ser.frontends.functionals._array import Named, join
+        from ser.frontends.functionals._descriptors import STRIDE
+
+        contours = self._contours(chunks)
+        found = join(
+            contours.always,
+            contours.periodic,
+            Named(("active",), contours.active),
+            Named(("voiced",), contours.voiced),
+        )
+        return Descriptors(found.names, found.values.var, STRIDE)
+
+    def _contours(self, chunks: Var) -> Contours:
         from ser.frontends.functionals import _descriptors as descriptors
-        from ser.frontends.functionals import _modulation as modulation
         from ser.frontends.functionals import _pitch as pitch
-        from ser.frontends.functionals import _rhythm as rhythm
-        from ser.frontends.functionals import _statistics as statistics
         from ser.frontends.functionals._array import join
 
         power = descriptors.relative_power(chunks)
@@ -92,23 +116,33 @@ class Functionals(FrontEnd, frozen=True, kw_only=True):
         active = energy.values > -self.active_range
         periodicity = pitch.periodicity(chunks, active, self.voicing_threshold)
         mel_levels = descriptors.mel_levels(power, self.num_filters)
-        contours = join(
+        always = join(
             descriptors.cepstra(mel_levels, self.num_cepstral, self.num_filters),
             energy,
             descriptors.shape(power),
             descriptors.balance(power),
             descriptors.zero_crossings(chunks),
         )
+        return Contours(power, always, periodicity.contours, active, periodicity.voiced)
+
+    def _named_features(self, chunks: Var) -> Named:
+        from ser.frontends.functionals import _descriptors as descriptors
+        from ser.frontends.functionals import _modulation as modulation
+        from ser.frontends.functionals import _rhythm as rhythm
+        from ser.frontends.functionals import _statistics as statistics
+        from ser.frontends.functionals._array import join
+
+        power, always, periodic, active, voiced = self._contours(chunks)
         sets = {
-            "active.": (contours, active),
-            "voiced.": (join(contours, periodicity.contours), periodicity.voiced),
+            "active.": (always, active),
+            "voiced.": (join(always, periodic), voiced),
         }
         families = [
-            family.prefixed(prefix)
+            family.with_prefix(prefix)
             for prefix, (described, mask) in sets.items()
             for family in (
                 statistics.summary(described, mask),
-                statistics.correlations(described.choose(TOGETHER), mask),
+                statistics.correlations(described.choose(CORRELATED), mask),
                 rhythm.rhythm(mask),
             )
         ]

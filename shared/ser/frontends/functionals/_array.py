@@ -1,4 +1,4 @@
-"""Values of a graph with Python's own operators, so that a formula reads as it does in a book."""
+"""Values of a graph with Python's operators, so that formulas read as in a textbook."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FRAMES = 2
 class Array:
     """A value of the graph, float32 of shape (chunks, rows, frames).
 
-    Rows or frames may be one that stands for all. A comparison gives a mask: 1 where it holds,
+    Rows and frames of length 1 are broadcast. A comparison returns a mask: 1 where it is true,
     0 elsewhere.
     """
 
@@ -53,7 +53,7 @@ class Array:
         return Array(op.min([self.var, variable(other)]))
 
     def where(self, mask: Array, other: float) -> Array:
-        """Return itself where ``mask`` holds, ``other`` elsewhere."""
+        """Return the values where ``mask`` is 1, and ``other`` elsewhere."""
         return Array(op.where(op.cast(mask.var, to=np.bool_), self.var, variable(other)))
 
     def abs(self) -> Array:
@@ -84,11 +84,11 @@ class Array:
         return Array(op.cumsum(self.var, op.const(np.array(axis))))
 
     def highest_row(self) -> Array:
-        """The index of the highest of all rows, frame by frame; shape (chunks, 1, frames)."""
+        """Return the index of the highest row in each frame, shape (chunks, 1, frames)."""
         return Array(op.cast(op.arg_max(self.var, axis=ROWS), to=np.float32))
 
     def pick_row(self, index: Array) -> Array:
-        """The row at ``index``, frame by frame; shape (chunks, 1, frames)."""
+        """Return the value in row ``index`` of each frame, shape (chunks, 1, frames)."""
         return Array(op.gather_elements(self.var, op.cast(index.var, to=np.int64), axis=ROWS))
 
     def rows(self, start: int, stop: int) -> Array:
@@ -101,9 +101,9 @@ class Array:
         return Array(op.slice(self.var, *(op.const(np.array([n])) for n in (start, stop, axis))))
 
     def shift(self, frames: int, *, fill: float | None = None) -> Array:
-        """What stood so many frames before (after, if negative).
+        """Return the values delayed by ``frames``, or advanced if negative.
 
-        Beyond the ends stands ``fill``, or what is at the end itself.
+        Missing values are ``fill``, or by default copies of the first or last value.
         """
         before, after = max(frames, 0), max(-frames, 0)
         padded = op.pad(
@@ -115,30 +115,31 @@ class Array:
         return Array(padded).frames(after, -before or np.iinfo(np.int64).max)
 
     def project(self, matrix: NDArray[Any]) -> Array:
-        """Return ``matrix``, of shape (new rows, rows), times every frame."""
+        """Return the product of ``matrix``, shape (new rows, rows), with each frame."""
         return Array(op.matmul(op.const(matrix.astype(np.float32)), self.var))
 
     def times(self, other: Array) -> Array:
-        """The matrix product, chunk by chunk."""
+        """Return the matrix product with ``other`` in each chunk."""
         return Array(op.matmul(self.var, other.var))
 
     def transpose(self) -> Array:
-        """Rows and frames exchanged."""
+        """Return the array with rows and frames exchanged."""
         return Array(op.transpose(self.var, perm=[0, FRAMES, ROWS]))
 
     def column(self, rows: int) -> Array:
-        """All ``rows`` values of a chunk below each other; shape (chunks, rows, 1)."""
+        """Return the ``rows`` values of each chunk as one column, shape (chunks, rows, 1)."""
         return Array(op.reshape(self.var, op.const(np.array([0, rows, 1]))))
 
     def ascending(self) -> Array:
-        """Each row sorted."""
+        """Return each row in ascending order."""
         length = op.slice(op.shape(self.var), *(op.const(np.array([n])) for n in (2, 3)))
         return Array(op.top_k(self.var, length, axis=FRAMES, largest=0)[0])
 
     def correlate(self, kernels: NDArray[Any], *, stride: int = 1) -> Array:
-        """Every row with every one of ``kernels``, of shape (kernels, length), around each frame.
+        """Return the correlation of each row with each of ``kernels`` around each frame.
 
-        Shape (chunks, rows * kernels, frames), row by row; zeros stand beyond the ends.
+        The kernels have the shape (kernels, length), the result (chunks, rows * kernels, frames),
+        ordered by row; rows are padded with zeros.
         """
         rows = (self.var.unwrap_tensor().shape or ())[ROWS]
         assert isinstance(rows, int), "the number of rows is known when the graph is built"
@@ -156,7 +157,7 @@ def variable(value: Array | float) -> Var:
 
 
 def constant(values: Sequence[float] | NDArray[Any], axis: int) -> Array:
-    """``values`` along ``axis``, for all chunks."""
+    """Return ``values`` along ``axis``, the same for all chunks."""
     shape = [1, 1, 1]
     shape[axis] = -1
     return Array(op.const(np.asarray(values, np.float32).reshape(shape)))
@@ -167,16 +168,16 @@ def concat(arrays: Sequence[Array], axis: int = ROWS) -> Array:
 
 
 class Named(NamedTuple):
-    """Rows with names: contours over frames, or features, which have one frame."""
+    """Rows with their names: contours over frames, or features with a single frame."""
 
     names: tuple[str, ...]
     values: Array
 
-    def prefixed(self, prefix: str) -> Named:
+    def with_prefix(self, prefix: str) -> Named:
         return Named(tuple(prefix + name for name in self.names), self.values)
 
     def choose(self, names: Sequence[str]) -> Named:
-        """The rows called ``names``, as far as there are such."""
+        """Return the rows whose names are among ``names``."""
         chosen = [index for index, name in enumerate(self.names) if name in names]
         matrix = np.eye(len(self.names))[chosen]
         return Named(tuple(self.names[index] for index in chosen), self.values.project(matrix))

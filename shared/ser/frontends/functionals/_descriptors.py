@@ -1,7 +1,8 @@
-"""Low-level descriptors of the spectrum: what each frame is like, as contours over time.
+"""Low-level descriptors of the spectrum of each frame, as contours over time.
 
-Power is relative to the loudest frame of the chunk, so that no descriptor knows the level of a
-recording. Below :data:`LOWEST_FREQUENCY` hum and offset live, and nothing is looked at.
+Power is relative to the loudest frame of the chunk, so that no descriptor depends on the level of
+a recording. Frequencies below :data:`LOWEST_FREQUENCY` are ignored, since they contain hum and
+offset.
 
 Sources: Peeters, A large set of audio features, IRCAM, 2004 (the shape of the spectrum); Eyben et
 al., The Geneva minimalistic acoustic parameter set, IEEE Trans. Affective Computing 7(2), 2016
@@ -27,14 +28,14 @@ FRAME_SECONDS = STRIDE / SAMPLING_RATE
 WINDOW = spectrum.hann(spectrum.samples(0.032))
 LOWEST_FREQUENCY = 60.0
 FREQUENCIES = np.fft.rfftfreq(len(WINDOW), 1 / SAMPLING_RATE)
-"""Those of all bins of the transform, in Hz."""
+"""Frequencies of all bins of the transform in Hz."""
 BINS = slice(int(np.searchsorted(FREQUENCIES, LOWEST_FREQUENCY)), None)
-"""The bins that are looked at."""
+"""Bins from :data:`LOWEST_FREQUENCY` upwards."""
 
 SILENCE = 1e-12
-"""Smallest power that is told from silence."""
+"""Power below which a frame counts as silent."""
 DYNAMIC_RANGE = 60.0
-"""Decibels that levels go below the loudest frame."""
+"""Lowest level relative to the loudest frame in dB."""
 ROLL_OFFS = (0.25, 0.75)
 SLOPES = ((0, 500), (500, 1500), (1500, 4000))
 
@@ -48,6 +49,7 @@ def relative_power(chunks: Var) -> Array:
 
 
 def decibels(power: Array, dynamic_range: float = DYNAMIC_RANGE) -> Array:
+    """Return ``power`` in dB, at least ``-dynamic_range``."""
     return power.at_least(10 ** (-dynamic_range / 10)).log() * (10 / math.log(10))
 
 
@@ -58,18 +60,18 @@ def mel_levels(power: Array, bands: int) -> Array:
 
 
 def cepstra(levels: Array, coefficients: int, bands: int) -> Named:
-    """Mel-frequency cepstral coefficients."""
+    """Return the mel-frequency cepstral coefficients of ``levels``."""
     values = levels.project(spectrum.cosine_transform(coefficients, bands))
     return Named(tuple(f"mfcc{index}" for index in range(coefficients)), values)
 
 
 def energy(power: Array) -> Named:
-    """Level in dB below the loudest frame."""
+    """Return the level of each frame in dB relative to the loudest one."""
     return Named(("energy",), decibels(power.sum(ROWS)))
 
 
 def shape(power: Array) -> Named:
-    """Centroid, bandwidth and roll-offs in Hz, flatness in dB, flux."""
+    """Return centroid, bandwidth and roll-offs in Hz, flatness in dB, and flux."""
     share = power / power.sum(ROWS).at_least(SILENCE)
     frequencies = FREQUENCIES[None, BINS]
     centroid = share.project(frequencies)
@@ -91,8 +93,11 @@ def shape(power: Array) -> Named:
 
 
 def balance(power: Array) -> Named:
-    """Alpha ratio (50 to 1000 over 1000 to 5000 Hz) and Hammarberg index (the peaks below 2000
-    and of 2000 to 5000 Hz) in dB, slopes of the spectrum in dB per kHz."""
+    """Return alpha ratio and Hammarberg index in dB, and slopes of the spectrum in dB per kHz.
+
+    The alpha ratio compares 50 to 1000 Hz with 1000 to 5000 Hz; the Hammarberg index compares the
+    peaks below 2000 Hz and from 2000 to 5000 Hz.
+    """
     levels = decibels(power, dynamic_range=80)
     low, high = (
         decibels(power.project(within(*band)[None]), dynamic_range=80)
@@ -108,12 +113,13 @@ def balance(power: Array) -> Named:
 
 
 def within(low: float, high: float) -> NDArray[np.float64]:
-    """1 for the frequencies from ``low`` to below ``high`` Hz, 0 for others; shape (bins,)."""
+    """Return 1 for frequencies from ``low`` to below ``high`` Hz, 0 for others; shape (bins,)."""
     return ((low <= FREQUENCIES[BINS]) & (FREQUENCIES[BINS] < high)).astype(np.float64)
 
 
 def line(low: float, high: float) -> NDArray[np.float64]:
-    """What gives the slope per kHz of the line through the levels of a band; shape (bins,)."""
+    """Return the weights whose product with levels is their slope per kHz in a band, shape
+    (bins,)."""
     inside = within(low, high)
     kilohertz = FREQUENCIES[BINS] / 1000
     away = inside * (kilohertz - kilohertz[inside > 0].mean())
@@ -121,7 +127,7 @@ def line(low: float, high: float) -> NDArray[np.float64]:
 
 
 def zero_crossings(chunks: Var) -> Named:
-    """Share of the samples where the sign changes."""
+    """Return the share of the samples of each frame at which the sign changes."""
     sign = Array(op.unsqueeze(chunks, op.const(np.array([ROWS])))) < 0.0
     change = (sign - sign.shift(1)).abs()
     average = np.full((1, len(WINDOW)), 1 / len(WINDOW))

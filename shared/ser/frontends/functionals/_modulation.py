@@ -1,4 +1,4 @@
-"""The modulation spectrum of mel bands: how fast, and how much, each band swells and fades.
+"""The modulation spectrum of mel bands: the rates at which their levels rise and fall.
 
 Source: Wu, Falk, Chan, Automatic speech emotion recognition using modulation spectral features,
 Speech Communication 53(5), 2011.
@@ -14,10 +14,10 @@ from ser.frontends.functionals._descriptors import FRAME_SECONDS
 
 BANDS = 8
 RATES = (2, 3, 4, 6, 8, 11, 16)
-"""In Hz."""
+"""Modulation frequencies in Hz."""
 WINDOW = spectrum.hann(64)
 STRIDE = 4
-"""Frames between one window and the next."""
+"""Frames between neighbouring windows."""
 
 
 def modulation(levels: Array) -> Named:
@@ -25,11 +25,11 @@ def modulation(levels: Array) -> Named:
     time = (np.arange(len(WINDOW)) - len(WINDOW) / 2) * FRAME_SECONDS
     waves = np.concatenate([wave(2 * np.pi * np.outer(RATES, time)) for wave in (np.cos, np.sin)])
     kernels = WINDOW * waves
-    # A level that does not change is no modulation, though the window lets it through.
+    # Remove the mean of each kernel: a constant level is no modulation.
     kernels -= kernels.sum(axis=1, keepdims=True) * WINDOW / WINDOW.sum()
-    answers = (levels - levels.mean(FRAMES)).correlate(kernels, stride=STRIDE)
+    responses = (levels - levels.mean(FRAMES)).correlate(kernels, stride=STRIDE)
     both_waves = np.kron(np.eye(BANDS), np.tile(np.eye(len(RATES)), 2))
-    power = (answers * answers).project(both_waves).mean(FRAMES)
+    power = (responses * responses).project(both_waves).mean(FRAMES)
     return Named(
         tuple(f"modulation.band{band}.{rate}hz" for band in range(BANDS) for rate in RATES),
         (power + 1.0).log(),

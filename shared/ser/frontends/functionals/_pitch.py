@@ -1,10 +1,10 @@
-"""Pitch and what depends on it: voicing, harmonics-to-noise ratio, levels of harmonics.
+"""Pitch, voicing, harmonics-to-noise ratio and levels of harmonics.
 
-The autocorrelation of each frame comes from its power spectrum and is divided by that of the
+The autocorrelation of each frame is computed from its power spectrum and divided by that of the
 window (Boersma, Accurate short-term analysis of the fundamental frequency and the
-harmonics-to-noise ratio of a sampled sound, IFA Proceedings 17, 1993). Where a path through all
-frames would be searched there, the pitch is here looked for twice: freely, and then near the
-median of what was found, so that no octave is taken for another.
+harmonics-to-noise ratio of a sampled sound, IFA Proceedings 17, 1993). Instead of a search for
+the best path through all frames, there are two passes, which avoid octave errors: the second one
+favours candidates near the median pitch of the first.
 """
 
 from __future__ import annotations
@@ -30,25 +30,31 @@ BINS = slice(*np.searchsorted(FREQUENCIES, (LOWEST_FREQUENCY, HIGHEST_FREQUENCY)
 LOWEST_PITCH, HIGHEST_PITCH = 60.0, 500.0
 LAGS = np.arange(int(SAMPLING_RATE / HIGHEST_PITCH), int(SAMPLING_RATE / LOWEST_PITCH) + 1)
 SEMITONES_FROM = 27.5
-"""The pitch of 0 semitones in Hz, the lowest A of a piano."""
+"""Frequency of 0 semitones in Hz: the lowest A of a piano."""
 
 RISE = 0.02
-"""Autocorrelation that a candidate may lack per octave that it is higher."""
+"""Advantage in autocorrelation of a candidate over one that is an octave lower."""
 DISTANCE = 0.2
-"""Autocorrelation that a candidate an octave from the median pitch must have more."""
+"""Disadvantage in autocorrelation of a candidate one octave from the median pitch."""
 HIGHEST_STRENGTH = 0.9999
-"""Beyond it single precision no longer tells harmonics from noise: 40 dB."""
+"""Highest autocorrelation in single precision: a harmonics-to-noise ratio of 40 dB."""
 
 
 class Periodicity(NamedTuple):
+    """Contours that depend on the pitch, and the frames in which they are defined."""
+
     contours: Named
     voiced: Array
-    """The mask of the active frames that have a pitch."""
+    """Mask of the active frames with a pitch."""
 
 
 def periodicity(chunks: Var, active: Array, threshold: float) -> Periodicity:
-    """Return pitch in semitones, voicing (the autocorrelation at the pitch, 0 to 1), HNR in dB,
-    the level of the first harmonic over that of the second and the third in dB."""
+    """Return the contours pitch, voicing, hnr, h1_h2 and h1_h3, and the voiced frames.
+
+    The pitch is in semitones; voicing is the autocorrelation at the pitch, 0 to 1; the
+    harmonics-to-noise ratio and the level of the first harmonic relative to the second and the
+    third are in dB. An active frame is voiced if its voicing exceeds ``threshold``.
+    """
     power = Array(
         spectrum.power_spectrum(chunks, WINDOW, stride=STRIDE, fft_length=FFT_LENGTH, bins=BINS)
     )
@@ -57,9 +63,9 @@ def periodicity(chunks: Var, active: Array, threshold: float) -> Periodicity:
     candidates = peaks(similarity)
     octaves = constant(np.log2(SAMPLING_RATE / LAGS), ROWS)
     scores = candidates + octaves * RISE
-    freely = scores.highest_row()
-    plain = active * (candidates.pick_row(freely) > threshold)
-    away = octaves - percentiles(pitch_at(similarity, freely), plain, (0.5,))
+    initial = scores.highest_row()
+    reliable = active * (candidates.pick_row(initial) > threshold)
+    away = octaves - percentiles(pitch_at(similarity, initial), reliable, (0.5,))
     chosen = (scores - away * away * DISTANCE).highest_row()
     strength = candidates.pick_row(chosen).at_least(0.0).at_most(HIGHEST_STRENGTH)
     pitch = pitch_at(similarity, chosen)
@@ -78,7 +84,10 @@ def periodicity(chunks: Var, active: Array, threshold: float) -> Periodicity:
 
 
 def autocorrelation(power: Array) -> Array:
-    """Return it at each of :data:`LAGS` and at one more on either side; 1 at lag 0."""
+    """Return the autocorrelation at each of :data:`LAGS` and one more lag on either side.
+
+    It is 1 at lag 0.
+    """
     lags = np.arange(LAGS[0] - 1, LAGS[-1] + 2)
     bins = np.arange(len(FREQUENCIES))[BINS]
     window = np.correlate(WINDOW, WINDOW, mode="full")[len(WINDOW) - 1 :]
@@ -87,15 +96,15 @@ def autocorrelation(power: Array) -> Array:
 
 
 def peaks(similarity: Array) -> Array:
-    """Return the values at :data:`LAGS` that exceed both neighbours, and -1 instead of others."""
+    """Return the values at :data:`LAGS`, with -1 in place of those that are no local maxima."""
     before, at, after = (similarity.rows(start, start + len(LAGS)) for start in (0, 1, 2))
     return at.where((at > before) * (at > after), -1.0)
 
 
 def pitch_at(similarity: Array, index: Array) -> Array:
-    """Return the pitch at the ``index`` of a lag, in octaves over 1 Hz.
+    """Return the pitch at the ``index`` of a lag, in octaves above 1 Hz.
 
-    The peak lies where that of the parabola through the three values around it does.
+    The lag is refined by a parabola through the three values around it.
     """
     before, at, after = (similarity.pick_row(index + float(offset)) for offset in (0, 1, 2))
     curvature = (before - at * 2.0 + after).at_most(-1e-6)
@@ -105,6 +114,7 @@ def pitch_at(similarity: Array, index: Array) -> Array:
 
 
 def harmonic_differences(power: Array, pitch: Array) -> list[Array]:
+    """Return the level of the first harmonic minus that of the second, and of the third, in dB."""
     first = (pitch * math.log(2)).exp() * float(1 / FREQUENCIES[1])
     levels = [
         decibels(power.pick_row((first * harmonic).round() - BINS.start), dynamic_range=50)

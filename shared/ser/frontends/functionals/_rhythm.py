@@ -1,4 +1,4 @@
-"""Rhythm: how the frames that a mask holds come in runs."""
+"""Rhythm: the runs of frames in which a mask is 1."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from ser.frontends.functionals._array import FRAMES, Array, Named, concat
 from ser.frontends.functionals._descriptors import FRAME_SECONDS
 
 LATER = (5, 10, 20, 40)
-"""Frames after which it is asked whether the mask still holds."""
+"""Distances in frames at which the persistence of the mask is measured."""
 
 
 def rhythm(mask: Array) -> Named:
-    """Return runs per second, their mean duration in seconds, the share of the frames that they
-    hold, and the share of these that are held so many frames later too."""
+    """Return runs per second, their mean duration in seconds, the share of frames in runs, and the
+    share of these frames after which the mask is 1 again at each distance of :data:`LATER`."""
     starts = (mask * (1.0 - mask.shift(1, fill=0.0))).sum(FRAMES)
     held = mask.sum(FRAMES)
     frames = mask.at_least(1.0).sum(FRAMES)
@@ -28,4 +28,4 @@ def rhythm(mask: Array) -> Named:
                 *still,
             ]
         ),
-    ).prefixed("rhythm.")
+    ).with_prefix("rhythm.")

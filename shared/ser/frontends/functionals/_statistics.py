@@ -1,6 +1,6 @@
-"""Functionals: what contours are like as a whole, over the frames that a mask holds.
+"""Functionals: statistics of contours over the frames in which a mask is 1.
 
-Where it holds none they are 0.
+They are 0 if there is no such frame.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ STATISTICS = (
     *("slope", "bow"),
 )
 REACH = 2
-"""Frames to either side that a delta looks at."""
-BEYOND = 1e9
-"""More than any value of a contour."""
+"""Frames on either side from which a delta is computed."""
+ABOVE_ALL = 1e9
+"""A number above all values of a contour, which sorts masked frames last."""
 
 
 def summary(contours: Named, mask: Array) -> Named:
     """Return the :data:`STATISTICS` of ``contours`` and of their deltas.
 
-    Slopes are per second. ``bow`` is how far the contour hangs through, 0 for a straight one.
+    Slopes are per second. ``bow`` is the curvature of the contour, 0 for a straight line.
     """
     changes = deltas(contours, mask)
     names = (*contours.names, *changes.names)
@@ -47,7 +47,7 @@ def mean(values: Array, mask: Array) -> Array:
 
 
 def moments(values: Array, mask: Array) -> Array:
-    """Mean, deviation, skewness, kurtosis along the frames."""
+    """Return mean, deviation, skewness and kurtosis, along the axis of the frames."""
     centre = mean(values, mask)
     away = values - centre
     square = away * away
@@ -65,23 +65,23 @@ def moments(values: Array, mask: Array) -> Array:
 
 
 def percentiles(values: Array, mask: Array, shares: Sequence[float]) -> Array:
-    """Return the values below which ``shares`` of all lie, along the frames.
+    """Return the percentiles at ``shares``, along the axis of the frames.
 
-    As numpy's: between two values is a straight line.
+    Values are interpolated linearly, as by numpy.
     """
     count = mask.sum(FRAMES)
     rank = constant(shares, FRAMES) * (count - 1.0).at_least(0.0)
     weights = 1.0 - (positions(mask).transpose() - rank).abs()
-    return values.where(mask, BEYOND).ascending().times(weights.at_least(0.0)) * (count > 0.0)
+    return values.where(mask, ABOVE_ALL).ascending().times(weights.at_least(0.0)) * (count > 0.0)
 
 
 def positions(mask: Array) -> Array:
-    """0, 1, 2, ... along the frames."""
+    """Return 0, 1, 2, ... along the frames of ``mask``."""
     return mask.at_least(1.0).cumulative_sum(FRAMES) - 1.0
 
 
 def course(values: Array, mask: Array) -> Array:
-    """Slope and bow along the frames: the parabola through the contour."""
+    """Return slope and bow of the parabola through each contour, along the axis of the frames."""
     time = positions(mask) * FRAME_SECONDS
     late = (time - mean(time, mask)) * mask
     spread = mean(late * late, mask)
@@ -94,20 +94,20 @@ def course(values: Array, mask: Array) -> Array:
 
 
 def deltas(contours: Named, mask: Array) -> Named:
-    """Return the slope per second of the line through each frame and those around it.
+    """Return the slope per second of a line fitted to the frames around each frame.
 
-    It goes through the frame itself, and frames that the mask does not hold are not looked at: a
-    pause, or where there is no pitch, is no change.
+    The line passes through the frame itself. Masked frames are ignored, so that pauses and
+    unvoiced frames cause no changes.
     """
     lags = np.arange(-REACH, REACH + 1)[None]
     values = contours.values
     rise = (values * mask).correlate(lags) - values * mask.correlate(lags)
     run = mask.correlate(lags**2).at_least(1.0) * FRAME_SECONDS
-    return Named(contours.names, rise / run * mask).prefixed("delta_")
+    return Named(contours.names, rise / run * mask).with_prefix("delta_")
 
 
 def correlations(contours: Named, mask: Array) -> Named:
-    """Return Pearson's correlation of each pair of ``contours``."""
+    """Return Pearson's correlation of each pair of ``contours`` over the frames of ``mask``."""
     away = (contours.values - mean(contours.values, mask)) * mask
     scaled = away / (away * away).sum(FRAMES).sqrt().at_least(1e-3)
     count = len(contours.names)

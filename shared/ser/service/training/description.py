@@ -119,7 +119,9 @@ def describe_train() -> dict[str, Any]:
     }
     for name, methods in kinds.items():
         fields[name] |= {"properties": configs(methods), "additionalProperties": False}
-    fields["model_config"] = {"anyOf": list(configs(MODEL_TYPES).values())}
+    fields["model_config"] = {
+        "anyOf": list(configs({n: kind.config_type for n, kind in MODEL_TYPES.items()}).values())
+    }
     for name, description in FIELDS.items():
         fields[name]["description"] = description
     return described

@@ -1,7 +1,8 @@
-"""How sure the discriminant is, and what enrolled sounds of a speaker change."""
+"""Calibration of the discriminant, and its adaptation to enrolled speakers."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,15 +13,15 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from ser.classifiers import DiscriminantClassifier, Origins
-from ser.classifiers.discriminant._calibration import FOLDS, Lesson, calibrated
+from ser.classifiers.discriminant._calibration import FOLDS, TrainingSet, fit_calibrated
 from ser.classifiers.discriminant._classifier import NO_ENROLMENT, UNCALIBRATED, FittedDiscriminant
 from ser.classifiers.discriminant._enrolment import (
-    HALF_TRUST,
-    expected,
-    learn_enrolment,
-    recordings,
+    fit_enrolment,
+    rows_by_recording_condition,
+    speaker_scaler,
 )
 from ser.classifiers.discriminant._linear import softmax
+from ser.classifiers.discriminant._scaling import Scaler
 
 EMOTIONS, COLUMNS = 4, 60
 seeds = st.integers(0, 2**32 - 1)
@@ -29,7 +30,7 @@ seeds = st.integers(0, 2**32 - 1)
 def speech(
     seed: int, speakers: int = 8, utterances: int = 24, voice: float = 1.0
 ) -> tuple[NDArray[np.float32], NDArray[np.int64], Origins]:
-    """Features in which emotions, voices (of the deviation ``voice``) and chance add up."""
+    """Features that are sums of an emotion, a voice (with the deviation ``voice``) and noise."""
     centres = np.random.default_rng(7).normal(0, 0.5, (EMOTIONS, COLUMNS))
     random = np.random.default_rng(seed)
     speaker = np.repeat(np.arange(speakers), utterances)
@@ -41,19 +42,24 @@ def speech(
     return (X * np.geomspace(0.01, 300, COLUMNS)).astype(np.float32), y, origins
 
 
-def fit(seed: int = 0, **kinds: Any) -> FittedDiscriminant:
-    X, y, origins = speech(seed, **kinds)
-    return DiscriminantClassifier().fit(X, y, origins=origins, random_state=0)
+def fit(seed: int = 0, **options: Any) -> DiscriminantClassifier:
+    X, y, origins = speech(seed, **options)
+    return DiscriminantClassifier().fit(X, y, origins=origins)
 
 
-def session_of(fitted: FittedDiscriminant) -> onnxruntime.InferenceSession:
+def learned(classifier: DiscriminantClassifier) -> FittedDiscriminant:
+    assert isinstance(classifier.fitted_, FittedDiscriminant)
+    return classifier.fitted_
+
+
+def session_of(fitted: DiscriminantClassifier) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3  # it warns of inputs that may be left out
+    options.log_severity_level = 3  # optional inputs cause warnings
     return onnxruntime.InferenceSession(fitted.to_onnx().SerializeToString(), options)
 
 
-def told_of(X: NDArray[np.float32], count: float) -> dict[str, NDArray[np.float32]]:
-    """What the graph is told of a speaker whose sounds have the features ``X``."""
+def speaker_inputs(X: NDArray[np.float32], count: float) -> dict[str, NDArray[np.float32]]:
+    """The inputs of the graph about a speaker whose enrolled sounds have the features ``X``."""
     return {
         "speaker_mean": X.mean(axis=0),
         "speaker_deviation": X.std(axis=0),
@@ -66,7 +72,7 @@ def cross_entropy(probabilities: NDArray[np.floating], y: NDArray[np.int64]) -> 
 
 
 @pytest.mark.parametrize("voice", [0.0, 1.0])
-def test_of_speakers_never_heard_it_is_as_often_right_as_it_is_sure(voice: float) -> None:
+def test_the_confidence_equals_the_accuracy_on_unknown_speakers(voice: float) -> None:
     fitted = fit(voice=voice)
     X, y, _ = speech(1, speakers=60, voice=voice)
     probabilities = fitted.predict_proba(X)
@@ -75,145 +81,191 @@ def test_of_speakers_never_heard_it_is_as_often_right_as_it_is_sure(voice: float
     assert right.mean() > 0.6
 
 
-def test_that_a_speaker_is_left_out_as_a_whole_makes_it_less_sure() -> None:
+def test_leaving_out_whole_speakers_calibrates_better_than_leaving_out_utterances() -> None:
     X, y, origins = speech(0, voice=2)
-    nobody = origins._replace(speakers=np.full(len(y), ""))
-    asked, truth, _ = speech(1, speakers=60, voice=2)
+    unknown = replace(origins, speakers=np.full(len(y), ""))
+    unseen, truth, _ = speech(1, speakers=60, voice=2)
     by_speaker, by_utterance = (
-        DiscriminantClassifier().fit(X, y, origins=each, random_state=0).predict_proba(asked)
-        for each in (origins, nobody)
+        DiscriminantClassifier().fit(X, y, origins=each).predict_proba(unseen)
+        for each in (origins, unknown)
     )
     assert cross_entropy(by_speaker, truth) < cross_entropy(by_utterance, truth) - 0.05
 
 
-def test_copies_are_learned_from_but_do_not_say_how_sure_to_be() -> None:
+def test_copies_are_trained_on_but_not_used_for_calibration() -> None:
     X, y, origins = speech(0)
     wrong = np.arange(len(y)) % 5 == 0
     mislabelled = np.where(wrong, (y + 1) % EMOTIONS, y)
-    copies = origins._replace(variants=wrong.astype(np.int64))
-    surer, less_sure = (
-        DiscriminantClassifier().fit(X, mislabelled, origins=each, random_state=0).predict_proba(X)
+    copies = replace(origins, variants=wrong.astype(np.int64))
+    confident, doubtful = (
+        DiscriminantClassifier().fit(X, mislabelled, origins=each).predict_proba(X)
         for each in (copies, origins)
     )
-    np.testing.assert_array_equal(surer.argmax(axis=1), less_sure.argmax(axis=1))
-    assert surer.max(axis=1).mean() > less_sure.max(axis=1).mean() + 0.05
+    np.testing.assert_array_equal(confident.argmax(axis=1), doubtful.argmax(axis=1))
+    assert confident.max(axis=1).mean() > doubtful.max(axis=1).mean() + 0.05
 
 
-def test_utterances_whose_names_take_the_emotions_in_turn_are_calibrated() -> None:
+def test_utterances_whose_sorted_names_cycle_through_the_emotions_are_calibrated() -> None:
     y = np.arange(200) % FOLDS
     X = np.random.default_rng(0).normal(0, 1, (200, 5)).astype(np.float32)
     names = np.array([f"{row:03}" for row in range(200)])
     origins = Origins(np.full(200, ""), names, np.zeros(200, np.int64))
-    fitted = DiscriminantClassifier().fit(X, y, origins=origins, random_state=0)
+    fitted = DiscriminantClassifier().fit(X, y, origins=origins)
     assert UNCALIBRATED not in fitted.notes
 
 
-def test_what_leaves_an_emotion_unlearned_is_not_judged() -> None:
+def test_a_fold_that_contains_all_rows_of_an_emotion_is_skipped() -> None:
     X, y, origins = speech(0, speakers=4)
-    only_one_is_afraid = (y != 3) | (origins.speakers == "0")
-    lesson = Lesson.of(
-        X[only_one_is_afraid],
-        y[only_one_is_afraid],
-        Origins(*(each[only_one_is_afraid] for each in origins)),
+    one_speaker_is_afraid = (y != 3) | (origins.speakers == "0")
+    training = TrainingSet.of(
+        X[one_speaker_is_afraid],
+        y[one_speaker_is_afraid],
+        origins[one_speaker_is_afraid],
         random_state=0,
     )
-    assert calibrated(lesson.X / lesson.X.std(axis=0), lesson, shrinkage=0.6) is not None
+    assert fit_calibrated(training.X / training.X.std(axis=0), training, shrinkage=0.6) is not None
 
 
-def test_utterances_too_few_to_leave_any_out_are_learned_from_without_a_temperature() -> None:
+def test_utterances_too_few_for_calibration_are_trained_on_with_a_note() -> None:
     X, y, origins = speech(0, speakers=1, utterances=EMOTIONS)
-    fitted = DiscriminantClassifier().fit(X, y, origins=origins, random_state=0)
+    fitted = DiscriminantClassifier().fit(X, y, origins=origins)
     assert fitted.notes == [UNCALIBRATED, NO_ENROLMENT]
     np.testing.assert_array_equal(fitted.predict_proba(X).argmax(axis=1), y)
 
 
-def test_the_same_seed_gives_the_same_answer() -> None:
+def test_the_same_seed_gives_the_same_probabilities() -> None:
     X, _, _ = speech(1)
     np.testing.assert_array_equal(fit().predict_proba(X), fit().predict_proba(X))
 
 
-def test_without_known_speakers_there_is_nothing_to_tell_of_one() -> None:
+def test_with_two_known_speakers_the_graph_has_no_inputs_about_a_speaker() -> None:
     fitted = fit(speakers=2)
     assert fitted.notes == [NO_ENROLMENT]
     assert [value.name for value in fitted.to_onnx().graph.input] == ["features"]
 
 
-def test_without_enrolled_sounds_the_answer_is_the_ordinary_one() -> None:
+def test_without_enrolled_sounds_the_graph_gives_the_ordinary_probabilities() -> None:
     fitted, (X, _, _) = fit(), speech(1)
     session = session_of(fitted)
     assert fitted.notes == []
     (ordinary,) = session.run(None, {"features": X})
-    (unmoved,) = session.run(None, {"features": X, **told_of(X[:9], count=0)})
+    (unmoved,) = session.run(None, {"features": X, **speaker_inputs(X[:9], count=0)})
     np.testing.assert_array_equal(ordinary, unmoved)
     np.testing.assert_allclose(ordinary, fitted.predict_proba(X), atol=1e-5)
 
 
 @given(seed=seeds, count=st.integers(0, 300))
 @settings(deadline=None, max_examples=20)
-def test_the_graph_treats_the_enrolled_as_the_training_did(seed: int, count: int) -> None:
-    fitted = fit()
+def test_the_graph_mixes_speaker_and_population_as_the_training_does(seed: int, count: int) -> None:
+    classifier = fit()
+    fitted = learned(classifier)
     assert fitted.enrolment
     X, _, _ = speech(seed, speakers=1)
-    own = expected(fitted.enrolment.everyone, X.astype(np.float64), count)
-    enrolled = fitted.enrolment.discriminant.scores(own.standardised(X))
-    ordinary = fitted.ordinary.scores(fitted.scaler.standardised(X))
-    known = count / (count + HALF_TRUST)
-    (answered,) = session_of(fitted).run(None, {"features": X, **told_of(X, count)})
-    np.testing.assert_allclose(
-        answered, softmax(known * enrolled + (1 - known) * ordinary), atol=1e-4
+    own = speaker_scaler(fitted.enrolment.population, X.astype(np.float64), count)
+    enrolled = fitted.enrolment.discriminant.scores(own.standardise(X))
+    ordinary = fitted.ordinary.scores(fitted.scaler.standardise(X))
+    known = count / (count + 20)
+    (found,) = session_of(classifier).run(None, {"features": X, **speaker_inputs(X, count)})
+    np.testing.assert_allclose(found, softmax(known * enrolled + (1 - known) * ordinary), atol=1e-4)
+
+
+def test_twenty_enrolled_sounds_weigh_as_much_as_the_population() -> None:
+    population = Scaler(np.zeros(1), np.ones(1), limit=3.0)
+    own = np.array([[3.0], [5.0]])
+    assert speaker_scaler(population, own, 20).mean == pytest.approx(2)
+    assert speaker_scaler(population, own, 60).mean == pytest.approx(3)
+    assert speaker_scaler(population, 3 * own, 20).deviation == pytest.approx(np.sqrt(5))
+
+
+def test_ten_enrolled_sounds_of_a_single_emotion_do_no_harm() -> None:
+    session = session_of(fit(speakers=12, voice=0.5))
+    losses: dict[int, list[float]] = {0: [], 10: []}
+    for seed in range(1, 13):
+        X, y, _ = speech(seed, speakers=1, utterances=192, voice=0.5)
+        for count, loss in losses.items():
+            enrolled = X[y == seed % EMOTIONS][:10]
+            inputs = {"features": X[96:], **speaker_inputs(enrolled, count)}
+            loss.append(cross_entropy(session.run(None, inputs)[0], y[96:]))
+    assert np.mean(losses[10]) < np.mean(losses[0]) + 0.05
+
+
+@given(seed=seeds)
+@settings(deadline=None, max_examples=10)
+def test_neither_the_unit_nor_the_origin_of_a_feature_matters(seed: int) -> None:
+    X, y, origins = speech(0)
+    random = np.random.default_rng(seed)
+    changed = X * random.uniform(0.5, 2, COLUMNS) + random.normal(0, 1, COLUMNS)
+    first, second = (
+        DiscriminantClassifier().fit(each, y, origins=origins).predict_proba(each)
+        for each in (X, changed)
     )
+    np.testing.assert_allclose(first, second, atol=1e-3)
 
 
-def test_the_more_sounds_are_enrolled_the_better_a_strange_voice_is_understood() -> None:
+@given(order=st.permutations(range(EMOTIONS)))
+@settings(deadline=None, max_examples=10)
+def test_the_order_of_the_labels_does_not_matter(order: list[int]) -> None:
+    X, y, origins = speech(0)
+    renamed = np.array(order)[y]
+    first, second = (
+        DiscriminantClassifier().fit(X, each, origins=origins).predict_proba(X)
+        for each in (y, renamed)
+    )
+    np.testing.assert_allclose(second[:, order], first, atol=1e-5)
+
+
+def test_more_enrolled_sounds_lower_the_cross_entropy_of_an_unusual_voice() -> None:
     session = session_of(fit(speakers=12, voice=1.5))
     losses = []
     for count in (0, 4, 20, 96):
         loss = []
         for seed in range(1, 13):
             X, y, _ = speech(seed, speakers=1, utterances=192, voice=1.5)
-            asked = {"features": X[96:], **told_of(X[: count or 1], count)}
-            loss.append(cross_entropy(session.run(None, asked)[0], y[96:]))
+            inputs = {"features": X[96:], **speaker_inputs(X[: count or 1], count)}
+            loss.append(cross_entropy(session.run(None, inputs)[0], y[96:]))
         losses.append(float(np.mean(loss)))
     assert losses == sorted(losses, reverse=True)
     assert losses[-1] < 0.25 * losses[0]
 
 
-def test_rows_of_unknown_speakers_teach_nothing_of_speakers() -> None:
+def test_rows_of_unknown_speakers_do_not_affect_the_enrolment() -> None:
     X, y, origins = speech(0)
     unknown = np.arange(len(y)) % 6 == 0
-    hidden = origins._replace(speakers=np.where(unknown, "", origins.speakers))
-    lesson = Lesson.of(X, y, hidden, random_state=0)
-    garbled = Lesson.of(np.where(unknown[:, None], 9 * X[::-1], X), y, hidden, random_state=0)
-    mean = lesson.X.mean(axis=0)
-    first, second = (learn_enrolment(each, mean, 2.0, 0.6) for each in (lesson, garbled))
+    hidden = replace(origins, speakers=np.where(unknown, "", origins.speakers))
+    training = TrainingSet.of(X, y, hidden, random_state=0)
+    scrambled = TrainingSet.of(
+        np.where(unknown[:, None], 9 * X[::-1], X), y, hidden, random_state=0
+    )
+    mean = training.X.mean(axis=0)
+    first, second = (fit_enrolment(each, mean, 2.0, 0.6) for each in (training, scrambled))
     assert first
     assert second
     np.testing.assert_array_equal(first.discriminant.weights, second.discriminant.weights)
 
 
-def test_speakers_vary_about_their_own_means_not_about_each_other() -> None:
+def test_the_deviation_is_that_from_the_mean_of_the_own_speaker() -> None:
     X, y, origins = speech(0, voice=9)
-    lesson = Lesson.of(X, y, origins, random_state=0)
-    enrolment = learn_enrolment(lesson, lesson.X.mean(axis=0), 2.0, 0.6)
+    training = TrainingSet.of(X, y, origins, random_state=0)
+    enrolment = fit_enrolment(training, training.X.mean(axis=0), 2.0, 0.6)
     assert enrolment
-    own = lesson.X.reshape(8, 24, COLUMNS)
+    own = training.X.reshape(8, 24, COLUMNS)
     within = (own - own.mean(axis=1, keepdims=True)).reshape(-1, COLUMNS).std(axis=0)
-    np.testing.assert_allclose(enrolment.everyone.deviation, within)
+    np.testing.assert_allclose(enrolment.population.deviation, within)
 
 
-def test_each_variant_of_a_speaker_is_normalised_by_itself_and_chunks_are_one_sound() -> None:
+def test_each_variant_of_a_speaker_is_normalised_separately_and_counts_its_utterances() -> None:
     origins = Origins(
         np.array(["a", "a", "a", "b", "a", "a"]),
         np.array(["x", "x", "y", "z", "x", "y"]),
         np.array([0, 0, 0, 0, 1, 1]),
     )
-    found = {tuple(rows.tolist()): count for rows, count in recordings(origins)}
+    found = {tuple(rows.tolist()): count for rows, count in rows_by_recording_condition(origins)}
     assert found == {(0, 1, 2): 2, (3,): 1, (4, 5): 2}
 
 
-def test_a_feature_that_never_varies_and_speakers_of_one_utterance_do_no_harm() -> None:
+def test_a_constant_feature_and_speakers_with_one_utterance_give_valid_probabilities() -> None:
     X, y, origins = speech(0, speakers=40, utterances=1)
     X[:, 5] = 0.1
-    fitted = DiscriminantClassifier().fit(X, y, origins=origins, random_state=0)
-    (answered,) = session_of(fitted).run(None, {"features": X, **told_of(X[:3], 3)})
-    np.testing.assert_allclose(answered.sum(axis=1), 1, atol=1e-5)
+    fitted = DiscriminantClassifier().fit(X, y, origins=origins)
+    (found,) = session_of(fitted).run(None, {"features": X, **speaker_inputs(X[:3], 3)})
+    np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-5)

@@ -1,4 +1,4 @@
-"""Copies of an utterance are altered as said, within bounds, and repeatably."""
+"""Copies of an utterance are altered as configured, within bounds, and reproducibly."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def faults(value: object) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_as_many_copies_are_made_as_are_announced(name: str) -> None:
+def test_each_method_makes_the_stated_number_of_copies(name: str) -> None:
     methods = Augmentations.parse({name: {}})
     copies = methods.vary(SIGNAL, np.random.default_rng(1))
     assert len(copies) == methods.copies == 2
@@ -62,7 +62,7 @@ def test_as_many_copies_are_made_as_are_announced(name: str) -> None:
         assert not np.array_equal(copy, SIGNAL)
 
 
-def test_methods_follow_each_other_in_the_order_given() -> None:
+def test_methods_apply_in_the_order_of_the_request() -> None:
     both = Augmentations.parse({"Telephone": {}, "Resampling": {"factors": [0.5]}})
     copies = both.vary(SIGNAL, np.random.default_rng(1))
     assert both.copies == len(copies) == 3
@@ -76,7 +76,7 @@ def test_without_methods_there_are_no_copies() -> None:
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_copies_depend_on_the_signal_and_the_generator_alone(name: str) -> None:
+def test_copies_depend_only_on_the_signal_and_the_generator(name: str) -> None:
     methods = Augmentations.parse({name: {}})
     before = SIGNAL.copy()
     once, again, other = (methods.vary(SIGNAL, np.random.default_rng(seed)) for seed in (1, 1, 2))
@@ -89,7 +89,7 @@ def test_copies_depend_on_the_signal_and_the_generator_alone(name: str) -> None:
 
 
 @pytest.mark.parametrize("factor", [0.5, 0.88, 1.13, 2.0])
-def test_a_resampled_copy_is_as_many_times_faster_and_higher(factor: float) -> None:
+def test_a_resampled_copy_is_faster_and_higher_by_its_factor(factor: float) -> None:
     copy = only_copy(Resampling(factors=[factor]), tone(440), 1)
     assert len(copy) == pytest.approx(SAMPLING_RATE / factor, abs=1)
     spectrum = np.abs(np.fft.rfft(copy * np.hanning(len(copy))))
@@ -107,7 +107,9 @@ def test_degraded_copies_are_faster_and_slower_in_equal_parts(seed: int, resampl
 
 
 @given(SEEDS, st.floats(-20, 60), st.floats(0, 20))
-def test_noise_is_as_loud_as_it_was_asked_for(seed: int, lowest: float, more: float) -> None:
+def test_the_signal_to_noise_ratio_is_within_the_configured_range(
+    seed: int, lowest: float, more: float
+) -> None:
     method = Noise(copies=1, resampled=0, lowest_snr=lowest, highest_snr=lowest + more)
     noise = only_copy(method, SIGNAL, seed).astype(np.float64) - SIGNAL
     snr = 20 * np.log10(SIGNAL.std() / noise.std())
@@ -123,7 +125,7 @@ def test_the_power_of_coloured_noise_falls_with_its_slope(slope: float) -> None:
 
 
 @given(SEEDS)
-def test_a_telephone_lets_only_its_band_through(seed: int) -> None:
+def test_a_telephone_passes_only_its_band(seed: int) -> None:
     hiss = np.random.default_rng(0).normal(0, 0.1, SAMPLING_RATE).astype(np.float32)
     copy = only_copy(Telephone(copies=1, resampled=0), hiss, seed)
     assert power(copy, 500, 2800) == pytest.approx(power(hiss, 500, 2800), rel=0.1)
@@ -132,13 +134,13 @@ def test_a_telephone_lets_only_its_band_through(seed: int) -> None:
 
 
 @given(SEEDS, st.floats(0, 40))
-def test_what_is_overdriven_is_cut_off_on_both_sides(seed: int, highest_gain: float) -> None:
+def test_an_overdriven_copy_is_clipped_on_both_sides(seed: int, highest_gain: float) -> None:
     copy = only_copy(Clipping(copies=1, resampled=0, highest_gain=highest_gain), SIGNAL, seed)
     limit = np.abs(copy).max()
     np.testing.assert_array_equal(copy, SIGNAL.clip(-limit, limit))
 
 
-def test_sounds_are_overdriven_by_up_to_the_highest_gain() -> None:
+def test_gains_range_up_to_the_highest_gain() -> None:
     method = Clipping(copies=32, resampled=0, highest_gain=12)
     limits = [np.abs(copy).max() for copy in method.vary(SIGNAL, np.random.default_rng(1))]
     gains = 20 * np.log10(np.abs(SIGNAL).max() / limits)
@@ -153,14 +155,14 @@ def test_silence_stays_silence(name: str) -> None:
         assert not copy.any()
 
 
-def test_every_option_is_spelt_out_and_read_again() -> None:
+def test_configs_contain_every_option_and_can_be_parsed_again() -> None:
     methods = Augmentations.parse('{"Noise": {"copies": "3"}, "Resampling": {}}')
     assert methods.configs["Resampling"] == {"factors": [0.88, 1.13]}
     assert methods.configs["Noise"]["copies"] == 3
     assert Augmentations.parse(methods.configs) == methods
 
 
-def test_all_that_does_not_fit_is_named_at_once() -> None:
+def test_all_invalid_values_are_named_at_once() -> None:
     found = faults(
         {
             "Echo": {},
@@ -179,7 +181,7 @@ def test_all_that_does_not_fit_is_named_at_once() -> None:
     assert found["Clipping.highest_gain"] == "50 does not fit; allowed: a number >= 0 and <= 40"
 
 
-def test_copies_are_bounded_over_all_methods() -> None:
+def test_the_total_number_of_copies_is_bounded() -> None:
     assert Augmentations.parse({"Noise": {"copies": 16}, "Telephone": {"copies": 16}}).copies == 32
     found = faults({"Noise": {"copies": 16}, "Telephone": {"copies": 17}})
     assert found == {"": "33 copies of each utterance; allowed: at most 32"}

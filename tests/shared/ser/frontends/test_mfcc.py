@@ -19,11 +19,11 @@ from ser.errors import InvalidInput
 from ser.frontends import MFCC, FrontEnds
 
 TOLERANCE = 0.01
-"""The one that the docstring of MFCC states and explains."""
+"""Stated and explained in the docstring of MFCC."""
 
 
 def features(config: MFCC, signal: NDArray[np.float32]) -> NDArray[np.float32]:
-    """What the graph makes of ``signal`` as one chunk, shape (coefficients, frames)."""
+    """MFCCs of ``signal`` as one chunk, computed by the graph, shape (coefficients, frames)."""
     model = front_end_model(
         FrontEnds(MFCC=config), chunk_samples=len(signal), gain=1.0, encoding=MetadataEncoding({})
     )
@@ -49,7 +49,7 @@ def reference(config: MFCC, signal: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def speech_like(samples: int, seed: int = 0) -> NDArray[np.float32]:
-    """Pulses at 120 Hz in a little noise that fades out; float32 of shape (samples,)."""
+    """Pulses at 120 Hz with a little noise, fading out; float32 of shape (samples,)."""
     random = np.random.default_rng(seed)
     pulses = (np.arange(samples) % 133 == 0).astype(float)
     ringing = np.convolve(pulses, np.exp(-np.arange(400) / 60) * np.sin(np.arange(400) / 3))
@@ -113,7 +113,9 @@ def test_a_chunk_of_silence_has_finite_features() -> None:
         ({"num_cepstrals": 13}, "num_cepstrals"),
     ],
 )
-def test_a_config_that_does_not_fit_is_refused_by_field(config: dict[str, Any], field: str) -> None:
+def test_an_invalid_config_is_refused_with_the_name_of_the_field(
+    config: dict[str, Any], field: str
+) -> None:
     with pytest.raises(InvalidInput) as caught:
         parse(MFCC, config)
     assert [fault.loc for fault in caught.value.faults] == [(field,)]

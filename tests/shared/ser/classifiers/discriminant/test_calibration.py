@@ -1,4 +1,4 @@
-"""The parts of the calibration: what is left out, what is left then, and the temperature."""
+"""The parts of the calibration: folds, moments of the other rows, and the temperature."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from ser.classifiers import Origins
 from ser.classifiers.discriminant._calibration import (
     FEWEST_SPEAKERS,
     FOLDS,
+    assign_folds,
     best_temperature,
-    deal,
 )
 from ser.classifiers.discriminant._linear import Moments, softmax
 
@@ -20,16 +20,16 @@ seeds = st.integers(0, 2**32 - 1)
 
 
 @given(speakers=st.integers(1, 6), unknown=st.booleans(), seed=seeds)
-def test_what_belongs_together_is_left_out_together(
+def test_all_rows_of_a_speaker_or_else_of_an_utterance_share_a_fold(
     speakers: int, unknown: bool, seed: int
 ) -> None:
     rows, utterances = 60, 25
     names = np.char.add("utterance ", (np.arange(rows) % utterances).astype(str))
-    who = np.random.default_rng(seed).integers(0, speakers, utterances).astype(str)
-    who = np.where(unknown & (who == "0"), "", who)[np.arange(rows) % utterances]
-    folds = deal(Origins(who, names, np.arange(rows) // utterances), seed)
-    by_speaker = len(set(who) - {""}) >= FEWEST_SPEAKERS
-    groups = np.where((who != "") & by_speaker, who, names)
+    speaker = np.random.default_rng(seed).integers(0, speakers, utterances).astype(str)
+    speaker = np.where(unknown & (speaker == "0"), "", speaker)[np.arange(rows) % utterances]
+    folds = assign_folds(Origins(speaker, names, np.arange(rows) // utterances), seed)
+    by_speaker = len(set(speaker) - {""}) >= FEWEST_SPEAKERS
+    groups = np.where((speaker != "") & by_speaker, speaker, names)
     assert len(set(folds)) == min(FOLDS, len(set(groups)))
     for group in set(groups):
         assert len(set(folds[groups == group])) == 1
@@ -37,7 +37,9 @@ def test_what_belongs_together_is_left_out_together(
 
 @given(seed=seeds, left_out=st.integers(1, 30))
 @settings(deadline=None)
-def test_the_moments_of_the_others_are_a_difference(seed: int, left_out: int) -> None:
+def test_subtracting_the_moments_of_some_rows_leaves_those_of_the_others(
+    seed: int, left_out: int
+) -> None:
     random = np.random.default_rng(seed)
     Z, y = random.normal(0, 1, (40, 5)), random.integers(0, 3, 40)
     rest = Moments.of(Z, y, 3) - Moments.of(Z[:left_out], y[:left_out], 3)
@@ -49,7 +51,7 @@ def test_the_moments_of_the_others_are_a_difference(seed: int, left_out: int) ->
 
 @given(seed=seeds, factor=st.floats(0.2, 20))
 @settings(deadline=None, max_examples=30)
-def test_scores_that_are_so_many_times_too_large_need_a_temperature_as_high(
+def test_multiplied_scores_have_a_temperature_multiplied_by_the_same_factor(
     seed: int, factor: float
 ) -> None:
     random = np.random.default_rng(seed)

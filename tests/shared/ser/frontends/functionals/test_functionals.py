@@ -1,4 +1,4 @@
-"""Sounds whose features are known."""
+"""Features of sounds for which they are known."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def features(signal: NDArray[Any]) -> Signal:
     return np.asarray(rows[0])
 
 
-def heard(signal: NDArray[Any]) -> dict[str, float]:
+def named_features(signal: NDArray[Any]) -> dict[str, float]:
     """The features of ``signal`` by name."""
     return dict(zip(names(), features(signal).tolist(), strict=True))
 
@@ -72,32 +72,32 @@ def noise(seconds: float = 1.0, seed: int = 0) -> NDArray[np.float64]:
 
 
 def pulses(frequency: float, harmonics: int = 15) -> NDArray[np.float64]:
-    """A train of pulses: harmonics of the same level and phase."""
+    """A pulse train: harmonics of equal level and phase."""
     waves = [np.cos(2 * np.pi * frequency * k * time()) for k in range(1, harmonics + 1)]
     return np.asarray(0.02 * np.sum(waves, axis=0))
 
 
 @pytest.mark.parametrize("frequency", [75, 120, 200, 350])
 def test_the_pitch_of_a_pulse_train_is_its_rate(frequency: float) -> None:
-    found = heard(pulses(frequency, harmonics=int(3500 / frequency)))
+    found = named_features(pulses(frequency, harmonics=int(3500 / frequency)))
     semitones = 12 * np.log2(frequency / 27.5)
     assert found["voiced.pitch.mean"] == pytest.approx(semitones, abs=0.1)
     assert found["voiced.pitch.p50"] == pytest.approx(semitones, abs=0.05)
     assert found["voiced.rhythm.share"] > 0.95
 
 
-def test_no_octave_is_taken_for_another() -> None:
+def test_the_pitch_has_no_octave_errors() -> None:
     sound = pulses(200)
     sound[4000:6000] = pulses(400, harmonics=7)[4000:6000]
-    found = heard(sound)
+    found = named_features(sound)
     assert found["voiced.pitch.p99"] == pytest.approx(12 * np.log2(200 / 27.5), abs=0.2)
 
 
-def test_a_pitch_below_the_range_is_not_taken_for_its_edge() -> None:
-    assert heard(sine(116) + sine(174))["voiced.rhythm.share"] < 0.3
+def test_a_pitch_below_the_range_is_unvoiced() -> None:
+    assert named_features(sine(116) + sine(174))["voiced.rhythm.share"] < 0.3
 
 
-def test_candidates_for_the_pitch_exceed_both_neighbours() -> None:
+def test_pitch_candidates_are_local_maxima() -> None:
     values = np.random.default_rng(0).normal(size=(1, len(pitch.LAGS) + 2, 5)).astype(np.float32)
     similarity = argument(Tensor(np.float32, values.shape))
     graph = build({"similarity": similarity}, {"peaks": pitch.peaks(Array(similarity)).var})
@@ -109,65 +109,75 @@ def test_candidates_for_the_pitch_exceed_both_neighbours() -> None:
 
 def test_the_slope_of_a_glide_is_its_semitones_per_second() -> None:
     phase = np.cumsum(150 * 2 ** (time() * 6 / 12)) / SAMPLING_RATE
-    found = heard(np.sum([np.sin(2 * np.pi * k * phase) for k in range(1, 9)], axis=0))
+    found = named_features(np.sum([np.sin(2 * np.pi * k * phase) for k in range(1, 9)], axis=0))
     assert found["voiced.pitch.slope"] == pytest.approx(6, abs=0.2)
     assert found["voiced.delta_pitch.p50"] == pytest.approx(6, abs=0.5)
 
 
-def test_the_harmonics_to_noise_ratio_is_that_of_the_sound() -> None:
-    assert heard(pulses(200))["voiced.hnr.p50"] > 25
+def test_the_harmonics_to_noise_ratio_of_a_noisy_tone() -> None:
+    assert named_features(pulses(200))["voiced.hnr.p50"] > 25
     tone = pulses(200)
     # Half of the power of white noise lies below 4 kHz, where the ratio is measured.
     for ratio in (5, 15):
         level = np.std(tone) / np.std(noise()) * np.sqrt(2) * 10 ** (-ratio / 20)
-        found = heard(tone + level * noise())
+        found = named_features(tone + level * noise())
         assert found["voiced.hnr.p50"] == pytest.approx(ratio, abs=2)
 
 
 def test_noise_is_active_and_not_voiced() -> None:
-    found = heard(noise())
+    found = named_features(noise())
     assert found["active.rhythm.share"] == pytest.approx(1)
     assert found["voiced.rhythm.share"] < 0.05
 
 
-def test_the_levels_of_harmonics_are_told() -> None:
-    found = heard(sine(200) + sine(400) / 2 + sine(600) / 4)
+def test_the_relative_levels_of_the_first_harmonics() -> None:
+    found = named_features(sine(200) + sine(400) / 2 + sine(600) / 4)
     assert found["voiced.h1_h2.p50"] == pytest.approx(6, abs=0.5)
     assert found["voiced.h1_h3.p50"] == pytest.approx(12, abs=0.5)
 
 
-def test_the_spectrum_of_a_sine_stands_at_its_frequency() -> None:
-    found = heard(sine(1000))
+def test_the_centroid_and_roll_offs_of_a_sine_are_its_frequency() -> None:
+    found = named_features(sine(1000))
     assert found["active.centroid.p50"] == pytest.approx(1000, abs=5)
     assert found["active.roll_off25.p50"] == pytest.approx(1000, abs=32)
     assert found["active.roll_off75.p50"] == pytest.approx(1000, abs=32)
     assert found["active.bandwidth.p50"] < 50
 
 
-def test_noise_spreads_over_the_spectrum() -> None:
-    found = heard(noise())
+def test_the_spectral_shape_of_white_noise() -> None:
+    found = named_features(noise())
     assert found["active.centroid.mean"] == pytest.approx(4000, abs=150)
     assert found["active.bandwidth.mean"] == pytest.approx(8000 / np.sqrt(12), rel=0.05)
     assert found["active.roll_off25.mean"] == pytest.approx(2000, abs=150)
     assert found["active.roll_off75.mean"] == pytest.approx(6000, abs=150)
-    assert found["active.flatness.mean"] > -4 > -30 > heard(sine(1000))["active.flatness.mean"]
+    assert (
+        found["active.flatness.mean"]
+        > -4
+        > -30
+        > named_features(sine(1000))["active.flatness.mean"]
+    )
 
 
 def test_the_flux_of_a_steady_tone_is_less_than_that_of_noise() -> None:
-    assert heard(sine(1000))["active.flux.p50"] < 0.01 < 0.3 < heard(noise())["active.flux.p50"]
+    assert (
+        named_features(sine(1000))["active.flux.p50"]
+        < 0.01
+        < 0.3
+        < named_features(noise())["active.flux.p50"]
+    )
 
 
-def test_zero_crossings_are_two_to_a_period() -> None:
-    found = heard(sine(500))["active.zero_crossings.p50"]
+def test_a_sine_has_two_zero_crossings_per_period() -> None:
+    found = named_features(sine(500))["active.zero_crossings.p50"]
     assert found == pytest.approx(2 * 500 / SAMPLING_RATE, rel=0.02)
 
 
-def test_the_balance_of_two_sines_is_that_of_their_levels() -> None:
-    found = heard(sine(500) + sine(3000) / 10)
+def test_the_spectral_balance_of_two_sines_is_the_ratio_of_their_levels() -> None:
+    found = named_features(sine(500) + sine(3000) / 10)
     assert found["active.alpha_ratio.p50"] == pytest.approx(20, abs=0.2)
     assert found["active.hammarberg_index.p50"] == pytest.approx(20, abs=0.2)
     beyond = sine(6000)
-    found = heard(sine(500) / 10 + sine(3000) + beyond)
+    found = named_features(sine(500) / 10 + sine(3000) + beyond)
     assert found["active.hammarberg_index.p50"] == pytest.approx(-20, abs=0.2)
     assert found["active.alpha_ratio.p50"] == pytest.approx(-20, abs=0.2)
 
@@ -175,12 +185,12 @@ def test_the_balance_of_two_sines_is_that_of_their_levels() -> None:
 def test_slopes_are_decibels_per_kilohertz() -> None:
     spectrum = np.fft.rfft(noise(4))
     kilohertz = np.fft.rfftfreq(len(time(4)), 1 / SAMPLING_RATE) / 1000
-    found = heard(np.fft.irfft(spectrum * 10 ** (-12 * np.minimum(kilohertz, 2) / 20)))
+    found = named_features(np.fft.irfft(spectrum * 10 ** (-12 * np.minimum(kilohertz, 2) / 20)))
     assert found["active.slope0.mean"] == pytest.approx(-12, abs=1)
     assert found["active.slope500.mean"] == pytest.approx(-12, abs=0.5)
 
 
-def test_cepstra_are_librosas_up_to_the_level() -> None:
+def test_cepstra_agree_with_librosa_but_for_the_level() -> None:
     signal = noise().astype(np.float32)
     power = np.abs(librosa.stft(signal, n_fft=512, hop_length=160)) ** 2
     power[:2] = 0  # below 60 Hz
@@ -188,35 +198,35 @@ def test_cepstra_are_librosas_up_to_the_level() -> None:
     filters /= filters.max(axis=1, keepdims=True)
     levels = librosa.power_to_db(filters @ power, top_db=None)
     expected = librosa.feature.mfcc(S=levels, n_mfcc=8).mean(axis=1)
-    found = heard(signal)
+    found = named_features(signal)
     for index in range(1, 8):
         assert found[f"active.mfcc{index}.mean"] == pytest.approx(expected[index], abs=0.05)
 
 
-def test_energy_is_below_the_loudest_frame() -> None:
-    found = heard(np.concatenate([sine(1000), sine(1000) / 10]))
+def test_energy_is_relative_to_the_loudest_frame() -> None:
+    found = named_features(np.concatenate([sine(1000), sine(1000) / 10]))
     assert found["active.energy.p90"] == pytest.approx(0, abs=0.5)
     assert found["active.energy.p10"] == pytest.approx(-20, abs=0.5)
 
 
-def test_the_modulation_of_noise_that_swells_peaks_at_its_rate() -> None:
+def test_the_modulation_spectrum_peaks_at_the_rate_of_a_modulated_noise() -> None:
     for rate in (4, 8):
-        found = heard(noise(3) * (1 + 0.9 * np.sin(2 * np.pi * rate * time(3))))
+        found = named_features(noise(3) * (1 + 0.9 * np.sin(2 * np.pi * rate * time(3))))
         for band in range(8):
             powers = [found[f"modulation.band{band}.{r}hz"] for r in RATES]
             assert RATES[np.argmax(powers)] == rate
 
 
-def test_a_level_that_changes_once_is_hardly_modulation() -> None:
+def test_a_single_step_of_the_level_gives_little_modulation() -> None:
     steps = noise(3) * np.where(time(3) < 1.5, 1, 0.1)
     swelling = noise(3) * (1 + 0.9 * np.sin(2 * np.pi * 2 * time(3)))
     slowest = "modulation.band4.2hz"
-    assert heard(steps)[slowest] < heard(swelling)[slowest] - 1
+    assert named_features(steps)[slowest] < named_features(swelling)[slowest] - 1
 
 
 def test_the_rhythm_of_a_gated_tone_is_that_of_its_gate() -> None:
     gate = (time(4) % 0.5) < 0.25
-    found = heard(sine(300, 4) * gate)
+    found = named_features(sine(300, 4) * gate)
     for family in ("active", "voiced"):
         assert found[f"{family}.rhythm.runs_per_second"] == pytest.approx(2, abs=0.1)
         assert found[f"{family}.rhythm.run_seconds"] == pytest.approx(0.25, abs=0.04)
@@ -224,7 +234,7 @@ def test_the_rhythm_of_a_gated_tone_is_that_of_its_gate() -> None:
 
 
 def speech_like(seconds: float = 1.5) -> NDArray[np.float64]:
-    """Gliding pulses in syllables, with some noise."""
+    """A pulse train with gliding pitch and syllables, and some noise."""
     phase = np.cumsum(140 + 30 * np.sin(2 * np.pi * 0.7 * time(seconds))) / SAMPLING_RATE
     tone = np.sum([np.sin(2 * np.pi * k * phase) / k for k in range(1, 20)], axis=0)
     syllables = 0.02 + np.square(np.sin(2 * np.pi * 2 * time(seconds)))
@@ -232,7 +242,7 @@ def speech_like(seconds: float = 1.5) -> NDArray[np.float64]:
 
 
 @pytest.mark.parametrize("decibels", [-12, 12])
-def test_the_level_does_not_matter(decibels: float) -> None:
+def test_features_do_not_depend_on_the_level(decibels: float) -> None:
     plain = features(speech_like())
     np.testing.assert_allclose(
         features(speech_like() * 10 ** (decibels / 20)), plain, rtol=1e-2, atol=1e-2
@@ -240,7 +250,7 @@ def test_the_level_does_not_matter(decibels: float) -> None:
 
 
 @pytest.mark.parametrize("seconds", [0.1, 0.35, 7])
-def test_features_are_as_many_as_names_whatever_the_duration(seconds: float) -> None:
+def test_the_number_of_features_is_the_same_for_any_duration(seconds: float) -> None:
     found = features(speech_like(seconds))
     assert found.shape == (len(names()),)
     assert np.isfinite(found).all()
@@ -252,7 +262,7 @@ def test_silence_has_finite_features(samples: int) -> None:
     assert np.isfinite(features(np.full(samples, 0.5))).all()
 
 
-def test_names_are_unique_and_the_graph_states_their_number() -> None:
+def test_names_are_unique_and_as_many_as_the_graph_states() -> None:
     assert len(set(names())) == len(names())
     shape = model().graph.output[0].type.tensor_type.shape
     assert shape.dim[1].dim_value == len(names())
@@ -272,7 +282,7 @@ def test_each_chunk_has_its_own_features() -> None:
     np.testing.assert_allclose(run[0], alone, rtol=1e-2, atol=1e-2)
 
 
-def test_utterances_may_stay_whole(tmp_path: Path) -> None:
+def test_whole_utterances_have_one_row_each(tmp_path: Path) -> None:
     dataset = Dataset(tmp_path / "data", str(made.corpus(tmp_path / "corpus.zip")))
     dataset.load(split_at=None)
     dataset.feature_extract({"Functionals": {}})
@@ -290,7 +300,9 @@ def test_utterances_may_stay_whole(tmp_path: Path) -> None:
         ({"num_cepstrals": 8}, "num_cepstrals"),
     ],
 )
-def test_a_config_that_does_not_fit_is_refused_by_field(config: dict[str, Any], field: str) -> None:
+def test_an_invalid_config_is_refused_with_the_name_of_the_field(
+    config: dict[str, Any], field: str
+) -> None:
     with pytest.raises(InvalidInput) as caught:
         parse(Functionals, config)
     assert [fault.loc for fault in caught.value.faults] == [(field,)]

@@ -135,7 +135,8 @@ def test_rows_left_out_leave_with_their_copies() -> None:
     names = np.array(["a", "a", "b", "b", "c"])
     origins = Origins(np.array(["1", "1", "1", "1", "2"]), names, np.array([0, 1, 0, 1, 0]))
     rows = TrainingRows(np.arange(5, dtype=np.float32)[:, None], np.arange(5), origins)
-    X, y, (speakers, kept, variants) = rows.without({"a", "c"})
+    X, y, origins = rows.without({"a", "c"})
     assert X.ravel().tolist() == y.tolist() == [2, 3]
-    assert kept.tolist() == ["b", "b"]
-    assert (speakers.tolist(), variants.tolist()) == (["1", "1"], [0, 1])
+    assert origins.names.tolist() == ["b", "b"]
+    assert origins.speakers.tolist() == ["1", "1"]
+    assert origins.variants.tolist() == [0, 1]

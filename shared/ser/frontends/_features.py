@@ -1,0 +1,219 @@
+"""Features of sounds without a corpus or a model."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Iterable, Mapping
+from contextlib import nullcontext
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ser._features import Features
+from ser._metadata import MetadataEncoding
+from ser._schemas import shown
+from ser._sessions import open_session
+from ser.errors import Fault, InvalidInput, NotFound, within
+from ser.frontends._front_ends import METHODS, FrontEnds
+from ser.parallel import THIS_MACHINE
+from ser.sounds import SAMPLING_RATE, Signal, decode
+
+if TYPE_CHECKING:
+    import onnxruntime
+    from spox import Var
+
+Level = Literal["functionals", "descriptors"]
+Sound: TypeAlias = str | os.PathLike[str] | bytes | NDArray[Any]
+"""A path, the bytes of a file, or an array of shape (samples,) or (samples, channels)."""
+
+FUNCTIONALS: Mapping[str, Mapping[str, Any]] = {"Functionals": {}}
+NO_METADATA = MetadataEncoding({})
+
+
+def features(
+    sounds: Sound | Iterable[Sound],
+    methods: Mapping[str, Mapping[str, Any]] = FUNCTIONALS,
+    level: Level = "functionals",
+    *,
+    sampling_rate: float | None = None,
+) -> Features:
+    """Return the named features of ``sounds``.
+
+    A name consists of the METHOD_NAME, a dot and the name of the feature, as in a model. All
+    sounds are analysed on all cores by one ONNX graph. It gives the same numbers as the graph of a
+    model with whole utterances and without normalisation, which cuts sounds longer than 30 s.
+
+    Parameters
+    ----------
+    sounds
+        A sound, or several: paths, bytes of files, or arrays of shape (samples,) or
+        (samples, channels).
+    methods
+        METHOD_NAME -> CONFIG, as ``dataset_feature_extract_methods`` of a training request.
+    level
+        ``"functionals"``: one row for each sound. ``"descriptors"``: one row for each frame, every
+        10 ms by default. The descriptors of ``Functionals`` are ``mfcc0`` to ``mfcc7``, ``energy``
+        (dB below the loudest frame), ``centroid``, ``bandwidth``, ``roll_off25`` and
+        ``roll_off75`` (Hz), ``flatness`` (dB), ``flux``, ``alpha_ratio`` and
+        ``hammarberg_index`` (dB), ``slope0``, ``slope500`` and ``slope1500`` (dB per kHz),
+        ``zero_crossings`` (share of the samples), ``pitch`` (semitones above 27.5 Hz),
+        ``voicing`` (0 to 1), ``hnr``, ``h1_h2`` and ``h1_h3`` (dB); ``active`` and ``voiced`` are
+        1 in frames with speech and in frames with a pitch, and 0 in others. The values from
+        ``pitch`` to ``h1_h3`` are meaningful in voiced frames only.
+    sampling_rate
+        Sampling rate of arrays in Hz.
+
+    Returns
+    -------
+    Features
+        ``array`` is float32 of shape (rows, features); ``sounds`` has the index of each row's
+        sound, and with ``"descriptors"`` ``times`` has the centre of each row's frame in seconds.
+
+    Raises
+    ------
+    InvalidInput
+        A sound cannot be read (the message begins with its index if there are several), a method
+        is unknown or has an invalid CONFIG, or a method has no features of this level.
+    NotFound
+        There is no file at a path.
+
+    Examples
+    --------
+    >>> whole = ser.features("speech.wav")
+    >>> whole.array.shape == (1, len(whole.names))
+    True
+    >>> whole.names[0]
+    'Functionals.active.mfcc0.mean'
+    >>> frames = ser.features(["speech.wav"], level="descriptors")
+    >>> pitch = frames.array[:, frames.names.index("Functionals.pitch")]
+    >>> voiced = frames.array[:, frames.names.index("Functionals.voiced")] == 1
+    >>> hertz = 27.5 * 2 ** (pitch[voiced] / 12)
+    """
+    single = isinstance(sounds, str | os.PathLike | bytes | bytearray | memoryview | np.ndarray)
+    with within("methods"):
+        analysis = build_analysis(FrontEnds.parse({**methods}), level)
+    numbered: list[tuple[int | None, Any]] = [(None, sounds)] if single else [*enumerate(sounds)]
+    analyse = partial(analyse_sound, open_session(analysis.graph), sampling_rate)
+    rows = THIS_MACHINE.map(analyse, numbered, by="threads") if numbered else []
+    counts = [len(each) for each in rows]
+    return Features(
+        array=np.concatenate([np.empty((0, len(analysis.names)), np.float32), *rows]),
+        names=analysis.names,
+        sounds=np.repeat(np.arange(len(rows)), counts),
+        times=times_of(counts, analysis.stride) if analysis.stride else None,
+    )
+
+
+def times_of(counts: list[int], stride: int) -> NDArray[np.float64]:
+    """Return the time in seconds of each row; each sound starts at 0."""
+    frames = [np.arange(count) for count in (0, *counts)]
+    return np.concatenate(frames) * stride / SAMPLING_RATE
+
+
+class Analysis(NamedTuple):
+    """A graph from ``waveform``, float32 of shape (samples,), to ``rows``."""
+
+    graph: bytes
+    names: tuple[str, ...]
+    stride: int | None
+    """Samples between the rows of a sound; ``None`` if it has a single row."""
+
+
+def build_analysis(front_ends: FrontEnds, level: Level) -> Analysis:
+    """Return the graph that gives the features of ``level``.
+
+    Raises
+    ------
+    InvalidInput
+        The level is unknown, or one of ``front_ends`` has no features of it.
+    """
+    import spox.opset.ai.onnx.v17 as op
+    from spox import Tensor, argument, build
+
+    if level not in LEVELS:
+        raise InvalidInput(f"the level is {shown(level)}; allowed: {', '.join(LEVELS)}")
+    waveform = argument(Tensor(np.float32, ("samples",)))
+    chunk = op.unsqueeze(waveform, op.const(np.array([0])))
+    names, rows, stride = LEVELS[level](front_ends, chunk)
+    graph = build({"waveform": waveform}, {"rows": rows})
+    return Analysis(graph.SerializeToString(), names, stride)
+
+
+def functionals(front_ends: FrontEnds, chunk: Var) -> tuple[tuple[str, ...], Var, int | None]:
+    """Return the names of the features of a whole sound, the features, and no stride."""
+    import spox.opset.ai.onnx.v17 as op
+
+    for name, front_end in front_ends.items():
+        if front_end.metadata_fields:
+            raise no_features_of_sounds(name)
+        if not front_end.fixed_size:
+            raise InvalidInput(
+                Fault(
+                    (name,),
+                    "the number of its features grows with the duration; "
+                    "allowed with it: level='descriptors'",
+                )
+            )
+    parts = [front_end.features(chunk, None) for front_end in front_ends.values()]
+    return front_ends.feature_names(None, NO_METADATA), op.concat(parts, axis=1), None
+
+
+def descriptors(front_ends: FrontEnds, chunk: Var) -> tuple[tuple[str, ...], Var, int | None]:
+    """Return the names of the descriptors, the descriptors of each frame, and their stride."""
+    import spox.opset.ai.onnx.v17 as op
+
+    if len(front_ends) > 1:
+        raise InvalidInput(
+            f"{', '.join(front_ends)} may have frames at different times; "
+            "allowed with level='descriptors': one method"
+        )
+    ((name, front_end),) = front_ends.items()
+    found = front_end.descriptors(chunk)
+    if found is None:
+        raise no_features_of_sounds(name)
+    rows = op.transpose(op.squeeze(found.values, op.const(np.array([0]))), perm=[1, 0])
+    return tuple(f"{name}.{each}" for each in found.names), rows, found.stride
+
+
+LEVELS = {"functionals": functionals, "descriptors": descriptors}
+
+
+def no_features_of_sounds(name: str) -> InvalidInput:
+    """Return the error for a method that describes metadata."""
+    allowed = ", ".join(name for name, kind in METHODS.items() if not kind().metadata_fields)
+    return InvalidInput(Fault((name,), f"it has no features of sounds; allowed: {allowed}"))
+
+
+def analyse_sound(
+    session: onnxruntime.InferenceSession,
+    sampling_rate: float | None,
+    numbered: tuple[int | None, Any],
+) -> NDArray[np.float32]:
+    """Return the rows of a sound; its number is ``None`` if it is the only one."""
+    number, sound = numbered
+    with nullcontext() if number is None else within(number):
+        signal = read(sound, sampling_rate)
+    (rows,) = session.run(["rows"], {"waveform": signal})
+    return np.asarray(rows)
+
+
+def read(sound: Sound, sampling_rate: float | None) -> Signal:
+    """Return ``sound`` as a signal: float32 of shape (samples,), mono, at 16 kHz."""
+    import soundfile
+
+    if isinstance(sound, np.ndarray):
+        if not sampling_rate:
+            raise InvalidInput("an array needs its sampling_rate; allowed: a rate in Hz")
+        file = io.BytesIO()
+        soundfile.write(file, sound, round(sampling_rate), format="WAV", subtype="FLOAT")
+        return decode(file.getvalue())
+    if isinstance(sound, bytes | bytearray | memoryview):
+        return decode(bytes(sound))
+    try:
+        return decode(Path(sound).read_bytes())
+    except FileNotFoundError as error:
+        raise NotFound(f"There is no file {str(sound)!r}.") from error

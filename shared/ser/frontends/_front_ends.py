@@ -1,0 +1,60 @@
+"""The front-ends of a model, by METHOD_NAME."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ser._metadata import MetadataEncoding
+from ser._schemas import Methods
+from ser.errors import InvalidInput
+from ser.frontends._base import FrontEnd
+from ser.frontends._mfcc import MFCC
+from ser.frontends._speaker_and_gender_and_text_type import SpeakerAndGenderAndTextType
+from ser.frontends.functionals import Functionals
+
+METHODS: dict[str, type[FrontEnd]] = {
+    "Functionals": Functionals,
+    "MFCC": MFCC,
+    "SpeakerAndGenderAndTextType": SpeakerAndGenderAndTextType,
+}
+"""All front-ends by METHOD_NAME."""
+
+DEFAULT_METHODS: dict[str, dict[str, Any]] = {
+    "SpeakerAndGenderAndTextType": {"speaker": True, "gender": True, "text": True},
+    "MFCC": {"num_cepstral": 13},
+}
+
+
+class FrontEnds(Methods[FrontEnd]):
+    """The front-ends of a model by METHOD_NAME, in the order of their features."""
+
+    kinds = METHODS
+
+    @classmethod
+    def parse(cls, value: object) -> FrontEnds:
+        """Return the front-ends described by an object METHOD_NAME -> CONFIG.
+
+        Raises
+        ------
+        InvalidInput
+            There is no method, or one is unknown or has an invalid CONFIG; names all faults.
+        """
+        front_ends = super().parse(value)
+        if not front_ends:
+            raise InvalidInput(f"no method given; allowed: {', '.join(METHODS)}")
+        return front_ends
+
+    @property
+    def metadata_fields(self) -> tuple[str, ...]:
+        """Fields of :data:`ser._metadata.FIELDS` used by any of the front-ends."""
+        return tuple(f for front_end in self.values() for f in front_end.metadata_fields)
+
+    def feature_names(
+        self, chunk_samples: int | None, encoding: MetadataEncoding
+    ) -> tuple[str, ...]:
+        """Return the names of all features in their order, as ``METHOD_NAME.feature``."""
+        return tuple(
+            f"{method}.{name}"
+            for method, front_end in self.items()
+            for name in front_end.feature_names(chunk_samples, encoding.columns)
+        )
