@@ -66,13 +66,17 @@ def test_what_is_no_choice_is_named_with_all_that_is_allowed(value: object) -> N
         ({"label": "folder", "speakers": 3}, "speakers", "unknown field"),
         ({"label": "folder", "table": "x.csv"}, "table", "unknown field"),
         ({"table": ""}, "table", "not empty"),
-        ({"label": "folder", "speaker_pattern": "(a"}, "speaker_pattern", "no regular expression"),
+        (
+            {"label": "folder", "speaker_pattern": "(a"},
+            "speaker_pattern",
+            "not a regular",
+        ),
         ({"label": "folder", "speaker_pattern": "a"}, "speaker_pattern", "no group"),
         ({"label": "folder", "speaker_pattern": ""}, "speaker_pattern", "not empty"),
         (
             {"label": "folder", "speaker_pattern": f"(a{{{'9' * 30}}})"},
             "speaker_pattern",
-            "no regular expression",
+            "not a regular",
         ),
         (
             {"label": "folder", "speaker_pattern": f"({'a' * 199})"},

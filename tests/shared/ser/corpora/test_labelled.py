@@ -8,7 +8,7 @@ import pytest
 
 from ser.corpora import Table, tabulate
 from ser.corpora._english import english
-from ser.corpora._labelled import MAX_TABLE_BYTES, by_folder, by_table
+from ser.corpora._labelled import MAX_TABLE_BYTES, labelled_by_folder, labelled_by_table
 from ser.errors import InvalidInput
 
 
@@ -17,7 +17,7 @@ def paths(*names: str) -> list[PurePosixPath]:
 
 
 def foldered(*names: str, speaker_pattern: str | None = None) -> Table:
-    return tabulate(paths(*names), by_folder(paths(*names), speaker_pattern))
+    return tabulate(paths(*names), labelled_by_folder(paths(*names), speaker_pattern))
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_common_words_for_emotions_are_understood_and_others_stay(word: str, emo
 
 
 def test_the_folder_that_holds_a_file_is_its_label() -> None:
-    corpus = by_folder(paths("set/happy/1.wav", "set/more/contempt/2.wav"), None)
+    corpus = labelled_by_folder(paths("set/happy/1.wav", "set/more/contempt/2.wav"), None)
     assert [(str(label), label.emotion) for label in corpus.labels] == [
         ("contempt - contempt", "contempt"),
         ("happy - happy", "happiness"),
@@ -94,7 +94,7 @@ SOUNDS = paths("set/wav/1.wav", "set/wav/2.wav", "set/wav/3.wav")
 def tabled(folder: Path, content: str | bytes, name: str = "set/labels.csv") -> Table:
     (folder / "set").mkdir()
     (folder / name).write_bytes(content if isinstance(content, bytes) else content.encode())
-    return tabulate(SOUNDS, by_table(folder, SOUNDS, name))
+    return tabulate(SOUNDS, labelled_by_table(folder, SOUNDS, name))
 
 
 @pytest.mark.parametrize("name", ["labels.csv", "set/labels.csv"])
@@ -130,7 +130,7 @@ def test_table_and_archive_that_differ_are_told_file_by_file(tmp_path: Path) -> 
     table = tabled(tmp_path, "\n".join(["file,emotion,speaker", *rows]))
     assert table.utterances == ()
     assert {rejection.file: rejection.reason for rejection in table.rejected} == {
-        "wav/4.wav": "set/labels.csv names it, and it is no sound here",
+        "wav/4.wav": "set/labels.csv lists it, but there is no such sound",
         "set/wav/1.wav": "set/labels.csv has 2 rows for it; allowed: one",
         "set/wav/2.wav": "set/labels.csv names no emotion for it",
         "set/wav/3.wav": "set/labels.csv has 0 rows for it; allowed: one",
@@ -143,7 +143,7 @@ def test_table_and_archive_that_differ_are_told_file_by_file(tmp_path: Path) -> 
         ("", "lacks file, emotion, speaker"),
         ("file,speaker\n1.wav,a", "lacks emotion among its columns file, speaker"),
         ("file,emotion,speaker\n'ärger'".encode("latin-1"), "not in UTF-8"),
-        ('file,emotion,speaker\n"1.wav', "no CSV that can be read"),
+        ('file,emotion,speaker\n"1.wav', "cannot be read as CSV"),
         (b" " * (MAX_TABLE_BYTES + 1), "16,000,001 bytes; allowed: 16,000,000"),
     ],
 )
@@ -162,6 +162,6 @@ def test_only_a_table_of_the_archive_is_read(tmp_path: Path, name: str) -> None:
     (archive / "a.csv").mkdir()
     (archive / "set" / "real.csv").write_text("file,emotion,speaker")
     with pytest.raises(
-        InvalidInput, match=r"is no CSV file of the archive; allowed: set/real\.csv"
+        InvalidInput, match=r"is not a CSV file of the archive; allowed: set/real\.csv"
     ):
-        by_table(archive, SOUNDS, name)
+        labelled_by_table(archive, SOUNDS, name)

@@ -133,7 +133,7 @@ def test_a_corpus_is_recognised_by_what_most_names_fit(corpus: str, file: str) -
 
 
 def test_a_corpus_that_is_stated_is_not_guessed_around() -> None:
-    with pytest.raises(InvalidInput, match=r"the corpus that is stated \(tess\): 03a01Fa\.wav"):
+    with pytest.raises(InvalidInput, match=r"the corpus stated \(tess\): 03a01Fa\.wav"):
         recognise(paths("03a01Fa.wav"), [BY_NAME["tess"]])
 
 
