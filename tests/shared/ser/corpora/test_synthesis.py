@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import io
 import wave
 import zipfile
 from collections import Counter
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -17,13 +19,15 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.metrics import recall_score
 from sklearn.model_selection import LeaveOneGroupOut, cross_val_predict
 
+import ser
 from ser.corpora import Table, tabulate
 from ser.corpora.grammars.emodb import EMODB
 from ser.corpora.synthesis import synthesise
-from ser.corpora.synthesis._archive import sounds
-from ser.corpora.synthesis._emotions import EMOTIONS, Manner
+from ser.corpora.synthesis._archive import wav_files
+from ser.corpora.synthesis._emotions import CORRELATES, Manner
 from ser.corpora.synthesis._prosody import voice_in
-from ser.corpora.synthesis._voice import FRAME_RATE, Articulation, joined, speak, spectra
+from ser.corpora.synthesis._voice import FRAME_RATE, Articulation, overlap_add, speak, spectra
+from stacks import ROOT
 
 Array = NDArray[np.float64]
 
@@ -96,6 +100,25 @@ def cues(demo: Demo) -> dict[str, Array]:
     }
 
 
+def imported_modules(file: Path) -> Iterator[str]:
+    """The dotted names of all modules, and of all names in them, that ``file`` imports."""
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def test_the_functions_and_the_package_run_without_the_synthesiser() -> None:
+    """The images of the functions do not contain it."""
+    package = Path(ser.__file__).parent
+    sources = [*package.rglob("*.py"), *(ROOT / "functions").rglob("*.py")]
+    others = [file for file in sources if file.parent != package / "corpora" / "synthesis"]
+    assert len(others) < len(sources)
+    for file in others:
+        assert not any("corpora.synthesis" in name for name in imported_modules(file)), file
+
+
 def test_every_name_fits_the_grammar_of_emodb(demo: Demo) -> None:
     assert demo.table.rejected == ()
     assert len(demo.table.utterances) == 350
@@ -110,7 +133,7 @@ def test_every_speaker_says_each_text_once_with_each_emotion(demo: Demo) -> None
 
 
 def test_every_emotion_of_emodb_has_its_correlates() -> None:
-    assert set(EMOTIONS) == {label.emotion for label in EMODB.labels}
+    assert set(CORRELATES) == {label.emotion for label in EMODB.labels}
 
 
 def test_the_archive_says_that_it_is_synthetic(demo: Demo) -> None:
@@ -120,7 +143,7 @@ def test_the_archive_says_that_it_is_synthetic(demo: Demo) -> None:
 
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_other_ones(demo: Demo) -> None:
     with zipfile.ZipFile(demo.archive) as archive:
-        for (name, again), (_, other) in islice(zip(sounds(0), sounds(1), strict=True), 5):
+        for (name, again), (_, other) in islice(zip(wav_files(0), wav_files(1), strict=True), 5):
             assert archive.read(f"wav/{name}.wav") == again != other
 
 
@@ -218,4 +241,4 @@ def test_a_voice_has_the_fundamental_it_is_asked_for(pitch: float) -> None:
 
 def test_frames_join_to_the_signal_they_were_cut_from() -> None:
     signal = np.random.default_rng(0).standard_normal(128 * 20)
-    np.testing.assert_allclose(joined(spectra(signal)), signal, atol=1e-12)
+    np.testing.assert_allclose(overlap_add(spectra(signal)), signal, atol=1e-12)

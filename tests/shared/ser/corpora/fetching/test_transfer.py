@@ -482,7 +482,7 @@ def test_a_local_archive_out_of_bounds_is_refused(destination: Path) -> None:
 def test_a_local_archive_that_is_not_there_or_not_a_file_is_refused(destination: Path) -> None:
     os.mkfifo(destination.parents[1] / "pipe")
     for name in ("missing.zip", "pristine", "pipe", "a" * 300):
-        with pytest.raises(InvalidInput, match=f"{name} (is not there|cannot be read)"):
+        with pytest.raises(InvalidInput, match=f"{name} (does not exist|cannot be read)"):
             get(str(destination.parents[1] / name), destination)
     assert_kept(destination)
 
