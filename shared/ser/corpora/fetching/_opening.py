@@ -8,7 +8,7 @@ from ser._addresses import scheme
 from ser.corpora.fetching._access import Access
 from ser.corpora.fetching._buckets import open_object
 from ser.corpora.fetching._files import open_file
-from ser.corpora.fetching._transport import ANY, PATIENCE, Opener, Patience, Version
+from ser.corpora.fetching._transport import ANY, PATIENCE, Opener, Patience, Version, redact_url
 from ser.corpora.fetching._web import open_url, parse_http_url
 from ser.errors import InvalidInput
 
@@ -39,6 +39,6 @@ def opener_for(
         case "" | "file":
             return partial(open_file, access.path(remote_url), version)
     raise InvalidInput(
-        f"{remote_url!r} cannot be fetched; allowed: http://, https://, s3://bucket/key, "
-        "gs://bucket/key, file:// and local paths"
+        f"{redact_url(remote_url)!r} cannot be fetched; "
+        "allowed: http://, https://, s3://bucket/key, gs://bucket/key, file:// and local paths"
     )

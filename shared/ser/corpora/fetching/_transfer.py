@@ -23,6 +23,7 @@ from ser.corpora.fetching._transport import (
     Patience,
     Received,
     Version,
+    redact_url,
 )
 from ser.errors import Conflict, InvalidInput, RemoteFailed, TooLarge
 from ser.limits import UNLIMITED, Limit
@@ -90,7 +91,7 @@ def fetch(
             content_type = receive(part, opener, patience)
             if not zipfile.is_zipfile(part.path):
                 raise InvalidInput(
-                    f"{remote_url} is not a zip archive: it begins with {part.beginning()!r} "
+                    f"{part.shown_url} is not a zip archive: it begins with {part.beginning()!r} "
                     f"(content type: {content_type or 'not stated'})"
                 )
             return part.complete()
@@ -110,7 +111,9 @@ def receive(part: PartialDownload, opener: Opener, patience: Patience) -> str:
             return part.extend(opener)
         except Interrupted as error:
             if retries == patience.retries or not part.size():
-                raise RemoteFailed(f"{part.url} failed after {part.progress()}: {error}") from error
+                raise RemoteFailed(
+                    f"{part.shown_url} failed after {part.progress()}: {error}"
+                ) from error
         time.sleep(patience.pause * 2**retries)
         retries += 1
 
@@ -120,10 +123,11 @@ class PartialDownload:
 
     def __init__(self, url: str, destination: Path, limit: Limit, report: Report) -> None:
         self.url = url
+        self.shown_url = redact_url(url)
         self.destination = destination
         self.path = destination.with_name(f"{destination.name}.part")
         self.note = destination.with_name(f"{destination.name}.part.json")
-        self.limit_bytes = limit
+        self.limit = limit
         self.report = report
         self.share = 0.0
         self.total: int | None = None
@@ -159,8 +163,8 @@ class PartialDownload:
 
     def check_limit(self, size: int) -> None:
         """Raise :class:`TooLarge` if ``size`` is above the limit."""
-        if size > self.limit_bytes.value:
-            raise TooLarge(f"{self.url} has {size:,} bytes or more; allowed: {self.limit_bytes}")
+        if size > self.limit.value:
+            raise TooLarge(f"{self.shown_url} has {size:,} bytes or more; allowed: {self.limit}")
 
     def report_progress(self, size: int) -> None:
         """Report the share of the bytes received; it never falls."""
