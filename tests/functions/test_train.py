@@ -175,6 +175,21 @@ def test_speakers_nobody_knows_can_be_trained_on_and_not_held_out(
         assert "speaker_pattern" in error["msg"]
 
 
+def test_folders_named_by_emotions_are_recognised_as_labels_and_noted(
+    train: Client, train_body: dict[str, Any], bounds: Path
+) -> None:
+    labels = {"W": "angry", "L": "bored"}
+    sounds = {
+        f"{labels[name[5]]}/{number}.wav": made.sound(made.signal(name))
+        for number, name in enumerate(made.names(codes="WL"))
+    }
+    made.archive(bounds / "corpus.zip", sounds)
+    answer = train.post("/train", json=train_body).json
+    assert answer["classes"] == ["angry - angry", "bored - bored"]
+    assert answer["speaker_dependent"] is True
+    assert "the folders are the labels (angry, bored)" in answer["notes"][0]
+
+
 def test_whole_speakers_held_out_are_speakers_never_heard(
     train: Client, train_body: dict[str, Any]
 ) -> None:

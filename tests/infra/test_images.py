@@ -207,6 +207,12 @@ def test_what_was_brought_is_the_function_and_libraries_without_tests(
     assert [*leftovers, *(container.root / "tmp").iterdir()] == []
 
 
+def test_the_synthesiser_of_the_demo_corpus_is_not_inside(container: Container) -> None:
+    corpora = container.root / "opt" / "function" / "ser" / "corpora"
+    assert (corpora / "grammars" / "emodb.py").is_file()
+    assert [*container.root.glob("opt/**/*synthesis*")] == []
+
+
 def test_a_start_compiles_nothing(container: Container) -> None:
     assert said(container, WITHOUT_BYTECODE) == []
 

@@ -1,4 +1,4 @@
-"""Corpora: which files are utterances, and what their names, folders or tables say of them."""
+"""Corpora: utterances with labels and speakers, from file names, folders or tables."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from ser.corpora._base import (
     Rejection,
     Table,
     Utterance,
+    find_sounds,
     recognise,
     tabulate,
 )
-from ser.corpora._choice import CorpusChoice, describe_corpus
+from ser.corpora._choice import CorpusChoice, corpus_schema
 from ser.corpora._folder import CorpusFolder, Source
 from ser.corpora._speakers import require_speakers, speaker_dependent
 from ser.corpora.grammars import CORPORA
@@ -26,7 +27,8 @@ __all__ = [
     "Source",
     "Table",
     "Utterance",
-    "describe_corpus",
+    "corpus_schema",
+    "find_sounds",
     "recognise",
     "require_speakers",
     "speaker_dependent",

@@ -1,24 +1,26 @@
-"""What a corpus is, and how the one at hand is recognised from its file names."""
+"""Corpora, utterances, and the recognition of a corpus from its file names."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 import msgspec
 
 from ser._labels import Label
 from ser.errors import InvalidInput
+from ser.sounds import SUFFIXES
 
 SYNTHETIC = "SYNTHETIC SPEECH"
-"""How the ``README.txt`` of a corpus begins that nobody spoke: names alone would not tell."""
+"""First words of the ``README.txt`` of a synthetic corpus, whose file names look like real ones."""
 
 
 class Utterance(msgspec.Struct, frozen=True, kw_only=True):
-    """One sound of a corpus and what is known of it; what is not known is empty.
+    """One sound of a corpus with its label and speaker; unknown fields are empty strings.
 
-    ``name`` is unique in the corpus and fit for a file, mostly that of the sound itself.
+    ``name`` is unique in the corpus and usable as a file name, in most corpora that of the sound
+    itself.
     """
 
     name: str
@@ -30,7 +32,7 @@ class Utterance(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Rejection(msgspec.Struct, frozen=True):
-    """A sound that is not trained on, and why."""
+    """A sound that training does not use, and the reason."""
 
     file: str
     reason: str
@@ -38,32 +40,48 @@ class Rejection(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True)
 class Corpus:
-    """A corpus and how its files tell what they are."""
+    """The labels of a corpus, and the rule that turns one of its files into an utterance."""
 
     name: str
     labels: tuple[Label, ...]
     parse: Callable[[PurePosixPath], Utterance]
     """From a path inside the archive to the utterance; raises ``ValueError`` with the reason."""
     missing: tuple[Rejection, ...] = ()
-    """What it speaks of and the archive does not hold."""
+    """Sounds that the corpus lists and the archive lacks."""
+    notes: tuple[str, ...] = ()
+    """Remarks for the user on how the corpus was recognised."""
 
 
 @dataclass(frozen=True)
 class Table:
-    """The utterances of a corpus, sorted by name, and the sounds that were refused."""
+    """The utterances of a corpus, sorted by name, and the sounds that were rejected."""
 
     corpus: Corpus
     utterances: tuple[Utterance, ...]
     rejected: tuple[Rejection, ...]
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Remarks for the user on how the corpus was recognised."""
+        return self.corpus.notes
+
+
+def find_sounds(folder: Path) -> list[PurePosixPath]:
+    """Return the sound files anywhere below ``folder``, sorted, as paths relative to it."""
+    return sorted(
+        PurePosixPath(file.relative_to(folder).as_posix())
+        for file in folder.rglob("*")
+        if file.suffix.lower() in SUFFIXES and file.is_file()
+    )
+
 
 def recognise(files: Iterable[PurePosixPath], corpora: Sequence[Corpus]) -> Table:
-    """Return the table of the corpus that most of ``files`` fit.
+    """Return the table of the corpus that fits the largest number of ``files``.
 
     Raises
     ------
     InvalidInput
-        There are no sounds, or none fits any of ``corpora``.
+        There are no sounds, or no sound fits any of ``corpora``.
     """
     sounds = sorted(files)
     if not sounds:
@@ -71,17 +89,31 @@ def recognise(files: Iterable[PurePosixPath], corpora: Sequence[Corpus]) -> Tabl
     table = max((tabulate(sounds, corpus) for corpus in corpora), key=lambda t: len(t.utterances))
     if not table.utterances:
         reasons = "; ".join(f"{each.file}: {each.reason}" for each in table.rejected[:3])
-        known = ", ".join(corpus.name for corpus in corpora)
-        which = "a known corpus" if len(corpora) > 1 else "the corpus that is stated"
+        names = ", ".join(corpus.name for corpus in corpora)
+        which = "any known corpus" if len(corpora) > 1 else "the corpus stated"
         raise InvalidInput(
-            f"none of the {len(sounds)} sounds is of {which} ({known}): {reasons}; "
-            "allowed: files of that kind, or another value of corpus"
+            f"none of the {len(sounds)} sounds belongs to {which} ({names}): {reasons}; "
+            f"allowed: {remedies(sounds, corpora)}"
         )
     return table
 
 
+def remedies(sounds: Sequence[PurePosixPath], corpora: Sequence[Corpus]) -> str:
+    """Return the ways to have ``sounds`` accepted, none of which fits any of ``corpora``."""
+    folders = sorted({sound.parent.name for sound in sounds} - {""})
+    choices = ["file names of such a corpus"]
+    if folders and any(corpus.name != "folder" for corpus in corpora):
+        shown = ", ".join(folders[:MAX_SHOWN]) + ", ..." * (len(folders) > MAX_SHOWN)
+        choices.append(f'corpus {{"label": "folder"}} if the folders are the labels ({shown})')
+    return ", ".join([*choices, "or another value of corpus"])
+
+
+MAX_SHOWN = 10
+"""Folders that an error message names."""
+
+
 def tabulate(files: Iterable[PurePosixPath], corpus: Corpus) -> Table:
-    """Return what ``corpus`` makes of ``files``."""
+    """Return the utterances that ``corpus`` finds in ``files``, and the rejected files."""
     utterances: dict[str, Utterance] = {}
     rejected = list(corpus.missing)
     for file in files:

@@ -1,4 +1,4 @@
-"""Which corpus an archive holds, as a request states it: the field ``corpus``."""
+"""The field ``corpus`` of a request: how files get their labels and speakers."""
 
 from __future__ import annotations
 
@@ -13,8 +13,12 @@ import msgspec
 from msgspec import Meta
 
 from ser._schemas import Name, Schema, as_mapping, parse, shown
-from ser.corpora._base import SYNTHETIC, Corpus
-from ser.corpora._labelled import by_folder, by_table
+from ser.corpora._base import SYNTHETIC, Corpus, tabulate
+from ser.corpora._labelled import (
+    labelled_by_emotion_folder,
+    labelled_by_folder,
+    labelled_by_table,
+)
 from ser.corpora.grammars import CORPORA
 from ser.errors import InvalidInput
 
@@ -26,22 +30,22 @@ if TYPE_CHECKING:
 else:
     CorpusName = Literal[NAMES]
 
-# Bounded, as the paths are (:data:`ser.corpora._labelled.MAX_NAME_BYTES`), so that most patterns
-# that backtrack come to an end. One that does not holds up the process of its own training alone.
+# The length is bounded, as is that of paths (:data:`ser.corpora._labelled.MAX_NAME_BYTES`), so that
+# most patterns that backtrack terminate. Any other one blocks only the process of its own training.
 Pattern = Annotated[str, Meta(min_length=1, max_length=200)]
 
 
 class CorpusChoice:
-    """What a request says of its corpus: one of the structures of :data:`KINDS`."""
+    """A choice of corpus by the user: base of the structures in :data:`KINDS`."""
 
     @classmethod
     def parse(cls, value: object) -> CorpusChoice:
-        """Return the choice that a name or an object describes.
+        """Return the choice that ``value``, a name or an object, describes.
 
         Raises
         ------
         InvalidInput
-            A name that is not known, an object of no known kind, or one that does not fit.
+            An unknown name, an object of no known kind, or one with an invalid field.
         """
         if isinstance(value, str) and value in NAMES:
             return NamedCorpus(name=value)
@@ -54,50 +58,56 @@ class CorpusChoice:
                 '{"label": "folder", "speaker_pattern": "<regular expression>"} or '
                 '{"table": "<CSV file in the archive>"}'
             ) from error
-        return parse(kind, fields, checks={"speaker_pattern": checked_pattern})
+        return parse(kind, fields, checks={"speaker_pattern": check_pattern})
 
     @abstractmethod
     def corpora(self, folder: Path, sounds: Sequence[PurePosixPath]) -> Sequence[Corpus]:
-        """Return what the ``sounds`` of the extracted archive ``folder`` may be a corpus of.
+        """Return the corpora that the ``sounds`` of the extracted archive ``folder`` may belong to.
 
         Raises
         ------
         InvalidInput
-            The archive lacks what the choice needs.
+            The archive lacks the table that the choice names.
         """
 
 
 class NamedCorpus(Schema, CorpusChoice, frozen=True, kw_only=True):
-    """A corpus whose file names are understood, or whichever of them fits best."""
+    """A known corpus by name, or ``auto``: the one that most file names fit.
+
+    If no file name fits any of them, ``auto`` takes folders named by emotions as labels.
+    """
 
     name: CorpusName
 
     def corpora(self, folder: Path, sounds: Sequence[PurePosixPath]) -> Sequence[Corpus]:
-        del sounds
-        named = [corpus for corpus in CORPORA if self.name in (AUTO, corpus.name)]
+        corpora = [corpus for corpus in CORPORA if self.name in (AUTO, corpus.name)]
+        if self.name == AUTO:
+            by_folder = labelled_by_emotion_folder(sounds)
+            if by_folder and not any(tabulate(sounds, each).utterances for each in corpora):
+                corpora = [by_folder]
         if is_synthetic(folder):
-            return [replace(corpus, name=f"synthetic {corpus.name}") for corpus in named]
-        return named
+            return [replace(corpus, name=f"synthetic {corpus.name}") for corpus in corpora]
+        return corpora
 
 
 class FolderCorpus(Schema, CorpusChoice, frozen=True, kw_only=True):
-    """One folder for each label, anywhere in the archive."""
+    """A corpus with one folder for each label, anywhere in the archive."""
 
     label: Literal["folder"]
     speaker_pattern: Pattern | None = None
 
     def corpora(self, folder: Path, sounds: Sequence[PurePosixPath]) -> Sequence[Corpus]:
         del folder
-        return [by_folder(sounds, self.speaker_pattern)]
+        return [labelled_by_folder(sounds, self.speaker_pattern)]
 
 
 class TableCorpus(Schema, CorpusChoice, frozen=True, kw_only=True):
-    """A CSV file of the archive that names its files, emotions and speakers."""
+    """A corpus described by a CSV file of the archive: files, emotions and speakers."""
 
     table: Name
 
     def corpora(self, folder: Path, sounds: Sequence[PurePosixPath]) -> Sequence[Corpus]:
-        return [by_table(folder, sounds, self.table)]
+        return [labelled_by_table(folder, sounds, self.table)]
 
 
 KINDS: dict[str, type[NamedCorpus | FolderCorpus | TableCorpus]] = {
@@ -105,11 +115,11 @@ KINDS: dict[str, type[NamedCorpus | FolderCorpus | TableCorpus]] = {
     "label": FolderCorpus,
     "table": TableCorpus,
 }
-"""By the field that tells which kind an object is of."""
+"""The kinds of choices, by the field that distinguishes them in an object."""
 
 
 def is_synthetic(folder: Path) -> bool:
-    """Whether the extracted archive ``folder`` says that nobody spoke its sounds."""
+    """Return whether the extracted archive ``folder`` declares its sounds synthetic."""
     try:
         with (folder / "README.txt").open("rb") as readme:
             return readme.read(len(SYNTHETIC)) == SYNTHETIC.encode()
@@ -117,20 +127,21 @@ def is_synthetic(folder: Path) -> bool:
         return False
 
 
-def checked_pattern(pattern: str | None) -> str | None:
-    """Return ``pattern`` if it is a regular expression with a group."""
+def check_pattern(pattern: str | None) -> str | None:
+    """Return ``pattern`` if it is a regular expression with a group, else raise InvalidInput."""
     try:
         groups = 1 if pattern is None else re.compile(pattern).groups
     except (re.error, OverflowError) as error:
         raise InvalidInput(
-            f"{shown(pattern)} is no regular expression: {error}; allowed: such as '(spk[0-9]+)/'"
+            f"{shown(pattern)} is not a regular expression: {error}; "
+            "allowed: such as '(spk[0-9]+)/'"
         ) from error
     if not groups:
         raise InvalidInput(f"{shown(pattern)} has no group; allowed: such as '(spk[0-9]+)/'")
     return pattern
 
 
-def describe_corpus() -> dict[str, Any]:
+def corpus_schema() -> dict[str, Any]:
     """Return the JSON schema of the field."""
     _, kinds = msgspec.json.schema_components([FolderCorpus, TableCorpus])
     return {"anyOf": [{"enum": NAMES}, *kinds.values()], "default": AUTO}

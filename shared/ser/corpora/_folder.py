@@ -14,7 +14,7 @@ from typing import TypeVar
 import msgspec
 
 from ser._progress import Report
-from ser.corpora.fetching import FULL_ACCESS, Access, Version, extract, fetch, without_secrets
+from ser.corpora.fetching import FULL_ACCESS, Access, Version, extract, fetch, redact_url
 from ser.errors import Busy, Conflict, InvalidInput, TooLarge, within
 from ser.limits import NO_LIMITS, Limits
 from ser.sounds import SUFFIXES
@@ -101,7 +101,7 @@ class CorpusFolder:
                 return kept
             raise Conflict(
                 f"data_path {str(self.path)!r} holds the archive of {kept.remote_url!r}, not of "
-                f"{without_secrets(remote_url)!r}; allowed: the same remote_url, another "
+                f"{redact_url(remote_url)!r}; allowed: the same remote_url, another "
                 "data_path, or dataset_force true to replace it."
             )
         with within("remote_url"):
@@ -113,7 +113,7 @@ class CorpusFolder:
                 report=report,
                 version=version,
             )
-        source = Source(without_secrets(remote_url), digest(remote_url), got.sha256, got.size)
+        source = Source(redact_url(remote_url), digest(remote_url), got.sha256, got.size)
         write_record(self._incoming_source, source)
         return source
 

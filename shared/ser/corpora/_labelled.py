@@ -1,4 +1,4 @@
-"""Corpora that say by folders or by a table what their files are, whatever the files are called."""
+"""Corpora whose labels are in folder names or in a table, whatever the files are called."""
 
 from __future__ import annotations
 
@@ -6,48 +6,79 @@ import csv
 import io
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from posixpath import normpath
 
+import msgspec
+
 from ser._labels import Label
 from ser.corpora._base import Corpus, Rejection, Utterance
-from ser.corpora._english import english
+from ser.corpora._english import english, known_emotion
 from ser.errors import InvalidInput
 
 MAX_NAME_BYTES = 240
-"""Of the name of an utterance: file systems take 255."""
+"""Bytes of the longest name of an utterance: file systems allow 255."""
 MAX_TABLE_BYTES = 16_000_000
 COLUMNS = ("file", "emotion", "speaker")
-"""What a table must have; ``gender`` and ``text`` may stand beside."""
+"""Mandatory columns of a table; ``gender`` and ``text`` are optional."""
 
 Row = dict[str, str]
 
 
-def by_folder(sounds: Iterable[PurePosixPath], speaker_pattern: str | None) -> Corpus:
-    """Return the corpus whose labels are the names of the folders that hold ``sounds``.
+def labelled_by_folder(
+    sounds: Iterable[PurePosixPath], speaker_pattern: str | None = None
+) -> Corpus:
+    """Return the corpus in which the folder that directly holds a sound is its label.
 
     The first group of ``speaker_pattern``, searched in a path, is the speaker; without a pattern
-    no speaker is known.
+    speakers are unknown.
     """
 
     def parse(file: PurePosixPath) -> Utterance:
         if not file.parent.name:
-            raise ValueError("it lies in no folder that could be its label")
+            raise ValueError("it is in no folder, so it has no label")
         return Utterance(
-            name=joined(file),
+            name=flat_name(file),
             file=file,
             code=file.parent.name,
-            speaker=speaker_in(file, speaker_pattern) if speaker_pattern else "",
+            speaker=find_speaker(file, speaker_pattern) if speaker_pattern else "",
             gender="",
             text="",
         )
 
-    return Corpus("folder", labels_of(file.parent.name for file in sounds), parse)
+    return Corpus("folder", make_labels(file.parent.name for file in sounds), parse)
 
 
-def joined(file: PurePosixPath) -> str:
-    """Return the path as one name, since files of different folders may be called alike."""
+def labelled_by_emotion_folder(sounds: Sequence[PurePosixPath]) -> Corpus | None:
+    """Return the corpus labelled by folder if every sound is in a folder named by an emotion.
+
+    Folders of one emotion, such as ``ann/Happy`` and ``bob/happy``, have one label. Speakers are
+    unknown. Return ``None`` if any other folder holds sounds, or if there is one emotion only.
+    """
+    emotions = {name: known_emotion(name) for name in sorted({s.parent.name for s in sounds})}
+    if None in emotions.values() or len({*emotions.values()}) < 2:
+        return None
+    # The first spelling of each emotion is its code.
+    codes: dict[str | None, str] = {}
+    for name, emotion in emotions.items():
+        codes.setdefault(emotion, name)
+    by_folder = labelled_by_folder(sounds)
+
+    def parse(file: PurePosixPath) -> Utterance:
+        utterance = by_folder.parse(file)
+        return msgspec.structs.replace(utterance, code=codes[emotions[utterance.code]])
+
+    note = (
+        f"no file name fits a known corpus, so the folders are the labels ({', '.join(emotions)}) "
+        'and speakers are unknown; {"label": "folder", "speaker_pattern": "..."} finds speakers'
+    )
+    return replace(by_folder, labels=make_labels(codes.values()), parse=parse, notes=(note,))
+
+
+def flat_name(file: PurePosixPath) -> str:
+    """Return the path as one name, since files of different folders may have the same name."""
     name = "_".join(file.parts)
     if not name.isprintable() or name.startswith(".") or len(name.encode()) > MAX_NAME_BYTES:
         raise ValueError(
@@ -57,26 +88,28 @@ def joined(file: PurePosixPath) -> str:
     return name
 
 
-def speaker_in(file: PurePosixPath, pattern: str) -> str:
+def find_speaker(file: PurePosixPath, pattern: str) -> str:
+    """Return the first group of ``pattern`` in the path."""
     match = re.search(pattern, str(file))
     if not match or not match[1]:
         raise ValueError(f"speaker_pattern {pattern!r} finds no speaker in its path")
     return match[1]
 
 
-def labels_of(values: Iterable[str]) -> tuple[Label, ...]:
-    return tuple(Label(value, value, english(value)) for value in sorted({*values} - {""}))
+def make_labels(codes: Iterable[str]) -> tuple[Label, ...]:
+    """Return a label for each distinct code, sorted."""
+    return tuple(Label(code, code, english(code)) for code in sorted({*codes} - {""}))
 
 
-def by_table(folder: Path, sounds: Iterable[PurePosixPath], table: str) -> Corpus:
-    """Return the corpus that the CSV file ``table``, relative to ``folder``, describes.
+def labelled_by_table(folder: Path, sounds: Iterable[PurePosixPath], table: str) -> Corpus:
+    """Return the corpus described by the CSV file ``table``, a path relative to ``folder``.
 
     Raises
     ------
     InvalidInput
         There is no such file, it is no CSV in UTF-8, too large, or a column is missing.
     """
-    rows, strays = sorted_out(read_table(folder, table), PurePosixPath(table).parent, {*sounds})
+    rows, strays = group_rows(read_table(folder, table), PurePosixPath(table).parent, {*sounds})
 
     def parse(file: PurePosixPath) -> Utterance:
         if len(rows[file]) != 1:
@@ -85,7 +118,7 @@ def by_table(folder: Path, sounds: Iterable[PurePosixPath], table: str) -> Corpu
         if not row["emotion"]:
             raise ValueError(f"{table} names no emotion for it")
         return Utterance(
-            name=joined(file),
+            name=flat_name(file),
             file=file,
             code=row["emotion"],
             speaker=row["speaker"],
@@ -93,25 +126,25 @@ def by_table(folder: Path, sounds: Iterable[PurePosixPath], table: str) -> Corpu
             text=row.get("text", ""),
         )
 
-    labels = labels_of(row["emotion"] for each in rows.values() for row in each)
+    labels = make_labels(row["emotion"] for each in rows.values() for row in each)
     missing = tuple(
-        Rejection(file, f"{table} names it, and it is no sound here") for file in strays
+        Rejection(file, f"{table} lists it, but there is no such sound") for file in strays
     )
     return Corpus("table", labels, parse, missing)
 
 
-def sorted_out(
+def group_rows(
     rows: Iterable[Row], home: PurePosixPath, sounds: set[PurePosixPath]
 ) -> tuple[dict[PurePosixPath, list[Row]], list[str]]:
-    """Return the rows by the sound they speak of, and the files of those that speak of none.
+    """Return the rows of each sound, and the files in the table that are not among ``sounds``.
 
-    A file is named as seen from the top of the archive, or from ``home``, the table's folder.
+    A file is relative to the top of the archive or to ``home``, the table's folder.
     """
     known: dict[PurePosixPath, list[Row]] = defaultdict(list)
     strays: list[str] = []
     for row in rows:
-        places = (PurePosixPath(normpath(base / row["file"])) for base in (PurePosixPath(), home))
-        if sound := next((place for place in places if place in sounds), None):
+        paths = (PurePosixPath(normpath(base / row["file"])) for base in (PurePosixPath(), home))
+        if sound := next((path for path in paths if path in sounds), None):
             known[sound].append(row)
         else:
             strays.append(row["file"])
@@ -119,13 +152,13 @@ def sorted_out(
 
 
 def read_table(folder: Path, table: str) -> list[Row]:
-    """Return the rows of a CSV file, with commas or semicolons, by column in lower case."""
+    """Return the rows of a CSV file (commas or semicolons), keyed by column in lower case."""
     text = read_text(folder, table)
     delimiter = max(",;", key=text.partition("\n")[0].count)
     try:
         lines = [*csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)]
     except csv.Error as error:
-        raise InvalidInput(f"corpus.table {table!r} is no CSV that can be read: {error}") from error
+        raise InvalidInput(f"corpus.table {table!r} cannot be read as CSV: {error}") from error
     columns = [column.strip().lower() for column in lines[0]] if lines else []
     if missing := [column for column in COLUMNS if column not in columns]:
         raise InvalidInput(
@@ -137,16 +170,17 @@ def read_table(folder: Path, table: str) -> list[Row]:
 
 
 def read_text(folder: Path, table: str) -> str:
-    # Looked up among what the archive holds, so no name leads out of it.
+    """Return the text of the CSV file ``table`` of the archive."""
+    # A look-up among the files of the archive, so that no name leads out of it.
     files = {
         file.relative_to(folder).as_posix(): file
         for file in folder.rglob("*.[cC][sS][vV]")
         if file.is_file()
     }
     if table not in files:
-        found = ", ".join(sorted(files)[:5]) or "an archive that holds one"
+        found = ", ".join(sorted(files)[:5]) or "an archive with a CSV file"
         raise InvalidInput(
-            f"corpus.table {table!r} is no CSV file of the archive; allowed: {found}"
+            f"corpus.table {table!r} is not a CSV file of the archive; allowed: {found}"
         )
     if (size := files[table].stat().st_size) > MAX_TABLE_BYTES:
         raise InvalidInput(

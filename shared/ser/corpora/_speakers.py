@@ -1,4 +1,4 @@
-"""Who speaks, where that is known."""
+"""Checks that depend on which speakers are known."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ def require_speakers(utterances: Sequence[Utterance]) -> None:
         raise InvalidInput(
             f"no speaker is known of {len(unknown)} of the {len(utterances)} utterances, such as "
             f"{unknown[0].file}; allowed: split 'utterance' and evaluation 'holdout', or a corpus "
-            "that tells its speakers (by speaker_pattern, or the column speaker of its table)"
+            "with speakers (by speaker_pattern, or by the column speaker of its table)"
         )
 
 
 def speaker_dependent(utterances: Sequence[Utterance], held_out: Collection[str]) -> bool:
-    """Whether speakers of the utterances called ``held_out`` are heard in the others too.
+    """Return whether speakers of the utterances named ``held_out`` also speak any of the others.
 
-    Who is unknown may be anybody, so may have been heard.
+    An unknown speaker may be any of the others, so counts as one of them.
     """
-    asked = {u.speaker for u in utterances if u.name in held_out}
-    heard = {u.speaker for u in utterances if u.name not in held_out}
-    return "" in asked | heard or bool(asked & heard)
+    tested = {u.speaker for u in utterances if u.name in held_out}
+    trained = {u.speaker for u in utterances if u.name not in held_out}
+    return "" in tested | trained or bool(tested & trained)

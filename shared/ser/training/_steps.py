@@ -126,7 +126,7 @@ def train(
         "split": recipe.split,
         "speaker_dependent": speaker_dependent(corpus.loaded.utterances, corpus.held_out),
         "rejected": msgspec.to_builtins(corpus.loaded.rejected),
-        "notes": [*fitted.notes, *evaluated["notes"]],
+        "notes": [*dataset.prepare().notes, *fitted.notes, *evaluated["notes"]],
         "chosen": recipe.classifier.chosen,
     }
     manifest = {

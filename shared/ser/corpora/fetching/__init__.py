@@ -1,28 +1,28 @@
-"""Fetching archives: from HTTP servers, buckets and local files, resumed and checked.
+"""Fetching archives from HTTP servers, buckets and local files, with resumption and checks.
 
-A failure that another attempt may not meet is :class:`Interrupted`; every other one is raised in
-the caller's words.
+A failure that another attempt may avoid is :class:`Interrupted`; all others are errors of
+:mod:`ser.errors`.
 """
 
 from __future__ import annotations
 
 from ser.corpora.fetching._access import CLOUD_STORAGE, FULL_ACCESS, Access
 from ser.corpora.fetching._archives import extract
-from ser.corpora.fetching._opening import source_of
-from ser.corpora.fetching._source import (
+from ser.corpora.fetching._opening import opener_for
+from ser.corpora.fetching._transfer import Download, fetch
+from ser.corpora.fetching._transport import (
     ANY,
     NOTHING,
     PATIENCE,
-    Answer,
-    Held,
+    Content,
     Interrupted,
     Missing,
+    Opener,
     Patience,
-    Source,
+    Received,
     Version,
-    without_secrets,
+    redact_url,
 )
-from ser.corpora.fetching._transfer import Download, fetch
 from ser.corpora.fetching._web import MAX_REDIRECTS
 
 __all__ = [
@@ -33,16 +33,16 @@ __all__ = [
     "NOTHING",
     "PATIENCE",
     "Access",
-    "Answer",
+    "Content",
     "Download",
-    "Held",
     "Interrupted",
     "Missing",
+    "Opener",
     "Patience",
-    "Source",
+    "Received",
     "Version",
     "extract",
     "fetch",
-    "source_of",
-    "without_secrets",
+    "opener_for",
+    "redact_url",
 ]

@@ -1,4 +1,4 @@
-"""Where fetching may reach."""
+"""Access rules of fetching."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from typing import Protocol
 from ser._addresses import bucket_name, resolved
 
 CLOUD_STORAGE = "https://storage.googleapis.com"
-"""Cloud Storage speaks the protocol of S3, too."""
+"""Endpoint of Cloud Storage for the protocol of S3."""
 
 
 class Access(Protocol):
-    """Decides on every path, bucket and network address before it is used.
+    """Rules that every path, bucket and network address passes before its use.
 
-    Each method raises :class:`~ser.errors.InvalidInput` for what is not allowed.
+    Each method raises :class:`~ser.errors.InvalidInput` if access is refused.
     """
 
     def path(self, value: str) -> Path:
-        """Return the absolute path that ``value``, a path or ``file://`` URL, leads to."""
+        """Return the absolute path of ``value``, a path or ``file://`` URL."""
 
     def bucket(self, name: str) -> str:
-        """Return ``name`` if it is the name of a bucket that may be read."""
+        """Return ``name`` if it is the name of an allowed bucket."""
 
     def endpoint(self, store: str) -> str | None:
-        """Return the URL of the server with the buckets of ``s3`` or ``gs``; ``None``: AWS."""
+        """Return the URL of the server for ``store`` (``s3`` or ``gs``); ``None`` for AWS."""
 
     def address(self, host: str, address: str) -> None:
-        """Return if ``host`` may be reached at ``address``, the IP address it has just now."""
+        """Return if connections to ``host`` at its current IP address ``address`` are allowed."""
 
 
 class FullAccess:

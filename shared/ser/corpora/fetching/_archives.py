@@ -1,4 +1,4 @@
-"""Zip archives from elsewhere: every entry is under suspicion until it is written."""
+"""Extraction of untrusted zip archives: every entry is checked before any is written."""
 
 from __future__ import annotations
 
@@ -23,46 +23,46 @@ MAX_DIRECTORY_BYTES = 256 * MAX_ENTRIES
 MAX_NAME_LENGTH = 1_024
 
 Names = dict[str, str]
-"""The names already given: folded -> as they are spelt, those of folders with a slash behind."""
+"""Names of the earlier entries, case-folded -> as spelt, with a slash at the end of folders."""
 
 
 def extract(
     archive: Path, folder: Path, *, limit: Limit = UNLIMITED, report: Report = silent
 ) -> None:
-    """Write the content of ``archive`` to ``folder``: all of it, or nothing.
+    """Write the whole content of ``archive`` to ``folder``, or nothing.
 
-    What stood at ``folder`` is replaced once the new content is complete. ``__MACOSX`` and
+    An earlier ``folder`` is replaced once the new content is complete. ``__MACOSX`` and
     ``.DS_Store`` are left out.
 
     Raises
     ------
     InvalidInput
-        A broken archive, an entry that must not be written, or a folder that cannot be; by name.
+        A broken archive, a forbidden entry, or a folder that cannot be written; by name.
     TooLarge
-        More than ``limit`` bytes once extracted, or more entries than anyone needs.
+        More than ``limit`` bytes once extracted, or more than ``MAX_ENTRIES`` entries.
     StorageFull
         No room for the content.
     """
     fresh = folder.with_name(f".{folder.name}.extracting")
     former = folder.with_name(f".{folder.name}.replaced")
-    with opened(archive) as zipped, writing(folder):
-        entries = checked_entries(zipped, archive.name, limit)
-        discard(fresh)
+    with open_zip(archive) as zipped, write_errors(folder):
+        entries = check_entries(zipped, archive.name, limit)
+        remove(fresh)
         try:
             fresh.mkdir(parents=True)
             unpack(zipped, archive.name, entries, fresh, report)
-            discard(former)
+            remove(former)
             with suppress(FileNotFoundError):
                 folder.rename(former)
             fresh.rename(folder)
-            discard(former)
+            remove(former)
         finally:
-            discard(fresh)
+            remove(fresh)
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """Tell a full disk, and any other reason why ``path`` cannot be written, to the caller."""
+def write_errors(path: Path) -> Iterator[None]:
+    """Translate the reasons why ``path`` cannot be written, such as a full disk."""
     try:
         yield
     except OSError as error:
@@ -73,8 +73,8 @@ def writing(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def reading(what: str) -> Iterator[None]:
-    """Tell the ways in which :mod:`zipfile` finds ``what`` broken to the caller."""
+def zip_errors(what: str) -> Iterator[None]:
+    """Translate the exceptions of :mod:`zipfile` for a broken ``what``."""
     try:
         yield
     except (BadZipFile, EOFError, NotImplementedError, ValueError, zlib.error) as error:
@@ -82,10 +82,10 @@ def reading(what: str) -> Iterator[None]:
 
 
 class ArchiveFile(io.FileIO):
-    """A file that is not read in one piece where the piece is out of all proportion.
+    """A file that refuses to read a disproportionate number of bytes at once.
 
-    :class:`ZipFile` loads the directory at the end of an archive at once, before entries can be
-    counted, and builds ten times its size in memory.
+    :class:`ZipFile` reads the directory at the end of an archive whole, before its entries can be
+    counted, and then needs ten times its size in memory.
     """
 
     def read(self, size: int | None = -1, /) -> bytes:
@@ -98,20 +98,21 @@ class ArchiveFile(io.FileIO):
 
 
 @contextmanager
-def opened(archive: Path) -> Iterator[ZipFile]:
+def open_zip(archive: Path) -> Iterator[ZipFile]:
+    """Yield the archive, open for reading."""
     with ArchiveFile(archive) as file:
-        with reading(archive.name):
+        with zip_errors(archive.name):
             zipped = ZipFile(file)
         with zipped:
             yield zipped
 
 
-def checked_entries(zipped: ZipFile, archive: str, limit: Limit) -> list[ZipInfo]:
-    """The entries to write, once all of them are known to be harmless."""
+def check_entries(zipped: ZipFile, archive: str, limit: Limit) -> list[ZipInfo]:
+    """Return the entries to write; raise an error unless all are harmless and within limits."""
     names: Names = {}
     entries = [info for info in zipped.infolist() if not is_clutter(info.filename)]
     for info in entries:
-        if reason := flaw(info) or clash(info, names):
+        if reason := find_flaw(info) or find_clash(info, names):
             raise InvalidInput(f"{info.orig_filename[:MAX_NAME_LENGTH]!r} in {archive} {reason}")
         if len(names) > MAX_ENTRIES:
             raise TooLarge(f"{archive} has too many entries; allowed: {MAX_ENTRIES:,}")
@@ -122,11 +123,12 @@ def checked_entries(zipped: ZipFile, archive: str, limit: Limit) -> list[ZipInfo
 
 
 def is_clutter(name: str) -> bool:
+    """Return whether macOS added the entry for its own purposes."""
     return name.startswith("__MACOSX/") or PurePosixPath(name).name == ".DS_Store"
 
 
-def flaw(info: ZipInfo) -> str | None:
-    """Why this entry must not be written, looked at alone."""
+def find_flaw(info: ZipInfo) -> str | None:
+    """Return why the entry must not be written, whatever the others are; ``None`` if it may."""
     name = info.orig_filename
     kind = stat.S_IFMT(info.external_attr >> 16)
     flaws = {
@@ -137,7 +139,7 @@ def flaw(info: ZipInfo) -> str | None:
         "leads out of the archive by '..'": ".." in PurePosixPath(name).parts,
         "is neither a file nor a folder": kind not in (0, stat.S_IFREG, stat.S_IFDIR),
         "is encrypted": bool(info.flag_bits & 0x1),
-        # The other methods of zipfile unpack a read without bounds: a bomb for the memory.
+        # With its other methods zipfile decompresses without a bound on memory.
         f"is compressed by method {info.compress_type}; allowed: stored, deflated": (
             info.compress_type not in (ZIP_STORED, ZIP_DEFLATED)
         ),
@@ -146,28 +148,30 @@ def flaw(info: ZipInfo) -> str | None:
     return next((reason for reason, found in flaws.items() if found), None)
 
 
-def clash(info: ZipInfo, names: Names) -> str | None:
-    """Why this entry cannot stand beside the earlier ones; otherwise it joins their ``names``.
+def find_clash(info: ZipInfo, names: Names) -> str | None:
+    """Return which earlier entry has the same name; without one, add the entry to ``names``.
 
-    Some file systems take names for the same that differ only by case or by how accents are
-    encoded; what extracts differently there is refused everywhere.
+    On some file systems two names that differ only in case or in the encoding of accents are the
+    same. Such names are refused everywhere, so that archives extract alike on all systems.
     """
     path, slash = PurePosixPath(info.filename), "/" if info.is_dir() else ""
     while path.name:
-        if known := names.get(folded(path)):
+        if known := names.get(fold(path)):
             return None if slash and known == f"{path}/" else f"clashes with {known!r}"
-        names[folded(path)] = f"{path}{slash}"
+        names[fold(path)] = f"{path}{slash}"
         path, slash = path.parent, "/"
     return None
 
 
-def folded(path: PurePosixPath) -> str:
+def fold(path: PurePosixPath) -> str:
+    """Return a key that is the same for names that some file system treats as the same."""
     return normalize("NFC", normalize("NFC", str(path)).casefold())
 
 
 def unpack(
     zipped: ZipFile, archive: str, entries: list[ZipInfo], folder: Path, report: Report
 ) -> None:
+    """Write ``entries`` to ``folder``."""
     total = sum(info.file_size for info in entries)
     written = 0
     for info in entries:
@@ -176,9 +180,9 @@ def unpack(
             target.mkdir(parents=True, exist_ok=True)
             continue
         target.parent.mkdir(parents=True, exist_ok=True)
-        # No more comes out than the directory declares, which is within the limit: zipfile stops.
+        # zipfile stops at the size that the directory declares, which is within the limit.
         with (
-            reading(f"{info.filename!r} in {archive}"),
+            zip_errors(f"{info.filename!r} in {archive}"),
             zipped.open(info) as source,
             target.open("xb") as sink,
         ):
@@ -187,8 +191,8 @@ def unpack(
         report(written / total if total else 1.0)
 
 
-def discard(path: Path) -> None:
-    """Remove whatever stands at ``path``, without following it."""
+def remove(path: Path) -> None:
+    """Remove the file, folder or link ``path``, if it exists; a link is not followed."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:

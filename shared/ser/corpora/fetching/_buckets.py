@@ -1,5 +1,8 @@
-"""Archives in buckets of S3, and of Cloud Storage, which speaks the protocol of S3, too
-("Interoperability with other storage providers" in its documentation)."""
+"""Archives in buckets of S3 and of Cloud Storage.
+
+Cloud Storage also implements the protocol of S3 ("Interoperability with other storage providers"
+in its documentation).
+"""
 
 from __future__ import annotations
 
@@ -8,29 +11,30 @@ from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from typing import Any
 
-from ser.corpora.fetching._source import (
+from ser.corpora.fetching._transport import (
     CHUNK,
-    Answer,
-    Held,
+    Content,
     Interrupted,
     Missing,
     Patience,
+    Received,
     Version,
-    translated,
+    translate_errors,
 )
 from ser.errors import Conflict, RemoteFailed
 
 
 @contextmanager
-def from_bucket(
+def open_object(
     store: str,
     endpoint: str | None,
     bucket: str,
     key: str,
     patience: Patience,
     version: Version,
-    held: Held,
-) -> Iterator[Answer]:
+    received: Received,
+) -> Iterator[Content]:
+    """Yield the content of an object after the bytes ``received``, or of all of it."""
     from botocore.exceptions import ClientError
 
     uri = f"{store}://{bucket}/{key}"
@@ -38,31 +42,33 @@ def from_bucket(
     wanted = {"Bucket": bucket, "Key": key}
     if store == "s3" and version.name:
         wanted["VersionId"] = version.name
-    after = {"Range": f"bytes={held.size}-", "IfMatch": held.validator} if held.size else {}
+    after = (
+        {"Range": f"bytes={received.size}-", "IfMatch": received.validator} if received.size else {}
+    )
     with ExitStack() as stack:
         with errors():
-            client = stack.enter_context(closing(client_of(endpoint, patience)))
+            client = stack.enter_context(closing(create_client(endpoint, patience)))
             try:
                 found = client.get_object(**wanted, **after)
             except ClientError as error:
                 changed = error.response["ResponseMetadata"]["HTTPStatusCode"] in (412, 416)
-                if not (held.size and changed):
+                if not (received.size and changed):
                     raise
                 found = client.get_object(**wanted)
-        refuse_another(uri, found, store, version)
+        require_version(uri, found, store, version)
         chunks = stack.enter_context(closing(found["Body"])).iter_chunks(CHUNK)
-        start = held.size if "ContentRange" in found else 0
-        yield Answer(
+        start = received.size if "ContentRange" in found else 0
+        yield Content(
             start,
             start + found["ContentLength"],
             found.get("ETag", ""),
             found.get("ContentType", ""),
-            translated(chunks, errors),
+            translate_errors(chunks, errors),
         )
 
 
-def client_of(endpoint: str | None, patience: Patience) -> Any:
-    """Return a client of the S3 server at the URL ``endpoint``; ``None``: of AWS."""
+def create_client(endpoint: str | None, patience: Patience) -> Any:
+    """Return a client of the S3 server at the URL ``endpoint``, by default that of AWS."""
     from botocore.config import Config
     from botocore.session import get_session
 
@@ -70,20 +76,21 @@ def client_of(endpoint: str | None, patience: Patience) -> Any:
     return get_session().create_client("s3", endpoint_url=endpoint, config=config)
 
 
-def refuse_another(uri: str, found: dict[str, Any], store: str, version: Version) -> None:
-    """Raise :class:`Conflict` if ``found`` is known to be of another version."""
-    # Cloud Storage tells ETags of its own in events, and the generation beside the content.
+def require_version(uri: str, found: dict[str, Any], store: str, version: Version) -> None:
+    """Raise :class:`Conflict` if the headers of ``found`` show another version."""
+    # The ETags in events of Cloud Storage differ from those of its S3 protocol; generations agree.
     headers = found["ResponseMetadata"]["HTTPHeaders"]
     wanted, got = {
         "s3": (version.etag, found["ETag"].strip('"')),
-        "gs": (version.name, headers.get("x-goog-generation", "one that is not told")),
+        "gs": (version.name, headers.get("x-goog-generation", "an unknown one")),
     }[store]
     if wanted and wanted != got:
-        raise Conflict(f"{uri} has another version by now: {got}, not {wanted}.")
+        raise Conflict(f"{uri} has changed: its version is {got}, not {wanted}.")
 
 
 @contextmanager
 def bucket_errors(uri: str) -> Iterator[None]:
+    """Translate the exceptions of botocore."""
     from botocore.exceptions import (
         BotoCoreError,
         ClientError,

@@ -1,4 +1,4 @@
-"""Archives on this machine."""
+"""Archives in local files."""
 
 from __future__ import annotations
 
@@ -9,26 +9,29 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from ser.corpora.fetching._source import CHUNK, Answer, Held, Version
+from ser.corpora.fetching._transport import CHUNK, Content, Received, Version
 from ser.errors import Conflict, InvalidInput
 
 
 @contextmanager
-def from_file(path: Path, version: Version, _held: Held) -> Iterator[Answer]:
+def open_file(path: Path, version: Version, _received: Received) -> Iterator[Content]:
+    """Yield the content of a file, always from its start."""
     try:
-        # Anything but a file may never end, or never begin, as a pipe.
+        # Reading from anything but a file, such as a pipe, may block or never end.
         if not path.is_file():
-            raise InvalidInput(f"{path} is not there, or not a file")
+            raise InvalidInput(f"{path} does not exist, or is not a file")
         file = path.open("rb")
     except OSError as error:
         raise InvalidInput(f"{path} cannot be read: {error.strerror}") from error
     with file:
         size = os.fstat(file.fileno()).st_size
         chunks = iter(partial(file.read, CHUNK), b"")
-        yield Answer(0, size, "", "", verified(chunks, path, version) if version.etag else chunks)
+        if version.etag:
+            chunks = verify_digest(chunks, path, version)
+        yield Content(0, size, "", "", chunks)
 
 
-def verified(chunks: Iterator[bytes], path: Path, version: Version) -> Iterator[bytes]:
+def verify_digest(chunks: Iterator[bytes], path: Path, version: Version) -> Iterator[bytes]:
     """Yield ``chunks``; raise :class:`Conflict` after the last if they are not of ``version``."""
     digest = hashlib.sha256()
     for chunk in chunks:
@@ -36,6 +39,5 @@ def verified(chunks: Iterator[bytes], path: Path, version: Version) -> Iterator[
         yield chunk
     if digest.hexdigest() != version.etag:
         raise Conflict(
-            f"{path} has another content by now: its SHA-256 is {digest.hexdigest()}, not "
-            f"{version.etag}."
+            f"{path} has changed: its SHA-256 is {digest.hexdigest()}, not {version.etag}."
         )

@@ -1,4 +1,4 @@
-"""Opening an archive wherever it is: over HTTP, in a bucket, or in a local file."""
+"""The choice of a transport by the scheme of a URL."""
 
 from __future__ import annotations
 
@@ -6,39 +6,39 @@ from functools import partial
 
 from ser._addresses import scheme
 from ser.corpora.fetching._access import Access
-from ser.corpora.fetching._buckets import from_bucket
-from ser.corpora.fetching._files import from_file
-from ser.corpora.fetching._source import ANY, PATIENCE, Patience, Source, Version
-from ser.corpora.fetching._web import over_http, parsed
+from ser.corpora.fetching._buckets import open_object
+from ser.corpora.fetching._files import open_file
+from ser.corpora.fetching._transport import ANY, PATIENCE, Opener, Patience, Version, redact_url
+from ser.corpora.fetching._web import open_url, parse_http_url
 from ser.errors import InvalidInput
 
 
-def source_of(
+def opener_for(
     remote_url: str, access: Access, patience: Patience = PATIENCE, version: Version = ANY
-) -> Source:
-    """What opens ``remote_url``; nothing is opened yet.
+) -> Opener:
+    """Return the function that opens ``remote_url``; this function itself opens nothing.
 
-    Of an object in a bucket and of a local file another ``version`` is never delivered as a whole:
-    :class:`~ser.errors.Conflict` is raised at the latest after its last byte.
+    For an object in a bucket or a local file, reading raises :class:`~ser.errors.Conflict`, after
+    the last byte at the latest, if it is not of ``version``.
 
     Raises
     ------
     InvalidInput
-        A scheme nobody reads, or a bucket or path out of bounds.
+        An unsupported scheme, or a bucket or path that ``access`` refuses.
     """
     match scheme(remote_url):
         case "http" | "https":
-            parsed(remote_url)
-            return partial(over_http, remote_url, access, patience)
+            parse_http_url(remote_url)
+            return partial(open_url, remote_url, access, patience)
         case "s3" | "gs" as store:
             bucket, _, key = remote_url.partition("://")[2].partition("/")
             if not key:
                 raise InvalidInput(f"{remote_url!r} names no object; allowed: {store}://bucket/key")
             place = store, access.endpoint(store), access.bucket(bucket), key
-            return partial(from_bucket, *place, patience, version)
+            return partial(open_object, *place, patience, version)
         case "" | "file":
-            return partial(from_file, access.path(remote_url), version)
+            return partial(open_file, access.path(remote_url), version)
     raise InvalidInput(
-        f"{remote_url!r} cannot be fetched; allowed: http://, https://, s3://bucket/key, "
-        "gs://bucket/key, file:// and local paths"
+        f"{redact_url(remote_url)!r} cannot be fetched; "
+        "allowed: http://, https://, s3://bucket/key, gs://bucket/key, file:// and local paths"
     )

@@ -1,4 +1,4 @@
-"""Fetch an archive: at its destination once it is whole and checked, and not before."""
+"""Fetching an archive: it reaches its destination only once it is whole and checked."""
 
 from __future__ import annotations
 
@@ -12,24 +12,25 @@ from typing import NamedTuple
 
 from ser._progress import Report, silent
 from ser.corpora.fetching._access import Access
-from ser.corpora.fetching._archives import writing
-from ser.corpora.fetching._opening import source_of
-from ser.corpora.fetching._source import (
+from ser.corpora.fetching._archives import write_errors
+from ser.corpora.fetching._opening import opener_for
+from ser.corpora.fetching._transport import (
     ANY,
     NOTHING,
     PATIENCE,
-    Held,
     Interrupted,
+    Opener,
     Patience,
-    Source,
+    Received,
     Version,
+    redact_url,
 )
 from ser.errors import Conflict, InvalidInput, RemoteFailed, TooLarge
 from ser.limits import UNLIMITED, Limit
 
 
 class Download(NamedTuple):
-    """What was fetched: the SHA-256 in hexadecimal, and the size in bytes."""
+    """A fetched archive: its SHA-256 in hexadecimal, and its size in bytes."""
 
     sha256: str
     size: int
@@ -47,9 +48,9 @@ def fetch(
 ) -> Download:
     """Copy the zip archive at ``remote_url`` to ``destination``.
 
-    What came before a connection failed is kept beside the destination, and continued by retries
-    and by later calls for the same ``remote_url``. The destination itself is replaced only by a
-    whole archive. Two calls at once for the same destination are the caller's to avoid.
+    Bytes received before a connection failed are kept beside the destination; retries and later
+    calls for the same ``remote_url`` continue them. The destination itself is replaced only by a
+    whole archive. Callers must not run two calls for one destination at the same time.
 
     Parameters
     ----------
@@ -57,40 +58,40 @@ def fetch(
         ``http(s)://``, ``s3://bucket/key``, ``gs://bucket/key``, a local path or its ``file://``
         URL.
     access : Access
-        The bounds for hosts (at every redirect again), buckets and paths.
+        Rules for hosts (applied again at every redirect), buckets and paths.
     limit : Limit
-        Bytes of the largest archive that is taken.
+        Size of the largest accepted archive, in bytes.
     report : Report
-        Told the share of the bytes that came, where the source announces their number.
+        Called with the share of the bytes received, if the remote announces their number.
     patience : Patience
         Time-outs and retries.
     version : Version
-        Which version of an object in a bucket, or of a local file, is meant.
+        The wanted version of an object in a bucket, or of a local file.
 
     Raises
     ------
     InvalidInput
-        Out of bounds, not there (a local path), or not a zip archive.
+        Access is refused, a local path does not exist, or the content is not a zip archive.
     Conflict
-        Another version is there.
+        ``remote_url`` has another version.
     TooLarge
-        More than ``limit``.
+        The archive exceeds ``limit``.
     RemoteFailed
-        Another server refused, or broke off more often than it is asked again.
+        The server refuses, or connections fail more often than ``patience`` allows.
     StorageFull
-        No room at the destination.
+        No room for the archive at the destination.
     """
-    source = source_of(remote_url, access, patience, version)
-    part = Part(remote_url, destination, limit, report)
-    with writing(destination):
+    opener = opener_for(remote_url, access, patience, version)
+    part = PartialDownload(remote_url, destination, limit, report)
+    with write_errors(destination):
         destination.parent.mkdir(parents=True, exist_ok=True)
         try:
-            if not part.held().size:
+            if not part.received().size:
                 part.discard()
-            content_type = receive(part, source, patience)
+            content_type = receive(part, opener, patience)
             if not zipfile.is_zipfile(part.path):
                 raise InvalidInput(
-                    f"{remote_url} is not a zip archive: it begins with {part.beginning()!r} "
+                    f"{part.shown_url} is not a zip archive: it begins with {part.beginning()!r} "
                     f"(content type: {content_type or 'not stated'})"
                 )
             return part.complete()
@@ -99,86 +100,94 @@ def fetch(
             raise
 
 
-def receive(part: Part, source: Source, patience: Patience) -> str:
-    """Bring ``part`` to its end; the content type that the source stated.
+def receive(part: PartialDownload, opener: Opener, patience: Patience) -> str:
+    """Complete ``part``, with retries; return the content type that the remote states.
 
-    A source that never sent anything is not asked again.
+    There is no retry for a remote that never sent a byte.
     """
     retries = 0
     while True:
         try:
-            return part.extend(source)
+            return part.extend(opener)
         except Interrupted as error:
             if retries == patience.retries or not part.size():
-                raise RemoteFailed(f"{part.url} failed after {part.progress()}: {error}") from error
+                raise RemoteFailed(
+                    f"{part.shown_url} failed after {part.progress()}: {error}"
+                ) from error
         time.sleep(patience.pause * 2**retries)
         retries += 1
 
 
-class Part:
-    """What came of ``url`` so far, beside ``destination`` until it is whole."""
+class PartialDownload:
+    """The bytes of ``url`` received so far, in a file beside ``destination``."""
 
     def __init__(self, url: str, destination: Path, limit: Limit, report: Report) -> None:
         self.url = url
+        self.shown_url = redact_url(url)
         self.destination = destination
         self.path = destination.with_name(f"{destination.name}.part")
         self.note = destination.with_name(f"{destination.name}.part.json")
-        self.most = limit
+        self.limit = limit
         self.report = report
         self.share = 0.0
         self.total: int | None = None
 
-    def extend(self, source: Source) -> str:
-        """Append what ``source`` delivers; its content type."""
-        with source(self.held()) as answer:
-            self.total = answer.total
-            self.limit(answer.total or 0)
-            if not answer.start:
+    def extend(self, opener: Opener) -> str:
+        """Append the rest that ``opener`` yields; return its content type."""
+        with opener(self.received()) as content:
+            self.total = content.total
+            self.check_limit(content.total or 0)
+            if not content.start:
                 self.path.write_bytes(b"")
-                self.note.write_text(json.dumps({"url": self.url, "validator": answer.validator}))
+                self.note.write_text(json.dumps({"url": self.url, "validator": content.validator}))
             with self.path.open("ab") as file:
-                for chunk in answer.chunks:
+                for chunk in content.chunks:
                     file.write(chunk)
-                    self.limit(file.tell())
-                    self.tell(file.tell())
+                    self.check_limit(file.tell())
+                    self.report_progress(file.tell())
                 file.flush()
                 os.fsync(file.fileno())
         if self.total not in (None, self.size()):
-            raise Interrupted("the source announced another size")
-        return answer.content_type
+            raise Interrupted("the remote announced another size")
+        return content.content_type
 
-    def held(self) -> Held:
-        """What another request may continue."""
+    def received(self) -> Received:
+        """Return the bytes that another request may continue."""
         try:
             note = json.loads(self.note.read_bytes())
             size = self.path.stat().st_size
         except (FileNotFoundError, ValueError):
             return NOTHING
         continues = note["url"] == self.url and note["validator"]
-        return Held(size, note["validator"]) if continues else NOTHING
+        return Received(size, note["validator"]) if continues else NOTHING
 
-    def limit(self, size: int) -> None:
-        if size > self.most.value:
-            raise TooLarge(f"{self.url} has {size:,} bytes or more; allowed: {self.most}")
+    def check_limit(self, size: int) -> None:
+        """Raise :class:`TooLarge` if ``size`` is above the limit."""
+        if size > self.limit.value:
+            raise TooLarge(f"{self.shown_url} has {size:,} bytes or more; allowed: {self.limit}")
 
-    def tell(self, size: int) -> None:
-        # A download that has to begin again does not fall behind what was reported.
+    def report_progress(self, size: int) -> None:
+        """Report the share of the bytes received; it never falls."""
+        # A download that begins again first has to catch up with the share reported before.
         self.share = max(self.share, size / self.total if self.total else 0.0)
         self.report(self.share)
 
     def progress(self) -> str:
+        """Return how many bytes of how many are here, in words."""
         total = "an unknown number of" if self.total is None else f"{self.total:,}"
         return f"{self.size():,} of {total} bytes"
 
     def size(self) -> int:
+        """Return how many bytes are here."""
         return self.path.stat().st_size if self.path.exists() else 0
 
     def beginning(self) -> bytes:
+        """Return the first bytes."""
         with self.path.open("rb") as file:
             return file.read(16)
 
     def complete(self) -> Download:
-        """Put the archive in its place."""
+        """Move the archive to its destination."""
         with self.path.open("rb") as file:
             download = Download(hashlib.file_digest(file, "sha256").hexdigest(), self.size())
         self.path.replace(self.destination)
@@ -187,5 +196,6 @@ class Part:
         return download
 
     def discard(self) -> None:
+        """Remove the bytes received so far."""
         self.path.unlink(missing_ok=True)
         self.note.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Archives over HTTP, asked for at addresses within bounds alone, through every redirect."""
+"""Archives over HTTP, from allowed addresses only, at every redirect."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from urllib3.exceptions import HTTPError, LocationParseError
 from urllib3.util import Url, parse_url
 
 from ser.corpora.fetching._access import Access
-from ser.corpora.fetching._source import (
+from ser.corpora.fetching._transport import (
     CHUNK,
     NOTHING,
-    Answer,
-    Held,
+    Content,
     Interrupted,
     Patience,
-    translated,
-    without_secrets,
+    Received,
+    redact_url,
+    translate_errors,
 )
 from ser.errors import InvalidInput, RemoteFailed
 
@@ -32,17 +32,17 @@ MAX_REDIRECTS = 5
 
 
 class GuardedConnection(HTTPConnection):
-    """A connection that sends nothing to an address out of bounds, in TLS neither."""
+    """A connection that sends nothing, not even a TLS handshake, to a refused address."""
 
     access: Access
 
     def _new_conn(self) -> socket.socket:
-        # Before connecting: an open and a closed port of a private address must look the same.
+        # First check, before connecting: open and closed ports of a refused address look the same.
         for *_, address in socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM):
             self.access.address(self.host, str(address[0]))
         connected = super()._new_conn()
         try:
-            # And after: the name may stand for another address when it is asked for again.
+            # Second check: the name may have resolved to another address for the connection.
             self.access.address(self.host, connected.getpeername()[0])
         except (InvalidInput, OSError):
             connected.close()
@@ -51,7 +51,7 @@ class GuardedConnection(HTTPConnection):
 
 
 class GuardedTLSConnection(GuardedConnection, HTTPSConnection):
-    """The same over TLS, with the certificate verified."""
+    """A guarded connection over TLS that verifies the certificate."""
 
 
 CONNECTIONS: dict[str | None, type[GuardedConnection]] = {
@@ -60,98 +60,106 @@ CONNECTIONS: dict[str | None, type[GuardedConnection]] = {
 }
 
 
-def parsed(url: str) -> Url:
-    """The parts of a URL that can be asked for over HTTP."""
+def parse_http_url(url: str) -> Url:
+    """Return the parts of ``url``; raise :class:`InvalidInput` unless HTTP can fetch it."""
     try:
         parts = parse_url(url)
     except LocationParseError as error:
         raise InvalidInput(
-            f"{without_secrets(url)!r} is not a URL; allowed: http(s)://host/path"
+            f"{redact_url(url)!r} is not a URL; allowed: http(s)://host/path"
         ) from error
     if parts.scheme not in CONNECTIONS or not parts.host:
-        raise InvalidInput(
-            f"{without_secrets(url)!r} cannot be fetched; allowed: http(s)://host/path"
-        )
+        raise InvalidInput(f"{redact_url(url)!r} cannot be fetched; allowed: http(s)://host/path")
     if parts.auth:
         raise InvalidInput(
-            f"a user or password stands before {parts.host!r}, and would not be sent; "
+            f"a user or password before {parts.host!r} would not be sent; "
             "allowed: http(s)://host/path"
         )
     return parts
 
 
 @contextmanager
-def over_http(url: str, access: Access, patience: Patience, held: Held) -> Iterator[Answer]:
+def open_url(url: str, access: Access, patience: Patience, received: Received) -> Iterator[Content]:
+    """Yield the content of ``url`` after the bytes ``received``, or all of it."""
     hop = url
     for _ in range(1 + MAX_REDIRECTS):
         with ExitStack() as stack:
-            response = ask(hop, access, patience, held, stack)
+            response = send_request(hop, access, patience, received, stack)
             if location := response.get_redirect_location():
                 hop = next_hop(hop, location)
-            elif answer := answer_of(response, held):
-                yield answer
+            elif content := accept_response(response, received):
+                yield content
                 return
-            elif held.size and response.status in (206, 416):
-                held = NOTHING
+            elif received.size and response.status in (206, 416):
+                received = NOTHING
             else:
                 raise RemoteFailed(
-                    f"{without_secrets(hop)} answered {response.status} {response.reason}"
+                    f"{redact_url(hop)} answered {response.status} {response.reason}"
                 )
-    raise RemoteFailed(f"{without_secrets(url)} redirects more than {MAX_REDIRECTS} times")
+    raise RemoteFailed(f"{redact_url(url)} redirects more than {MAX_REDIRECTS} times")
 
 
 def next_hop(url: str, location: str) -> str:
+    """Return the URL that a redirect from ``url`` to ``location`` leads to."""
     try:
         return urljoin(url, location)
     except ValueError as error:
-        target = without_secrets(location)
+        target = redact_url(location)
         raise RemoteFailed(
-            f"{without_secrets(url)} redirects to {target!r}, which is not a URL"
+            f"{redact_url(url)} redirects to {target!r}, which is not a URL"
         ) from error
 
 
-def ask(
-    url: str, access: Access, patience: Patience, held: Held, stack: ExitStack
+def send_request(
+    url: str, access: Access, patience: Patience, received: Received, stack: ExitStack
 ) -> BaseHTTPResponse:
-    """The head of the answer to a GET for what comes after ``held``."""
-    parts = parsed(url)
+    """Return the unread response to a GET for the bytes after ``received``."""
+    parts = parse_http_url(url)
     connection = CONNECTIONS[parts.scheme](
         str(parts.host).strip("[]"), parts.port, timeout=patience.connect
     )
     connection.access = access
     stack.enter_context(closing(connection))
-    after = {"Range": f"bytes={held.size}-", "If-Range": held.validator} if held.size else {}
+    after = (
+        {"Range": f"bytes={received.size}-", "If-Range": received.validator}
+        if received.size
+        else {}
+    )
     with transport_errors():
         connection.connect()
         connection.timeout = patience.read
-        # Nothing is decoded on the way: offsets and sizes are those of the bytes as sent.
+        # Without decoding, offsets and sizes are those of the bytes as sent.
         connection.request(
             "GET", parts.request_uri, headers=after, preload_content=False, decode_content=False
         )
         return stack.enter_context(closing(connection.getresponse()))
 
 
-def answer_of(response: BaseHTTPResponse, held: Held) -> Answer | None:
-    """What ``response`` delivers; ``None`` for nothing, or a piece that does not fit behind."""
+def accept_response(response: BaseHTTPResponse, received: Received) -> Content | None:
+    """Return the content of ``response``; ``None`` for a failure, or a range that does not continue
+    ``received``."""
     etag = response.headers.get("ETag", "")
-    # A weak ETag, W/"...", may stay the same while bytes change.
+    # A weak ETag, W/"...", may be the same for different bytes.
     validator = etag if etag.startswith('"') else response.headers.get("Last-Modified", "")
     start, total = 0, response.length_remaining
     if response.status == 206:
         content_range = response.headers.get("Content-Range", "")
-        span = re.fullmatch(rf"bytes {held.size}-\d+/(\d{{1,18}})", content_range)
-        if not span or not held.size or validator != held.validator:
+        span = re.fullmatch(rf"bytes {received.size}-\d+/(\d{{1,18}})", content_range)
+        if not span or not received.size or validator != received.validator:
             return None
-        start, total = held.size, int(span[1])
+        start, total = received.size, int(span[1])
     elif response.status != 200:
         return None
     chunks = iter(partial(response.read1, CHUNK), b"")
     content_type = response.headers.get("Content-Type", "")
-    return Answer(start, total, validator, content_type, translated(chunks, transport_errors))
+    return Content(
+        start, total, validator, content_type, translate_errors(chunks, transport_errors)
+    )
 
 
 @contextmanager
 def transport_errors() -> Iterator[None]:
+    """Translate failures of the connection to :class:`Interrupted`."""
     try:
         yield
     except (HTTPError, HTTPException, OSError, UnicodeError) as error:

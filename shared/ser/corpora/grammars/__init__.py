@@ -1,4 +1,4 @@
-"""The corpora whose file names are understood."""
+"""The corpora known by the grammar of their file names."""
 
 from __future__ import annotations
 
@@ -11,4 +11,4 @@ from ser.corpora.grammars.savee import SAVEE
 from ser.corpora.grammars.tess import TESS
 
 CORPORA: tuple[Corpus, ...] = (EMODB, RAVDESS, CREMA_D, SAVEE, TESS, EMOVO)
-"""A new one is added here."""
+"""All known corpora; further ones are added here."""

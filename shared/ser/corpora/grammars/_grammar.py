@@ -1,4 +1,4 @@
-"""File names that say what a recording is, as the makers of a corpus agreed on them."""
+"""Grammars of file names that hold the labels of a corpus."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Grammar:
-    """How the files of a corpus are named."""
+    """The grammar of a corpus's file names."""
 
     corpus: str
-    """The name of the corpus as its makers write it."""
+    """Name of the corpus as its makers write it."""
     shape: str
-    """What follows what in a name, in words, with an example."""
+    """Parts of a name in their order, in words, with an example."""
     pattern: re.Pattern[str]
     allowed: Mapping[str, Collection[str]]
-    """By group of ``pattern``, the values that the corpus has."""
+    """Values in the corpus, by group of ``pattern``."""
 
-    def read(self, words: str) -> re.Match[str]:
-        """Return the parts of a name; raise ``ValueError`` with the first that does not fit."""
-        match = self.pattern.fullmatch(words)
+    def match(self, name: str) -> re.Match[str]:
+        """Return the parts of a file name; raise ``ValueError`` with the first invalid one."""
+        match = self.pattern.fullmatch(name)
         if match is None:
-            raise ValueError(f"the name is not {self.shape}")
-        for what, known in self.allowed.items():
-            if match[what] not in known:
+            raise ValueError(f"the name is not composed of {self.shape}")
+        for part, values in self.allowed.items():
+            if match[part] not in values:
                 raise ValueError(
-                    f"{match[what]!r} is no {what} of {self.corpus}; allowed: {', '.join(known)}"
+                    f"{self.corpus} has no {part} {match[part]!r}; allowed: {', '.join(values)}"
                 )
         return match

@@ -30,7 +30,7 @@ GENDERS = {
         start=1001,
     )
 }
-"""From the corpus's table VideoDemographics."""
+"""Genders of the actors, from the corpus's table VideoDemographics."""
 SENTENCES = ("IEO", "TIE", "IOM", "IWW", "TAI", "MTI", "IWL", "ITH", "DFA", "ITS", "TSI", "WSI")
 
 GRAMMAR = Grammar(
@@ -49,15 +49,15 @@ GRAMMAR = Grammar(
 
 
 def parse(file: PurePosixPath) -> Utterance:
-    """Return the utterance that ``file`` is; raise ``ValueError`` with the reason if it is none."""
-    said = GRAMMAR.read(file.stem)
+    """Return the utterance in ``file``; raise ``ValueError`` if its name does not fit."""
+    parts = GRAMMAR.match(file.stem)
     return Utterance(
         name=file.name,
         file=file,
-        code=said["emotion"],
-        speaker=said["actor"],
-        gender=GENDERS[said["actor"]],
-        text=said["sentence"],
+        code=parts["emotion"],
+        speaker=parts["actor"],
+        gender=GENDERS[parts["actor"]],
+        text=parts["sentence"],
     )
 
 

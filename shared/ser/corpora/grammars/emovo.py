@@ -36,15 +36,15 @@ GRAMMAR = Grammar(
 
 
 def parse(file: PurePosixPath) -> Utterance:
-    """Return the utterance that ``file`` is; raise ``ValueError`` with the reason if it is none."""
-    said = GRAMMAR.read(file.stem)
+    """Return the utterance in ``file``; raise ``ValueError`` if its name does not fit."""
+    parts = GRAMMAR.match(file.stem)
     return Utterance(
         name=file.name,
         file=file,
-        code=said["emotion"],
-        speaker=said["speaker"],
-        gender=GENDERS[said["speaker"][0]],
-        text=said["sentence"],
+        code=parts["emotion"],
+        speaker=parts["speaker"],
+        gender=GENDERS[parts["speaker"][0]],
+        text=parts["sentence"],
     )
 
 

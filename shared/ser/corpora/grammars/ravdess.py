@@ -48,18 +48,18 @@ GRAMMAR = Grammar(
 
 
 def parse(file: PurePosixPath) -> Utterance:
-    """Return the utterance that ``file`` is; raise ``ValueError`` with the reason if it is none."""
-    said = GRAMMAR.read(file.stem)
-    if said["channel"] == "02":
+    """Return the utterance in ``file``; raise ``ValueError`` if its name does not fit."""
+    parts = GRAMMAR.match(file.stem)
+    if parts["channel"] == "02":
         raise ValueError("it is sung (vocal channel 02); allowed: speech (vocal channel 01)")
     return Utterance(
-        # Sound with a picture (01) and sound alone (03) are one recording, so they share a name.
+        # A recording with video (01) and without (03) has the same sound, so both have one name.
         name=f"03{file.name[2:]}",
         file=file,
-        code=said["emotion"],
-        speaker=said["actor"],
-        gender="male" if int(said["actor"]) % 2 else "female",
-        text=said["statement"],
+        code=parts["emotion"],
+        speaker=parts["actor"],
+        gender="male" if int(parts["actor"]) % 2 else "female",
+        text=parts["statement"],
     )
 
 

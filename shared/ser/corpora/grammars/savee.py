@@ -35,16 +35,16 @@ GRAMMAR = Grammar(
 
 
 def parse(file: PurePosixPath) -> Utterance:
-    """Return the utterance that ``file`` is; raise ``ValueError`` with the reason if it is none."""
+    """Return the utterance in ``file``; raise ``ValueError`` if its name does not fit."""
     name = file.name if "_" in file.name else f"{file.parent.name}_{file.name}"
-    said = GRAMMAR.read(PurePosixPath(name).stem)
+    parts = GRAMMAR.match(PurePosixPath(name).stem)
     return Utterance(
         name=name,
         file=file,
-        code=said["emotion"],
-        speaker=said["speaker"],
+        code=parts["emotion"],
+        speaker=parts["speaker"],
         gender="male",
-        text="",  # The number counts the sentences of one emotion: it would give that away.
+        text="",  # The number counts the sentences of one emotion, so it would reveal the emotion.
     )
 
 

@@ -1,11 +1,11 @@
-"""A synthetic corpus shaped like EmoDB, made from nothing but this code.
+"""A synthetic corpus shaped like EmoDB, computed by this code alone.
 
-It lets the software show itself where no recordings are at hand. A table says how each emotion
-is spoken (:mod:`~ser.corpora.synthesis._emotions`), speakers say texts accordingly
-(:mod:`~ser.corpora.synthesis._speakers`, :mod:`~ser.corpora.synthesis._sounds`), prosody turns this
-into movements (:mod:`~ser.corpora.synthesis._prosody`), and a voice makes sound of them
-(:mod:`~ser.corpora.synthesis._voice`). Whatever is measured on it tells of the software, not of
-people: its numbers are to be called synthetic.
+It lets people try the software without any recordings. A table defines how each emotion is spoken
+(:mod:`~ser.corpora.synthesis._emotions`), speakers say texts accordingly
+(:mod:`~ser.corpora.synthesis._speakers`, :mod:`~ser.corpora.synthesis._phones`), prosody turns this
+into articulation (:mod:`~ser.corpora.synthesis._prosody`), and a voice makes sound of it
+(:mod:`~ser.corpora.synthesis._voice`). Figures on this corpus describe the software, not people:
+they must be called synthetic. The images of the functions do not contain this package.
 """
 
 from ser.corpora.synthesis._archive import synthesise

@@ -1,4 +1,4 @@
-"""What the synthetic speakers say, in an archive shaped like that of EmoDB."""
+"""The synthetic utterances, in an archive shaped like that of EmoDB."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ import numpy as np
 from ser._progress import Report, silent
 from ser.corpora._base import SYNTHETIC
 from ser.corpora.grammars.emodb import GENDERS, LABELS
-from ser.corpora.synthesis._sounds import TEXTS
+from ser.corpora.synthesis._phones import TEXTS
 from ser.corpora.synthesis._speakers import Speaker
 from ser.corpora.synthesis._voice import Array
 from ser.sounds import SAMPLING_RATE
 
 UTTERANCES = tuple(product(GENDERS, TEXTS, LABELS))
-"""Who says what how: every speaker every text with every emotion, once."""
+"""Every speaker, text and emotion, in each combination once."""
 
 README = f"""\
 {SYNTHETIC} - NOT EmoDB, NOT RECORDINGS OF PEOPLE
@@ -37,33 +37,37 @@ about how well emotions of people are recognised; call them synthetic wherever y
 def synthesise(destination: Path, *, seed: int = 0, report: Report = silent) -> None:
     """Write the demo corpus to ``destination``, a zip with ``wav/03a01Fa.wav`` and so on.
 
-    The same ``seed`` (not negative) gives the same bytes. What stood at ``destination`` is
-    replaced once the new archive is complete.
+    The same ``seed`` (not negative) gives the same bytes. An earlier file is replaced once
+    the new archive is complete.
     """
     destination.parent.mkdir(parents=True, exist_ok=True)
     unfinished = destination.with_name(f"{destination.name}.part")
     with zipfile.ZipFile(unfinished, "w") as archive:
-        archive.writestr(entry("README.txt"), README.format(seed=seed))
-        for done, (name, sound) in enumerate(sounds(seed), start=1):
-            archive.writestr(entry(f"wav/{name}.wav"), sound)
+        archive.writestr(zip_entry("README.txt"), README.format(seed=seed))
+        for done, (name, sound) in enumerate(wav_files(seed), start=1):
+            archive.writestr(zip_entry(f"wav/{name}.wav"), sound)
             report(done / len(UTTERANCES))
     unfinished.replace(destination)
 
 
-def sounds(seed: int) -> Iterator[tuple[str, bytes]]:
+def wav_files(seed: int) -> Iterator[tuple[str, bytes]]:
     """Yield the name of each utterance and its WAV file, in the order of :data:`UTTERANCES`."""
-    speakers = {code: Speaker.draw(gender, chance(seed, code)) for code, gender in GENDERS.items()}
+    speakers = {code: Speaker.draw(gender, rng_for(seed, code)) for code, gender in GENDERS.items()}
     for speaker, text, label in UTTERANCES:
         name = f"{speaker}{text}{label.code}a"
-        yield name, wav(speakers[speaker].say(text, label.emotion, chance(seed, name)))
+        yield (
+            name,
+            encode_wav(speakers[speaker].say(text, label.emotion, rng_for(seed, name))),
+        )
 
 
-def chance(seed: int, name: str) -> np.random.Generator:
-    """Return the randomness of ``name``: the same whatever else is drawn before."""
+def rng_for(seed: int, name: str) -> np.random.Generator:
+    """Return the random generator of ``name``, independent of all others."""
     return np.random.default_rng([seed, *name.encode()])
 
 
-def wav(signal: Array) -> bytes:
+def encode_wav(signal: Array) -> bytes:
+    """Return ``signal`` (-1..1) as a WAV file of 16 bit."""
     file = io.BytesIO()
     with wave.open(file, "wb") as sound:
         sound.setnchannels(1)
@@ -73,8 +77,9 @@ def wav(signal: Array) -> bytes:
     return file.getvalue()
 
 
-def entry(path: str) -> zipfile.ZipInfo:
-    # A bare entry is dated 1980, whenever it is made; it would also be unreadable when unpacked.
+def zip_entry(path: str) -> zipfile.ZipInfo:
+    """Return an entry that is the same whenever it is made."""
+    # A bare entry is dated 1980, but its file could not be read once extracted.
     info = zipfile.ZipInfo(path)
     info.external_attr = 0o644 << 16
     return info

@@ -1,6 +1,6 @@
-"""How emotions are spoken: one table of their acoustic correlates.
+"""The acoustic correlates of emotions, as one table.
 
-What the sources say, each against neutral speech:
+Findings of the sources, each relative to neutral speech:
 
 - Burkhardt & Sendlmeier (2000), "Verification of acoustical correlates of emotional speech using
   formant-synthesis", ISCA workshop on speech and emotion. Synthetic German speech was heard as joy
@@ -30,7 +30,7 @@ from typing import NamedTuple
 
 
 class Manner(NamedTuple):
-    """How something is said. All zero is a speaker's neutral manner; manners add up."""
+    """A manner of speaking. All zeros are a speaker's neutral manner; manners are added."""
 
     pitch: float = 0.0
     """Mean fundamental frequency in semitones."""
@@ -39,19 +39,19 @@ class Manner(NamedTuple):
     ending: float = 0.0
     """Movement of pitch at the end in semitones: a fall when negative."""
     tempo: float = 0.0
-    """Syllables in a second in octaves."""
+    """Speaking rate in octaves: 1 doubles it."""
     loudness: float = 0.0
     """Level in dB."""
     stress: float = 0.0
     """Level of stressed syllables above the others in dB."""
     tension: float = 0.0
-    """Of the glottis: 1 is tense, -1 lax."""
+    """Tension of the glottis: 1 is tense, -1 lax."""
     breath: float = 0.0
-    """1 is a breathy voice."""
+    """Breathiness: 1 is a breathy voice."""
     creak: float = 0.0
-    """1 is a voice whose every other pulse has nearly gone."""
+    """Creakiness: 1 nearly removes every other pulse."""
     roughness: float = 0.0
-    """Irregularity from period to period: 1 is ten times the neutral one."""
+    """Irregularity from period to period: 1 is ten times that of neutral speech."""
     tremor: float = 0.0
     """Depth of the trembling of pitch in semitones."""
     smile: float = 0.0
@@ -60,7 +60,7 @@ class Manner(NamedTuple):
     """Overshoot of the vowels, relative; slurred when negative."""
 
 
-EMOTIONS = {
+CORRELATES = {
     "neutral": Manner(),
     #                  pitch  live   end tempo  loud stress tense breath creak rgh. trem smile prec.
     "anger":     Manner( 5.0,  0.6, -1.5,  0.2,  7.0,  2.0,  0.9,  0.0,  0.1, 0.2, 0.0, 0.00, 0.15),

@@ -1,4 +1,4 @@
-"""From a text and the manner of saying it to what the voice has to do."""
+"""Prosody: the articulation of a text in a manner of speaking."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ser.corpora.synthesis._emotions import Manner
-from ser.corpora.synthesis._sounds import REST, Segment, syllables
+from ser.corpora.synthesis._phones import REST, Segment, syllables
 from ser.corpora.synthesis._voice import FRAME_RATE, Array, Articulation, Voice
 
 DECLINATION = 3.0
@@ -15,17 +15,17 @@ DECLINATION = 3.0
 ACCENT = 4.0
 """Rise of pitch on a stressed syllable of a neutral utterance in semitones."""
 STRESS = 2.0
-"""Rise of level on such a syllable in dB."""
+"""Rise of level on a stressed syllable in dB."""
 LENGTHENING = 1.2
-"""Duration of such a syllable, relative to others."""
+"""Duration of a stressed syllable, relative to others."""
 ENDING = -2.0
 """Movement of pitch at the end of a neutral utterance in semitones."""
 TREMOR_RATE = 6.0
-"""Of a trembling voice, in Hz."""
+"""Rate of a trembling voice in Hz."""
 
 
 def voice_in(manner: Manner, tract: float) -> Voice:
-    """Return the voice of a speaker with ``tract`` who speaks in ``manner``.
+    """Return the voice of a speaker with the vocal tract ``tract`` in ``manner``.
 
     Tense and breathy phonation set open quotient, tilt, aspiration and bandwidths together, as in
     the rules of Burkhardt (2009).
@@ -44,17 +44,17 @@ def voice_in(manner: Manner, tract: float) -> Voice:
 
 
 def articulate(text: str, pitch: float, manner: Manner, rng: np.random.Generator) -> Articulation:
-    """Return how a speaker whose neutral voice has ``pitch`` (Hz) says ``text`` in ``manner``."""
-    score = timed(text, manner.tempo, rng)
+    """Return the articulation of ``text`` in ``manner`` by a voice of neutral ``pitch`` (Hz)."""
+    score = schedule(text, manner.tempo, rng)
     times = np.arange(int(score.ends[-1] * FRAME_RATE)) / FRAME_RATE
-    aims = [score.segments[at] for at in np.searchsorted(score.ends, times, side="right")]
-    voicing = smooth(np.array([aim.voicing for aim in aims]), 5)
+    targets = [score.segments[at] for at in np.searchsorted(score.ends, times, side="right")]
+    voicing = smooth(np.array([target.voicing for target in targets]), 5)
     progress = np.cumsum(voicing) / voicing.sum()
     emphasis = np.sum([accent(times - peak) for peak in score.accents], axis=0)
     level = (STRESS + manner.stress) * emphasis - DECLINATION * progress
-    # A lax speaker presses less air through narrow passages, too.
-    frication = 10 ** (0.25 * manner.tension) * np.array([aim.frication for aim in aims])
-    formants = np.array([aim.formants for aim in aims])
+    # A lax speaker also presses less air through constrictions.
+    frication = 10 ** (0.25 * manner.tension) * np.array([target.frication for target in targets])
+    formants = np.array([target.formants for target in targets])
     formants = REST + (formants - REST) * (1 + manner.precision)
     formants[:, :2] *= 1 + manner.smile
     return Articulation(
@@ -62,20 +62,21 @@ def articulate(text: str, pitch: float, manner: Manner, rng: np.random.Generator
         voicing=voicing * 10 ** (level / 20),
         formants=np.stack([smooth(formant, 9) for formant in formants.T], axis=1),
         frication=smooth(frication, 3),
-        frication_frequency=np.array([aim.frequency for aim in aims]),
-        frication_bandwidth=np.array([aim.bandwidth for aim in aims]),
+        frication_frequency=np.array([target.frequency for target in targets]),
+        frication_bandwidth=np.array([target.bandwidth for target in targets]),
     )
 
 
 class Score(NamedTuple):
-    """The segments of an utterance, the times in s when each ends, and those of the accents."""
+    """The segments of an utterance, their ends in s, and the times of the accents in s."""
 
     segments: list[Segment]
     ends: list[float]
     accents: list[float]
 
 
-def timed(text: str, tempo: float, rng: np.random.Generator) -> Score:
+def schedule(text: str, tempo: float, rng: np.random.Generator) -> Score:
+    """Return the score of ``text`` at ``tempo``, with random variation of the syllables."""
     score = Score([], [], [])
     now = 0.0
     for syllable in syllables(text):
@@ -96,7 +97,7 @@ def melody(
 ) -> Array:
     """Return the pitch in semitones above that of the neutral voice, shape (frames,)."""
     movement = ACCENT * emphasis - DECLINATION * progress
-    # What is livelier moves further around the same mean, that of the frames that are heard.
+    # Liveliness widens the movement around the same mean over the voiced frames.
     movement -= np.average(movement, weights=np.diff(progress, prepend=0.0))
     ending = (ENDING + manner.ending) * np.clip((progress - 0.85) / 0.15, 0, 1)
     trembling = manner.tremor * np.sin(2 * np.pi * (TREMOR_RATE * times + rng.random()))

@@ -1,4 +1,4 @@
-"""Synthetic speakers: each has a voice, habits, and an own way with every emotion."""
+"""Synthetic speakers: each has a voice, habits, and a personal way to express each emotion."""
 
 from __future__ import annotations
 
@@ -6,53 +6,53 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ser.corpora.synthesis._emotions import EMOTIONS, VARIATION, Manner
+from ser.corpora.synthesis._emotions import CORRELATES, VARIATION, Manner
 from ser.corpora.synthesis._prosody import articulate, voice_in
-from ser.corpora.synthesis._voice import Array, joined, speak, spectra, tilt
+from ser.corpora.synthesis._voice import Array, low_pass, overlap_add, speak, spectra
 
 PITCH = {"male": 115.0, "female": 205.0}
 """Fundamental frequency of neutral speech in Hz."""
 PITCH_SPREAD = 2.0
-"""Standard deviation of it between speakers in semitones."""
+"""Standard deviation of that frequency between speakers in semitones."""
 TRACT = {"male": 1.0, "female": 1.16}
 """Frequency of the resonances, relative to a tract of 17.5 cm."""
 TRACT_SPREAD = 0.05
-"""Standard deviation of it between speakers, relative."""
+"""Standard deviation of that factor between speakers."""
 
 HABIT, READING, CHANCE = 0.8, 0.5, 0.7
-"""Shares of the variation that are a speaker's own, their own with one emotion, and nobody's."""
+"""Shares of the variation by speaker, by speaker and emotion, and by utterance."""
 STRENGTH = (0.6, 1.4)
-"""Between these lies how strongly an utterance expresses its emotion: weak ones are confused."""
+"""Range of the strength with which utterances express emotions: weak ones are confused."""
 
 LEVEL = -28.0
-"""Of the louder half of a neutral utterance, in dB below full scale."""
+"""Level of the louder half of a neutral utterance, in dB relative to full scale."""
 ROOM = -58.0
-"""Of the noise in the room before it is dulled, in dB below full scale."""
+"""Level of the room noise before its low-pass filter, in dB relative to full scale."""
 ROOM_TILT = 12.0
 """Loss of that noise at 3 kHz in dB."""
 CEILING = 0.9
-"""Highest peak allowed; a louder recording is turned down."""
+"""Highest allowed peak; louder recordings are attenuated."""
 
 
 @dataclass(frozen=True)
 class Speaker:
-    """A voice and its ways."""
+    """A voice with its habits."""
 
     pitch: float
     tract: float
     habit: Array
-    """What distinguishes the speaker's every manner: its values."""
+    """Deviation of the speaker from others in every manner."""
     readings: dict[str, Array]
-    """What the speaker adds to each emotion of the table."""
+    """Deviation of the speaker from others in each emotion of the table."""
 
     @classmethod
     def draw(cls, gender: str, rng: np.random.Generator) -> Speaker:
-        """Return some speaker of ``gender``, ``male`` or ``female``."""
+        """Return a random speaker of ``gender``, ``male`` or ``female``."""
         return cls(
             pitch=PITCH[gender] * 2 ** (PITCH_SPREAD * rng.standard_normal() / 12),
             tract=TRACT[gender] * (1 + TRACT_SPREAD * rng.standard_normal()),
-            habit=scatter(HABIT, rng),
-            readings={emotion: scatter(READING, rng) for emotion in EMOTIONS},
+            habit=draw_variation(HABIT, rng),
+            readings={emotion: draw_variation(READING, rng) for emotion in CORRELATES},
         )
 
     def say(self, text: str, emotion: str, rng: np.random.Generator) -> Array:
@@ -61,23 +61,24 @@ class Speaker:
         Raises
         ------
         KeyError
-            No such text in ``TEXTS``, or no such emotion in ``EMOTIONS``.
+            No such text in ``TEXTS``, or no such emotion in ``CORRELATES``.
         """
         strength = rng.uniform(*STRENGTH)
-        emotional = strength * (EMOTIONS[emotion] + self.readings[emotion])
-        manner = Manner(*(self.habit + emotional + scatter(CHANCE, rng)))
+        emotional = strength * (CORRELATES[emotion] + self.readings[emotion])
+        manner = Manner(*(self.habit + emotional + draw_variation(CHANCE, rng)))
         articulation = articulate(text, self.pitch, manner, rng)
-        return recorded(speak(articulation, voice_in(manner, self.tract), rng), manner, rng)
+        return record(speak(articulation, voice_in(manner, self.tract), rng), manner, rng)
 
 
-def scatter(share: float, rng: np.random.Generator) -> Array:
+def draw_variation(share: float, rng: np.random.Generator) -> Array:
+    """Return a random deviation from a manner, ``share`` times the whole variation."""
     return share * rng.normal(scale=VARIATION)
 
 
-def recorded(speech: Array, manner: Manner, rng: np.random.Generator) -> Array:
-    """Return ``speech`` as loud as ``manner`` asks, in a room that is not quite silent."""
+def record(speech: Array, manner: Manner, rng: np.random.Generator) -> Array:
+    """Return ``speech`` at the level of ``manner``, in a room with a little noise."""
     power = np.sort(speech**2)[len(speech) // 2 :].mean()
     speech = speech * 10 ** ((LEVEL + manner.loudness) / 20) / np.sqrt(power)
-    room = joined(spectra(rng.standard_normal(len(speech))) * tilt(ROOM_TILT))
+    room = overlap_add(spectra(rng.standard_normal(len(speech))) * low_pass(ROOM_TILT))
     recording = speech + 10 ** (ROOM / 20) * room
     return recording / max(1.0, float(np.abs(recording).max()) / CEILING)

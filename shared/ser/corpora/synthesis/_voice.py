@@ -25,17 +25,19 @@ HOP = 128
 FRAME_RATE = SAMPLING_RATE / HOP
 """Frames in a second."""
 FFT = 7 * HOP
-"""Samples of a filtered frame: one hop before its two, for gains without phase reach back a little,
-and four after them, for resonances take 30 ms to die away."""
+"""Samples of a filtered frame: its two hops, one hop before them, and four hops after them.
+
+Filters without phase respond a little early, and resonances decay for 30 ms.
+"""
 
 FREQUENCIES = np.fft.rfftfreq(FFT, 1 / SAMPLING_RATE)
 DELAY = np.exp(-2j * np.pi * FREQUENCIES / SAMPLING_RATE)
 WINDOW = np.hanning(2 * HOP + 1)[:-1]
 
 BREATH_TILT = 6.0
-"""Attenuation in dB of the noise of breath at 3 kHz."""
+"""Attenuation of breath noise at 3 kHz in dB."""
 BANDWIDTHS = (70.0, 90.0, 140.0)
-"""Of the three formants that move, in Hz."""
+"""Bandwidths of the three variable formants in Hz."""
 UPPER_FORMANTS = (
     (3500.0, 220.0),
     (4500.0, 300.0),
@@ -43,21 +45,22 @@ UPPER_FORMANTS = (
     (6500.0, 460.0),
     (7500.0, 540.0),
 )
-"""Frequency and bandwidth in Hz of those that stay: a tube of 17.5 cm has one in every kHz."""
+"""Frequencies and bandwidths of the constant formants in Hz: a tube of 17.5 cm has one in every
+kHz."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Articulation:
-    """What lips, tongue and glottis do over time: arrays of shape (frames,), float64."""
+    """Movements of lips, tongue and glottis over time: arrays of shape (frames,), float64."""
 
     pitch: Array
-    """Fundamental frequency in Hz, also where nothing is voiced."""
+    """Fundamental frequency in Hz, in unvoiced frames too."""
     voicing: Array
     """Amplitude of the voice."""
     formants: Array
     """The three lowest resonances of a tract of 17.5 cm in Hz, shape (frames, 3)."""
     frication: Array
-    """Amplitude of the noise at a narrow passage."""
+    """Amplitude of the noise at a constriction."""
     frication_frequency: Array
     """Centre of that noise in Hz."""
     frication_bandwidth: Array
@@ -66,46 +69,50 @@ class Articulation:
 
 @dataclass(frozen=True, kw_only=True)
 class Voice:
-    """The anatomy and the setting of a larynx and a tract that hold for a whole utterance."""
+    """Anatomy and setting of a larynx and a tract, constant over an utterance."""
 
     tract: float
     """Frequency of the resonances, relative to a tract of 17.5 cm."""
     open_quotient: float
     """Share of a period during which the glottis is open: small when tense, large when breathy."""
     tilt: float
-    """Attenuation in dB of the voice at 3 kHz by a glottis that closes softly."""
+    """Attenuation of the voice at 3 kHz in dB, by a glottis that closes softly."""
     aspiration: float
-    """Amplitude of the noise of breath."""
+    """Amplitude of breath noise."""
     damping: float
-    """Factor on the bandwidths of the formants that move."""
+    """Factor on the bandwidths of the variable formants."""
     jitter: float
-    """Standard deviation of a period, relative to it."""
+    """Standard deviation of the period, relative to its mean."""
     shimmer: float
-    """Standard deviation of a pulse's amplitude, relative to it."""
+    """Standard deviation of the amplitude of pulses, relative to its mean."""
     creak: float
-    """How much every other pulse is weakened and shifted, 0..1."""
+    """Degree to which every other pulse is weakened and shifted, 0..1."""
 
 
 def speak(articulation: Articulation, voice: Voice, rng: np.random.Generator) -> Array:
-    """Return the sound of ``articulation``: shape (HOP * (frames - 1),), float64, of any level."""
+    """Return the sound of ``articulation``: shape (HOP * (frames - 1),), float64.
+
+    Its level is arbitrary.
+    """
     pitch, voicing, frication = (
         per_sample(track)
         for track in (articulation.pitch, articulation.voicing, articulation.frication)
     )
     flow = glottal_flow(pitch, voice, rng)
-    # The derivative of the flow is what lips radiate; taken per period it is as loud at any pitch.
+    # Lips radiate the derivative of the flow. Division by the pitch gives all pitches one level.
     pulses = voicing * np.diff(flow, prepend=0.0) * SAMPLING_RATE / pitch
     # Breath is loudest while the glottis is open.
     breath = voicing * (0.2 + flow) * voice.aspiration * rng.standard_normal(len(flow))
     noise = frication * rng.standard_normal(len(flow))
-    glottis = spectra(pulses) * tilt(voice.tilt) + spectra(breath) * tilt(BREATH_TILT)
-    return joined(
+    glottis = spectra(pulses) * low_pass(voice.tilt) + spectra(breath) * low_pass(BREATH_TILT)
+    return overlap_add(
         glottis * resonances(articulation.formants, voice)
-        + spectra(noise) * passage(articulation, voice)
+        + spectra(noise) * constriction(articulation, voice)
     )
 
 
 def per_sample(track: Array) -> Array:
+    """Return ``track``, a value per frame, interpolated to a value per sample."""
     frames = np.arange(len(track))
     return np.interp(np.arange(HOP * (len(track) - 1)) / HOP, frames, track)
 
@@ -115,7 +122,7 @@ def glottal_flow(pitch: Array, voice: Voice, rng: np.random.Generator) -> Array:
 
     Shape (samples,), float64, 0 while closed, 1 at the height of an undisturbed pulse.
     """
-    # Which cycle a sample is in, the undisturbed pitch tells nearly enough to disturb it by.
+    # The undisturbed pitch gives the cycle of each sample accurately enough to look up its jitter.
     steady = np.cumsum(pitch) / SAMPLING_RATE
     cycles = int(steady[-1]) + 1
     odd = np.arange(cycles) % 2
@@ -127,7 +134,7 @@ def glottal_flow(pitch: Array, voice: Voice, rng: np.random.Generator) -> Array:
     return flow
 
 
-def tilt(decibels: float) -> Array:
+def low_pass(decibels: float) -> Array:
     """Return the gain of a low-pass of first order that loses ``decibels`` at 3 kHz."""
     gain: Array = (1 + (10 ** (decibels / 10) - 1) * (FREQUENCIES / 3000) ** 2) ** -0.5
     return gain
@@ -153,8 +160,8 @@ def resonance(frequency: Array, bandwidth: float) -> Spectra:
     return response
 
 
-def passage(articulation: Articulation, voice: Voice) -> Array:
-    """Return the gain of the narrow passage that makes frication, shape (frames, frequencies)."""
+def constriction(articulation: Articulation, voice: Voice) -> Array:
+    """Return the gain of the constriction that makes frication, shape (frames, frequencies)."""
     centre = articulation.frication_frequency[:, None] * voice.tract
     gain: Array = np.exp(
         -0.5 * ((FREQUENCIES - centre) / articulation.frication_bandwidth[:, None]) ** 2
@@ -168,11 +175,11 @@ def spectra(signal: Array) -> Spectra:
     return np.fft.rfft(np.pad(frames * WINDOW, ((0, 0), (HOP, 0))), FFT)
 
 
-def joined(filtered: Spectra) -> Array:
+def overlap_add(filtered: Spectra) -> Array:
     """Return the signal whose overlapping frames have the spectra ``filtered``."""
     frames = np.fft.irfft(filtered, FFT).reshape(len(filtered), -1, HOP)
     hops = np.zeros((len(frames) + frames.shape[1] - 1, HOP))
     for part in range(frames.shape[1]):
         hops[part : part + len(frames)] += frames[:, part]
-    # The first frame is centred on the first sample, two hops after its own beginning.
+    # The first frame begins two hops before the first sample, on which it is centred.
     return hops[2 : len(frames) + 1].ravel()

@@ -11,7 +11,15 @@ from typing import Any
 
 from ser._schemas import decode_object
 from ser.classifiers import RECIPE
-from ser.corpora.fetching import NOTHING, PATIENCE, Answer, Interrupted, Missing, Version, source_of
+from ser.corpora.fetching import (
+    NOTHING,
+    PATIENCE,
+    Content,
+    Interrupted,
+    Missing,
+    Version,
+    opener_for,
+)
 from ser.errors import Conflict, RemoteFailed, SerError, TooLarge
 from ser.service.access import Access
 from ser.service.events import Event, Ignored, ObjectCreated, Refused, is_ours, kind_of
@@ -130,13 +138,13 @@ def request_of(event: ObjectCreated, job_id: str, settings: Settings) -> dict[st
 
 
 @contextmanager
-def opened(event: ObjectCreated, access: Access) -> Iterator[Answer]:
+def opened(event: ObjectCreated, access: Access) -> Iterator[Content]:
     """Yield what the store of an object delivers, in the version that was announced."""
     if event.store == "file" and not os.path.lexists(access.path(event.uri)):
         raise Gone("it is not there")
     version = Version(event.version, event.etag)
     try:
-        with source_of(event.uri, access, PATIENCE, version)(NOTHING) as answer:
+        with opener_for(event.uri, access, PATIENCE, version)(NOTHING) as answer:
             yield answer
     except (Missing, Conflict) as error:
         raise Gone(error.detail) from error
@@ -144,7 +152,7 @@ def opened(event: ObjectCreated, access: Access) -> Iterator[Answer]:
         raise RemoteFailed(f"{event.uri} cannot be read: {error}") from error
 
 
-def content(answer: Answer, event: ObjectCreated, settings: Settings) -> bytes:
+def content(answer: Content, event: ObjectCreated, settings: Settings) -> bytes:
     """Return the bytes of an object, unless they are too many."""
     data = bytearray()
     for chunk in answer.chunks:

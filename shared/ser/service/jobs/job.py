@@ -15,7 +15,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec.structs import replace
 
-from ser.corpora.fetching import without_secrets
+from ser.corpora.fetching import redact_url
 from ser.errors import SerError
 
 Status = Literal["queued", "running", "succeeded", "failed", "cancelled"]
@@ -115,7 +115,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
         told: dict[str, Any] = msgspec.to_builtins(self)
         del told["lease"]
         if isinstance(url := told["request"].get("remote_url"), str):
-            told["request"]["remote_url"] = without_secrets(url)
+            told["request"]["remote_url"] = redact_url(url)
         return told
 
     def summary(self) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from ser.classifiers import MODEL_TYPES, RECIPE
-from ser.corpora import describe_corpus
+from ser.corpora import corpus_schema
 from ser.frontends import METHODS as AUGMENTATIONS
 from ser.frontends import METHODS as FRONT_ENDS
 from ser.service.training.request import TrainRequest
@@ -112,7 +112,7 @@ def describe_train() -> dict[str, Any]:
     schemas = described["components"]["schemas"]
     schemas["Metrics"] = METRICS
     fields = schemas[TrainRequest.__name__]["properties"]
-    fields["corpus"] = describe_corpus()
+    fields["corpus"] = corpus_schema()
     kinds: dict[str, Mapping[str, type[msgspec.Struct]]] = {
         "dataset_feature_extract_methods": FRONT_ENDS,
         "dataset_augmentation": AUGMENTATIONS,

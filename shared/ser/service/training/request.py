@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from ser._schemas import Name, parse
-from ser.corpora.fetching import ANY, Patience, Version, source_of
+from ser.corpora.fetching import ANY, Patience, Version, opener_for
 from ser.errors import InvalidInput, within
 from ser.registry import ALIAS, ALIAS_GRAMMAR, new_model_id, open_registry
 from ser.service.access import Access
@@ -88,5 +88,5 @@ def alias_name(name: str | None) -> str | None:
 
 def fetchable(remote_url: str, access: Access) -> str:
     """Return ``remote_url`` if it is of a kind that is fetched, from where requests may reach."""
-    source_of(remote_url, access, Patience())
+    opener_for(remote_url, access, Patience())
     return remote_url

@@ -28,7 +28,7 @@ SOUNDS = [PurePosixPath("sad/1.wav")]
         ({"table": "labels.csv"}, TableCorpus(table="labels.csv")),
     ],
 )
-def test_a_choice_is_a_name_or_an_object_or_that_in_a_string(
+def test_a_choice_is_a_name_an_object_or_json_in_a_string(
     value: object, choice: CorpusChoice
 ) -> None:
     assert CorpusChoice.parse(value) == choice
@@ -36,13 +36,13 @@ def test_a_choice_is_a_name_or_an_object_or_that_in_a_string(
         assert CorpusChoice.parse(json.dumps(value)) == choice
 
 
-def test_auto_tries_every_corpus_and_a_name_that_one() -> None:
+def test_auto_tries_every_corpus_and_a_name_only_its_own() -> None:
     assert [*CorpusChoice.parse("auto").corpora(Path(), SOUNDS)] == [*CORPORA]
     (tess,) = CorpusChoice.parse("tess").corpora(Path(), SOUNDS)
     assert tess.name == "tess"
 
 
-def test_a_corpus_that_nobody_spoke_is_called_synthetic(tmp_path: Path) -> None:
+def test_a_corpus_declared_synthetic_is_called_synthetic(tmp_path: Path) -> None:
     (tmp_path / "README.txt").write_text("SYNTHETIC SPEECH - NOT EmoDB")
     (corpus,) = CorpusChoice.parse("emodb").corpora(tmp_path, SOUNDS)
     assert corpus.name == "synthetic emodb"
@@ -52,7 +52,7 @@ def test_a_corpus_that_nobody_spoke_is_called_synthetic(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("value", ["iemocap", "", 5, None, [], {}, {"speaker_pattern": "(a)"}])
-def test_what_is_no_choice_is_named_with_all_that_is_allowed(value: object) -> None:
+def test_an_invalid_choice_is_refused_with_all_allowed_ones(value: object) -> None:
     with pytest.raises(InvalidInput) as caught:
         CorpusChoice.parse(value)
     for word in ("auto", "emodb", "emovo", '"label": "folder"', "speaker_pattern", '"table"'):
@@ -66,13 +66,17 @@ def test_what_is_no_choice_is_named_with_all_that_is_allowed(value: object) -> N
         ({"label": "folder", "speakers": 3}, "speakers", "unknown field"),
         ({"label": "folder", "table": "x.csv"}, "table", "unknown field"),
         ({"table": ""}, "table", "not empty"),
-        ({"label": "folder", "speaker_pattern": "(a"}, "speaker_pattern", "no regular expression"),
+        (
+            {"label": "folder", "speaker_pattern": "(a"},
+            "speaker_pattern",
+            "not a regular",
+        ),
         ({"label": "folder", "speaker_pattern": "a"}, "speaker_pattern", "no group"),
         ({"label": "folder", "speaker_pattern": ""}, "speaker_pattern", "not empty"),
         (
             {"label": "folder", "speaker_pattern": f"(a{{{'9' * 30}}})"},
             "speaker_pattern",
-            "no regular expression",
+            "not a regular",
         ),
         (
             {"label": "folder", "speaker_pattern": f"({'a' * 199})"},
@@ -81,9 +85,7 @@ def test_what_is_no_choice_is_named_with_all_that_is_allowed(value: object) -> N
         ),
     ],
 )
-def test_a_field_that_does_not_fit_is_named(
-    value: dict[str, object], field: str, says: str
-) -> None:
+def test_an_invalid_field_is_named(value: dict[str, object], field: str, says: str) -> None:
     with pytest.raises(InvalidInput) as caught:
         CorpusChoice.parse(value)
     (fault,) = caught.value.faults

@@ -1,4 +1,4 @@
-"""The grammar of EmoDB's file names, and what becomes of files that do not fit it."""
+"""The grammar of EmoDB's file names, and the rejection of other files."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ def test_the_labels_are_those_of_the_specification() -> None:
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("99a01Fa.wav", "'99' is no speaker"),
-        ("03a09Fa.wav", "'a09' is no text"),
-        ("03a01Xa.wav", "'X' is no emotion"),
+        ("99a01Fa.wav", "EmoDB has no speaker '99'"),
+        ("03a09Fa.wav", "EmoDB has no text 'a09'"),
+        ("03a01Xa.wav", "EmoDB has no emotion 'X'"),
         ("03a01F.wav", "speaker, text, emotion, version"),
         ("03a01Fab.wav", "speaker, text, emotion, version"),
         ("03A01Fa.wav", "speaker, text, emotion, version"),
-        ("٠٣a01Fa.wav", "is no speaker"),
+        ("٠٣a01Fa.wav", "EmoDB has no speaker"),
         ("laughter.wav", "speaker, text, emotion, version"),
     ],
 )
@@ -53,24 +53,24 @@ def test_a_name_that_does_not_fit_is_rejected_with_the_reason(name: str, reason:
     assert reason in table.rejected[0].reason
 
 
-def test_a_name_that_comes_twice_is_taken_once() -> None:
+def test_of_two_files_with_one_name_the_first_is_used() -> None:
     table = tabulate([PurePosixPath("a/03a01Fa.wav"), PurePosixPath("b/03a01Fa.wav")], EMODB)
     assert [u.file for u in table.utterances] == [PurePosixPath("a/03a01Fa.wav")]
     assert "same name as a/03a01Fa.wav" in table.rejected[0].reason
 
 
-def test_two_formats_of_one_recording_are_taken_once() -> None:
+def test_of_two_formats_of_one_recording_the_first_is_used() -> None:
     table = tabulate([PurePosixPath("03a01Fa.flac"), PurePosixPath("03a01Fa.wav")], EMODB)
     assert [u.name for u in table.utterances] == ["03a01Fa.flac"]
     assert [rejection.file for rejection in table.rejected] == ["03a01Fa.wav"]
 
 
-def test_names_of_no_corpus_are_refused_with_examples() -> None:
+def test_file_names_of_no_corpus_are_refused_with_examples() -> None:
     with pytest.raises(InvalidInput, match=r"none of the 2 sounds .*emodb.*bark\.wav"):
         recognise([PurePosixPath("bark.wav"), PurePosixPath("meow.wav")], CORPORA)
 
 
-def test_no_sounds_are_refused() -> None:
+def test_an_archive_without_sounds_is_refused() -> None:
     with pytest.raises(InvalidInput, match="no sounds"):
         recognise([], CORPORA)
 

@@ -1,4 +1,4 @@
-"""Corpora that say by folders or by a table what their files are."""
+"""Corpora with labels in folder names or in a table."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from ser.corpora import Table, tabulate
 from ser.corpora._english import english
-from ser.corpora._labelled import MAX_TABLE_BYTES, by_folder, by_table
+from ser.corpora._labelled import MAX_TABLE_BYTES, labelled_by_folder, labelled_by_table
 from ser.errors import InvalidInput
 
 
@@ -16,8 +16,8 @@ def paths(*names: str) -> list[PurePosixPath]:
     return [PurePosixPath(name) for name in names]
 
 
-def foldered(*names: str, speaker_pattern: str | None = None) -> Table:
-    return tabulate(paths(*names), by_folder(paths(*names), speaker_pattern))
+def tabulate_folders(*names: str, speaker_pattern: str | None = None) -> Table:
+    return tabulate(paths(*names), labelled_by_folder(paths(*names), speaker_pattern))
 
 
 @pytest.mark.parametrize(
@@ -37,12 +37,12 @@ def foldered(*names: str, speaker_pattern: str | None = None) -> Table:
         ("contempt", "contempt"),
     ],
 )
-def test_common_words_for_emotions_are_understood_and_others_stay(word: str, emotion: str) -> None:
+def test_common_words_for_emotions_are_translated_and_others_kept(word: str, emotion: str) -> None:
     assert english(word) == emotion
 
 
-def test_the_folder_that_holds_a_file_is_its_label() -> None:
-    corpus = by_folder(paths("set/happy/1.wav", "set/more/contempt/2.wav"), None)
+def test_the_folder_that_directly_holds_a_file_is_its_label() -> None:
+    corpus = labelled_by_folder(paths("set/happy/1.wav", "set/more/contempt/2.wav"), None)
     assert [(str(label), label.emotion) for label in corpus.labels] == [
         ("contempt - contempt", "contempt"),
         ("happy - happy", "happiness"),
@@ -51,21 +51,21 @@ def test_the_folder_that_holds_a_file_is_its_label() -> None:
 
 
 def test_the_first_group_of_the_pattern_is_the_speaker() -> None:
-    table = foldered("spk1/sad/1.wav", "spk2/sad/1.wav", speaker_pattern=r"(spk\d)/|x")
+    table = tabulate_folders("spk1/sad/1.wav", "spk2/sad/1.wav", speaker_pattern=r"(spk\d)/|x")
     assert [u.speaker for u in table.utterances] == ["spk1", "spk2"]
 
 
-def test_without_a_pattern_no_speaker_is_known() -> None:
-    assert foldered("sad/1.wav").utterances[0].speaker == ""
+def test_without_a_pattern_speakers_are_unknown() -> None:
+    assert tabulate_folders("sad/1.wav").utterances[0].speaker == ""
 
 
-def test_files_called_alike_in_two_folders_are_two_utterances() -> None:
-    table = foldered("happy/001.wav", "sad/001.wav")
+def test_files_of_one_name_in_two_folders_are_two_utterances() -> None:
+    table = tabulate_folders("happy/001.wav", "sad/001.wav")
     assert [u.name for u in table.utterances] == ["happy_001.wav", "sad_001.wav"]
 
 
-def test_two_formats_of_one_recording_are_taken_once() -> None:
-    table = foldered("sad/001.flac", "sad/001.wav")
+def test_of_two_formats_of_one_recording_the_first_is_used() -> None:
+    table = tabulate_folders("sad/001.flac", "sad/001.wav")
     assert [u.name for u in table.utterances] == ["sad_001.flac"]
     assert [rejection.file for rejection in table.rejected] == ["sad/001.wav"]
 
@@ -82,7 +82,7 @@ def test_two_formats_of_one_recording_are_taken_once() -> None:
     ],
 )
 def test_a_file_that_does_not_fit_is_rejected_with_the_reason(file: str, reason: str) -> None:
-    table = foldered(file, "sad/spk2.wav", speaker_pattern=r"spk(\d?)")
+    table = tabulate_folders(file, "sad/spk2.wav", speaker_pattern=r"spk(\d?)")
     assert [u.speaker for u in table.utterances] == ["2"]
     assert [rejection.file for rejection in table.rejected] == [file]
     assert reason in table.rejected[0].reason
@@ -91,16 +91,16 @@ def test_a_file_that_does_not_fit_is_rejected_with_the_reason(file: str, reason:
 SOUNDS = paths("set/wav/1.wav", "set/wav/2.wav", "set/wav/3.wav")
 
 
-def tabled(folder: Path, content: str | bytes, name: str = "set/labels.csv") -> Table:
+def tabulate_table(folder: Path, content: str | bytes, name: str = "set/labels.csv") -> Table:
     (folder / "set").mkdir()
     (folder / name).write_bytes(content if isinstance(content, bytes) else content.encode())
-    return tabulate(SOUNDS, by_table(folder, SOUNDS, name))
+    return tabulate(SOUNDS, labelled_by_table(folder, SOUNDS, name))
 
 
 @pytest.mark.parametrize("name", ["labels.csv", "set/labels.csv"])
 @pytest.mark.parametrize("begin", ["", "\ufeff"])
 @pytest.mark.parametrize("delimiter", [",", ";"])
-def test_a_table_says_what_its_files_are(
+def test_a_table_holds_emotion_speaker_gender_and_text_of_its_files(
     tmp_path: Path, name: str, begin: str, delimiter: str
 ) -> None:
     base = "set/wav" if name == "labels.csv" else "./wav"
@@ -113,7 +113,7 @@ def test_a_table_says_what_its_files_are(
     ]
     quoted, plain = '"so, or; so"', "\n".join(lines)
     content = plain.replace(quoted, "\0").replace(",", delimiter).replace("\0", quoted)
-    table = tabled(tmp_path, begin + content, name)
+    table = tabulate_table(tmp_path, begin + content, name)
     assert [(u.name, u.code, u.speaker, u.gender, u.text) for u in table.utterances] == [
         ("set_wav_1.wav", "joy", "anna", "female", "so, or; so"),
         ("set_wav_2.wav", "contempt", "bert", "male", ""),
@@ -125,12 +125,12 @@ def test_a_table_says_what_its_files_are(
     }
 
 
-def test_table_and_archive_that_differ_are_told_file_by_file(tmp_path: Path) -> None:
+def test_differences_between_table_and_archive_are_reported_for_each_file(tmp_path: Path) -> None:
     rows = ("set/wav/1.wav,joy,a", "set/wav/1.wav,sad,a", "set/wav/2.wav,,a", "wav/4.wav,sad,a")
-    table = tabled(tmp_path, "\n".join(["file,emotion,speaker", *rows]))
+    table = tabulate_table(tmp_path, "\n".join(["file,emotion,speaker", *rows]))
     assert table.utterances == ()
     assert {rejection.file: rejection.reason for rejection in table.rejected} == {
-        "wav/4.wav": "set/labels.csv names it, and it is no sound here",
+        "wav/4.wav": "set/labels.csv lists it, but there is no such sound",
         "set/wav/1.wav": "set/labels.csv has 2 rows for it; allowed: one",
         "set/wav/2.wav": "set/labels.csv names no emotion for it",
         "set/wav/3.wav": "set/labels.csv has 0 rows for it; allowed: one",
@@ -143,7 +143,7 @@ def test_table_and_archive_that_differ_are_told_file_by_file(tmp_path: Path) -> 
         ("", "lacks file, emotion, speaker"),
         ("file,speaker\n1.wav,a", "lacks emotion among its columns file, speaker"),
         ("file,emotion,speaker\n'ärger'".encode("latin-1"), "not in UTF-8"),
-        ('file,emotion,speaker\n"1.wav', "no CSV that can be read"),
+        ('file,emotion,speaker\n"1.wav', "cannot be read as CSV"),
         (b" " * (MAX_TABLE_BYTES + 1), "16,000,001 bytes; allowed: 16,000,000"),
     ],
 )
@@ -151,17 +151,17 @@ def test_a_table_that_cannot_be_read_is_refused(
     tmp_path: Path, content: str | bytes, says: str
 ) -> None:
     with pytest.raises(InvalidInput, match=says):
-        tabled(tmp_path, content)
+        tabulate_table(tmp_path, content)
 
 
 @pytest.mark.parametrize("name", ["../labels.csv", "/etc/passwd", "labels.csv", "a.csv", "a\0b"])
-def test_only_a_table_of_the_archive_is_read(tmp_path: Path, name: str) -> None:
+def test_only_tables_in_the_archive_are_read(tmp_path: Path, name: str) -> None:
     (tmp_path / "labels.csv").write_text("file,emotion,speaker")
     archive = tmp_path / "archive"
     (archive / "set").mkdir(parents=True)
     (archive / "a.csv").mkdir()
     (archive / "set" / "real.csv").write_text("file,emotion,speaker")
     with pytest.raises(
-        InvalidInput, match=r"is no CSV file of the archive; allowed: set/real\.csv"
+        InvalidInput, match=r"is not a CSV file of the archive; allowed: set/real\.csv"
     ):
-        by_table(archive, SOUNDS, name)
+        labelled_by_table(archive, SOUNDS, name)

@@ -1,4 +1,4 @@
-"""The grammars of the corpora beside EmoDB, and how one is told from another."""
+"""The grammars of the corpora other than EmoDB, and the recognition of corpora."""
 
 from __future__ import annotations
 
@@ -52,35 +52,35 @@ def test_labels_are_english_throughout_and_in_the_order_of_their_codes(corpus: C
         ("emovo", "rab-m1-n5", "rab - rabbia", "anger", "m1", "male", "n5"),
     ],
 )
-def test_a_name_says_who_speaks_what_and_how(
+def test_a_file_name_holds_emotion_speaker_gender_and_text(
     corpus: str, file: str, label: str, emotion: str, speaker: str, gender: str, text: str
 ) -> None:
-    said = BY_NAME[corpus].parse(PurePosixPath(f"archive/{file}.wav"))
-    (found,) = (each for each in BY_NAME[corpus].labels if each.code == said.code)
+    utterance = BY_NAME[corpus].parse(PurePosixPath(f"archive/{file}.wav"))
+    (found,) = (each for each in BY_NAME[corpus].labels if each.code == utterance.code)
     assert (str(found), found.emotion) == (label, emotion)
-    assert (said.speaker, said.gender, said.text) == (speaker, gender, text)
+    assert (utterance.speaker, utterance.gender, utterance.text) == (speaker, gender, text)
 
 
 @pytest.mark.parametrize(
     ("corpus", "name", "reason"),
     [
         ("ravdess", "03-02-05-01-02-01-18.wav", "sung"),
-        ("ravdess", "02-01-05-01-02-01-18.wav", "'02' is no modality of RAVDESS"),
-        ("ravdess", "03-01-09-01-02-01-18.wav", "'09' is no emotion"),
-        ("ravdess", "03-01-05-01-02-01-25.wav", "'25' is no actor"),
+        ("ravdess", "02-01-05-01-02-01-18.wav", "has no modality '02'"),
+        ("ravdess", "03-01-09-01-02-01-18.wav", "has no emotion '09'"),
+        ("ravdess", "03-01-05-01-02-01-25.wav", "has no actor '25'"),
         ("ravdess", "03-01-05-01-02-18.wav", "as in 03-01-05-01-02-01-18"),
-        ("crema-d", "1092_DFA_ANG_XX.wav", "'1092' is no actor"),
-        ("crema-d", "1001_ABC_ANG_XX.wav", "'ABC' is no sentence"),
-        ("crema-d", "1001_DFA_JOY_XX.wav", "'JOY' is no emotion"),
+        ("crema-d", "1092_DFA_ANG_XX.wav", "has no actor '1092'"),
+        ("crema-d", "1001_ABC_ANG_XX.wav", "has no sentence 'ABC'"),
+        ("crema-d", "1001_DFA_JOY_XX.wav", "has no emotion 'JOY'"),
         ("crema-d", "1001_DFA_ANG.wav", "as in 1001_DFA_ANG_XX"),
-        ("savee", "DC/x01.wav", "'x' is no emotion"),
-        ("savee", "AudioData/a01.wav", "'AudioData' is no speaker"),
+        ("savee", "DC/x01.wav", "has no emotion 'x'"),
+        ("savee", "AudioData/a01.wav", "has no speaker 'AudioData'"),
         ("savee", "DC/a1.wav", "as in DC/a01 or DC_a01"),
-        ("tess", "MAF_lid_fear.wav", "'MAF' is no speaker"),
-        ("tess", "OAF_lid_joy.wav", "'joy' is no emotion"),
+        ("tess", "MAF_lid_fear.wav", "has no speaker 'MAF'"),
+        ("tess", "OAF_lid_joy.wav", "has no emotion 'joy'"),
         ("tess", "OAF_fear.wav", "as in OAF_lid_fear"),
-        ("emovo", "gio-f4-b2.wav", "'f4' is no speaker"),
-        ("emovo", "joy-f2-b2.wav", "'joy' is no emotion"),
+        ("emovo", "gio-f4-b2.wav", "has no speaker 'f4'"),
+        ("emovo", "joy-f2-b2.wav", "has no emotion 'joy'"),
         ("emovo", "gio-f2.wav", "as in gio-f2-b2"),
     ],
 )
@@ -97,18 +97,18 @@ def test_there_are_43_women_and_48_men_in_crema_d() -> None:
     assert list(GENDERS)[-1] == "1091"
 
 
-def test_the_files_of_savee_get_names_of_their_own() -> None:
+def test_utterances_of_savee_have_unique_names() -> None:
     table = tabulate(paths("DC/a01.wav", "JE/a01.wav", "KL_a01.wav"), BY_NAME["savee"])
     assert [u.name for u in table.utterances] == ["DC_a01.wav", "JE_a01.wav", "KL_a01.wav"]
 
 
-def test_both_layouts_of_savee_together_are_taken_once() -> None:
+def test_of_both_layouts_of_savee_the_first_is_used() -> None:
     table = tabulate(paths("DC/a01.wav", "all/DC_a01.wav"), BY_NAME["savee"])
     assert [u.file for u in table.utterances] == paths("DC/a01.wav")
     assert [rejection.file for rejection in table.rejected] == ["all/DC_a01.wav"]
 
 
-def test_a_recording_of_ravdess_with_and_without_picture_is_taken_once() -> None:
+def test_of_a_recording_of_ravdess_with_and_without_video_one_is_used() -> None:
     files = paths("01-01-05-01-02-01-18.wav", "03-01-05-01-02-01-18.wav")
     table = tabulate(files, BY_NAME["ravdess"])
     assert [u.name for u in table.utterances] == ["03-01-05-01-02-01-18.wav"]
@@ -126,14 +126,14 @@ def test_a_recording_of_ravdess_with_and_without_picture_is_taken_once() -> None
         ("emovo", "EMOVO/f2/gio-f2-b2.wav"),
     ],
 )
-def test_a_corpus_is_recognised_by_what_most_names_fit(corpus: str, file: str) -> None:
+def test_the_corpus_that_most_file_names_fit_is_recognised(corpus: str, file: str) -> None:
     table = recognise(paths("music/intro.wav", file), CORPORA)
     assert table.corpus.name == corpus
     assert [rejection.file for rejection in table.rejected] == ["music/intro.wav"]
 
 
-def test_a_corpus_that_is_stated_is_not_guessed_around() -> None:
-    with pytest.raises(InvalidInput, match=r"the corpus that is stated \(tess\): 03a01Fa\.wav"):
+def test_another_corpus_than_the_one_stated_is_refused() -> None:
+    with pytest.raises(InvalidInput, match=r"the corpus stated \(tess\): 03a01Fa\.wav"):
         recognise(paths("03a01Fa.wav"), [BY_NAME["tess"]])
 
 

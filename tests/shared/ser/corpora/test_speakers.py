@@ -1,4 +1,4 @@
-"""What follows from who is known to speak."""
+"""Checks that depend on which speakers are known."""
 
 from __future__ import annotations
 
@@ -10,12 +10,17 @@ from ser.corpora import Utterance, require_speakers, speaker_dependent
 from ser.errors import InvalidInput
 
 
-def said_by(*speakers: str) -> list[Utterance]:
+def utterances_by(*speakers: str) -> list[Utterance]:
     return [
         Utterance(
-            name=f"{n}", file=PurePosixPath(f"{n}.wav"), code="", speaker=who, gender="", text=""
+            name=str(n),
+            file=PurePosixPath(f"{n}.wav"),
+            code="",
+            speaker=speaker,
+            gender="",
+            text="",
         )
-        for n, who in enumerate(speakers)
+        for n, speaker in enumerate(speakers)
     ]
 
 
@@ -23,13 +28,13 @@ def said_by(*speakers: str) -> list[Utterance]:
     ("speakers", "dependent"),
     [(("a", "a", "b"), True), (("a", "b", "b"), False), (("", "b"), True), (("a", ""), True)],
 )
-def test_figures_depend_on_speakers_unless_all_are_known_and_new(
+def test_figures_are_speaker_dependent_unless_all_speakers_are_known_and_new(
     speakers: tuple[str, ...], dependent: bool
 ) -> None:
-    assert speaker_dependent(said_by(*speakers), {"0"}) is dependent
+    assert speaker_dependent(utterances_by(*speakers), {"0"}) is dependent
 
 
-def test_an_unknown_speaker_is_named_with_what_helps() -> None:
-    require_speakers(said_by("a", "b"))
+def test_unknown_speakers_are_refused_with_an_example_and_the_remedies() -> None:
+    require_speakers(utterances_by("a", "b"))
     with pytest.raises(InvalidInput, match=r"of 1 of the 2 .* as 1\.wav; .*speaker_pattern"):
-        require_speakers(said_by("a", ""))
+        require_speakers(utterances_by("a", ""))

@@ -1,11 +1,13 @@
-"""The demo corpus: its shape is EmoDB's, its sounds are sound, its emotions can be learned."""
+"""The demo corpus: it has the shape of EmoDB, clean sounds, and emotions that can be learned."""
 
 from __future__ import annotations
 
+import ast
 import io
 import wave
 import zipfile
 from collections import Counter
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -17,13 +19,15 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.metrics import recall_score
 from sklearn.model_selection import LeaveOneGroupOut, cross_val_predict
 
+import ser
 from ser.corpora import Table, tabulate
 from ser.corpora.grammars.emodb import EMODB
 from ser.corpora.synthesis import synthesise
-from ser.corpora.synthesis._archive import sounds
-from ser.corpora.synthesis._emotions import EMOTIONS, Manner
+from ser.corpora.synthesis._archive import wav_files
+from ser.corpora.synthesis._emotions import CORRELATES, Manner
 from ser.corpora.synthesis._prosody import voice_in
-from ser.corpora.synthesis._voice import FRAME_RATE, Articulation, joined, speak, spectra
+from ser.corpora.synthesis._voice import FRAME_RATE, Articulation, overlap_add, speak, spectra
+from stacks import ROOT
 
 Array = NDArray[np.float64]
 
@@ -35,7 +39,7 @@ class Demo(NamedTuple):
     progress: list[float]
 
     def of(self, **traits: str) -> NDArray[np.bool_]:
-        """Which utterances have all of ``traits``, say ``gender="male", code="W"``."""
+        """Return a mask of the utterances with ``traits`` such as ``gender="male", code="W"``."""
         return np.array(
             [
                 all(getattr(utterance, name) == value for name, value in traits.items())
@@ -63,21 +67,21 @@ def samples(file: bytes) -> Array:
 
 
 def fundamental(signal: Array) -> float:
-    """The median over the voiced frames of the pitch in Hz, by autocorrelation."""
+    """Return the median pitch of the voiced frames in Hz, by autocorrelation."""
     window = np.hanning(640)
     frames = np.lib.stride_tricks.sliding_window_view(signal, 640)[::160] * window
     correlation = np.fft.irfft(np.abs(np.fft.rfft(frames, 2048)) ** 2)[:, :229]
     correlation /= np.fft.irfft(np.abs(np.fft.rfft(window, 2048)) ** 2)[:229]
     energy = correlation[:, 0]
     lags = np.arange(32, 229)
-    # Multiples of a period correlate as well as the period itself: the shortest is meant.
+    # Multiples of a period correlate as well as the period itself: prefer the shortest.
     clarity = correlation[:, lags] / (energy[:, None] + 1e-12) * (32 / lags) ** 0.05
     voiced = (clarity.max(axis=1) > 0.6) & (energy > 0.01 * energy.max())
     return float(16_000 / np.median(lags[clarity.argmax(axis=1)][voiced]))
 
 
 def brightness(signal: Array) -> float:
-    """The median over the louder frames of the level of the derivative in dB below the signal."""
+    """Return the median, over the louder frames, of the derivative's level in dB re the signal."""
     slope = np.diff(signal, prepend=0.0)
     loud, steep = (
         np.sum(x[: len(x) // 320 * 320].reshape(-1, 320) ** 2, axis=1) for x in (signal, slope)
@@ -96,6 +100,25 @@ def cues(demo: Demo) -> dict[str, Array]:
     }
 
 
+def imported_modules(file: Path) -> Iterator[str]:
+    """Yield the dotted names of all modules, and of all names in them, that ``file`` imports."""
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def test_the_functions_and_the_package_run_without_the_synthesiser() -> None:
+    """The images of the functions do not contain it."""
+    package = Path(ser.__file__).parent
+    sources = [*package.rglob("*.py"), *(ROOT / "functions").rglob("*.py")]
+    others = [file for file in sources if file.parent != package / "corpora" / "synthesis"]
+    assert len(others) < len(sources)
+    for file in others:
+        assert not any("corpora.synthesis" in name for name in imported_modules(file)), file
+
+
 def test_every_name_fits_the_grammar_of_emodb(demo: Demo) -> None:
     assert demo.table.rejected == ()
     assert len(demo.table.utterances) == 350
@@ -103,14 +126,14 @@ def test_every_name_fits_the_grammar_of_emodb(demo: Demo) -> None:
 
 
 def test_every_speaker_says_each_text_once_with_each_emotion(demo: Demo) -> None:
-    said = Counter((u.speaker, u.text, u.code) for u in demo.table.utterances)
-    speakers, texts, codes = (len(set(values)) for values in zip(*said, strict=True))
-    assert set(said.values()) == {1}
+    counts = Counter((u.speaker, u.text, u.code) for u in demo.table.utterances)
+    speakers, texts, codes = (len(set(values)) for values in zip(*counts, strict=True))
+    assert set(counts.values()) == {1}
     assert (speakers, texts, codes) == (10, 5, 7)
 
 
-def test_every_emotion_of_emodb_has_its_correlates() -> None:
-    assert set(EMOTIONS) == {label.emotion for label in EMODB.labels}
+def test_every_emotion_of_emodb_has_acoustic_correlates() -> None:
+    assert set(CORRELATES) == {label.emotion for label in EMODB.labels}
 
 
 def test_the_archive_says_that_it_is_synthetic(demo: Demo) -> None:
@@ -120,7 +143,7 @@ def test_the_archive_says_that_it_is_synthetic(demo: Demo) -> None:
 
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_other_ones(demo: Demo) -> None:
     with zipfile.ZipFile(demo.archive) as archive:
-        for (name, again), (_, other) in islice(zip(sounds(0), sounds(1), strict=True), 5):
+        for (name, again), (_, other) in islice(zip(wav_files(0), wav_files(1), strict=True), 5):
             assert archive.read(f"wav/{name}.wav") == again != other
 
 
@@ -134,7 +157,7 @@ def test_progress_rises_to_one(demo: Demo) -> None:
     assert demo.progress[-1] == 1
 
 
-def test_an_interrupted_synthesis_leaves_what_was_there(tmp_path: Path) -> None:
+def test_an_interrupted_synthesis_keeps_the_old_archive(tmp_path: Path) -> None:
     def interrupt(_share: float) -> None:
         raise KeyboardInterrupt
 
@@ -197,12 +220,12 @@ def test_emotions_can_be_learned_from_other_speakers(demo: Demo, cues: dict[str,
 
 
 @pytest.mark.parametrize("cue", ["seconds", "semitones", "decibels", "peak", "brightness"])
-def test_no_single_cue_gives_the_emotion_away(demo: Demo, cues: dict[str, Array], cue: str) -> None:
+def test_no_single_cue_reveals_the_emotion(demo: Demo, cues: dict[str, Array], cue: str) -> None:
     assert recall_of_unseen_speakers(demo, cues[cue]) < 0.45
 
 
 @pytest.mark.parametrize("pitch", [90.0, 137.0, 220.0, 310.0])
-def test_a_voice_has_the_fundamental_it_is_asked_for(pitch: float) -> None:
+def test_a_voice_has_the_requested_fundamental_frequency(pitch: float) -> None:
     steady = np.ones(int(FRAME_RATE))
     articulation = Articulation(
         pitch=pitch * steady,
@@ -216,6 +239,6 @@ def test_a_voice_has_the_fundamental_it_is_asked_for(pitch: float) -> None:
     assert fundamental(sound) == pytest.approx(pitch, rel=0.015)
 
 
-def test_frames_join_to_the_signal_they_were_cut_from() -> None:
+def test_overlap_add_restores_the_signal_from_its_spectra() -> None:
     signal = np.random.default_rng(0).standard_normal(128 * 20)
-    np.testing.assert_allclose(joined(spectra(signal)), signal, atol=1e-12)
+    np.testing.assert_allclose(overlap_add(spectra(signal)), signal, atol=1e-12)

@@ -1,4 +1,4 @@
-"""A hostile world on the loopback: an HTTP server that misbehaves as told, and a full disk."""
+"""A hostile environment: an HTTP server that misbehaves on request, and a full disk."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from pathlib import Path
 
 @dataclass
 class Site:
-    """What the server offers at every path that is not one of the tricks in :class:`Handler`."""
+    """The content of the server at every path that has no special meaning in :class:`Handler`."""
 
     content: bytes
     url: str = ""
     validators: dict[str, str] = field(default_factory=lambda: {"ETag": '"first"'})
     headers: dict[str, str] = field(default_factory=lambda: {"Content-Type": "application/zip"})
     ranges: bool = True
-    """Whether a ``Range`` is honoured."""
+    """Whether the server honours ``Range``."""
     lie: dict[str, str] = field(default_factory=dict)
-    """Headers that replace the true ones of a 206."""
+    """Headers that replace the correct ones of a 206."""
     chunked: bool = False
     cuts: list[int] = field(default_factory=list)
-    """After how many bytes the connection breaks, one for each answer; whole ones follow."""
+    """Bytes after which the connection breaks, for the first answers; later ones are whole."""
     redirects: dict[str, str] = field(default_factory=dict)
     """Path -> ``Location``."""
     requests: list[dict[str, str]] = field(default_factory=list)
-    """The headers of every request, in lower case, and its ``path``."""
+    """Headers of every request, in lower case, and its ``path``."""
     released: threading.Event = field(default_factory=threading.Event)
-    """Ends the answers that stall."""
+    """Set to end stalled answers."""
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -96,8 +96,8 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def served(content: bytes, certificate: Path | None = None) -> Iterator[Site]:
-    """A server of ``content`` on the loopback; over TLS with ``certificate`` (PEM, with key)."""
+def serve(content: bytes, certificate: Path | None = None) -> Iterator[Site]:
+    """Serve ``content`` on the loopback, over TLS with ``certificate`` (PEM, with key)."""
     site = Site(content)
     handler = type("SiteHandler", (Handler,), {"site": site})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
@@ -119,7 +119,7 @@ def served(content: bytes, certificate: Path | None = None) -> Iterator[Site]:
 
 @contextmanager
 def full_disk(room: int) -> Iterator[None]:
-    """No file grows beyond ``room`` bytes: the system refuses to write more, as a quota does."""
+    """Have the system refuse to write more than ``room`` bytes to a file, as a quota does."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (room, hard))
     try:

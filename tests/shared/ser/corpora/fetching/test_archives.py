@@ -1,4 +1,4 @@
-"""An archive is extracted whole, or refused by the name of the entry that is at fault."""
+"""Archives are extracted whole, or refused with the name of the faulty entry."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def zip_of(entries: dict[str, bytes], compression: int = ZIP_DEFLATED) -> bytes:
 
 
 def zip_with(name: str, **attributes: Any) -> bytes:
-    """A zip whose one entry has these attributes of :class:`ZipInfo`."""
+    """Return a zip whose one entry has these attributes of :class:`ZipInfo`."""
     buffer, info = io.BytesIO(), ZipInfo(name)
     with ZipFile(buffer, "w") as zipped:
         zipped.writestr(info, b"content")
@@ -53,14 +53,14 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Where to extract to; what an earlier archive held is there already."""
+    """The folder to extract to, with content of an earlier archive."""
     folder = tmp_path / "corpus" / "working"
     folder.mkdir(parents=True)
     (folder / "earlier").write_bytes(b"earlier")
     return folder
 
 
-def saved(archive: bytes, folder: Path) -> Path:
+def save(archive: bytes, folder: Path) -> Path:
     path = folder.parents[1] / "archive.zip"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(archive)
@@ -68,37 +68,37 @@ def saved(archive: bytes, folder: Path) -> Path:
 
 
 def extract_bytes(archive: bytes, folder: Path, max_bytes: int = LIMIT) -> None:
-    extract(saved(archive, folder), folder, limit=Limit(max_bytes, "SER_MAX_EXTRACTED_MB"))
+    extract(save(archive, folder), folder, limit=Limit(max_bytes, "SER_MAX_EXTRACTED_MB"))
 
 
 def assert_untouched(folder: Path) -> None:
     assert contents(folder.parent) == {"working/earlier": b"earlier"}
 
 
-def test_the_content_replaces_what_stood_there(folder: Path) -> None:
+def test_new_content_replaces_the_old(folder: Path) -> None:
     extract_bytes(zip_of(ENTRIES), folder)
     assert contents(folder.parent) == {f"working/{name}": ENTRIES[name] for name in ENTRIES}
 
 
-def test_folders_on_the_way_are_made(tmp_path: Path) -> None:
+def test_missing_parent_folders_are_made(tmp_path: Path) -> None:
     extract_bytes(zip_of(ENTRIES), tmp_path / "new" / "corpus" / "working")
     assert contents(tmp_path / "new" / "corpus" / "working") == ENTRIES
 
 
-def test_folders_may_have_entries_of_their_own_even_twice(folder: Path) -> None:
+def test_folders_may_be_listed_as_entries_even_twice(folder: Path) -> None:
     entries = {"./": b"", "wav/": b"", "vaw/": b"", "empty/": b"", "wav/a.wav": b"a"}
     extract_bytes(zip_of(entries).replace(b"vaw", b"wav"), folder)
     assert contents(folder) == {"wav/a.wav": b"a"}
     assert (folder / "empty").is_dir()
 
 
-def test_what_macos_adds_is_left_out(folder: Path) -> None:
+def test_entries_added_by_macos_are_left_out(folder: Path) -> None:
     clutter = {"__MACOSX/wav/._a.wav": b"fork", ".DS_Store": b"", "wav/.DS_Store": b""}
     extract_bytes(zip_of(ENTRIES | clutter), folder)
     assert contents(folder) == ENTRIES
 
 
-def test_progress_rises_to_the_end(tmp_path: Path) -> None:
+def test_progress_rises_to_one(tmp_path: Path) -> None:
     (tmp_path / "archive.zip").write_bytes(zip_of(ENTRIES))
     shares: list[float] = []
     extract(tmp_path / "archive.zip", tmp_path / "to", limit=Limit(LIMIT), report=shares.append)
@@ -106,7 +106,7 @@ def test_progress_rises_to_the_end(tmp_path: Path) -> None:
     assert shares[-1] == 1.0
 
 
-def test_leftovers_of_a_crash_are_removed_and_harm_nothing(folder: Path) -> None:
+def test_leftovers_of_a_crash_are_removed(folder: Path) -> None:
     for leftover in (".working.extracting", ".working.replaced"):
         (folder.parent / leftover / "wav").mkdir(parents=True)
         (folder.parent / leftover / "wav" / "half.wav").write_bytes(b"half")
@@ -139,7 +139,7 @@ def test_a_symbolic_link_at_the_folder_is_replaced_and_not_followed(
         ("a" * 1_025, "above 1,024 characters"),
     ],
 )
-def test_an_entry_that_leads_elsewhere_is_refused_by_name(
+def test_an_entry_outside_of_the_folder_is_refused_by_name(
     folder: Path, name: str, reason: str
 ) -> None:
     with pytest.raises(InvalidInput, match=reason) as error:
@@ -170,7 +170,7 @@ def test_an_encrypted_entry_is_refused_by_name(folder: Path) -> None:
         extract_bytes(zip_with("secret", flag_bits=0x1), folder)
 
 
-def test_a_method_of_compression_without_bounds_is_refused_by_name(folder: Path) -> None:
+def test_a_compression_method_without_a_memory_bound_is_refused_by_name(folder: Path) -> None:
     with pytest.raises(InvalidInput, match=r"'a' in archive\.zip is compressed by method 12"):
         extract_bytes(zip_of({"a": b"content"}, ZIP_BZIP2), folder)
 
@@ -188,7 +188,7 @@ def test_a_method_of_compression_without_bounds_is_refused_by_name(folder: Path)
         ("wav/", "wav"),
     ],
 )
-def test_names_that_some_file_system_takes_for_the_same_are_refused(
+def test_names_that_are_the_same_on_some_file_systems_are_refused(
     folder: Path, first: str, second: str
 ) -> None:
     with pytest.raises(InvalidInput, match="clashes with"):
@@ -209,18 +209,18 @@ def test_more_than_the_limit_is_refused_with_the_setting(folder: Path) -> None:
     extract_bytes(zip_of(ENTRIES), folder, max_bytes=size)
 
 
-def test_an_entry_that_is_larger_than_it_declares_does_not_get_past_the_limit(
+def test_an_entry_larger_than_declared_does_not_exceed_the_limit(
     folder: Path,
 ) -> None:
-    archive = saved(zip_with("bomb", file_size=1), folder)
-    # Were more than the declared byte written, the disk would be full.
+    archive = save(zip_with("bomb", file_size=1), folder)
+    # If more than the declared byte were written, the disk would be full.
     with full_disk(1), pytest.raises(InvalidInput, match=r"'bomb' in archive\.zip is broken"):
         extract(archive, folder, limit=Limit(1))
     assert_untouched(folder)
 
 
 def directory_of(names: Iterable[str]) -> bytes:
-    """An archive that is nothing but its directory."""
+    """Return an archive that consists of a directory only."""
     directory = b"".join(
         struct.pack("<4s24xH16x", b"PK\1\2", len(name)) + name.encode() for name in names
     )
@@ -238,20 +238,20 @@ def test_too_many_entries_are_refused(folder: Path, names: Iterable[str]) -> Non
     assert_untouched(folder)
 
 
-def test_a_directory_out_of_all_proportion_is_refused_before_it_is_loaded(folder: Path) -> None:
+def test_a_disproportionate_directory_is_refused_before_it_is_loaded(folder: Path) -> None:
     names = ["a" * 65_535] * (MAX_DIRECTORY_BYTES // 65_535 + 1)
     with pytest.raises(TooLarge, match="directory of"):
         extract_bytes(directory_of(names), folder)
 
 
-def test_a_changed_byte_is_found_and_its_entry_named(folder: Path) -> None:
+def test_a_changed_byte_is_detected_and_its_entry_named(folder: Path) -> None:
     archive = zip_of({"wav/a.wav": bytes(range(256))}, compression=0)
     with pytest.raises(InvalidInput, match=r"'wav/a\.wav' in archive\.zip is broken.*CRC"):
         extract_bytes(archive.replace(b"\x10\x11", b"\x10\x10"), folder)
     assert_untouched(folder)
 
 
-def test_a_stream_that_ends_early_is_found_and_its_entry_named(folder: Path) -> None:
+def test_a_stream_that_ends_early_is_detected_and_its_entry_named(folder: Path) -> None:
     packed = zlib.compressobj(wbits=-15).compress(b"")
     archive = zip_with("a", compress_type=ZIP_DEFLATED).replace(b"content", packed.ljust(7, b"\3"))
     with pytest.raises(InvalidInput, match=r"'a' in archive\.zip is broken"):
@@ -271,13 +271,13 @@ def test_an_entry_before_the_beginning_of_the_archive_is_refused(folder: Path) -
     assert_untouched(folder)
 
 
-def test_a_name_that_is_not_utf8_although_it_says_so_is_refused(folder: Path) -> None:
+def test_a_name_declared_as_utf8_that_is_not_is_refused(folder: Path) -> None:
     with pytest.raises(InvalidInput, match=r"archive\.zip is broken"):
         extract_bytes(zip_of({"ä": b""}).replace("ä".encode(), b"\xff\xff"), folder)
 
 
 @pytest.mark.parametrize("archive", [b"", b"<html>", zip_of(ENTRIES)[:-30]])
-def test_what_is_no_whole_archive_is_refused(folder: Path, archive: bytes) -> None:
+def test_a_file_that_is_not_a_whole_archive_is_refused(folder: Path, archive: bytes) -> None:
     with pytest.raises(InvalidInput, match=r"archive\.zip is broken"):
         extract_bytes(archive, folder)
     assert_untouched(folder)
@@ -285,7 +285,7 @@ def test_what_is_no_whole_archive_is_refused(folder: Path, archive: bytes) -> No
 
 @settings(max_examples=300, deadline=None)
 @given(data=st.data())
-def test_however_an_archive_is_damaged_the_error_is_told_and_nothing_changes(
+def test_any_damage_raises_an_error_of_ours_and_changes_nothing(
     data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     archive = bytearray(zip_of(ENTRIES))
@@ -299,18 +299,18 @@ def test_however_an_archive_is_damaged_the_error_is_told_and_nothing_changes(
         assert not contents(folder.parent)
 
 
-def test_a_full_disk_is_told_and_leaves_what_was_there(folder: Path) -> None:
-    archive = saved(zip_of({"small": b"small", "large": bytes(10_000)}), folder)
+def test_a_full_disk_is_reported_and_leaves_the_old_content(folder: Path) -> None:
+    archive = save(zip_of({"small": b"small", "large": bytes(10_000)}), folder)
     with full_disk(1_000), pytest.raises(StorageFull, match="cannot be written"):
         extract(archive, folder, limit=Limit(LIMIT))
     assert_untouched(folder)
 
 
-def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_made_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(InvalidInput, match="Not a directory"):
         extract(
-            saved(zip_of(ENTRIES), tmp_path / "a" / "b"),
+            save(zip_of(ENTRIES), tmp_path / "a" / "b"),
             tmp_path / "file" / "to",
             limit=Limit(1_000),
         )

@@ -1,4 +1,4 @@
-"""An archive arrives whole and checked, or what stood at its destination stays."""
+"""Archives arrive whole and checked; otherwise the destination does not change."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from ser.limits import Limit
 from ser.service.access import Access
 from ser.service.settings import Settings
 
-from .servers import Site, full_disk, served
+from .servers import Site, full_disk, serve
 
 
 def zip_of(content: bytes) -> bytes:
@@ -45,13 +45,13 @@ WHOLE = Download(hashlib.sha256(CORPUS).hexdigest(), len(CORPUS))
 
 @pytest.fixture
 def site() -> Iterator[Site]:
-    with served(CORPUS) as site:
+    with serve(CORPUS) as site:
         yield site
 
 
 @pytest.fixture
 def destination(tmp_path: Path) -> Path:
-    """Where to; an earlier archive is there already."""
+    """The path to fetch to, with an earlier archive."""
     destination = tmp_path / "pristine" / "archive.zip"
     destination.parent.mkdir()
     destination.write_bytes(b"earlier")
@@ -92,7 +92,7 @@ def assert_arrived(download: Download, destination: Path) -> None:
 
 
 def assert_kept(destination: Path) -> None:
-    """The earlier archive is still there, and nothing else."""
+    """Assert that there is only the earlier archive."""
     assert destination.read_bytes() == b"earlier"
     assert list(destination.parent.iterdir()) == [destination]
 
@@ -102,21 +102,21 @@ def ranges(site: Site) -> list[str | None]:
 
 
 def leave_part(site: Site, destination: Path, size: int) -> None:
-    """Have the first ``size`` bytes fetched, and no more."""
+    """Fetch only the first ``size`` bytes."""
     site.cuts = [size, 0, 0]
     with pytest.raises(RemoteFailed):
         get(f"{site.url}/corpus.zip", destination)
     site.requests.clear()
 
 
-# Whole
+# Whole archives
 
 
 def test_an_archive_arrives_with_its_digest_and_size(site: Site, destination: Path) -> None:
     assert_arrived(get(f"{site.url}/corpus.zip", destination), destination)
 
 
-def test_folders_on_the_way_are_made(site: Site, tmp_path: Path) -> None:
+def test_missing_parent_folders_are_made(site: Site, tmp_path: Path) -> None:
     destination = tmp_path / "new" / "pristine" / "archive.zip"
     assert_arrived(get(f"{site.url}/corpus.zip", destination), destination)
 
@@ -145,7 +145,7 @@ def test_progress_never_falls_and_ends_at_one(site: Site, destination: Path) -> 
     assert 0 < shares[0] < shares[-1] == 1.0
 
 
-# Interrupted
+# Interruptions
 
 
 def test_a_cut_connection_is_continued_where_it_broke(site: Site, destination: Path) -> None:
@@ -175,7 +175,7 @@ def test_a_stalled_connection_is_continued(site: Site, destination: Path) -> Non
     assert ranges(site) == [None, "bytes=1000-"]
 
 
-def test_giving_up_says_how_much_came_and_keeps_it_for_a_later_call(
+def test_the_last_failure_states_the_bytes_received_and_a_later_call_continues_them(
     site: Site, destination: Path
 ) -> None:
     site.cuts = [1_000, 2_000, 3_000]
@@ -186,7 +186,7 @@ def test_giving_up_says_how_much_came_and_keeps_it_for_a_later_call(
     assert ranges(site)[3:] == ["bytes=6000-"]
 
 
-def test_without_an_etag_the_date_of_the_last_change_stands_for_the_version(
+def test_without_an_etag_the_date_of_the_last_change_identifies_the_version(
     site: Site, destination: Path
 ) -> None:
     site.validators = {"Last-Modified": "Sun, 22 Nov 2026 14:31:05 GMT", "ETag": 'W/"weak"'}
@@ -196,7 +196,7 @@ def test_without_an_etag_the_date_of_the_last_change_stands_for_the_version(
 
 
 @pytest.mark.parametrize("validators", [{}, {"ETag": 'W/"weak"'}])
-def test_without_a_strong_validator_it_begins_again(
+def test_without_a_strong_validator_the_download_begins_again(
     site: Site, destination: Path, validators: dict[str, str]
 ) -> None:
     site.validators, site.cuts = validators, [1_000]
@@ -204,13 +204,15 @@ def test_without_a_strong_validator_it_begins_again(
     assert ranges(site) == [None, None]
 
 
-def test_a_server_without_ranges_makes_it_begin_again(site: Site, destination: Path) -> None:
+def test_on_a_server_without_ranges_the_download_begins_again(
+    site: Site, destination: Path
+) -> None:
     site.ranges, site.cuts = False, [1_000]
     assert_arrived(get(f"{site.url}/corpus.zip", destination), destination)
     assert ranges(site) == [None, "bytes=1000-"]
 
 
-def test_another_version_makes_it_begin_again(site: Site, destination: Path) -> None:
+def test_after_a_change_of_version_the_download_begins_again(site: Site, destination: Path) -> None:
     site.content = bytes(len(CORPUS))
     leave_part(site, destination, 1_000)
     site.content, site.validators = CORPUS, {"ETag": '"second"'}
@@ -228,7 +230,7 @@ def test_another_version_makes_it_begin_again(site: Site, destination: Path) -> 
         {"Content-Range": "items"},
     ],
 )
-def test_a_piece_that_does_not_fit_behind_makes_it_begin_again(
+def test_after_a_range_that_does_not_continue_the_download_begins_again(
     site: Site, destination: Path, lie: dict[str, str]
 ) -> None:
     site.cuts, site.lie = [1_000], lie
@@ -236,7 +238,9 @@ def test_a_piece_that_does_not_fit_behind_makes_it_begin_again(
     assert ranges(site) == [None, "bytes=1000-", None]
 
 
-def test_a_part_beyond_the_end_makes_it_begin_again(site: Site, destination: Path) -> None:
+def test_after_more_bytes_than_the_archive_has_the_download_begins_again(
+    site: Site, destination: Path
+) -> None:
     leave_part(site, destination, 1_000)
     with (destination.parent / "archive.zip.part").open("ab") as part:
         part.write(CORPUS)
@@ -253,7 +257,7 @@ def test_the_part_of_another_url_is_not_continued(site: Site, destination: Path)
 
 
 @pytest.mark.parametrize("note", [b"", b'{"url": "ht'])
-def test_a_note_that_a_crash_left_unfinished_makes_it_begin_again(
+def test_after_a_crash_amid_writing_the_note_the_download_begins_again(
     site: Site, destination: Path, note: bytes
 ) -> None:
     leave_part(site, destination, 1_000)
@@ -262,33 +266,41 @@ def test_a_note_that_a_crash_left_unfinished_makes_it_begin_again(
     assert ranges(site) == [None]
 
 
-# Refused or failed
+# Refusals and failures
 
 
-def test_signatures_are_not_told(site: Site, destination: Path) -> None:
-    with pytest.raises(RemoteFailed) as caught:
-        get(f"{site.url}/status/403?signature=SECRET", destination)
-    assert "answered" in str(caught.value)
-    assert "SECRET" not in str(caught.value)
+def test_error_messages_contain_no_secrets_of_the_url(site: Site, destination: Path) -> None:
+    site.content = b"no archive"
+    urls = {
+        f"{site.url}/status/403?signature=SECRET": "answered 403",
+        f"{site.url}/a.zip?signature=SECRET": "is not a zip archive",
+        "http://host.invalid/a.zip?signature=SECRET": "failed after 0 of",
+        "ftp://user:SECRET@host.invalid/a.zip": "cannot be fetched",
+    }
+    for url, reason in urls.items():
+        with pytest.raises((InvalidInput, RemoteFailed), match=reason) as caught:
+            get(url, destination)
+        assert "SECRET" not in str(caught.value)
+    with pytest.raises(TooLarge) as too_large:
+        get(f"{site.url}/a.zip?signature=SECRET", destination, max_bytes=1)
+    assert "SECRET" not in str(too_large.value)
 
 
 @pytest.mark.parametrize("status", [403, 404, 500, 503])
-def test_an_answer_of_failure_is_told_with_its_status(
-    site: Site, destination: Path, status: int
-) -> None:
+def test_the_status_of_a_failure_is_reported(site: Site, destination: Path, status: int) -> None:
     with pytest.raises(RemoteFailed, match=f"/status/{status} answered {status} "):
         get(f"{site.url}/status/{status}", destination)
     assert_kept(destination)
 
 
-def test_a_server_that_never_answers_is_not_asked_again(site: Site, destination: Path) -> None:
+def test_there_is_no_retry_for_a_server_that_never_answers(site: Site, destination: Path) -> None:
     with pytest.raises(RemoteFailed, match="timed out"):
         get(f"{site.url}/silent", destination, read=0.2)
     assert len(site.requests) == 1
     assert_kept(destination)
 
 
-def test_a_port_nobody_listens_at_is_a_failed_remote(destination: Path) -> None:
+def test_a_closed_port_is_a_failed_remote(destination: Path) -> None:
     with closing(socket.socket()) as unused:
         unused.bind(("127.0.0.1", 0))
         with pytest.raises(RemoteFailed, match="refused"):
@@ -296,7 +308,7 @@ def test_a_port_nobody_listens_at_is_a_failed_remote(destination: Path) -> None:
 
 
 @pytest.mark.parametrize("host", ["host.invalid", f"{'a' * 64}.invalid", "a..invalid"])
-def test_a_host_nobody_knows_is_a_failed_remote(destination: Path, host: str) -> None:
+def test_an_unknown_host_is_a_failed_remote(destination: Path, host: str) -> None:
     with pytest.raises(RemoteFailed, match=f"{host}/corpus.zip failed after 0 of"):
         get(f"http://{host}/corpus.zip", destination)
 
@@ -313,14 +325,14 @@ def test_a_host_nobody_knows_is_a_failed_remote(destination: Path, host: str) ->
         "s3://bucket/",
     ],
 )
-def test_what_cannot_be_fetched_is_refused_by_name(remote_url: str, destination: Path) -> None:
+def test_an_invalid_url_is_refused_by_name(remote_url: str, destination: Path) -> None:
     with pytest.raises(InvalidInput, match="allowed: ") as error:
         get(remote_url, destination)
     assert remote_url in error.value.detail
     assert_kept(destination)
 
 
-@pytest.mark.parametrize("chunked", [False, True], ids=["announced", "found out"])
+@pytest.mark.parametrize("chunked", [False, True], ids=["announced size", "unknown size"])
 def test_more_than_the_limit_is_refused_with_the_setting(
     site: Site, destination: Path, chunked: bool
 ) -> None:
@@ -333,29 +345,35 @@ def test_more_than_the_limit_is_refused_with_the_setting(
     assert_arrived(get(f"{site.url}/corpus.zip", destination, max_bytes=len(CORPUS)), destination)
 
 
-def test_what_is_not_a_zip_is_refused_with_what_it_is(site: Site, destination: Path) -> None:
+def test_a_file_that_is_not_a_zip_is_refused_with_its_beginning_and_type(
+    site: Site, destination: Path
+) -> None:
     site.content, site.headers = b"<!doctype html><title>Log in", {"Content-Type": "text/html"}
     with pytest.raises(InvalidInput, match=r"is not a zip archive: .*<!doctype html>.*text/html"):
         get(f"{site.url}/corpus.zip", destination)
     assert_kept(destination)
 
 
-def test_a_full_disk_is_told_and_frees_what_was_written(site: Site, destination: Path) -> None:
+def test_a_full_disk_is_reported_and_the_partial_download_removed(
+    site: Site, destination: Path
+) -> None:
     with full_disk(100_000), pytest.raises(StorageFull, match=r"archive\.zip"):
         get(f"{site.url}/corpus.zip", destination)
     assert_kept(destination)
 
 
-def test_a_destination_that_cannot_be_written_is_told(site: Site, destination: Path) -> None:
+def test_a_destination_that_cannot_be_written_is_reported(site: Site, destination: Path) -> None:
     with pytest.raises(InvalidInput, match="below cannot be written: Not a directory"):
         get(f"{site.url}/corpus.zip", destination / "below" / "a.zip")
     assert_kept(destination)
 
 
-# Where to
+# Addresses
 
 
-def test_the_loopback_is_refused_and_nothing_is_sent_there(site: Site, destination: Path) -> None:
+def test_loopback_addresses_are_refused_before_anything_is_sent(
+    site: Site, destination: Path
+) -> None:
     port = site.url.rpartition(":")[2]
     for host in ("localhost", "127.1", "[::ffff:127.0.0.1]", "0.0.0.0"):
         with pytest.raises(InvalidInput, match="SER_ALLOWED_HOSTS"):
@@ -371,7 +389,7 @@ def test_open_and_closed_ports_of_a_refused_address_look_the_same(destination: P
             get(f"http://localhost:{unused.getsockname()[1]}/corpus.zip", destination)
 
 
-def test_a_name_that_changes_its_address_after_the_check_is_refused(
+def test_a_host_that_changes_its_address_after_the_check_is_refused(
     site: Site, destination: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     port = int(site.url.rpartition(":")[2])
@@ -391,7 +409,7 @@ def test_redirects_are_followed(site: Site, destination: Path) -> None:
     assert_arrived(get(f"{site.url}/a", destination), destination)
 
 
-def test_redirects_end_somewhere(site: Site, destination: Path) -> None:
+def test_too_many_redirects_are_refused(site: Site, destination: Path) -> None:
     hops = 1 + MAX_REDIRECTS
     site.redirects = {f"/{hop}": f"/{hop + 1}" for hop in range(hops)}
     assert_arrived(get(f"{site.url}/1", destination), destination)
@@ -444,17 +462,17 @@ def certificate(tmp_path: Path) -> Path:
     return path
 
 
-def test_over_tls_a_trusted_server_is_read_and_another_is_not(
+def test_over_tls_only_a_trusted_server_is_read(
     certificate: Path, destination: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with served(CORPUS, certificate) as site:
+    with serve(CORPUS, certificate) as site:
         with pytest.raises(RemoteFailed, match="certificate"):
             get(f"{site.url}/corpus.zip", destination)
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
         assert_arrived(get(f"{site.url}/corpus.zip", destination), destination)
 
 
-def test_over_tls_too_nothing_is_sent_to_a_refused_address(destination: Path) -> None:
+def test_over_tls_nothing_is_sent_to_a_refused_address(destination: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         with pytest.raises(InvalidInput, match="SER_ALLOWED_HOSTS"):
             get(f"https://localhost:{listener.getsockname()[1]}/", destination)
@@ -463,7 +481,7 @@ def test_over_tls_too_nothing_is_sent_to_a_refused_address(destination: Path) ->
             listener.accept()
 
 
-# Local
+# Local files
 
 
 def test_a_local_archive_is_copied_from_a_path_or_its_url(destination: Path) -> None:
@@ -474,15 +492,15 @@ def test_a_local_archive_is_copied_from_a_path_or_its_url(destination: Path) -> 
     assert archive.read_bytes() == CORPUS
 
 
-def test_a_local_archive_out_of_bounds_is_refused(destination: Path) -> None:
+def test_a_local_archive_outside_of_the_allowed_paths_is_refused(destination: Path) -> None:
     with pytest.raises(InvalidInput, match="SER_ALLOWED_PATHS"):
         get("file:///etc/passwd", destination)
 
 
-def test_a_local_archive_that_is_not_there_or_not_a_file_is_refused(destination: Path) -> None:
+def test_a_local_path_that_does_not_exist_or_is_not_a_file_is_refused(destination: Path) -> None:
     os.mkfifo(destination.parents[1] / "pipe")
     for name in ("missing.zip", "pristine", "pipe", "a" * 300):
-        with pytest.raises(InvalidInput, match=f"{name} (is not there|cannot be read)"):
+        with pytest.raises(InvalidInput, match=f"{name} (does not exist|cannot be read)"):
             get(str(destination.parents[1] / name), destination)
     assert_kept(destination)
 
@@ -519,7 +537,7 @@ def store(credentials: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     server.stop()
 
 
-def test_an_object_in_s3_is_fetched_or_missed_by_name(store: None, destination: Path) -> None:
+def test_an_object_in_s3_is_fetched_and_a_missing_one_named(store: None, destination: Path) -> None:
     assert_arrived(get("s3://corpora/a/corpus.zip", destination), destination)
     for uri, reason in {
         "s3://corpora/missing.zip": "NoSuchKey",
@@ -529,7 +547,7 @@ def test_an_object_in_s3_is_fetched_or_missed_by_name(store: None, destination: 
             get(uri, destination)
 
 
-def test_a_bucket_out_of_bounds_is_refused(destination: Path) -> None:
+def test_a_bucket_that_is_not_allowed_is_refused(destination: Path) -> None:
     with pytest.raises(InvalidInput, match="SER_ALLOWED_BUCKETS"):
         get("s3://corpora/corpus.zip", destination, buckets=("others",))
 

@@ -1,4 +1,4 @@
-"""The sounds of German, as coarsely as a demonstration needs them, and texts made of them."""
+"""The phones of German, as coarse as a demonstration allows, and texts made of them."""
 
 from __future__ import annotations
 
@@ -9,27 +9,29 @@ Formants = tuple[float, float, float]
 
 
 class Segment(NamedTuple):
-    """A stretch of speech during which the articulators keep their aim."""
+    """A stretch of speech with one articulatory target."""
 
     seconds: float
-    """In neutral speech, unstressed."""
+    """Duration in neutral speech, unstressed."""
     formants: Formants
     """The three lowest resonances of a tract of 17.5 cm in Hz."""
     voicing: float = 0.0
     """Amplitude of the voice, relative to a vowel."""
     frication: float = 0.0
-    """Amplitude of the noise that is made at a narrow passage."""
+    """Amplitude of the noise at a constriction."""
     frequency: float = 3000.0
-    """Centre of what the passage lets through in Hz."""
+    """Centre of the band of that noise in Hz."""
     bandwidth: float = 1000.0
-    """Standard deviation of what the passage lets through in Hz."""
+    """Standard deviation of that band in Hz."""
 
 
 def vowel(seconds: float, *formants: *Formants) -> tuple[Segment, ...]:
+    """Return the segment of a vowel."""
     return (Segment(seconds, formants, voicing=1.0),)
 
 
 def stop(formants: Formants, voicing: float, burst: float, frequency: float) -> tuple[Segment, ...]:
+    """Return the segments of a stop: closure and burst."""
     return (
         Segment(0.036, formants, voicing),
         Segment(0.016, formants, voicing, burst, frequency),
@@ -37,10 +39,10 @@ def stop(formants: Formants, voicing: float, burst: float, frequency: float) -> 
 
 
 REST: Formants = (500, 1450, 2450)
-"""Where a tract at rest resonates: slurred vowels lie nearer to it."""
+"""Formants of a tract at rest in Hz; those of slurred vowels are nearer to them."""
 SILENCE = Segment(0.15, REST)
 
-SOUNDS: dict[str, tuple[Segment, ...]] = {
+PHONES: dict[str, tuple[Segment, ...]] = {
     ",": (SILENCE,),
     "i": vowel(0.072, 280, 2100, 2950),
     "I": vowel(0.056, 350, 1850, 2500),
@@ -74,8 +76,10 @@ SOUNDS: dict[str, tuple[Segment, ...]] = {
     "d": stop((300, 1700, 2600), 0.15, 0.9, 4500),
     "g": stop((300, 1900, 2300), 0.15, 0.9, 2000),
 }
-"""By their letters in SAMPA, the phonetic alphabet for keyboards; diphthongs are two vowels, and
-a comma is a pause."""
+"""Segments of each phone, by its letter in SAMPA, the phonetic alphabet for keyboards.
+
+Diphthongs are two vowels, and a comma is a pause.
+"""
 
 TEXTS = {
     "a01": "de6 'la p@n 'likt aUf dem 'aIs SraNk",
@@ -84,10 +88,12 @@ TEXTS = {
     "a07": "In 'zi b@n 'StUn d@n vI6t Es 'zo vaIt zaIn",
     "b10": "di vI6t aUf dem 'plats zaIn , vo vi6 zi 'I m6 'hIn le g@n",
 }
-"""Syllables of some texts of EmoDB: ``'`` before the stressed ones."""
+"""Syllables of some texts of EmoDB, with ``'`` before stressed ones."""
 
 
 class Syllable(NamedTuple):
+    """The segments of a syllable, and whether it is stressed."""
+
     segments: tuple[Segment, ...]
     stressed: bool = False
 
@@ -96,10 +102,10 @@ PAUSE = Syllable((SILENCE,))
 
 
 def syllables(text: str) -> Iterator[Syllable]:
-    """Yield what is to be spoken for the code ``text``, with silence around it."""
+    """Yield the syllables of the text with the code ``text``, with a pause before and after."""
     yield PAUSE
     for syllable in TEXTS[text].split():
         letters = syllable.removeprefix("'")
-        segments = tuple(segment for letter in letters for segment in SOUNDS[letter])
+        segments = tuple(segment for letter in letters for segment in PHONES[letter])
         yield Syllable(segments, stressed=letters != syllable)
     yield PAUSE

@@ -1,0 +1,95 @@
+"""Types shared by the transports (HTTP, buckets, local files), and constants of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from ser.errors import RemoteFailed
+
+CHUNK = 1 << 16  # bytes
+
+
+class Patience(NamedTuple):
+    """Time-outs and retries of a transfer; times in seconds."""
+
+    connect: float = 10.0
+    read: float = 30.0
+    retries: int = 4
+    pause: float = 1.0
+    """Pause before the first retry; each further pause is twice as long."""
+
+
+PATIENCE = Patience()
+
+
+class Received(NamedTuple):
+    """The beginning of an archive that an earlier attempt received."""
+
+    size: int = 0
+    """Bytes."""
+    validator: str = ""
+    """Identifies the version that they belong to, as :attr:`Content.validator`."""
+
+
+NOTHING = Received()
+
+
+class Version(NamedTuple):
+    """One version of an object, as its store names it; empty fields match any version."""
+
+    name: str = ""
+    """The version id of S3, or the generation of Cloud Storage."""
+    etag: str = ""
+    """The ETag of S3, or the SHA-256 of a local file: it differs whenever the content does."""
+
+
+ANY = Version()
+
+
+@dataclass(frozen=True)
+class Content:
+    """The bytes of an archive from ``start`` on."""
+
+    start: int
+    total: int | None
+    """Bytes of the whole archive; ``None`` if unknown."""
+    validator: str
+    """Identifies this version among others; empty if the remote offers nothing for that."""
+    content_type: str
+    chunks: Iterator[bytes]
+
+
+Opener = Callable[[Received], AbstractContextManager[Content]]
+"""Opens an archive after the bytes received earlier, or at its start if they do not continue."""
+
+
+class Interrupted(Exception):
+    """The connection failed; another attempt may succeed."""
+
+
+class Missing(RemoteFailed):
+    """The store answers, but has no such object, or no such version of it."""
+
+
+def translate_errors(
+    chunks: Iterator[bytes], errors: Callable[[], AbstractContextManager[None]]
+) -> Iterator[bytes]:
+    """Yield ``chunks``, with the exceptions of reading them translated by ``errors``."""
+    with errors():
+        yield from chunks
+
+
+def redact_url(remote_url: str) -> str:
+    """Return ``remote_url`` without user, password, query and fragment, which may be secrets.
+
+    Signatures and tokens are in queries and fragments.
+    """
+    bare = re.sub(r":/+([^/?#]*:.*|[^/]*)@", "://...@", remote_url.strip())
+    if not re.match(r"https?:", bare, re.IGNORECASE):
+        return bare
+    shown = re.split("[?#]", bare, maxsplit=1)[0]
+    return bare if shown == bare else f"{shown}?..."
