@@ -294,7 +294,7 @@ def test_input_dim_above_what_the_data_allow_names_the_maximum(
     [
         (made.names(codes="W"), "one emotion"),
         (made.names(speakers=["03"], codes="WL", versions="a"), "nothing is left to learn"),
-        (["letter.wav", "03a01Xa.wav", "99a01Wa.wav"], "of a known corpus"),
+        (["letter.wav", "03a01Xa.wav", "99a01Wa.wav"], "to any known corpus"),
     ],
 )
 def test_a_corpus_nothing_can_be_learnt_from_is_refused(

@@ -45,9 +45,9 @@ class Corpus:
     name: str
     labels: tuple[Label, ...]
     parse: Callable[[PurePosixPath], Utterance]
-    """From a path inside the archive to the utterance; raises ``ValueError`` with the reason."""
+    """From a path inside the corpus to the utterance; raises ``ValueError`` with the reason."""
     missing: tuple[Rejection, ...] = ()
-    """Sounds that the corpus lists and the archive lacks."""
+    """Sounds that its table lists, but that do not exist."""
     notes: tuple[str, ...] = ()
     """Remarks for the user on how the corpus was recognised."""
 
@@ -85,7 +85,7 @@ def recognise(files: Iterable[PurePosixPath], corpora: Sequence[Corpus]) -> Tabl
     """
     sounds = sorted(files)
     if not sounds:
-        raise InvalidInput("the archive holds no sounds")
+        raise InvalidInput("the corpus holds no sounds")
     table = max((tabulate(sounds, corpus) for corpus in corpora), key=lambda t: len(t.utterances))
     if not table.utterances:
         reasons = "; ".join(f"{each.file}: {each.reason}" for each in table.rejected[:3])

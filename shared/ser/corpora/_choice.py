@@ -56,18 +56,18 @@ class CorpusChoice:
             raise InvalidInput(
                 f"{shown(value)} does not fit; allowed: {', '.join(NAMES)}, "
                 '{"label": "folder", "speaker_pattern": "<regular expression>"} or '
-                '{"table": "<CSV file in the archive>"}'
+                '{"table": "<CSV file in the corpus>"}'
             ) from error
         return parse(kind, fields, checks={"speaker_pattern": check_pattern})
 
     @abstractmethod
     def corpora(self, folder: Path, sounds: Sequence[PurePosixPath]) -> Sequence[Corpus]:
-        """Return the corpora that the ``sounds`` of the extracted archive ``folder`` may belong to.
+        """Return the corpora that the ``sounds`` of the corpus in ``folder`` may belong to.
 
         Raises
         ------
         InvalidInput
-            The archive lacks the table that the choice names.
+            The corpus lacks the table that the choice names.
         """
 
 
@@ -91,7 +91,7 @@ class NamedCorpus(Schema, CorpusChoice, frozen=True, kw_only=True):
 
 
 class FolderCorpus(Schema, CorpusChoice, frozen=True, kw_only=True):
-    """A corpus with one folder for each label, anywhere in the archive."""
+    """A corpus with one folder for each label, at any depth."""
 
     label: Literal["folder"]
     speaker_pattern: Pattern | None = None
@@ -102,7 +102,7 @@ class FolderCorpus(Schema, CorpusChoice, frozen=True, kw_only=True):
 
 
 class TableCorpus(Schema, CorpusChoice, frozen=True, kw_only=True):
-    """A corpus described by a CSV file of the archive: files, emotions and speakers."""
+    """A corpus described by a CSV file in it: files, emotions and speakers."""
 
     table: Name
 
@@ -119,7 +119,7 @@ KINDS: dict[str, type[NamedCorpus | FolderCorpus | TableCorpus]] = {
 
 
 def is_synthetic(folder: Path) -> bool:
-    """Return whether the extracted archive ``folder`` declares its sounds synthetic."""
+    """Return whether the corpus in ``folder`` declares its sounds synthetic."""
     try:
         with (folder / "README.txt").open("rb") as readme:
             return readme.read(len(SYNTHETIC)) == SYNTHETIC.encode()

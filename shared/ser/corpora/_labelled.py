@@ -138,7 +138,7 @@ def group_rows(
 ) -> tuple[dict[PurePosixPath, list[Row]], list[str]]:
     """Return the rows of each sound, and the files in the table that are not among ``sounds``.
 
-    A file is relative to the top of the archive or to ``home``, the table's folder.
+    A file is relative to the top of the corpus or to ``home``, the table's folder.
     """
     known: dict[PurePosixPath, list[Row]] = defaultdict(list)
     strays: list[str] = []
@@ -170,17 +170,17 @@ def read_table(folder: Path, table: str) -> list[Row]:
 
 
 def read_text(folder: Path, table: str) -> str:
-    """Return the text of the CSV file ``table`` of the archive."""
-    # A look-up among the files of the archive, so that no name leads out of it.
+    """Return the text of the CSV file ``table`` in ``folder``."""
+    # A look-up among existing files, so that no name leads out of ``folder``.
     files = {
         file.relative_to(folder).as_posix(): file
         for file in folder.rglob("*.[cC][sS][vV]")
         if file.is_file()
     }
     if table not in files:
-        found = ", ".join(sorted(files)[:5]) or "an archive with a CSV file"
+        found = ", ".join(sorted(files)[:5]) or "a corpus with a CSV file"
         raise InvalidInput(
-            f"corpus.table {table!r} is not a CSV file of the archive; allowed: {found}"
+            f"corpus.table {table!r} is not a CSV file of the corpus; allowed: {found}"
         )
     if (size := files[table].stat().st_size) > MAX_TABLE_BYTES:
         raise InvalidInput(

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from spox import Var
 
 Level = Literal["functionals", "descriptors"]
-Sound: TypeAlias = str | os.PathLike[str] | bytes | NDArray[Any]
+SoundLike: TypeAlias = str | os.PathLike[str] | bytes | NDArray[Any]
 """A path, the bytes of a file, or an array of shape (samples,) or (samples, channels)."""
 
 FUNCTIONALS: Mapping[str, Mapping[str, Any]] = {"Functionals": {}}
@@ -35,7 +35,7 @@ NO_METADATA = MetadataEncoding({})
 
 
 def features(
-    sounds: Sound | Iterable[Sound],
+    sounds: SoundLike | Iterable[SoundLike],
     methods: Mapping[str, Mapping[str, Any]] = FUNCTIONALS,
     level: Level = "functionals",
     *,
@@ -76,8 +76,8 @@ def features(
     Raises
     ------
     InvalidInput
-        A sound cannot be read (the message begins with its index if there are several), a method
-        is unknown or has an invalid CONFIG, or a method has no features of this level.
+        A sound cannot be read (the message begins with its index if there are several), the level
+        or a method is unknown, or a method has an invalid CONFIG or no features of the level.
     NotFound
         There is no file at a path.
 
@@ -94,8 +94,11 @@ def features(
     >>> hertz = 27.5 * 2 ** (pitch[voiced] / 12)
     """
     single = isinstance(sounds, str | os.PathLike | bytes | bytearray | memoryview | np.ndarray)
+    if level not in LEVELS:
+        raise InvalidInput(f"the level is {shown(level)}; allowed: {', '.join(LEVELS)}")
     with within("methods"):
-        analysis = build_analysis(FrontEnds.parse({**methods}), level)
+        given = dict(methods) if isinstance(methods, Mapping) else methods
+        analysis = build_analysis(FrontEnds.parse(given), level)
     numbered: list[tuple[int | None, Any]] = [(None, sounds)] if single else [*enumerate(sounds)]
     analyse = partial(analyse_sound, open_session(analysis.graph), sampling_rate)
     rows = THIS_MACHINE.map(analyse, numbered, by="threads") if numbered else []
@@ -129,13 +132,11 @@ def build_analysis(front_ends: FrontEnds, level: Level) -> Analysis:
     Raises
     ------
     InvalidInput
-        The level is unknown, or one of ``front_ends`` has no features of it.
+        One of ``front_ends`` has no features of that level.
     """
     import spox.opset.ai.onnx.v17 as op
     from spox import Tensor, argument, build
 
-    if level not in LEVELS:
-        raise InvalidInput(f"the level is {shown(level)}; allowed: {', '.join(LEVELS)}")
     waveform = argument(Tensor(np.float32, ("samples",)))
     chunk = op.unsqueeze(waveform, op.const(np.array([0])))
     names, rows, stride = LEVELS[level](front_ends, chunk)
@@ -201,7 +202,7 @@ def analyse_sound(
     return np.asarray(rows)
 
 
-def read(sound: Sound, sampling_rate: float | None) -> Signal:
+def read(sound: SoundLike, sampling_rate: float | None) -> Signal:
     """Return ``sound`` as a signal: float32 of shape (samples,), mono, at 16 kHz."""
     import soundfile
 

@@ -125,7 +125,7 @@ def test_a_table_holds_emotion_speaker_gender_and_text_of_its_files(
     }
 
 
-def test_differences_between_table_and_archive_are_reported_for_each_file(tmp_path: Path) -> None:
+def test_differences_between_table_and_sounds_are_reported_for_each_file(tmp_path: Path) -> None:
     rows = ("set/wav/1.wav,joy,a", "set/wav/1.wav,sad,a", "set/wav/2.wav,,a", "wav/4.wav,sad,a")
     table = tabulate_table(tmp_path, "\n".join(["file,emotion,speaker", *rows]))
     assert table.utterances == ()
@@ -155,13 +155,13 @@ def test_a_table_that_cannot_be_read_is_refused(
 
 
 @pytest.mark.parametrize("name", ["../labels.csv", "/etc/passwd", "labels.csv", "a.csv", "a\0b"])
-def test_only_tables_in_the_archive_are_read(tmp_path: Path, name: str) -> None:
+def test_only_tables_in_the_corpus_are_read(tmp_path: Path, name: str) -> None:
     (tmp_path / "labels.csv").write_text("file,emotion,speaker")
     archive = tmp_path / "archive"
     (archive / "set").mkdir(parents=True)
     (archive / "a.csv").mkdir()
     (archive / "set" / "real.csv").write_text("file,emotion,speaker")
     with pytest.raises(
-        InvalidInput, match=r"is not a CSV file of the archive; allowed: set/real\.csv"
+        InvalidInput, match=r"is not a CSV file of the corpus; allowed: set/real\.csv"
     ):
         labelled_by_table(archive, SOUNDS, name)
