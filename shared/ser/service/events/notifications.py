@@ -51,8 +51,8 @@ def read_events(headers: Mapping[str, str], body: bytes) -> list[Event]:
         case {"Event": "s3:TestEvent"}:
             return [Ignored("s3:TestEvent", "it tests the connection and names no object")]
     # Last, because some bridges wrap a message of S3 into a CloudEvent of their own.
-    if kind := {name.lower(): value for name, value in headers.items()}.get("ce-type"):
-        return [read_or_refuse(partial(read_cloud_event, kind, message))]
+    if named := {name.lower(): value for name, value in headers.items()}.get("ce-type"):
+        return [read_or_refuse(partial(read_cloud_event, named, message))]
     return [Ignored(shown(message), "not a notification of a known store")]
 
 
