@@ -22,7 +22,8 @@ from clients import Client, Response
 from ser.errors import Conflict, RemoteFailed, StorageFull
 from ser.registry import new_model_id, open_registry
 from ser.service.jobs.handover import run_waiting_jobs, worker_lock
-from ser.service.jobs.jobs import Jobs, LeaseLost, open_jobs, utc_now
+from ser.service.jobs.job import LeaseLost
+from ser.service.jobs.jobs import Jobs, open_jobs, utc_now
 from ser.service.jobs.running import (
     HeldJob,
     cancel,

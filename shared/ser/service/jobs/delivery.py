@@ -113,7 +113,7 @@ def read_request(event: ObjectCreated, job_id: str, settings: Settings) -> Train
     Raises
     ------
     Gone
-        The object does not exist, or only in another version, which has an event of its own.
+        The object does not exist, or only in another version, which has a separate event.
     InvalidInput
         The object lies where requests have no access, or its request does not fit.
     TooLarge

@@ -17,7 +17,7 @@ import msgspec
 from msgspec.structs import replace
 
 from ser.corpora.fetching import without_secrets
-from ser.errors import InvalidInput, SerError
+from ser.errors import Busy, InvalidInput, SerError, from_problem
 from ser.service.training.request import TrainRequest, decode_field
 
 Status = Literal["queued", "running", "succeeded", "failed", "cancelled"]
@@ -33,6 +33,10 @@ class Lease(msgspec.Struct, frozen=True):
 
     holder: str
     expires_at: datetime
+
+
+class LeaseLost(Exception):
+    """The job was cancelled, or another process has taken it."""
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,6 +78,12 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     def is_held_by(self, lease: Lease) -> bool:
         """Whether the holder of ``lease`` is the last one that has taken the job, however late."""
         return self.lease is not None and self.lease.holder == lease.holder
+
+    def require_holder(self, lease: Lease) -> Job:
+        """Return the job itself; raise :class:`LeaseLost` unless the holder of ``lease`` has it."""
+        if not self.is_held_by(lease):
+            raise LeaseLost
+        return self
 
     def with_lease(self, lease: Lease) -> Job:
         """Return the job with a holder that has not begun an attempt yet."""
@@ -135,6 +145,17 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
             for name, value in self.answer().items()
             if name not in ("request", "result")
         }
+
+
+def exhaustion_error(job: Job) -> SerError:
+    """Return the error for a job without attempts left: that of its last attempt, if it had one."""
+    last = from_problem(job.problem) if job.problem else None
+    if last is not None and not isinstance(last, Busy):
+        return last
+    return SerError(
+        f"None of the {job.attempts} attempts was completed: each time the process that ran the "
+        "job was lost."
+    )
 
 
 def decode_job(data: bytes) -> Job:

@@ -14,9 +14,9 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec.structs import replace
 
-from ser.errors import Busy, Conflict, NotFound, RemoteFailed, SerError, from_problem
+from ser.errors import Busy, Conflict, NotFound, RemoteFailed, SerError
 from ser.registry import MODEL_ID, encode, new_model_id
-from ser.service.jobs.job import PUBLISHING, Job, Lease, decode_job
+from ser.service.jobs.job import PUBLISHING, Job, Lease, decode_job, exhaustion_error
 from ser.service.settings import Settings
 from ser.service.training.request import TrainRequest
 from ser.store import Store, Stored, open_store
@@ -33,10 +33,6 @@ class Claim(msgspec.Struct, frozen=True):
     """The document ``claims/<identity>.json``: the id of the only job of an object."""
 
     job_id: str
-
-
-class LeaseLost(Exception):
-    """The job was cancelled, or another holder has taken it."""
 
 
 def utc_now() -> datetime:
@@ -166,7 +162,7 @@ class Jobs:
         renewed = self._lease(lease.holder)
 
         def step(job: Job) -> Job:
-            require_lease(job, lease)
+            job.require_holder(lease)
             if job.attempts >= self.max_attempts:
                 raise exhaustion_error(job)
             return job.with_attempt(renewed, self.clock())
@@ -179,7 +175,7 @@ class Jobs:
         renewed = self._lease(lease.holder)
 
         def step(job: Job) -> Job:
-            return require_lease(job, lease).with_progress(renewed, stage, progress)
+            return job.require_holder(lease).with_progress(renewed, stage, progress)
 
         return self._change(job_id, step)
 
@@ -193,7 +189,7 @@ class Jobs:
         def step(job: Job) -> Job:
             if job.is_ended:
                 return job
-            held = require_lease(job, lease) if lease else job
+            held = job.require_holder(lease) if lease else job
             return held.as_succeeded(result, self.clock())
 
         return self._change(job_id, step)
@@ -288,24 +284,6 @@ def open_jobs(settings: Settings, *, clock: Callable[[], datetime] = utc_now) ->
 
 def job_key(job_id: str) -> str:
     return f"jobs/{job_id}.json"
-
-
-def require_lease(job: Job, lease: Lease) -> Job:
-    """Return ``job`` if the holder of ``lease`` holds it, else raise :class:`LeaseLost`."""
-    if not job.is_held_by(lease):
-        raise LeaseLost
-    return job
-
-
-def exhaustion_error(job: Job) -> SerError:
-    """Return the error for a job without attempts left: that of its last attempt, if it had one."""
-    last = from_problem(job.problem) if job.problem else None
-    if last is not None and not isinstance(last, Busy):
-        return last
-    return SerError(
-        f"None of the {job.attempts} attempts was completed: each time the process that ran the "
-        "job was lost."
-    )
 
 
 def decode_claim(data: bytes) -> Claim:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from ser.errors import AlteredModel, Busy, Conflict, NotFound, RemoteFailed, SerError
 from ser.registry import PublishedModel, open_registry
-from ser.service.jobs.job import PUBLISHING, Job, Lease
-from ser.service.jobs.jobs import Jobs, LeaseLost
+from ser.service.jobs.job import PUBLISHING, Job, Lease, LeaseLost
+from ser.service.jobs.jobs import Jobs
 from ser.service.settings import Settings
 from ser.service.training import process
 from ser.service.training.request import (

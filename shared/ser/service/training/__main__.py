@@ -27,7 +27,7 @@ from ser.service.training.request import JobContext, decode_train_request, reche
 
 def main() -> None:
     """Run one training."""
-    # A process group of its own, so that all its processes can be ended together.
+    # A separate process group, so that all its processes can be ended together.
     os.setpgid(0, 0)
     # Libraries print to standard output; sent to standard error, that cannot corrupt a message.
     with os.fdopen(os.dup(sys.stdout.fileno()), "wb") as output:

@@ -1,7 +1,7 @@
-"""Runs a training in a process of its own, on behalf of the server.
+"""Runs a training in a separate process, on behalf of the server.
 
 gunicorn forks its workers after the handler's module is loaded, and TensorFlow hangs in a forked
-process. A separate process also frees all memory of a training when it exits, and it ends with its
+process. Such a process also frees all memory of a training when it exits, and it ends with its
 server: it watches its standard input, which the server holds open.
 """
 
@@ -81,7 +81,7 @@ def run(
     heartbeat: Callable[[], None] = lambda: None,
     before_publishing: Callable[[], None] = lambda: None,
 ) -> dict[str, Any]:
-    """Train as ``request`` says in a process of its own and return the answer of POST /train.
+    """Train as ``request`` says in a separate process and return the answer of POST /train.
 
     Parameters
     ----------

@@ -80,7 +80,7 @@ def read_train_request(body: Mapping[str, Any], settings: Settings) -> TrainRequ
 
 
 def decode_train_request(data: bytes) -> TrainRequest:
-    """Return the request that msgspec encoded as ``data``; no string stands for another value.
+    """Return the request that msgspec encoded as ``data``, without reading the dialect of clients.
 
     Raises
     ------

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from ser.errors import Busy, Conflict, InvalidInput, NotFound, RemoteFailed, SerError
 from ser.registry import new_model_id
-from ser.service.jobs.job import PUBLISHING, Job, Lease
-from ser.service.jobs.jobs import Jobs, LeaseLost
+from ser.service.jobs.job import PUBLISHING, Job, Lease, LeaseLost
+from ser.service.jobs.jobs import Jobs
 from ser.service.settings import Settings
 from ser.service.training.request import TrainRequest, read_train_request
 from ser.store import Stored
@@ -266,7 +266,7 @@ def test_a_job_of_an_earlier_version_keeps_its_body_through_every_change(jobs: J
 
 
 def test_a_body_of_an_earlier_version_is_not_taken_for_a_complete_request(jobs: Jobs) -> None:
-    # It fits as it is, but its omitted fields stand for the defaults of its model type.
+    # It fits as it is, but its omitted fields mean the defaults of its model type.
     job = jobs.read(store_document(jobs, request=BODY))
     assert (job.request, job.unread_request) == (None, BODY)
 

@@ -1,4 +1,4 @@
-"""A training in a process of its own."""
+"""A training in a separate process."""
 
 from __future__ import annotations
 
