@@ -63,9 +63,9 @@ def read(body: dict[str, Any]) -> TrainRequest:
 
 
 @pytest.fixture
-def forbidden(body: dict[str, Any]) -> TrainRequest:
+def forbidden(body: dict[str, Any], bounds: Path) -> TrainRequest:
     """A request that was allowed when it was read, and no longer is: its job fails at once."""
-    return msgspec.structs.replace(read(body), data_path="/forbidden")
+    return msgspec.structs.replace(read(body), data_path=str(bounds.parent / "forbidden"))
 
 
 def wait_until(condition: Callable[[], object]) -> None:
