@@ -14,11 +14,11 @@ from ser.service.http import Answer, Function, Reply, Route, read_body, read_jso
 from ser.service.jobs.delivery import deliver
 from ser.service.jobs.description import Page, describe
 from ser.service.jobs.handover import hand_over
-from ser.service.jobs.jobs import open_jobs, passing
-from ser.service.jobs.running import cancel, settled
+from ser.service.jobs.jobs import as_transient, open_jobs
+from ser.service.jobs.running import cancel, end_if_exhausted
 from ser.service.settings import Settings
 from ser.service.training.process import TrainingProcesses
-from ser.service.training.request import check_writable, read_train_request
+from ser.service.training.request import TrainRequest, check_writable, read_train_request
 
 POLL_SECONDS = 2
 
@@ -27,11 +27,11 @@ trainings = TrainingProcesses()
 
 def answer(request: Request, settings: Settings) -> Answer:
     """Return what the training that ``request`` asks for came to, or the job that it became."""
-    body = read_json(request, settings)
-    check_writable(read_train_request(body, settings))
+    train_request = read_train_request(read_json(request, settings), settings)
+    check_writable(train_request)
     if prefers_job(request) and settings.jobs_uri:
-        return accept(body, settings)
-    return trainings.run(body, limit=settings.max_trainings)
+        return accept(train_request, settings)
+    return trainings.run(train_request, limit=settings.max_trainings)
 
 
 def prefers_job(request: Request) -> bool:
@@ -40,10 +40,10 @@ def prefers_job(request: Request) -> bool:
     return "respond-async" in {each.partition(";")[0].strip().lower() for each in preferences}
 
 
-def accept(body: dict[str, Any], settings: Settings) -> Reply:
-    """Return the job that trains what ``body`` asks for."""
+def accept(request: TrainRequest, settings: Settings) -> Reply:
+    """Add a job that trains as ``request`` says, and return it."""
     jobs = open_jobs(settings)
-    job = jobs.add(body)
+    job = jobs.add(request)
     try:
         hand_over(job, jobs, settings)
     except SerError:
@@ -61,7 +61,7 @@ def accept(body: dict[str, Any], settings: Settings) -> Reply:
 def events(request: Request, settings: Settings) -> dict[str, Any]:
     """Train on what ``request`` announces, and tell what came of it; refuse nothing, since a sender
     would only send it again."""
-    with passing():
+    with as_transient():
         jobs = open_jobs(settings)
     announced = read_events(dict(request.headers), read_body(request, settings))
     delivered = deliver(announced, jobs, trainings, settings)
@@ -69,19 +69,21 @@ def events(request: Request, settings: Settings) -> dict[str, Any]:
     return {"jobs": [job.summary() for job in delivered], "refused": refused}
 
 
-def jobs_listed(request: Request, settings: Settings) -> dict[str, Any]:
+def list_jobs(request: Request, settings: Settings) -> dict[str, Any]:
     """Return the jobs that there are, newest first."""
     page = parse(Page, request.args.to_dict())
     jobs = open_jobs(settings).newest(limit=page.limit, before=page.before)
     return {"jobs": [job.summary() for job in jobs]}
 
 
-def job_told(_request: Request, settings: Settings, job_id: str) -> dict[str, Any]:
+def get_job(_request: Request, settings: Settings, job_id: str) -> dict[str, Any]:
     """Return how far a job is, or what it came to."""
-    return settled(open_jobs(settings), job_id, trainings, settings).answer()
+    jobs = open_jobs(settings)
+    end_if_exhausted(jobs, job_id, trainings, settings)
+    return jobs.read(job_id).answer()
 
 
-def job_cancelled(_request: Request, settings: Settings, job_id: str) -> dict[str, Any]:
+def cancel_job(_request: Request, settings: Settings, job_id: str) -> dict[str, Any]:
     """End a job."""
     return cancel(open_jobs(settings), job_id, settings).answer()
 
@@ -89,9 +91,9 @@ def job_cancelled(_request: Request, settings: Settings, job_id: str) -> dict[st
 function = Function(
     Route("POST", "/train", answer),
     Route("POST", "/events", events),
-    Route("GET", "/train", jobs_listed),
-    Route("GET", "/train/<job_id>", job_told),
-    Route("DELETE", "/train/<job_id>", job_cancelled),
+    Route("GET", "/train", list_jobs),
+    Route("GET", "/train/<job_id>", get_job),
+    Route("DELETE", "/train/<job_id>", cancel_job),
     describe=describe,
 )
 

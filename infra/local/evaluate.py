@@ -22,7 +22,9 @@ from rich.text import Text
 from ser._schemas import decode_object
 from ser.classifiers import MODEL_TYPES, RECIPE
 from ser.errors import SerError
+from ser.service.settings import Settings
 from ser.service.training.process import TrainingProcesses
+from ser.service.training.request import read_train_request
 from stack import ROOT
 
 # What a corpus calls things is text, whatever it looks like.
@@ -67,7 +69,8 @@ def evaluate(corpus: Path, fields: dict[str, Any]) -> None:
             "model_save_path": place,
             "evaluation": "full",
         }
-        show(TrainingProcesses().run(body, limit=1), model_type, place)
+        request = read_train_request(body, Settings.from_environment())
+        show(TrainingProcesses().run(request, limit=1), model_type, place)
 
 
 @contextmanager

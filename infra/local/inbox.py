@@ -1,8 +1,8 @@
-"""A local folder as a bucket: what arrives in it is announced to the train function.
+"""Announces files that arrive in a local folder to the train function, as a bucket would.
 
 ``SER_INBOX`` names the folder, ``SER_TRAIN_ADDRESS`` the host and port of the function. A file is
-announced once it is complete, in the words of S3, and again until the function takes notice; so
-are the files that are there from the beginning.
+announced in the format of S3 when it is complete, and again until the function accepts it. Files
+that are in the folder at the start are announced too.
 """
 
 from __future__ import annotations
@@ -41,20 +41,20 @@ from ser.service.settings import Settings, SettingsError
 from stack import interrupt
 
 QUIET_SECONDS = 1.0
-"""How long nothing must have happened to a file."""
+"""How long a file must stay unchanged before it counts as complete."""
 TICK_SECONDS = 0.2
 LONGEST_PAUSE_SECONDS = 60.0
-"""Between two announcements of one file; the pauses before are 1, 2, 4, ... seconds."""
-TELLS_CLOSINGS = sys.platform == "linux"
-"""Elsewhere a copy that has stalled looks like one that is done."""
+"""Longest pause between two announcements of a file; the first pauses are 1, 2, 4, ... seconds."""
+REPORTS_CLOSING = sys.platform == "linux"
+"""Whether the system reports that a file is closed. Without that, a copy that has stalled looks
+complete."""
 
-Happenings = SimpleQueue[FileSystemEvent]
+EventQueue = SimpleQueue[FileSystemEvent]
 
 
 class Arrivals:
-    """Which files of ``folder`` are complete: closed after writing or moved in, and quiet since.
-
-    Only those count whose names make them requests or corpora.
+    """The files in ``folder`` that are complete: closed after writing or moved in, and unchanged
+    since. Files that are neither requests nor corpora by their names are left out.
     """
 
     def __init__(self, folder: Path, clock: Callable[[], float] = time.monotonic) -> None:
@@ -63,28 +63,28 @@ class Arrivals:
         self._due: dict[Path, float] = {}
         self._being_written: set[Path] = set()
 
-    def look_through(self, folder: Path) -> None:
-        """Expect the files that are in ``folder`` already."""
+    def expect_all(self, folder: Path) -> None:
+        """Expect the files that are in ``folder`` now."""
         for file in folder.rglob("*"):
             if file.is_file():
                 self.expect(file)
 
     def expect(self, file: Path, seconds: float = QUIET_SECONDS) -> None:
-        """Call ``file`` complete in so many seconds, unless something happens to it."""
+        """Report ``file`` as complete after ``seconds``, unless it changes before."""
         if kind_of(file.relative_to(self._folder).as_posix()):
             self._due[file] = self._clock() + seconds
 
-    def heed(self, event: FileSystemEvent) -> None:
-        """Take note of what has happened."""
+    def handle(self, event: FileSystemEvent) -> None:
+        """Update the state of the files that ``event`` concerns."""
         path = Path(os.fsdecode(event.src_path))
         match event:
-            case DirCreatedEvent():  # perhaps with files that came before it was watched
-                self.look_through(path)
+            case DirCreatedEvent():  # files may have arrived before it was watched
+                self.expect_all(path)
             case FileCreatedEvent():
                 self.expect(path)
             case FileModifiedEvent():
                 self.expect(path)
-                if TELLS_CLOSINGS:
+                if REPORTS_CLOSING:
                     self._being_written.add(path)
             case FileClosedEvent():
                 self._being_written.discard(path)
@@ -99,8 +99,8 @@ class Arrivals:
         self._due.pop(file, None)
         self._being_written.discard(file)
 
-    def complete(self) -> list[Path]:
-        """Return the files that have become complete, each once."""
+    def pop_complete(self) -> list[Path]:
+        """Return the files that are complete now, and stop expecting them."""
         now = self._clock()
         files = [
             file
@@ -112,82 +112,83 @@ class Arrivals:
         return files
 
 
-class Postbox(FileSystemEventHandler):
-    """Hands over from the thread of the observer, so that all state is one thread's."""
+class QueueingHandler(FileSystemEventHandler):
+    """Queues the events from the thread of the observer, so that one thread owns all state."""
 
     def __init__(self) -> None:
-        self.happenings: Happenings = SimpleQueue()
+        self.queue: EventQueue = SimpleQueue()
 
     def on_any_event(self, event: FileSystemEvent) -> None:
-        self.happenings.put(event)
+        self.queue.put(event)
 
 
 @contextmanager
-def watched(folder: Path) -> Iterator[Happenings]:
-    """Yield what happens below ``folder`` meanwhile."""
-    observer, postbox = Observer(), Postbox()
-    observer.schedule(postbox, str(folder), recursive=True)
+def watch(folder: Path) -> Iterator[EventQueue]:
+    """Watch ``folder`` and yield the queue of its events."""
+    observer, handler = Observer(), QueueingHandler()
+    observer.schedule(handler, str(folder), recursive=True)
     observer.start()
     try:
-        yield postbox.happenings
+        yield handler.queue
     finally:
         observer.stop()
         observer.join()
 
 
-def happened(happenings: Happenings) -> Iterator[FileSystemEvent]:
-    """Yield all that has happened by now, or what happens next if that is soon."""
-    patience = TICK_SECONDS
+def drain(queue: EventQueue) -> Iterator[FileSystemEvent]:
+    """Yield all queued events; wait up to :data:`TICK_SECONDS` for the first one."""
+    timeout = TICK_SECONDS
     with suppress(Empty):
         while True:
-            yield happenings.get(timeout=patience)
-            patience = 0
+            yield queue.get(timeout=timeout)
+            timeout = 0
 
 
 def announce_all(folder: Path, url: str, settings: Settings) -> None:
-    """Announce to ``url`` whatever is or becomes complete in ``folder``, for ever."""
+    """Announce every file that is or becomes complete in ``folder`` to ``url``; never return."""
     failures: Counter[Path] = Counter()
     arrivals = Arrivals(folder)
-    with watched(folder) as happenings:
-        arrivals.look_through(folder)
+    with watch(folder) as queue:
+        arrivals.expect_all(folder)
         while True:
-            for event in happened(happenings):
-                arrivals.heed(event)
-            for file in arrivals.complete():
-                if is_ours(file.as_uri(), settings) or announced(file, folder, url):
+            for event in drain(queue):
+                arrivals.handle(event)
+            for file in arrivals.pop_complete():
+                if is_ours(file.as_uri(), settings) or announce(file, folder, url):
                     del failures[file]
                     continue
                 arrivals.expect(file, min(2.0 ** failures[file], LONGEST_PAUSE_SECONDS))
                 failures[file] += 1
 
 
-def announced(file: Path, folder: Path, url: str) -> bool:
-    """Announce ``file``; true if that is settled, false if it has to be said again."""
+def announce(file: Path, folder: Path, url: str) -> bool:
+    """Announce ``file``; return ``False`` if it has to be announced again."""
     name = file.relative_to(folder).as_posix()
     try:
         body = notification(file, folder)
     except OSError as error:
-        say(f"{name!r} cannot be read: {error.strerror}")
+        log(f"{name!r} cannot be read: {error.strerror}")
         return True
-    say(f"{name!r} is here")
+    log(f"{name!r} has arrived")
     try:
-        # The answer comes when the training is over.
-        patience = urllib3.Timeout(connect=5, read=None)
+        # The answer comes after the training, however long it takes.
+        timeout = urllib3.Timeout(connect=5, read=None)
         headers = {"Content-Type": "application/json"}
         answer = urllib3.request(
-            "POST", url, body=body, headers=headers, timeout=patience, retries=False
+            "POST", url, body=body, headers=headers, timeout=timeout, retries=False
         )
     except urllib3.exceptions.HTTPError as error:
-        say(f"{name!r}: {url} does not answer ({type(error).__name__}); asking again")
+        log(f"{name!r}: {url} does not answer ({type(error).__name__}); trying again")
         return False
     again = answer.status >= 500
     text = shortened(answer.data.decode(errors="replace").strip(), 300)
-    say(f"{name!r}: {answer.status}{'; asking again' if again else ''} {text}")
+    log(f"{name!r}: {answer.status}{'; trying again' if again else ''} {text}")
     return not again
 
 
 def notification(file: Path, folder: Path) -> bytes:
-    """Return what S3 would send of ``file``, with the SHA-256 of its content for an ETag."""
+    """Return the notification that S3 would send for ``file``; its ETag is the SHA-256 of the
+    content."""
     with file.open("rb") as content:
         digest = hashlib.file_digest(content, "sha256").hexdigest()
         size = content.tell()
@@ -204,17 +205,17 @@ def notification(file: Path, folder: Path) -> bytes:
     return msgspec.json.encode({"Records": [record]})
 
 
-def say(line: str) -> None:
+def log(line: str) -> None:
     sys.stderr.write(f"inbox: {line}\n")
 
 
 def open_inbox(name: str, settings: Settings) -> Path:
-    """Return the folder that ``SER_INBOX`` names, made if need be.
+    """Create the folder that ``SER_INBOX`` names unless it exists, and return it.
 
     Raises
     ------
     InvalidInput, SettingsError, OSError
-        The function may not read there, what it writes could arrive there, or there is a file.
+        The function has no access to the folder, may write to it, or a file is in its place.
     """
     with within("SER_INBOX"):
         folder = Access(settings).path(name)
@@ -225,18 +226,18 @@ def open_inbox(name: str, settings: Settings) -> Path:
 
 def main() -> None:
     """Watch until interrupted or terminated."""
-    for polite in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(polite, interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, interrupt)
     address = os.environ.get("SER_TRAIN_ADDRESS")
     if not address:
         sys.exit("SER_TRAIN_ADDRESS is not set; allowed: host:port of the train function")
     try:
         settings = Settings.from_environment()
         folder = open_inbox(os.environ.get("SER_INBOX", ""), settings)
-        say(f"{folder} is watched")
+        log(f"watching {folder}")
         announce_all(folder, f"http://{address}/events", settings)
     except KeyboardInterrupt:
-        say("no longer watched")
+        log("stopped watching")
     except (SerError, SettingsError, OSError) as error:
         sys.exit(str(error))
 

@@ -1,4 +1,4 @@
-"""POST /events: what arrives is trained on once, whatever is delivered and whatever crashes."""
+"""POST /events: each arrival is trained on once, despite repeated deliveries and crashes."""
 
 from __future__ import annotations
 
@@ -27,15 +27,16 @@ from ser import Model, open_registry
 from ser.corpora import CorpusFolder
 from ser.errors import SerError
 from ser.service.events import LOCAL_SOURCE, ObjectCreated, read_events
-from ser.service.jobs.delivery import deliver, job_of
+from ser.service.jobs.delivery import deliver, find_or_add_job
 from ser.service.jobs.job import Job
 from ser.service.jobs.jobs import open_jobs, utc_now
 from ser.service.jobs.running import run
 from ser.service.settings import Settings, SettingsError
-from ser.service.training.process import TrainingProcesses
+from ser.service.training.process import TrainingProcesses, python_path
 from ser.store import open_store
 from stacks import ROOT
 
+TIMEOUT_SECONDS = 300
 DEFAULTS = {
     "model_type": "RandomForestClassifier",
     "model_save_path": "model",
@@ -52,7 +53,7 @@ def settings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def body(train_body: dict[str, Any]) -> dict[str, Any]:
-    """A request that costs little more than its imports."""
+    """A request whose training takes little longer than its imports."""
     return train_body | {
         "model_config": {"n_estimators": 5},
         "dataset_feature_extract_methods": {"SpeakerAndGenderAndTextType": {}},
@@ -61,7 +62,7 @@ def body(train_body: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.fixture
 def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """A bucket of this test's own."""
+    """A new bucket for this test."""
     with buckets.s3() as address:
         for name, value in {**buckets.ENVIRONMENT, "AWS_ENDPOINT_URL": address}.items():
             monkeypatch.setenv(name, value)
@@ -70,8 +71,8 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         yield name
 
 
-def announced(*objects: tuple[str, str, str], source: str = LOCAL_SOURCE) -> dict[str, Any]:
-    """The notification of objects, each given by bucket, key and ETag."""
+def notification(*objects: tuple[str, str, str], source: str = LOCAL_SOURCE) -> dict[str, Any]:
+    """The notification of created objects, each given by bucket, key and ETag."""
     return {
         "Records": [
             {
@@ -84,23 +85,23 @@ def announced(*objects: tuple[str, str, str], source: str = LOCAL_SOURCE) -> dic
     }
 
 
-def dropped(key: str, content: bytes) -> dict[str, Any]:
-    """The notification of ``content``, which now lies in the inbox as ``key``."""
+def drop(key: str, content: bytes) -> dict[str, Any]:
+    """Write ``content`` to the inbox as ``key`` and return its notification."""
     inbox = Path("inbox").resolve()
     inbox.mkdir(exist_ok=True)
     (inbox / key).write_bytes(content)
-    return announced((str(inbox), key, hashlib.sha256(content).hexdigest()))
+    return notification((str(inbox), key, hashlib.sha256(content).hexdigest()))
 
 
-def models() -> list[str]:
+def model_ids() -> list[str]:
     return list(open_registry("model").models())
 
 
-def test_an_arriving_corpus_is_trained_on_with_the_defaults_and_known_by_its_model(
+def test_a_new_corpus_is_trained_on_with_the_defaults_and_recorded_in_the_manifest(
     train: Client, corpus_zip: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SER_TRAIN_DEFAULTS", json.dumps(DEFAULTS))
-    event = dropped("Ärger + Wut.zip", corpus_zip.read_bytes())
+    event = drop("Ärger + Wut.zip", corpus_zip.read_bytes())
     response = train.post("/events", json=event)
     assert response.status_code == 200
     (job,) = response.json["jobs"]
@@ -111,13 +112,13 @@ def test_an_arriving_corpus_is_trained_on_with_the_defaults_and_known_by_its_mod
     assert (trigger["bucket"], trigger["key"]) == (str(Path("inbox").resolve()), "Ärger + Wut.zip")
     assert trigger["etag"] == hashlib.sha256(corpus_zip.read_bytes()).hexdigest()
     assert not list(Path("scratch").iterdir())
-    # Next week, when the corpus is gone.
+    # A late repetition, after the corpus has been deleted.
     Path("inbox/Ärger + Wut.zip").unlink()
     assert train.post("/events", json=event).json["jobs"][0]["status"] == "succeeded"
-    assert models() == [job["job_id"]]
+    assert model_ids() == [job["job_id"]]
 
 
-def test_a_corpus_in_a_bucket_that_announces_all_that_is_created_becomes_one_model(
+def test_a_corpus_in_a_bucket_that_announces_every_object_becomes_one_model(
     train: Client, corpus_zip: Path, bucket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SER_JOBS_URI", f"s3://{bucket}/state")
@@ -136,7 +137,7 @@ def test_a_corpus_in_a_bucket_that_announces_all_that_is_created_becomes_one_mod
     )
     s3.put_object(Bucket=bucket, Key="in/Ärger + Wut.zip", Body=corpus_zip.read_bytes())
     delivered = []
-    # Models, jobs and claims announce themselves, too, and nothing comes of it.
+    # The bucket announces models, jobs and claims too, which must start nothing.
     while messages := sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages"):
         for message in messages:
             response = train.post("/events", data=message["Body"], content_type="application/json")
@@ -151,11 +152,11 @@ def test_a_corpus_in_a_bucket_that_announces_all_that_is_created_becomes_one_mod
 
 
 @pytest.mark.parametrize("store", ["folder", "bucket"])
-def test_fifty_deliveries_at_once_give_one_model_and_are_all_answered_politely(
+def test_fifty_simultaneous_deliveries_make_one_model_and_all_get_an_answer(
     train: Client, body: dict[str, Any], bucket: str, monkeypatch: pytest.MonkeyPatch, store: str
 ) -> None:
     monkeypatch.setenv("SER_JOBS_URI", f"s3://{bucket}/state" if store == "bucket" else "state")
-    event = dropped("night.train.json", json.dumps(body).encode())
+    event = drop("night.train.json", json.dumps(body).encode())
     application: Any = train
     with ThreadPoolExecutor(50) as pool:
         answers = list(
@@ -164,18 +165,18 @@ def test_fifty_deliveries_at_once_give_one_model_and_are_all_answered_politely(
                 range(50),
             )
         )
-    # Nobody is told that all is well before it is; who does not wait is asked to come again.
+    # 200 only after the job has ended; a delivery that does not wait is asked to repeat.
     assert {answer.status_code for answer in answers} <= {200, 503}
     assert all("Retry-After" in answer.headers for answer in answers if answer.status_code == 503)
     done = [answer for answer in answers if answer.status_code == 200]
-    told = {(job["job_id"], job["status"]) for answer in done for job in answer.json["jobs"]}
-    (model_id,) = models()
-    assert told == {(model_id, "succeeded")}
+    reported = {(job["job_id"], job["status"]) for answer in done for job in answer.json["jobs"]}
+    (model_id,) = model_ids()
+    assert reported == {(model_id, "succeeded")}
     again = train.post("/events", json=event).json["jobs"]
     assert [job["job_id"] for job in again] == [model_id]
 
 
-def test_each_version_of_an_object_is_trained_on_once_in_whatever_order_they_come(
+def test_each_version_of_an_object_is_trained_on_once_in_any_order_of_delivery(
     train: Client, body: dict[str, Any], bucket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SER_JOBS_URI", f"s3://{bucket}/state")
@@ -183,20 +184,20 @@ def test_each_version_of_an_object_is_trained_on_once_in_whatever_order_they_com
     for trees in (5, 6):
         content = json.dumps(body | {"model_config": {"n_estimators": trees}}).encode()
         put = client.put_object(Bucket=bucket, Key="in/a b.train.json", Body=content)
-        events.append(announced((bucket, "in/a b.train.json", put["ETag"]), source="aws:s3"))
+        events.append(notification((bucket, "in/a b.train.json", put["ETag"]), source="aws:s3"))
     second, first = (train.post("/events", json=event) for event in events[::-1])
     assert second.json["jobs"][0]["status"] == "succeeded"
-    # Its content is not there any more: the second has replaced it.
+    # The second version has replaced the content of the first.
     assert (first.status_code, first.json["jobs"]) == (200, [])
     for event in events:
         assert train.post("/events", json=event).status_code == 200
-    (model_id,) = models()
+    (model_id,) = model_ids()
     manifest = open_registry("model").model(model_id).manifest
     assert manifest["model_config"]["n_estimators"] == 6
     assert manifest["trigger"]["uri"] == f"s3://{bucket}/in/a b.train.json"
 
 
-def test_an_older_version_that_the_bucket_keeps_is_trained_on_as_it_was(
+def test_an_older_version_in_a_versioned_bucket_is_trained_on_as_it_was(
     train: Client, corpus_zip: Path, bucket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SER_TRAIN_DEFAULTS", json.dumps(DEFAULTS))
@@ -204,8 +205,8 @@ def test_an_older_version_that_the_bucket_keeps_is_trained_on_as_it_was(
     versioning = {"Status": "Enabled"}
     client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration=versioning)
     put = client.put_object(Bucket=bucket, Key="a//x.zip", Body=corpus_zip.read_bytes())
-    client.put_object(Bucket=bucket, Key="a//x.zip", Body=b"what came after it")
-    event = announced((bucket, "a//x.zip", put["ETag"]), source="aws:s3")
+    client.put_object(Bucket=bucket, Key="a//x.zip", Body=b"a later version")
+    event = notification((bucket, "a//x.zip", put["ETag"]), source="aws:s3")
     event["Records"][0]["s3"]["object"]["versionId"] = put["VersionId"]
     (job,) = train.post("/events", json=event).json["jobs"]
     assert job["status"] == "succeeded", job["problem"]
@@ -213,21 +214,21 @@ def test_an_older_version_that_the_bucket_keeps_is_trained_on_as_it_was(
 
 
 @pytest.mark.parametrize("store", ["inbox", "bucket"])
-def test_what_is_replaced_before_it_is_fetched_is_not_trained_on_under_its_name(
+def test_an_object_replaced_before_it_is_fetched_is_not_trained_on(
     train: Client, corpus_zip: Path, bucket: str, monkeypatch: pytest.MonkeyPatch, store: str
 ) -> None:
     monkeypatch.setenv("SER_TRAIN_DEFAULTS", json.dumps(DEFAULTS))
     archive, other = corpus_zip.read_bytes(), corpus_zip.read_bytes() + b"\0"
     if store == "inbox":
-        event = dropped("x.zip", archive)
-        dropped("x.zip", other)
+        event = drop("x.zip", archive)
+        drop("x.zip", other)
     else:
         put = boto3.client("s3").put_object(Bucket=bucket, Key="x.zip", Body=archive)
-        event = announced((bucket, "x.zip", put["ETag"]), source="aws:s3")
+        event = notification((bucket, "x.zip", put["ETag"]), source="aws:s3")
     configured, jobs = Settings.from_environment(), open_jobs(Settings.from_environment())
     (created,) = read_events({}, json.dumps(event).encode())
     assert isinstance(created, ObjectCreated)
-    job_id = job_of(created, jobs, configured)
+    job_id = find_or_add_job(created, jobs, configured)
     assert job_id is not None
     boto3.client("s3").put_object(Bucket=bucket, Key="x.zip", Body=other)
     job = run(jobs, job_id, TrainingProcesses(), configured)
@@ -235,10 +236,10 @@ def test_what_is_replaced_before_it_is_fetched_is_not_trained_on_under_its_name(
     assert job.problem is not None
     assert job.problem["status"] == 409
     assert "by now" in job.problem["detail"]
-    assert models() == []
+    assert model_ids() == []
 
 
-def test_an_object_of_cloud_storage_is_read_by_the_protocol_of_s3(
+def test_an_object_of_cloud_storage_is_read_through_the_protocol_of_s3(
     train: Client, corpus_zip: Path, bucket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SER_TRAIN_DEFAULTS", json.dumps(DEFAULTS))
@@ -250,34 +251,34 @@ def test_an_object_of_cloud_storage_is_read_by_the_protocol_of_s3(
             event = {"bucket": bucket, "name": "in/x.zip", "generation": generation, "etag": "CN=="}
             response = train.post("/events", json=event, headers=finalized)
             assert response.status_code == 200
-    # Of the other generation nothing is there.
+    # The other generation does not exist.
     (job,) = train.get("/train").json["jobs"]
     assert job["status"] == "succeeded", job["problem"]
     assert job["trigger"]["uri"] == f"gs://{bucket}/in/x.zip"
     assert job["trigger"]["version"] == "1587627537231057"
 
 
-def test_an_object_announced_before_it_is_there_can_be_announced_again(
+def test_an_object_announced_before_it_exists_can_be_announced_again(
     train: Client, body: dict[str, Any]
 ) -> None:
     content = json.dumps(body).encode()
-    event = dropped("night.train.json", content)
+    event = drop("night.train.json", content)
     Path("inbox/night.train.json").unlink()
     assert train.post("/events", json=event).json["jobs"] == []
-    dropped("night.train.json", content)
+    drop("night.train.json", content)
     (job,) = train.post("/events", json=event).json["jobs"]
     assert job["status"] == "succeeded", job["problem"]
 
 
-def test_who_waits_for_somebody_who_breaks_down_takes_over(
+def test_a_waiting_delivery_takes_the_job_over_when_its_holder_crashes(
     body: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    event = dropped("night.train.json", json.dumps(body).encode())
+    event = drop("night.train.json", json.dumps(body).encode())
     configured = Settings.from_environment()
     jobs = open_jobs(configured)
     (created,) = read_events({}, json.dumps(event).encode())
     assert isinstance(created, ObjectCreated)
-    job_id = job_of(created, jobs, configured)
+    job_id = find_or_add_job(created, jobs, configured)
     assert job_id is not None
     nearly_over = replace(jobs, clock=lambda: utc_now() - timedelta(seconds=27))
     _, lease = nearly_over.take(job_id)
@@ -287,56 +288,56 @@ def test_who_waits_for_somebody_who_breaks_down_takes_over(
     assert (job.status, job.attempts) == ("succeeded", 2)
 
 
-def test_who_waits_too_long_is_told_to_ask_again(
+def test_a_delivery_that_has_waited_too_long_is_asked_to_repeat(
     train: Client, body: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SER_WAIT_SECONDS", "1")
-    event = dropped("night.train.json", json.dumps(body).encode())
+    event = drop("night.train.json", json.dumps(body).encode())
     configured = Settings.from_environment()
     jobs = open_jobs(configured)
     (created,) = read_events({}, json.dumps(event).encode())
     assert isinstance(created, ObjectCreated)
-    job_id = job_of(created, jobs, configured)
+    job_id = find_or_add_job(created, jobs, configured)
     assert job_id is not None
     assert jobs.take(job_id)[1] is not None
     response = train.post("/events", json=event)
     assert (response.status_code, response.headers["Retry-After"]) == (503, "5")
-    assert f"at work on job {job_id}" in response.json["detail"]
+    assert f"running job {job_id}" in response.json["detail"]
     assert jobs.read(job_id).attempts == 0
 
 
-def test_one_bad_record_does_not_keep_the_others_from_being_trained_on(
+def test_an_invalid_record_does_not_prevent_training_on_the_others(
     train: Client, body: dict[str, Any]
 ) -> None:
-    event = dropped("night.train.json", json.dumps(body).encode())
+    event = drop("night.train.json", json.dumps(body).encode())
     event["Records"].insert(0, {"eventName": "ObjectCreated:Put", "s3": {"bucket": "example"}})
     response = train.post("/events", json=event)
     assert response.status_code == 200
     (refused,) = response.json["refused"]
     assert refused["errors"][0]["loc"] == ["Records", 0, "s3"]
-    assert len(models()) == 1
+    assert len(model_ids()) == 1
 
 
-def test_a_passing_fault_is_told_so_that_the_event_comes_again(
+def test_a_transient_error_is_returned_so_that_the_event_is_delivered_again(
     train: Client, body: dict[str, Any], bounds: Path
 ) -> None:
-    event = dropped("night.train.json", json.dumps(body).encode())
+    event = drop("night.train.json", json.dumps(body).encode())
     with CorpusFolder(bounds / "data").exclusively():
         assert train.post("/events", json=event).status_code == 503
     (job,) = train.get("/train").json["jobs"]
     assert (job["status"], job["problem"]["status"]) == ("running", 503)
     (job,) = train.post("/events", json=event).json["jobs"]
-    # Finding others at work was no attempt.
+    # Waiting for the locked corpus did not count as an attempt.
     assert (job["status"], job["attempts"], job["problem"]) == ("succeeded", 1, None)
 
 
-def test_a_delivery_that_finds_no_place_leaves_its_job_queued(
+def test_a_delivery_without_a_free_slot_leaves_its_job_queued(
     train: Client, body: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    event = dropped("night.train.json", json.dumps(body).encode())
+    event = drop("night.train.json", json.dumps(body).encode())
     full = TrainingProcesses()
     configured, jobs = Settings.from_environment(), open_jobs(Settings.from_environment())
-    with full.place(limit=configured.max_trainings), full.place(limit=configured.max_trainings):
+    with full.slot(limit=configured.max_trainings), full.slot(limit=configured.max_trainings):
         with pytest.raises(Exception, match="SER_MAX_TRAININGS"):
             deliver(read_events({}, json.dumps(event).encode()), jobs, full, configured)
         (job,) = jobs.newest()
@@ -351,11 +352,11 @@ def test_a_delivery_that_finds_no_place_leaves_its_job_queued(
         ("bad.zip", b"no archive", 422),
     ],
 )
-def test_what_can_never_be_trained_on_fails_at_once_and_is_acknowledged(
+def test_an_invalid_object_fails_its_job_at_once_and_is_acknowledged(
     train: Client, monkeypatch: pytest.MonkeyPatch, key: str, content: bytes, status: int
 ) -> None:
     monkeypatch.setenv("SER_MODEL_SAVE_PATH", "model")
-    event = dropped(key, content)
+    event = drop(key, content)
     for _ in range(2):
         response = train.post("/events", json=event)
         assert response.status_code == 200
@@ -364,21 +365,21 @@ def test_what_can_never_be_trained_on_fails_at_once_and_is_acknowledged(
     assert len(train.get("/train").json["jobs"]) == 1
 
 
-def test_what_is_not_for_us_is_acknowledged_and_makes_no_job(
+def test_an_irrelevant_event_is_acknowledged_without_a_job(
     train: Client, bounds: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SER_MODEL_SAVE_PATH", "model")
-    outside = announced((str(bounds), "notes.txt", "1"), (str(bounds), "model/x.zip", "2"))
+    outside = notification((str(bounds), "notes.txt", "1"), (str(bounds), "model/x.zip", "2"))
     for event in (outside, {"Event": "s3:TestEvent", "Service": "Amazon S3"}, {}):
         response = train.post("/events", json=event)
         assert (response.status_code, response.json) == (200, {"jobs": [], "refused": []})
     assert train.get("/train").json == {"jobs": []}
 
 
-def test_an_event_reaches_no_farther_than_a_request(train: Client, bounds: Path) -> None:
+def test_an_event_has_no_more_access_than_a_request(train: Client, bounds: Path) -> None:
     secret = bounds.parent / f"{uuid.uuid4()}.train.json"
     secret.write_text("{}")
-    (job,) = train.post("/events", json=announced((str(secret.parent), secret.name, "1"))).json[
+    (job,) = train.post("/events", json=notification((str(secret.parent), secret.name, "1"))).json[
         "jobs"
     ]
     assert job["status"] == "failed"
@@ -386,7 +387,7 @@ def test_an_event_reaches_no_farther_than_a_request(train: Client, bounds: Path)
 
 
 @pytest.mark.parametrize("defaults", ["{", "[1]", "night"])
-def test_defaults_that_are_no_object_are_refused(
+def test_defaults_that_are_not_an_object_are_refused(
     monkeypatch: pytest.MonkeyPatch, defaults: str
 ) -> None:
     monkeypatch.setenv("SER_TRAIN_DEFAULTS", defaults)
@@ -403,9 +404,9 @@ point = os.environ["DIE_AT"]
 is_training = "ser.service.training" in sys.orig_argv
 
 
-def reach(what):
-    """Die at the point, together with the server, as when a machine goes down."""
-    if fnmatch(what, point):
+def reach(here):
+    """Kill this process and its server at the point, as if the machine had crashed."""
+    if fnmatch(here, point):
         if is_training:
             os.kill(os.getppid(), signal.SIGKILL)
         os.kill(os.getpid(), signal.SIGKILL)
@@ -415,9 +416,9 @@ def mortal(name, original):
     def method(self, key, *rest):
         ended = " succeeded" if b'"succeeded"' in rest[-1] else ""
         reach(f"before {name} {key}{ended}")
-        done = original(self, key, *rest)
+        outcome = original(self, key, *rest)
         reach(f"after {name} {key}{ended}")
-        return done
+        return outcome
     return method
 
 
@@ -446,8 +447,8 @@ POINTS = [
 ]
 
 
-def redelivered(event: dict[str, Any]) -> Job:
-    """The job of ``event``, delivered once more when the lease of the first has expired."""
+def redeliver(event: dict[str, Any]) -> Job:
+    """Deliver ``event`` again after the lease of the first delivery has expired; return its job."""
     configured = Settings.from_environment()
     jobs = open_jobs(configured, clock=lambda: utc_now() + timedelta(hours=1))
     events = read_events({}, json.dumps(event).encode())
@@ -455,32 +456,33 @@ def redelivered(event: dict[str, Any]) -> Job:
     return job
 
 
-def killed_at(point: str, event: dict[str, Any], folder: Path) -> None:
-    """Deliver ``event`` to a server that is killed at ``point``."""
+def deliver_and_kill(point: str, event: dict[str, Any], folder: Path) -> None:
+    """Deliver ``event`` to a server and kill the server at ``point``."""
     folder.mkdir()
     (folder / "sitecustomize.py").write_text(DYING)
-    places = [str(folder), str(ROOT / "tests" / "support")]
+    folders = [str(folder), str(ROOT / "tests" / "support"), python_path()]
     server = subprocess.run(
         [sys.executable, "-c", SERVER],
         input=json.dumps(event).encode(),
-        env=os.environ | {"DIE_AT": point, "PYTHONPATH": os.pathsep.join(places)},
+        env=os.environ | {"DIE_AT": point, "PYTHONPATH": os.pathsep.join(folders)},
+        timeout=TIMEOUT_SECONDS,
     )
     assert server.returncode == -signal.SIGKILL
 
 
 @pytest.mark.parametrize("point", POINTS)
-def test_whoever_is_killed_another_delivery_ends_with_one_whole_model(
+def test_a_second_delivery_after_a_crash_leads_to_one_complete_model(
     point: str, body: dict[str, Any], bucket: str, bounds: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SER_JOBS_URI", f"s3://{bucket}/state")
     models_uri = f"s3://{bucket}/models"
     wanted = json.dumps(body | {"alias": "night", "model_save_path": models_uri}).encode()
     put = boto3.client("s3").put_object(Bucket=bucket, Key="night.train.json", Body=wanted)
-    event = announced((bucket, "night.train.json", put["ETag"]), source="aws:s3")
-    killed_at(point, event, bounds / "dying")
+    event = notification((bucket, "night.train.json", put["ETag"]), source="aws:s3")
+    deliver_and_kill(point, event, bounds / "dying")
     registry = open_registry(models_uri)
     before = [registry.model(model_id).manifest for model_id in registry.models()]
-    job = redelivered(event)
+    job = redeliver(event)
     assert (job.status, job.result and job.result["model_id"]) == ("succeeded", job.job_id)
     assert registry.aliases() == {"latest": job.job_id, "night": job.job_id}
     model = registry.model("latest")
@@ -496,7 +498,7 @@ def test_whoever_is_killed_another_delivery_ends_with_one_whole_model(
     ("point", "status"),
     [("before create */manifest.json", "failed"), ("after create */manifest.json", "succeeded")],
 )
-def test_a_crash_in_the_last_attempt_allowed_loses_no_model_and_leaves_no_piece_of_one(
+def test_a_crash_in_the_last_attempt_loses_no_model_and_leaves_no_partial_one(
     point: str,
     status: str,
     body: dict[str, Any],
@@ -504,43 +506,43 @@ def test_a_crash_in_the_last_attempt_allowed_loses_no_model_and_leaves_no_piece_
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("SER_MAX_ATTEMPTS", "1")
-    event = dropped("night.train.json", json.dumps(body).encode())
-    killed_at(point, event, bounds / "dying")
+    event = drop("night.train.json", json.dumps(body).encode())
+    deliver_and_kill(point, event, bounds / "dying")
     if status == "failed":
-        # Told as a fault, so that who keeps what could not be delivered keeps it.
-        with pytest.raises(SerError, match="none came to an end"):
-            redelivered(event)
-    job = redelivered(event)
+        # Raised, so that a queue keeps the event that it could not deliver.
+        with pytest.raises(SerError, match="attempts was completed"):
+            redeliver(event)
+    job = redeliver(event)
     assert job.status == status
-    assert models() == ([job.job_id] if status == "succeeded" else [])
+    assert model_ids() == ([job.job_id] if status == "succeeded" else [])
     folders = {path.name for path in Path("model").glob("*-*")}
-    assert folders == set(models())
+    assert folders == set(model_ids())
 
 
-def test_what_two_attempts_at_one_moment_have_mixed_is_swept_away_by_the_next(
+def test_a_model_mixed_up_by_two_simultaneous_attempts_is_replaced_by_the_next(
     body: dict[str, Any], bounds: Path
 ) -> None:
-    event = dropped("night.train.json", json.dumps(body).encode())
-    killed_at("after create */manifest.json", event, bounds / "dying")
-    (model_id,) = models()
-    # As if somebody who had lost the lease had published over what was swept away under them.
+    event = drop("night.train.json", json.dumps(body).encode())
+    deliver_and_kill("after create */manifest.json", event, bounds / "dying")
+    (model_id,) = model_ids()
+    # As if a process that had lost the lease had published its files in between.
     (bounds / "model" / model_id / "model.onnx").write_bytes(b"of another attempt")
-    job = redelivered(event)
+    job = redeliver(event)
     assert (job.status, job.attempts) == ("succeeded", 2)
     assert open_registry("model").model(model_id).is_whole()
 
 
-def test_an_event_is_not_lost_when_no_job_can_be_kept(
+def test_an_event_is_delivered_again_when_its_job_cannot_be_stored(
     train: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    Path("state").write_bytes(b"a file where the folder would be")
-    response = train.post("/events", json=dropped("a.zip", b"some archive"))
+    Path("state").write_bytes(b"a file in the place of the folder")
+    response = train.post("/events", json=drop("a.zip", b"some archive"))
     assert response.status_code == 502
-    assert "jobs cannot be kept" in response.json["detail"]
+    assert "jobs cannot be stored" in response.json["detail"]
 
 
-def test_a_damaged_job_hides_no_other(train: Client, corpus_zip: Path) -> None:
-    (job,) = train.post("/events", json=dropped("a.zip", b"no archive")).json["jobs"]
+def test_a_damaged_job_does_not_hide_the_others(train: Client, corpus_zip: Path) -> None:
+    (job,) = train.post("/events", json=drop("a.zip", b"no archive")).json["jobs"]
     damaged = Path("state") / "jobs" / "20200101T000000Z-00000000.json"
     damaged.write_bytes(b"{")
     assert [each["job_id"] for each in train.get("/train").json["jobs"]] == [job["job_id"]]

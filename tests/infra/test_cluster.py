@@ -19,7 +19,9 @@ import pytest
 
 import clusters
 from clusters import Cluster, cluster
+from ser.service.settings import Settings
 from ser.service.training.process import TrainingProcesses, python_path
+from ser.service.training.request import TrainRequest, read_train_request
 
 FIGURES = ("metrics", "loso", "degraded", "enrolment", "notes")
 
@@ -39,17 +41,21 @@ def body(bounds: Path, corpus_zip: Path) -> dict[str, Any]:
     }
 
 
+def read(body: dict[str, Any]) -> TrainRequest:
+    return read_train_request(body, Settings.from_environment())
+
+
 def test_the_figures_are_those_of_one_machine_even_if_a_worker_dies(
     body: dict[str, Any],
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    alone = TrainingProcesses().run(body, limit=1)
+    alone = TrainingProcesses().run(read(body), limit=1)
     capfd.readouterr()
     with cluster() as made, made.client() as client:
         monkeypatch.setenv("SER_DASK_SCHEDULER", made.address)
         client.get_task_stream()
-        both = TrainingProcesses().run(body | {"data_path": "for both"}, limit=1)
+        both = TrainingProcesses().run(read(body | {"data_path": "for both"}), limit=1)
         at_work = {task["worker"] for task in client.get_task_stream()}
         assert at_work == set(client.nthreads())
         shares: dict[str, list[float]] = {}
@@ -59,7 +65,7 @@ def test_the_figures_are_those_of_one_machine_even_if_a_worker_dies(
             if step == "leave speakers out" and share < 1:
                 made.workers[0].kill()
 
-        one = TrainingProcesses().run(body | {"data_path": "for one"}, limit=1, progress=kill)
+        one = TrainingProcesses().run(read(body | {"data_path": "for one"}), limit=1, progress=kill)
         assert len(client.scheduler_info()["workers"]) == 1
         assert client.run_on_scheduler(clusters.tasks_of) == 0
     assert [{figure: each[figure] for figure in FIGURES} for each in (both, one)] == [
@@ -81,7 +87,7 @@ def begun(body: dict[str, Any], made: Cluster) -> subprocess.Popen[bytes]:
     )
     assert process.stdin is not None
     assert process.stdout is not None
-    process.stdin.write(msgspec.json.encode(body) + b"\n")
+    process.stdin.write(msgspec.json.encode(read(body)) + b"\n")
     process.stdin.flush()
     while "leave speakers out" not in (line := process.stdout.readline().decode()):
         assert line

@@ -1,4 +1,4 @@
-"""A watched folder announces what arrives in it, complete and until somebody takes notice."""
+"""A watched folder announces each complete file until the train function accepts it."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ from inbox import QUIET_SECONDS, Arrivals, notification
 from ser.service.events import ObjectCreated, read_events
 from stack import ROOT, free_port
 
-PATIENCE_SECONDS = 30
+TIMEOUT_SECONDS = 120
 
 
 class Clock:
-    """Time that passes when it is told to; a reading is in seconds."""
+    """A clock that the tests set; it returns seconds."""
 
     now = 0.0
 
@@ -40,8 +40,8 @@ class Clock:
         return self.now
 
 
-class World:
-    """A folder, and what is complete in it as time goes by."""
+class Inbox:
+    """A folder whose clock the tests advance, and the files that are complete in it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -51,88 +51,90 @@ class World:
     def path(self, name: str) -> str:
         return str(self.folder / name)
 
-    def complete_after(self, seconds: float) -> list[str]:
+    def pop_complete_after(self, seconds: float) -> list[str]:
         self.clock.now += seconds
-        return [file.name for file in self.arrivals.complete()]
+        return [file.name for file in self.arrivals.pop_complete()]
 
 
 @pytest.fixture
-def world(bounds: Path) -> World:
-    return World(bounds)
+def box(bounds: Path) -> Inbox:
+    return Inbox(bounds)
 
 
-def test_a_copy_is_complete_once_it_is_closed_and_quiet(world: World) -> None:
-    copy = world.path("emodb.zip")
-    world.arrivals.heed(FileCreatedEvent(copy))
-    world.arrivals.heed(FileModifiedEvent(copy))
-    assert world.complete_after(1000 * QUIET_SECONDS) == []
-    world.arrivals.heed(FileModifiedEvent(copy))
-    world.arrivals.heed(FileClosedEvent(copy))
-    assert world.complete_after(0.9 * QUIET_SECONDS) == []
-    assert world.complete_after(0.2 * QUIET_SECONDS) == ["emodb.zip"]
-    assert world.complete_after(1000 * QUIET_SECONDS) == []
+def test_a_copy_is_complete_when_it_is_closed_and_has_stayed_unchanged(box: Inbox) -> None:
+    copy = box.path("emodb.zip")
+    box.arrivals.handle(FileCreatedEvent(copy))
+    box.arrivals.handle(FileModifiedEvent(copy))
+    assert box.pop_complete_after(1000 * QUIET_SECONDS) == []
+    box.arrivals.handle(FileModifiedEvent(copy))
+    box.arrivals.handle(FileClosedEvent(copy))
+    assert box.pop_complete_after(0.9 * QUIET_SECONDS) == []
+    assert box.pop_complete_after(0.2 * QUIET_SECONDS) == ["emodb.zip"]
+    assert box.pop_complete_after(1000 * QUIET_SECONDS) == []
 
 
-def test_a_file_that_is_moved_in_is_complete_once_it_is_quiet(world: World) -> None:
-    world.arrivals.heed(FileCreatedEvent(world.path("emodb.zip")))
-    assert world.complete_after(1.1 * QUIET_SECONDS) == ["emodb.zip"]
+def test_a_file_moved_in_is_complete_when_it_has_stayed_unchanged(box: Inbox) -> None:
+    box.arrivals.handle(FileCreatedEvent(box.path("emodb.zip")))
+    assert box.pop_complete_after(1.1 * QUIET_SECONDS) == ["emodb.zip"]
 
 
-def test_a_download_is_complete_when_it_gets_its_name(world: World) -> None:
-    part, name = world.path("emodb.zip.part"), world.path("emodb.zip")
+def test_a_download_is_complete_when_it_is_renamed_to_its_final_name(box: Inbox) -> None:
+    part, name = box.path("emodb.zip.part"), box.path("emodb.zip")
     for event in (FileCreatedEvent(part), FileModifiedEvent(part), FileClosedEvent(part)):
-        world.arrivals.heed(event)
-    assert world.complete_after(1.1 * QUIET_SECONDS) == []
-    world.arrivals.heed(FileMovedEvent(part, name))
-    assert world.complete_after(1.1 * QUIET_SECONDS) == ["emodb.zip"]
+        box.arrivals.handle(event)
+    assert box.pop_complete_after(1.1 * QUIET_SECONDS) == []
+    box.arrivals.handle(FileMovedEvent(part, name))
+    assert box.pop_complete_after(1.1 * QUIET_SECONDS) == ["emodb.zip"]
 
 
-def test_a_file_is_complete_under_its_last_name_only(world: World) -> None:
-    world.arrivals.heed(FileCreatedEvent(world.path("emodb.zip")))
-    world.arrivals.heed(FileMovedEvent(world.path("emodb.zip"), world.path("berlin.zip")))
-    assert world.complete_after(1.1 * QUIET_SECONDS) == ["berlin.zip"]
+def test_a_renamed_file_is_complete_under_its_last_name_only(box: Inbox) -> None:
+    box.arrivals.handle(FileCreatedEvent(box.path("emodb.zip")))
+    box.arrivals.handle(FileMovedEvent(box.path("emodb.zip"), box.path("berlin.zip")))
+    assert box.pop_complete_after(1.1 * QUIET_SECONDS) == ["berlin.zip"]
 
 
-def test_where_no_closing_is_told_quiet_has_to_do(
-    world: World, monkeypatch: pytest.MonkeyPatch
+def test_without_reports_of_closing_a_file_is_complete_when_it_has_stayed_unchanged(
+    box: Inbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(inbox, "TELLS_CLOSINGS", False)
-    copy = world.path("emodb.zip")
-    world.arrivals.heed(FileModifiedEvent(copy))
-    assert world.complete_after(0.9 * QUIET_SECONDS) == []
-    world.arrivals.heed(FileModifiedEvent(copy))
-    assert world.complete_after(0.9 * QUIET_SECONDS) == []
-    assert world.complete_after(0.9 * QUIET_SECONDS) == ["emodb.zip"]
+    monkeypatch.setattr(inbox, "REPORTS_CLOSING", False)
+    copy = box.path("emodb.zip")
+    box.arrivals.handle(FileModifiedEvent(copy))
+    assert box.pop_complete_after(0.9 * QUIET_SECONDS) == []
+    box.arrivals.handle(FileModifiedEvent(copy))
+    assert box.pop_complete_after(0.9 * QUIET_SECONDS) == []
+    assert box.pop_complete_after(0.9 * QUIET_SECONDS) == ["emodb.zip"]
 
 
-def test_a_file_that_is_written_again_is_complete_again(world: World) -> None:
-    copy = world.path("emodb.zip")
+def test_a_file_written_again_is_complete_again(box: Inbox) -> None:
+    copy = box.path("emodb.zip")
     for _ in range(2):
-        world.arrivals.heed(FileModifiedEvent(copy))
-        world.arrivals.heed(FileClosedEvent(copy))
-        assert world.complete_after(1.1 * QUIET_SECONDS) == ["emodb.zip"]
+        box.arrivals.handle(FileModifiedEvent(copy))
+        box.arrivals.handle(FileClosedEvent(copy))
+        assert box.pop_complete_after(1.1 * QUIET_SECONDS) == ["emodb.zip"]
 
 
-def test_a_file_that_is_gone_is_forgotten(world: World) -> None:
-    copy = world.path("emodb.zip")
-    world.arrivals.heed(FileCreatedEvent(copy))
-    world.arrivals.heed(FileModifiedEvent(copy))
-    world.arrivals.heed(FileDeletedEvent(copy))
-    assert world.complete_after(1.1 * QUIET_SECONDS) == []
-    world.arrivals.heed(FileCreatedEvent(copy))
-    assert world.complete_after(1.1 * QUIET_SECONDS) == ["emodb.zip"]
+def test_a_deleted_file_is_not_complete(box: Inbox) -> None:
+    copy = box.path("emodb.zip")
+    box.arrivals.handle(FileCreatedEvent(copy))
+    box.arrivals.handle(FileModifiedEvent(copy))
+    box.arrivals.handle(FileDeletedEvent(copy))
+    assert box.pop_complete_after(1.1 * QUIET_SECONDS) == []
+    box.arrivals.handle(FileCreatedEvent(copy))
+    assert box.pop_complete_after(1.1 * QUIET_SECONDS) == ["emodb.zip"]
 
 
-def test_a_folder_is_looked_through_when_it_appears(world: World) -> None:
-    (world.folder / "a" / "b").mkdir(parents=True)
+def test_files_in_a_new_folder_are_found(box: Inbox) -> None:
+    (box.folder / "a" / "b").mkdir(parents=True)
     for name in ("emodb.zip", "notes.txt", ".hidden.zip"):
-        (world.folder / "a" / "b" / name).touch()
-    world.arrivals.heed(DirCreatedEvent(world.path("a")))
-    assert world.complete_after(1.1 * QUIET_SECONDS) == ["emodb.zip"]
+        (box.folder / "a" / "b" / name).touch()
+    box.arrivals.handle(DirCreatedEvent(box.path("a")))
+    assert box.pop_complete_after(1.1 * QUIET_SECONDS) == ["emodb.zip"]
 
 
 @pytest.mark.parametrize("name", ["emodb.zip", "für Anna/a+b %2F.zip", "a?b#c.train.json"])
-def test_a_notification_is_read_as_the_file_it_is_of(bounds: Path, name: str) -> None:
+def test_a_notification_names_its_file_and_changes_with_the_content(
+    bounds: Path, name: str
+) -> None:
     file = bounds / name
     file.parent.mkdir(exist_ok=True)
     file.write_bytes(b"first")
@@ -149,14 +151,14 @@ def test_a_notification_is_read_as_the_file_it_is_of(bounds: Path, name: str) ->
 
 
 class Listener:
-    """A train function that only listens; what it answers is told beforehand."""
+    """A train function that records events and answers with the statuses the test sets."""
 
     def __init__(self) -> None:
         self.port = free_port()
-        self.heard: list[str] = []
+        self.received: list[str] = []
         self.answers: dict[str, list[int]] = {}
-        self.trained = threading.Event()
-        self.trained.set()
+        self.training_ended = threading.Event()
+        self.training_ended.set()
 
     @property
     def settings(self) -> dict[str, str]:
@@ -166,13 +168,13 @@ class Listener:
         assert path == "/events"
         (event,) = read_events({}, body)
         assert isinstance(event, ObjectCreated)
-        self.heard.append(event.key)
-        self.trained.wait(PATIENCE_SECONDS)
+        self.received.append(event.key)
+        self.training_ended.wait(TIMEOUT_SECONDS)
         answers = self.answers.get(event.key)
         return answers.pop(0) if answers else 200
 
-    def has_heard(self, *keys: str) -> Callable[[], bool]:
-        return lambda: sorted(self.heard) == sorted(keys)
+    def has_received(self, *keys: str) -> Callable[[], bool]:
+        return lambda: sorted(self.received) == sorted(keys)
 
     @contextmanager
     def listening(self) -> Iterator[None]:
@@ -195,7 +197,7 @@ class Listener:
                 yield
             finally:
                 server.shutdown()
-                thread.join()
+                thread.join(TIMEOUT_SECONDS)
 
 
 @pytest.fixture
@@ -205,49 +207,49 @@ def listener() -> Listener:
 
 @contextmanager
 def watching(**settings: str) -> Iterator[subprocess.Popen[str]]:
-    """The watching process with ``settings``; terminated afterwards, which it takes politely."""
+    """Run the watching process with ``settings``; terminate it afterwards and check its exit."""
     command = [sys.executable, str(ROOT / "infra" / "local" / "inbox.py")]
     environment = {**os.environ, "SER_INBOX": "inbox", **settings}
     with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
-        assert "is watched" in process.stderr.readline()
+        assert "watching" in process.stderr.readline()
         try:
             yield process
         finally:
             process.send_signal(signal.SIGTERM)
-            said = process.communicate(timeout=PATIENCE_SECONDS)[1]
+            output = process.communicate(timeout=TIMEOUT_SECONDS)[1]
         assert process.returncode == 0
-        assert "Traceback" not in said
+        assert "Traceback" not in output
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = time.monotonic() + TIMEOUT_SECONDS
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.02)
 
 
-def test_what_is_there_and_what_arrives_is_announced_once(bounds: Path, listener: Listener) -> None:
+def test_old_and_new_files_are_announced_once(bounds: Path, listener: Listener) -> None:
     folder = bounds / "inbox"
     folder.mkdir()
     (folder / "old.zip").write_bytes(b"old")
-    (folder / "notes.txt").write_bytes(b"not for us")
+    (folder / "notes.txt").write_bytes(b"neither request nor corpus")
     with listener.listening(), watching(**listener.settings):
-        wait_until(listener.has_heard("old.zip"))
+        wait_until(listener.has_received("old.zip"))
         (bounds / "ready.zip").write_bytes(b"moved in")
         (bounds / "ready.zip").rename(folder / "moved.zip")
         with (folder / "slow.zip").open("wb", buffering=0) as slow:
-            slow.write(b"half of it")
-            wait_until(listener.has_heard("old.zip", "moved.zip"))
+            slow.write(b"the first half")
+            wait_until(listener.has_received("old.zip", "moved.zip"))
             (folder / "new").mkdir()
             (folder / "new" / "copied.train.json").write_bytes(b"{}")
-            wait_until(listener.has_heard("old.zip", "moved.zip", "new/copied.train.json"))
+            wait_until(listener.has_received("old.zip", "moved.zip", "new/copied.train.json"))
             slow.write(b"the other half")
         everything = ("old.zip", "moved.zip", "new/copied.train.json", "slow.zip")
-        wait_until(listener.has_heard(*everything))
+        wait_until(listener.has_received(*everything))
 
 
-def test_a_file_is_announced_until_the_function_is_done_with_it(
+def test_a_file_is_announced_until_the_function_accepts_it(
     bounds: Path, listener: Listener
 ) -> None:
     folder = bounds / "inbox"
@@ -257,13 +259,13 @@ def test_a_file_is_announced_until_the_function_is_done_with_it(
     listener.answers = {"bad.zip": [422], "busy.zip": [503], "broken.zip": [502]}
     with watching(**listener.settings) as process:
         assert process.stderr is not None
-        while "does not answer" not in process.stderr.readline():
-            pass
+        while "does not answer" not in (line := process.stderr.readline()):
+            assert line
         with listener.listening():
-            wait_until(listener.has_heard("bad.zip", *2 * ["busy.zip", "broken.zip"]))
+            wait_until(listener.has_received("bad.zip", *2 * ["busy.zip", "broken.zip"]))
 
 
-def test_what_a_training_keeps_in_the_folder_is_not_announced(
+def test_the_files_that_a_training_writes_to_the_folder_are_not_announced(
     bounds: Path, listener: Listener
 ) -> None:
     data_path = bounds / "inbox" / "data"
@@ -274,25 +276,23 @@ def test_what_a_training_keeps_in_the_folder_is_not_announced(
         (data_path / "working").mkdir()
         (data_path / "working" / "nested.zip").write_bytes(b"")
         (bounds / "inbox" / "last.zip").write_bytes(b"")
-        wait_until(lambda: "last.zip" in listener.heard)
-    assert listener.heard == ["last.zip"]
+        wait_until(lambda: "last.zip" in listener.received)
+    assert listener.received == ["last.zip"]
 
 
-def test_watching_ends_at_once_though_a_training_is_under_way(
-    bounds: Path, listener: Listener
-) -> None:
+def test_watching_ends_at_once_during_a_training(bounds: Path, listener: Listener) -> None:
     (bounds / "inbox").mkdir()
     (bounds / "inbox" / "long.zip").touch()
-    listener.trained.clear()
+    listener.training_ended.clear()
     with listener.listening():
         with watching(**listener.settings):
-            wait_until(listener.has_heard("long.zip"))
-        assert not listener.trained.is_set()
-        listener.trained.set()
+            wait_until(listener.has_received("long.zip"))
+        assert not listener.training_ended.is_set()
+        listener.training_ended.set()
 
 
 @pytest.mark.parametrize(
-    ("settings", "says"),
+    ("settings", "message"),
     [
         ({"SER_INBOX": ""}, "SER_INBOX: '' is not a local path"),
         ({"SER_INBOX": "/srv/inbox"}, "SER_ALLOWED_PATHS"),
@@ -304,18 +304,18 @@ def test_watching_ends_at_once_though_a_training_is_under_way(
         ({"SER_MAX_BODY_MB": "many"}, "SER_MAX_BODY_MB is 'many'"),
     ],
 )
-def test_an_inbox_of_no_use_is_refused_at_the_start(
-    bounds: Path, settings: dict[str, str], says: str
+def test_an_unusable_inbox_is_refused_at_the_start(
+    bounds: Path, settings: dict[str, str], message: str
 ) -> None:
     (bounds / "file.txt").touch()
-    done = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, str(ROOT / "infra" / "local" / "inbox.py")],
         env={**os.environ, "SER_INBOX": "inbox", "SER_TRAIN_ADDRESS": "127.0.0.1:9", **settings},
         capture_output=True,
         text=True,
         check=False,
-        timeout=PATIENCE_SECONDS,
+        timeout=TIMEOUT_SECONDS,
     )
-    assert done.returncode == 1
-    assert says in done.stderr
-    assert "Traceback" not in done.stderr
+    assert completed.returncode == 1
+    assert message in completed.stderr
+    assert "Traceback" not in completed.stderr

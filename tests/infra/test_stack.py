@@ -16,10 +16,13 @@ from typing import Any
 
 import pytest
 import urllib3
+from msgspec.structs import replace
 
 import made
 from ser.registry import new_model_id, open_registry
 from ser.service.jobs.jobs import Jobs
+from ser.service.settings import Settings
+from ser.service.training.request import read_train_request
 from ser.store import open_store
 from stack import resume_jobs, running
 from stacks import ROOT, Client, serving
@@ -191,14 +194,15 @@ def test_a_stack_goes_on_with_the_jobs_that_it_left_behind(
     body: dict[str, Any], bounds: Path
 ) -> None:
     jobs = Jobs(open_store(bounds / "state"), lease_seconds=30, max_attempts=5)
-    job_id = jobs.add(body | {"model_type": "SVM"}).job_id
+    request = read_train_request(body, Settings(allowed_paths=(Path("/"),)))
+    job_id = jobs.add(replace(request, data_path=str(bounds.parent / "forbidden"))).job_id
     resume_jobs({"SER_JOBS_URI": str(bounds / "state")})
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while not (job := jobs.read(job_id)).is_ended and time.monotonic() < deadline:
         time.sleep(0.1)
     assert job.status == "failed"
     assert job.problem is not None
-    assert "SVM" in job.problem["detail"]
+    assert "SER_ALLOWED_PATHS" in job.problem["detail"]
 
 
 def test_a_port_that_is_taken_is_named() -> None:

@@ -1,4 +1,4 @@
-"""What stores announce: from the notification of any of them to the objects that were created."""
+"""Events: from the notification of any store to the objects that were created."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a notification comes to: objects that are new, and what is of no concern."""
+"""The events that a notification holds, and the kind of an object by its name."""
 
 from __future__ import annotations
 
@@ -14,40 +14,42 @@ StoreName = Literal["s3", "gs", "file"]
 
 
 class ObjectCreated(msgspec.Struct, frozen=True):
-    """A version of an object has come to be, complete and readable."""
+    """The creation of one version of an object, which is complete and readable."""
 
     store: StoreName
     bucket: str
-    """Of a ``file``: the absolute path of the folder that ``key`` is relative to."""
+    """If ``store`` is ``file``: the absolute path of the folder that ``key`` is relative to."""
     key: str
     version: str = ""
-    """The store's own name of this version; empty where the bucket keeps but one."""
+    """The store's own name of this version; empty if the bucket keeps no versions."""
     etag: str = ""
-    """What changes with the content; empty where nobody told."""
+    """A tag that changes with the content; empty if the notification names none."""
 
     @property
     def uri(self) -> str:
-        """Where the object is: ``s3://bucket/key``, ``gs://bucket/key``, ``file:///folder/key``."""
+        """The address of the object: ``s3://bucket/key``, ``gs://bucket/key`` or
+        ``file:///folder/key``."""
         if self.store == "file":
             return Path(self.bucket, self.key).as_uri()
         return f"{self.store}://{self.bucket}/{self.key}"
 
     @property
     def identity(self) -> str:
-        """A name, 64 hexadecimal digits, that only announcements of this very version share."""
-        named = (self.store, self.bucket, self.key, self.version or self.etag)
-        return hashlib.sha256(msgspec.json.encode(named)).hexdigest()
+        """64 hexadecimal digits that are the same in every announcement of this version, and in no
+        other."""
+        parts = (self.store, self.bucket, self.key, self.version or self.etag)
+        return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()
 
 
 class Ignored(msgspec.Struct, frozen=True):
-    """Something was announced that nothing is done about."""
+    """An announcement that starts nothing, and the reason."""
 
     what: str
     why: str
 
 
 class Refused(msgspec.Struct, frozen=True):
-    """An object was created, but which one, or which version of it, is not told."""
+    """The creation of an object that the announcement does not identify."""
 
     error: InvalidInput
 
@@ -56,11 +58,11 @@ Event = ObjectCreated | Ignored | Refused
 
 
 def kind_of(key: str) -> Literal["request", "corpus"] | None:
-    """Tell what the object ``key`` is to us by its name; ``None``: nothing.
+    """Return the kind of the object ``key`` by its name, or ``None`` if it starts no training.
 
-    ``*.train.json`` is the body of a POST /train, ``*.zip`` a corpus, in letters of either case.
-    Folders are nothing, and neither is what programs hide or lay down while they copy: any name
-    beginning with a dot or tilde, the name of a folder on the way included.
+    ``*.train.json`` is the body of a POST /train, ``*.zip`` a corpus, in upper or lower case.
+    Folders start nothing, nor do hidden files and those that programs create while they copy: any
+    path with a component that begins with a dot or a tilde.
     """
     if any(name.startswith((".", "~")) for name in key.split("/")):
         return None

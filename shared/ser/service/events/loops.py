@@ -1,8 +1,9 @@
-"""What we write never starts anything: no loop, whatever notifications cover.
+"""Prevents loops: an object that this software wrote never starts a training, whichever objects a
+store announces.
 
-Names do not tell: we keep archives, with whatever they hold, and an alias may be called
-``a.train``. So places count: those that are configured, and those that a request chose, which are
-known by how we lay them out.
+Names are not enough: a corpus may hold any file, and an alias may be called ``a.train``. So the
+location decides: the configured locations, and those chosen by requests, which are recognised by
+their layout.
 """
 
 from __future__ import annotations
@@ -16,86 +17,89 @@ from ser.registry import ALIASES_FOLDER, MODEL_ID
 from ser.service.settings import Settings, SettingsError
 
 DATA_FOLDERS = frozenset({"pristine", "incoming", "working", "features"})
-"""What a ``data_path``, always a local folder, has in it."""
+"""The folders in a ``data_path``, which is always a local folder."""
 SOURCES = ("source.json", "incoming.json", "incoming.zip.part")
-"""In ``pristine/``: where the archive is from, or as much of it as has come so far."""
+"""Files in ``pristine/`` that record the source of the archive, or hold a partial download."""
 
-Way = tuple[str, ...]
-"""The steps to an object: scheme, bucket or root, and the parts of the key or path."""
+Parts = tuple[str, ...]
+"""A location as its parts: scheme, bucket or root, and the components of the key or path."""
 
 
 def is_ours(uri: str, settings: Settings) -> bool:
-    """Tell whether the object at ``uri`` is one that we wrote ourselves.
+    """Return whether this software wrote the object at ``uri``.
 
-    Ours is all below ``SER_JOBS_URI``, ``SER_MODEL_SAVE_PATH`` and the places that
-    ``SER_TRAIN_DEFAULTS`` names; wherever a request had them put, the folders of models, their
+    That is everything below ``SER_JOBS_URI``, ``SER_MODEL_SAVE_PATH`` and the locations in
+    ``SER_TRAIN_DEFAULTS``; and, wherever a request placed them, the folders of models, their
     aliases, and the content of a ``data_path``.
     """
-    way = way_to(uri)
-    return any(leads_into(way, way_to(place)) for _, place in places(settings)) or is_written(way)
+    parts = parts_of(uri)
+    outputs = (parts_of(location) for _, location in output_locations(settings))
+    return any(is_below(parts, output) for output in outputs) or has_our_layout(parts)
 
 
 def refuse_loops(settings: Settings, inbox: str) -> None:
-    """Return if we never write to ``inbox``: a folder, or ``s3://bucket/prefix``.
+    """Check that this software never writes to ``inbox``: a folder, or ``s3://bucket/prefix``.
 
     Raises
     ------
     SettingsError
-        A place that we write to lies in it, or it lies in one.
+        ``inbox`` contains a location that this software writes to, or lies inside one.
     """
-    way = way_to(inbox)
-    for name, place in places(settings):
-        if leads_into(way, way_to(place)) or leads_into(way_to(place), way):
+    parts = parts_of(inbox)
+    for name, location in output_locations(settings):
+        output = parts_of(location)
+        if is_below(parts, output) or is_below(output, parts):
             raise SettingsError(
-                f"SER_INBOX is {inbox!r} and {name} is {place!r}, one inside the other: what is"
-                " written there would start a training again; allowed: places apart"
+                f"SER_INBOX is {inbox!r} and {name} is {location!r}, one inside the other: every"
+                " file written there would start a training again; allowed: separate locations"
             )
-    if is_written((*way, "")):
+    if has_our_layout((*parts, "")):
         raise SettingsError(
-            f"SER_INBOX is {inbox!r}, inside a data_path or among models: what is written there"
-            " would start a training again; allowed: a place apart"
+            f"SER_INBOX is {inbox!r}, inside a data_path or among models: every file written there"
+            " would start a training again; allowed: a separate location"
         )
 
 
-def places(settings: Settings) -> Iterator[tuple[str, str]]:
-    """Yield the places that the settings have us write to, each after the setting's name."""
+def output_locations(settings: Settings) -> Iterator[tuple[str, str]]:
+    """Yield each location that the settings make this software write to, after its setting."""
     configured = {
         "SER_JOBS_URI": settings.jobs_uri,
         "SER_MODEL_SAVE_PATH": settings.model_save_path,
         "data_path of SER_TRAIN_DEFAULTS": settings.train_defaults.get("data_path"),
         "model_save_path of SER_TRAIN_DEFAULTS": settings.train_defaults.get("model_save_path"),
     }
-    for name, place in configured.items():
-        if isinstance(place, str) and place:
-            yield name, place
+    for name, location in configured.items():
+        if isinstance(location, str) and location:
+            yield name, location
 
 
-def way_to(uri: str) -> Way:
-    """Return the way to ``uri``, symbolic links followed."""
+def parts_of(uri: str) -> Parts:
+    """Return the parts of ``uri``, with symbolic links resolved."""
     if (kind := scheme(uri)) in ("", "file"):
         return ("file", *Path(os.path.realpath(local_path(uri))).parts)
-    # Buckets of Cloud Storage are written to by the protocol of S3.
-    steps = uri.partition("://")[2].split("/")
-    return ("s3" if kind == "gs" else kind, *filter(None, steps))
+    # Buckets of Cloud Storage are written through the protocol of S3.
+    components = uri.partition("://")[2].split("/")
+    return ("s3" if kind == "gs" else kind, *filter(None, components))
 
 
-def leads_into(way: Way, place: Way) -> bool:
-    return way[: len(place)] == place
+def is_below(parts: Parts, ancestor: Parts) -> bool:
+    """Return whether ``parts`` is ``ancestor`` or lies inside it."""
+    return parts[: len(ancestor)] == ancestor
 
 
-def is_written(way: Way) -> bool:
-    """Tell from the folders on the way whether a request had us write what lies at its end."""
-    folders, name = way[2:-1], way[-1]
+def has_our_layout(parts: Parts) -> bool:
+    """Return whether the folders above an object are those that a training writes to."""
+    folders, name = parts[2:-1], parts[-1]
     if any(MODEL_ID.fullmatch(folder) for folder in folders):
         return True
     if folders[-1:] == (ALIASES_FOLDER,) and name.endswith(".json"):
         return True
-    if way[0] != "file":
+    if parts[0] != "file":
         return False
-    # People have folders of such names, too; a data_path says where its archive is from.
+    # Users have folders with these names too; only a data_path records the source of its archive.
     return any(
         folder.name in DATA_FOLDERS and is_data_path(folder.parent)
-        for folder in Path(*way[1:]).parents
+        for folder in Path(*parts[1:]).parents
     )
 
 

@@ -1,4 +1,5 @@
-"""Reads what stores send when an object is created: S3, EventBridge, MinIO, Cloud Storage.
+"""Reads the notifications that stores send when an object is created: S3, EventBridge, MinIO, Cloud
+Storage.
 
 Sources: "Event message structure" and "EventBridge event message structure" in the user guide of
 Amazon S3; "Bucket notifications" in MinIO's documentation; the HTTP binding of CloudEvents 1.0.2,
@@ -17,45 +18,47 @@ from ser.errors import InvalidInput, within
 from ser.service.events.event import Event, Ignored, ObjectCreated, Refused, StoreName
 
 LOCAL_SOURCE = "ser:inbox"
-"""The ``eventSource`` of a watched folder, which speaks as S3 does; its bucket is its path."""
+"""The ``eventSource`` of a watched folder. It sends records like those of S3, whose bucket is the
+path of the folder."""
 
 FINALIZED = "google.cloud.storage.object.v1.finalized"
-NO_CREATION = "only the creation of an object starts anything"
+NO_CREATION = "only the creation of an object starts a training"
 
 
 def read_events(headers: Mapping[str, str], body: bytes) -> list[Event]:
-    """Return what the notification in ``body`` tells, in its order and never nothing.
+    """Return the events of the notification in ``body``, in its order; at least one.
 
-    Read are ``Records`` of S3, which MinIO sends too; S3 through EventBridge; CloudEvents of Cloud
-    Storage, in binary mode, told by ``headers``, or structured mode. Whatever else comes is
-    :class:`Ignored`: a sender that is refused only sends again.
+    Supported are ``Records`` of S3, which MinIO sends too; S3 through EventBridge; and CloudEvents
+    of Cloud Storage, in binary mode, which ``headers`` indicate, or in structured mode. Any other
+    body is :class:`Ignored`: a sender that is refused would only send it again.
 
     Raises
     ------
     UnreadableRequest
-        The body is no JSON object.
+        The body is not a JSON object.
     """
     message = decode_object(body)
     match message:
         case {"Records": [_, *_] as records}:
             return [
-                readable(partial(read_record, record), "Records", index)
+                read_or_refuse(partial(read_record, record), "Records", index)
                 for index, record in enumerate(records)
             ]
         case {"source": "aws.s3", "detail-type": str(kind)}:
-            return [readable(partial(read_bridged, kind, message.get("detail")), "detail")]
+            return [read_or_refuse(partial(read_bridged, kind, message.get("detail")), "detail")]
         case {"specversion": _, "type": str(kind)}:
-            return [readable(partial(read_cloud_event, kind, message.get("data")), "data")]
+            return [read_or_refuse(partial(read_cloud_event, kind, message.get("data")), "data")]
         case {"Event": "s3:TestEvent"}:
             return [Ignored("s3:TestEvent", "it tests the connection and names no object")]
-    # Last: some bridges wrap what S3 says into a CloudEvent of their own.
+    # Last, because some bridges wrap a message of S3 into a CloudEvent of their own.
     if named := {name.lower(): value for name, value in headers.items()}.get("ce-type"):
-        return [readable(partial(read_cloud_event, named, message))]
-    return [Ignored(shown(message), "not a notification of a store that is known")]
+        return [read_or_refuse(partial(read_cloud_event, named, message))]
+    return [Ignored(shown(message), "not a notification of a known store")]
 
 
-def readable(read: Callable[[], Event], *loc: str | int) -> Event:
-    """Return what ``read`` does; a refusal is no reason to read nothing of what comes beside."""
+def read_or_refuse(read: Callable[[], Event], *loc: str | int) -> Event:
+    """Return the event that ``read`` returns, or :class:`Refused` for its error, so that the other
+    events of the notification are still read."""
     try:
         with within(*loc):
             return read()
@@ -64,61 +67,69 @@ def readable(read: Callable[[], Event], *loc: str | int) -> Event:
 
 
 def read_record(record: object) -> Event:
-    """Return what one of ``Records`` tells; its key is encoded as in a form."""
+    """Return the event of one of ``Records``, whose key is form-encoded."""
     match record:
-        case {"eventName": str(kind), "s3": place, **about}:
+        case {"eventName": str(kind), "s3": message, **rest}:
             if not kind.removeprefix("s3:").startswith("ObjectCreated:"):
-                return Ignored(shown({kind: place}), NO_CREATION)
+                return Ignored(shown({kind: message}), NO_CREATION)
             with within("s3"):
-                local = about.get("eventSource") == LOCAL_SOURCE
-                return placed("file" if local else "s3", place, unquote_plus)
+                local = rest.get("eventSource") == LOCAL_SOURCE
+                return read_s3_object("file" if local else "s3", message, unquote_plus)
     return Ignored(shown(record), "not a record of S3")
 
 
 def read_bridged(kind: str, detail: object) -> Event:
-    """Return what an event of EventBridge tells; its key is as it is."""
+    """Return the event of a message of EventBridge, whose key is not encoded."""
     if kind != "Object Created":
         return Ignored(shown({kind: detail}), NO_CREATION)
-    return placed("s3", detail, str)
+    return read_s3_object("s3", detail, str)
 
 
-def placed(store: StoreName, place: object, decode: Callable[[str], str]) -> ObjectCreated:
-    """Return the object that S3 describes by ``bucket`` and ``object``."""
-    match place:
-        case {"bucket": {"name": str(bucket)}, "object": {"key": str(key), **told}}:
-            version = first(told, "versionId", "version-id")
-            return identified(store, bucket, decode(key), version, first(told, "eTag", "etag"))
-    raise InvalidInput(f"{shown(place)} does not fit; allowed: bucket.name and object.key")
+def read_s3_object(
+    store: StoreName, message: object, decode_key: Callable[[str], str]
+) -> ObjectCreated:
+    """Return the object that a message of S3 names by ``bucket`` and ``object``."""
+    match message:
+        case {"bucket": {"name": str(bucket)}, "object": {"key": str(key), **fields}}:
+            version = first_value(fields, "versionId", "version-id")
+            etag = first_value(fields, "eTag", "etag")
+            return identified_object(store, bucket, decode_key(key), version, etag)
+    raise InvalidInput(f"{shown(message)} does not fit; allowed: bucket.name and object.key")
 
 
 def read_cloud_event(kind: str, data: object) -> Event:
-    """Return what a CloudEvent tells; the name of its object is as it is."""
+    """Return the event of a CloudEvent, whose object name is not encoded."""
     if kind != FINALIZED:
-        return Ignored(shown({kind: data}), f"only {FINALIZED} starts anything")
+        return Ignored(shown({kind: data}), f"only {FINALIZED} starts a training")
     match data:
-        case {"bucket": str(bucket), "name": str(key), **told}:
-            return identified("gs", bucket, key, first(told, "generation"), first(told, "etag"))
+        case {"bucket": str(bucket), "name": str(key), **fields}:
+            generation, etag = first_value(fields, "generation"), first_value(fields, "etag")
+            return identified_object("gs", bucket, key, generation, etag)
     raise InvalidInput(f"{shown(data)} does not fit; allowed: bucket and name")
 
 
-def first(told: Mapping[Any, object], *names: str) -> str:
-    """Return the value of the first of ``names`` that says something, as text."""
-    # S3 calls the one version of an object that has no others "null".
-    values = (told.get(name) for name in names)
+def first_value(fields: Mapping[Any, object], *names: str) -> str:
+    """Return as text the first value among ``names`` that is set, or an empty string."""
+    # S3 calls the only version of an object in an unversioned bucket "null".
+    values = (fields.get(name) for name in names)
     return next((str(v) for v in values if isinstance(v, str | int) and v not in ("", "null")), "")
 
 
-def identified(store: StoreName, bucket: str, key: str, version: str, etag: str) -> ObjectCreated:
-    """Return the object, once it is known that it can be told from others."""
-    lost = store == "file" and (not bucket.startswith("/") or "\0" in bucket + key)
-    if not bucket or not key or lost:
+def identified_object(
+    store: StoreName, bucket: str, key: str, version: str, etag: str
+) -> ObjectCreated:
+    """Return the created object; raise :class:`InvalidInput` if the values do not identify one
+    version of one object."""
+    unusable = store == "file" and (not bucket.startswith("/") or "\0" in bucket + key)
+    if not bucket or not key or unusable:
         raise InvalidInput(
-            f"{shown([bucket, key])} names no object; allowed: a bucket and a key, both not empty,"
-            " and for a watched folder its absolute path as the bucket"
+            f"{shown([bucket, key])} names no object; allowed: a bucket and a key, both not empty;"
+            " for a watched folder, its absolute path as the bucket"
         )
     if not version and not etag:
         raise InvalidInput(
             f"{shown([bucket, key])} comes without version; allowed: an ETag, a version or a"
-            " generation, since one version is trained on once, however often it is announced"
+            " generation, because each version is trained on only once, however often it is"
+            " announced"
         )
     return ObjectCreated(store, bucket, key, version, etag.strip('"'))

@@ -1,4 +1,4 @@
-"""The process that runs the jobs in a folder. It leaves whoever started it behind."""
+"""The background process that runs the jobs in a folder; it outlives the process that starts it."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import os
 
 
 def main() -> None:
-    """Go into the background and run what waits."""
+    """Fork into the background and run the waiting jobs."""
     if os.fork():
         return
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    # Imported by the child alone: nobody waits for it.
-    from ser.service.jobs.handover import work
+    # Imported in the child only, so that the parent returns without delay.
+    from ser.service.jobs.handover import run_waiting_jobs
     from ser.service.settings import Settings
 
-    work(Settings.from_environment())
+    run_waiting_jobs(Settings.from_environment())
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
-"""What notifications announce becomes jobs, which are run before the notifications are answered:
-clouds freeze a function once it has answered."""
+"""Runs a job for each object that a notification announces, before the notification is answered: a
+cloud suspends a function once it has answered."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import logging
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from ser._schemas import decode_object
 from ser.classifiers import RECIPE
@@ -23,18 +22,19 @@ from ser.corpora.fetching import (
 from ser.errors import Conflict, RemoteFailed, SerError, TooLarge
 from ser.service.access import Access
 from ser.service.events import Event, Ignored, ObjectCreated, Refused, is_ours, kind_of
-from ser.service.jobs.handover import handed_over
+from ser.service.jobs.handover import handed_over_job
 from ser.service.jobs.job import Job
-from ser.service.jobs.jobs import Jobs, passing
+from ser.service.jobs.jobs import Jobs, as_transient
 from ser.service.jobs.running import data_folder, run
 from ser.service.settings import MEGABYTE, Settings
 from ser.service.training.process import TrainingProcesses
+from ser.service.training.request import TrainRequest, read_train_request
 
 log = logging.getLogger("ser")
 
 
 class Gone(Exception):
-    """What was announced is not there: not yet, not any more, or in another version."""
+    """The announced object does not exist: not yet, no longer, or only in another version."""
 
 
 def deliver(
@@ -43,14 +43,15 @@ def deliver(
     trainings: TrainingProcesses,
     settings: Settings,
 ) -> list[Job]:
-    """Run the jobs of all that has arrived and is not ignored, and return them.
+    """Run the jobs of all created objects in ``events`` that start a training; return the jobs.
 
     Raises
     ------
     SerError
-        A passing fault, once everything else is done: the events have to be delivered again.
+        A transient error, after all other events have been handled: the events have to be delivered
+        again.
     """
-    delivered, fault = [], None
+    delivered, last_error = [], None
     for event in events:
         match event:
             case Ignored():
@@ -59,28 +60,28 @@ def deliver(
                 log.info("event refused: %s", event.error.detail)
             case ObjectCreated():
                 try:
-                    # What is wrong with the object itself fails its job; what else is wrong passes.
-                    with passing():
-                        if job_id := job_of(event, jobs, settings):
+                    # A fault of the object itself fails its job; any other error is transient.
+                    with as_transient():
+                        if job_id := find_or_add_job(event, jobs, settings):
                             delivered.append(run(jobs, job_id, trainings, settings))
                 except Gone as error:
                     log.info("event ignored: %s: %s", event.uri, error)
                 except SerError as error:
-                    fault = error
-    if fault:
-        raise fault
+                    last_error = error
+    if last_error:
+        raise last_error
     return delivered
 
 
-def job_of(event: ObjectCreated, jobs: Jobs, settings: Settings) -> str | None:
-    """Return the id of the job of an object that has arrived, made now unless it was before;
-    ``None`` for an object that is no work."""
-    if job_id := handed_over(event, settings):
+def find_or_add_job(event: ObjectCreated, jobs: Jobs, settings: Settings) -> str | None:
+    """Return the id of the job of a created object, which is added unless it exists, or ``None``
+    if the object starts no training."""
+    if job_id := handed_over_job(event, settings):
         if not jobs.holds(job_id):
             raise Gone(f"there is no job {job_id}")
         return job_id
     if is_ours(event.uri, settings):
-        log.info("event ignored: %s: we wrote it ourselves", event.uri)
+        log.info("event ignored: %s: this software wrote the object itself", event.uri)
         return None
     if kind_of(event.key) is None:
         log.info("event ignored: %s: neither *.train.json nor *.zip", event.uri)
@@ -92,12 +93,12 @@ def job_of(event: ObjectCreated, jobs: Jobs, settings: Settings) -> str | None:
 
 
 def add_job(event: ObjectCreated, job_id: str, jobs: Jobs, settings: Settings) -> None:
-    """Add the job of an object; a failed one if the object asks for nothing that can be done.
+    """Add the job of a created object; if the object holds no valid request, add a failed job.
 
     Raises
     ------
     Gone
-        There is nothing to add: should it still come, its event can be delivered again.
+        The object does not exist. If it appears later, its event can be delivered again.
     """
     trigger = {
         "uri": event.uri,
@@ -107,41 +108,43 @@ def add_job(event: ObjectCreated, job_id: str, jobs: Jobs, settings: Settings) -
         "etag": event.etag,
     }
     try:
-        jobs.add(request_of(event, job_id, settings), job_id=job_id, trigger=trigger)
+        jobs.add(read_request(event, job_id, settings), job_id=job_id, trigger=trigger)
     except SerError as error:
         if error.status >= 500:
             raise
-        jobs.add({}, job_id=job_id, trigger=trigger, refusal=error)
+        jobs.add(None, job_id=job_id, trigger=trigger, refusal=error)
 
 
-def request_of(event: ObjectCreated, job_id: str, settings: Settings) -> dict[str, Any]:
-    """Return the body of POST /train that an object is, or stands for.
+def read_request(event: ObjectCreated, job_id: str, settings: Settings) -> TrainRequest:
+    """Return the request that a created object holds, or that trains on it if it is a corpus.
 
     Raises
     ------
     Gone
-        It is not there, or another version is, which is announced by itself.
+        The object does not exist, or only in another version, which has a separate event.
     InvalidInput
-        It is where requests may not reach.
+        The object lies where requests have no access, or its request does not fit.
     TooLarge
-        A body of more than ``SER_MAX_BODY_MB``.
+        The object is a request of more than ``SER_MAX_BODY_MB``.
     UnreadableRequest
-        A body that is no JSON object.
+        The object is a request, but no JSON object.
     """
-    with opened(event, Access(settings)) as answer:
-        if kind_of(event.key) == "request":
-            return decode_object(content(answer, event, settings))
+    with open_object(event, Access(settings)) as answer:
+        is_request = kind_of(event.key) == "request"
+        content = read_content(answer, event, settings) if is_request else b""
+    if is_request:
+        return read_train_request(decode_object(content), settings)
     fields = {"model_type": RECIPE, **settings.train_defaults}
-    # A folder of its own: what another version of the archive has left must not be reused.
+    # A folder for this job alone: the data of another version of the archive must not be reused.
     data_path = f"{fields['data_path']}/{data_folder(job_id)}"
-    return fields | {"data_path": data_path, "remote_url": event.uri}
+    return read_train_request({**fields, "data_path": data_path, "remote_url": event.uri}, settings)
 
 
 @contextmanager
-def opened(event: ObjectCreated, access: Access) -> Iterator[Content]:
-    """Yield what the store of an object delivers, in the version that was announced."""
+def open_object(event: ObjectCreated, access: Access) -> Iterator[Content]:
+    """Yield the response of the store for a created object, in the announced version."""
     if event.store == "file" and not os.path.lexists(access.path(event.uri)):
-        raise Gone("it is not there")
+        raise Gone("it does not exist")
     version = Version(event.version, event.etag)
     try:
         with opener_for(event.uri, access, PATIENCE, version)(NOTHING) as answer:
@@ -152,8 +155,8 @@ def opened(event: ObjectCreated, access: Access) -> Iterator[Content]:
         raise RemoteFailed(f"{event.uri} cannot be read: {error}") from error
 
 
-def content(answer: Content, event: ObjectCreated, settings: Settings) -> bytes:
-    """Return the bytes of an object, unless they are too many."""
+def read_content(answer: Content, event: ObjectCreated, settings: Settings) -> bytes:
+    """Return the bytes of an object; raise :class:`TooLarge` above ``SER_MAX_BODY_MB``."""
     data = bytearray()
     for chunk in answer.chunks:
         data += chunk

@@ -66,10 +66,11 @@ def describe() -> dict[str, Any]:
 
 def describe_job() -> dict[str, Any]:
     """Return the JSON schema of a job as it is answered."""
-    _, schemas = msgspec.json.schema_components([Job])
+    _, schemas = msgspec.json.schema_components([Job], schema_hook=lambda _kind: {"type": "object"})
     job: dict[str, Any] = schemas["Job"]
     job.pop("description")
-    del job["properties"]["lease"]
+    del job["properties"]["lease"], job["properties"]["unread_request"]
+    job["properties"]["request"] = {"type": "object"}
     job["properties"]["result"] = {"anyOf": [ANSWER, {"type": "null"}]}
     return job
 

@@ -1,9 +1,8 @@
-"""A job is handed over to who runs it after the request that asked for it was answered.
+"""Hands a job over to the process that runs it after the request has been answered.
 
-Jobs in a bucket are run by an event: beside the job lies ``requests/<job_id>.train.json``, and a
-deployment has the bucket announce what is created below ``requests/`` to POST /events. Jobs in a
-folder are those of one machine, where processes go on: there one runs them, and outlives its
-server.
+A job in a bucket is run by an event: ``requests/<job_id>.train.json`` is created beside the job,
+and a deployment has the bucket announce objects created below ``requests/`` to POST /events. Jobs
+in a folder belong to one machine, where a background process runs them and outlives its server.
 """
 
 from __future__ import annotations
@@ -33,15 +32,15 @@ log = logging.getLogger("ser")
 FOLDER = "requests"
 SUFFIX = ".train.json"
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 2.0, 60.0
-"""Before jobs are looked at again of which none has ended; each pause is twice the one before."""
+"""Pauses after a round in which no job has ended; each is twice as long as the one before."""
 
 
 def hand_over(job: Job, jobs: Jobs, settings: Settings) -> None:
-    """Have ``job`` run by somebody else, soon."""
+    """Arrange for another process to run ``job`` soon."""
     if scheme(str(settings.jobs_uri)) == "s3":
         jobs.store.create(f"{FOLDER}/{job.job_id}{SUFFIX}", encode(job.answer()["request"]))
         return
-    # It puts itself into the background, so there is next to nothing to wait for.
+    # It forks into the background, so this returns almost at once.
     try:
         subprocess.run(
             [sys.executable, "-m", "ser.service.jobs"],
@@ -52,41 +51,41 @@ def hand_over(job: Job, jobs: Jobs, settings: Settings) -> None:
             env={**os.environ, "PYTHONPATH": python_path()},
         )
     except (OSError, subprocess.CalledProcessError) as error:
-        raise RemoteFailed(f"Nobody can be started to run the job: {error}") from error
+        raise RemoteFailed(f"The process that runs jobs could not be started: {error}") from error
 
 
-def handed_over(event: ObjectCreated, settings: Settings) -> str | None:
-    """Return the id of the job that was handed over by creating this object, if one was."""
+def handed_over_job(event: ObjectCreated, settings: Settings) -> str | None:
+    """Return the id of the job that the object of ``event`` hands over, or ``None``."""
     if scheme(str(settings.jobs_uri)) != "s3":
         return None
-    place = str(settings.jobs_uri).partition("://")[2].rstrip("/")
+    prefix = str(settings.jobs_uri).partition("://")[2].rstrip("/")
     folder, _, name = f"{event.bucket}/{event.key}".rpartition("/")
-    if folder != f"{place}/{FOLDER}" or not name.endswith(SUFFIX):
+    if folder != f"{prefix}/{FOLDER}" or not name.endswith(SUFFIX):
         return None
     return name.removesuffix(SUFFIX)
 
 
-def work(settings: Settings) -> None:
-    """Run the jobs in the folder ``SER_JOBS_URI`` one after another, until all have ended.
+def run_waiting_jobs(settings: Settings) -> None:
+    """Run the jobs in the folder ``SER_JOBS_URI`` one after another until all have ended.
 
-    Those are the queued ones, and those whose attempts were ended by a passing fault or a crash. On
-    others somebody is at work; should he break down, we are there when his lease expires.
+    That covers queued jobs and those whose attempt ended with a transient error or a crash. A job
+    that another process holds is taken over if its lease expires.
     """
     jobs, trainings = open_jobs(settings), TrainingProcesses()
     pause = FIRST_PAUSE_SECONDS
-    # Whoever comes while we are at it leaves; so we look once more after we have let go.
+    # Other processes exit while this one has the lock, so look again after releasing it.
     while waiting := [job for job in jobs.newest() if not job.is_ended][::-1]:
-        with alone(Path(local_path(str(settings.jobs_uri)))) as mine:
-            if not mine:
+        with worker_lock(Path(local_path(str(settings.jobs_uri)))) as acquired:
+            if not acquired:
                 return
-            ended = [ends(jobs, job, trainings, settings) for job in waiting]
+            ended = [run_unless_held(jobs, job, trainings, settings) for job in waiting]
             if not any(ended):
                 time.sleep(pause)
             pause = FIRST_PAUSE_SECONDS if any(ended) else min(2 * pause, LONGEST_PAUSE_SECONDS)
 
 
-def ends(jobs: Jobs, job: Job, trainings: TrainingProcesses, settings: Settings) -> bool:
-    """Run a job that nobody is at work on, and tell whether it has ended."""
+def run_unless_held(jobs: Jobs, job: Job, trainings: TrainingProcesses, settings: Settings) -> bool:
+    """Run a job unless another process holds it; return whether it has ended."""
     if job.is_held(jobs.clock()):
         return False
     try:
@@ -97,8 +96,8 @@ def ends(jobs: Jobs, job: Job, trainings: TrainingProcesses, settings: Settings)
 
 
 @contextmanager
-def alone(folder: Path) -> Iterator[bool]:
-    """Yield whether no other process works on the jobs in ``folder`` meanwhile."""
+def worker_lock(folder: Path) -> Iterator[bool]:
+    """Lock the jobs in ``folder`` against other workers; yield ``False`` if one has the lock."""
     with (folder / ".worker").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,4 +1,4 @@
-"""Jobs in a store, each changed only by who has read it as it is."""
+"""The jobs in a store. Each change replaces exactly the state that was read."""
 
 from __future__ import annotations
 
@@ -14,28 +14,25 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec.structs import replace
 
-from ser.errors import Busy, Conflict, NotFound, RemoteFailed, SerError, from_problem
+from ser.errors import Busy, Conflict, NotFound, RemoteFailed, SerError
 from ser.registry import MODEL_ID, encode, new_model_id
-from ser.service.jobs.job import PUBLISHING, Job, Lease
+from ser.service.jobs.job import PUBLISHING, Job, Lease, decode_job, exhaustion_error
 from ser.service.settings import Settings
+from ser.service.training.request import TrainRequest
 from ser.store import Store, Stored, open_store
 
 log = logging.getLogger("ser")
 
-RACES = 64
-"""How many changes by others may come before one of ours."""
+MAX_LOST_RACES = 64
+"""How often a change is repeated because another one came first."""
 
 T = TypeVar("T")
 
 
 class Claim(msgspec.Struct, frozen=True):
-    """``claims/<identity>.json``: the one job that there will ever be of an object."""
+    """The document ``claims/<identity>.json``: the id of the only job of an object."""
 
     job_id: str
-
-
-class LeaseLost(Exception):
-    """The job was cancelled, or is somebody else's by now."""
 
 
 def utc_now() -> datetime:
@@ -43,37 +40,37 @@ def utc_now() -> datetime:
 
 
 @contextmanager
-def passing() -> Iterator[None]:
-    """Raise whatever is wrong with our own store as something that asking again may help against:
-    it is the operator's to mend, and no fault of who asked for a training."""
+def as_transient() -> Iterator[None]:
+    """Raise every error of the store of jobs as one that a later attempt may not meet: the operator
+    has to fix the store; the client's request is not at fault."""
     try:
         yield
     except SerError as error:
         if error.status >= 500:
             raise
-        raise RemoteFailed(f"The jobs cannot be kept: {error.detail}") from error
+        raise RemoteFailed(f"The jobs cannot be stored: {error.detail}") from error
 
 
 @dataclass(frozen=True)
 class Jobs:
-    """The jobs of a store, for any number of processes on any number of machines.
+    """The jobs in a store, shared by any number of processes on any number of machines.
 
-    Every change is a compare-and-swap. Where the store has no conditional replacement (OpenStack
-    Swift), one of two changes at the same moment may get lost: two may train for one job, or a
-    cancellation goes unheard; and two may claim one object, so that it has two models. Leases
-    compare the clocks of the machines, which must agree to a few seconds.
+    Every change is a compare-and-swap. If the store has no conditional replacement (OpenStack
+    Swift), one of two simultaneous changes may be lost: two processes may train for one job, a
+    cancellation may have no effect, and one object may get two jobs and two models. Leases compare
+    the clocks of the machines, which must agree to a few seconds.
 
-    Besides what is listed, every method raises :class:`~ser.errors.SerError` with a status from
-    500 on when the store fails.
+    Besides the errors listed, every method raises a :class:`~ser.errors.SerError` with a status of
+    500 or above when the store fails.
 
     Parameters
     ----------
     lease_seconds
-        How long a job is left to a holder who gives no sign of life.
+        How long a holder that does not renew its lease keeps a job.
     max_attempts
-        How often a job is begun before it is given up.
+        How many attempts a job has before it fails.
     clock
-        Returns the time, with its zone.
+        Returns the current time, with its time zone.
     """
 
     store: Store
@@ -82,55 +79,55 @@ class Jobs:
     clock: Callable[[], datetime] = utc_now
 
     def claim(self, identity: str) -> str:
-        """Return the id of the job of the object called ``identity``, the same for ever.
+        """Return the id of the job of the object with this ``identity``: always the same one.
 
-        It is written before the job, so that a crash between the two makes no second job.
+        The claim is stored before the job, so that a crash in between leads to no second job.
         """
         key = f"claims/{identity}.json"
-        with passing():
+        with as_transient():
             while (stored := self.store.read(key)) is None:
                 self.store.create(key, encode(Claim(new_model_id())))
-        return decode(stored, Claim, key).job_id
+        return decode_document(stored, decode_claim, key).job_id
 
     def add(
         self,
-        request: dict[str, Any],
+        request: TrainRequest | None,
         *,
         job_id: str | None = None,
         trigger: dict[str, str] | None = None,
         refusal: SerError | None = None,
     ) -> Job:
-        """Return a new job: queued, or failed by ``refusal`` at once. Where there is a job
-        ``job_id`` already, it stays as it is and is returned."""
+        """Add a job and return it: queued, or already failed because of ``refusal``. A job
+        ``job_id`` that exists stays unchanged and is returned."""
         now = self.clock()
         job_id = job_id or new_model_id()
         job = Job(job_id=job_id, request=request, trigger=trigger, created_at=now)
         if refusal:
-            job = job.failed(refusal.problem(), now)
-        with passing():
+            job = job.as_failed(refusal.problem(), now)
+        with as_transient():
             created = self.store.create(job_key(job_id), encode(job))
         return job if created else self.read(job_id)
 
     def holds(self, job_id: str) -> bool:
-        """Tell whether there is a job with this id."""
-        with passing():
+        """Return whether a job with this id exists."""
+        with as_transient():
             return bool(MODEL_ID.fullmatch(job_id)) and self.store.holds(job_key(job_id))
 
     def read(self, job_id: str) -> Job:
-        """Return a job as it is now.
+        """Return the current state of a job.
 
         Raises
         ------
         NotFound
-            There is none with this id.
+            No job has this id.
         Conflict
             Its document is damaged.
         """
         return self._read(job_id)[1]
 
     def newest(self, *, limit: int | None = None, before: str | None = None) -> Iterator[Job]:
-        """Yield jobs, newest first: ``limit`` at most, and only those older than ``before``."""
-        with passing():
+        """Yield jobs, newest first: at most ``limit``, and only those older than ``before``."""
+        with as_transient():
             names = self.store.names("jobs")
         ids = (name.removesuffix(".json") for name in reversed(names))
         older = (i for i in ids if MODEL_ID.fullmatch(i) and (before is None or i < before))
@@ -138,123 +135,133 @@ class Jobs:
             try:
                 yield self.read(job_id)
             except Conflict as error:
-                # One damaged document must not hide the others.
-                log.warning("job %s is left out: %s", job_id, error.detail)
+                # One damaged document must not hide the other jobs.
+                log.warning("job %s is skipped: %s", job_id, error.detail)
 
     def take(self, job_id: str) -> tuple[Job, Lease | None]:
-        """Return a job, and a lease of it if nobody is at work on it."""
+        """Take a job unless another process holds it or it has ended; return it, and the lease if
+        it was taken."""
         lease = self._lease(os.urandom(8).hex())
 
         def step(job: Job) -> Job:
-            return job if job.is_ended or job.is_held(self.clock()) else job.held(lease)
+            return job if job.is_ended or job.is_held(self.clock()) else job.with_lease(lease)
 
         job = self._change(job_id, step)
         return job, lease if job.is_held_by(lease) else None
 
     def begin(self, job_id: str, lease: Lease) -> Job:
-        """Count an attempt.
+        """Count an attempt and return the job.
 
         Raises
         ------
         LeaseLost
-            The job is not ours any more.
+            Another process holds the job, or it has ended.
         SerError
-            It was begun as often as allowed: what ended the last attempt.
+            The job has had as many attempts as are allowed.
         """
         renewed = self._lease(lease.holder)
 
         def step(job: Job) -> Job:
-            if ours(job, lease).attempts >= self.max_attempts:
-                raise given_up(job)
-            return job.begun(renewed, self.clock())
+            job.require_holder(lease)
+            if job.attempts >= self.max_attempts:
+                raise exhaustion_error(job)
+            return job.with_attempt(renewed, self.clock())
 
         return self._change(job_id, step)
 
-    def keep(self, job_id: str, lease: Lease, stage: str, progress: float) -> Job:
-        """Renew the lease, and tell how far the job is; raise :class:`LeaseLost` if the job is
-        not ours any more."""
+    def renew(self, job_id: str, lease: Lease, stage: str, progress: float) -> Job:
+        """Renew the lease, store the progress, and return the job; raise :class:`LeaseLost` if
+        another process holds it, or it has ended."""
         renewed = self._lease(lease.holder)
-        return self._change(job_id, lambda job: ours(job, lease).kept(renewed, stage, progress))
+
+        def step(job: Job) -> Job:
+            return job.require_holder(lease).with_progress(renewed, stage, progress)
+
+        return self._change(job_id, step)
 
     def succeed(self, job_id: str, result: dict[str, Any], lease: Lease | None) -> Job:
-        """End a job whose model is published, held as it was seen: by ``lease`` or by nobody; one
-        that has ended stays as it is. Raise :class:`LeaseLost` if somebody else holds it: he may
-        have begun to publish anew."""
+        """End a job whose model is published, and return it; one that has ended stays unchanged.
+
+        ``lease`` is that of the state in which the caller saw the job. Raise :class:`LeaseLost` if
+        another process holds the job: it may be publishing again.
+        """
 
         def step(job: Job) -> Job:
             if job.is_ended:
                 return job
-            return (ours(job, lease) if lease else job).succeeded(result, self.clock())
+            held = job.require_holder(lease) if lease else job
+            return held.as_succeeded(result, self.clock())
 
         return self._change(job_id, step)
 
     def release(self, taken: Job, lease: Lease, error: Busy) -> Job:
-        """Let go of a job as it was taken: to find others at work was no attempt. One that is not
-        ours any more stays as it is."""
+        """Release a job, with its attempts as they were when it was ``taken``: waiting for others
+        does not count as an attempt. A job that another process holds stays unchanged."""
 
         def step(job: Job) -> Job:
             if not job.is_held_by(lease):
                 return job
-            return replace(job.put_back(error), attempts=taken.attempts)
+            return replace(job.without_lease(error), attempts=taken.attempts)
 
         return self._change(taken.job_id, step)
 
     def fail(self, job_id: str, lease: Lease, error: SerError) -> Job:
-        """End an attempt, and the job if asking again does not help (4xx) or was tried often
-        enough; one that is not ours any more stays as it is."""
+        """End an attempt; end the job too if ``error`` is permanent (4xx) or no attempts are left.
+        A job that another process holds stays unchanged."""
 
         def step(job: Job) -> Job:
             if not job.is_held_by(lease):
                 return job
             if error.status < 500 or job.attempts >= self.max_attempts:
-                return job.failed(error.problem(), self.clock())
-            return job.put_back(error)
+                return job.as_failed(error.problem(), self.clock())
+            return job.without_lease(error)
 
         return self._change(job_id, step)
 
     def cancel(self, job_id: str) -> Job:
-        """End a job; who is at work on it learns so when renewing the lease.
+        """Cancel a job and return it; its holder notices when it renews the lease.
 
         Raises
         ------
         NotFound
-            There is none with this id.
+            No job has this id.
         Conflict
-            It has succeeded or failed, or somebody is publishing its model.
+            It has succeeded or failed, or its model is being published.
         """
 
         def step(job: Job) -> Job:
             if job.stage == PUBLISHING and job.is_held(self.clock()):
                 raise Conflict(
-                    f"The model of job {job_id} is being published; allowed: to cancel one that "
-                    "is not so far yet."
+                    f"The model of job {job_id} is being published; allowed: cancelling a job "
+                    "before that."
                 )
             if job.status in ("succeeded", "failed"):
                 raise Conflict(
-                    f"Job {job_id} has {job.status} already; allowed: to cancel one that is "
+                    f"Job {job_id} has {job.status} already; allowed: cancelling a job that is "
                     "queued or running."
                 )
-            return job if job.is_ended else job.cancelled(self.clock())
+            return job if job.is_ended else job.as_cancelled(self.clock())
 
         return self._change(job_id, step)
 
     def _read(self, job_id: str) -> tuple[Stored, Job]:
-        with passing():
+        with as_transient():
             stored = self.store.read(job_key(job_id)) if MODEL_ID.fullmatch(job_id) else None
         if stored is None:
             raise NotFound(f"There is no job {job_id!r}.")
-        return stored, decode(stored, Job, job_key(job_id))
+        return stored, decode_document(stored, decode_job, job_key(job_id))
 
     def _change(self, job_id: str, step: Callable[[Job], Job]) -> Job:
-        """Make of a job what ``step`` makes of it, asked anew after a lost race."""
-        for _ in range(RACES):
+        """Replace a job by ``step(job)`` and return that; after a lost race, apply ``step`` to the
+        new state."""
+        for _ in range(MAX_LOST_RACES):
             stored, job = self._read(job_id)
             if (changed := step(job)) is job:
                 return job
-            with passing():
+            with as_transient():
                 if self.store.replace(job_key(job_id), stored, encode(changed)):
                     return changed
-        raise Busy(f"Too many others change job {job_id} at this moment; ask again later.")
+        raise Busy(f"Too many processes are changing job {job_id}; try again later.")
 
     def _lease(self, holder: str) -> Lease:
         return Lease(holder, self.clock() + timedelta(seconds=self.lease_seconds))
@@ -269,8 +276,8 @@ def open_jobs(settings: Settings, *, clock: Callable[[], datetime] = utc_now) ->
         It is not set.
     """
     if settings.jobs_uri is None:
-        raise NotFound("No jobs are kept here; SER_JOBS_URI says where, and is not set.")
-    with passing():
+        raise NotFound("This server keeps no jobs: SER_JOBS_URI, their location, is not set.")
+    with as_transient():
         store = open_store(settings.jobs_uri)
     return Jobs(store, settings.lease_seconds, settings.max_attempts, clock)
 
@@ -279,24 +286,13 @@ def job_key(job_id: str) -> str:
     return f"jobs/{job_id}.json"
 
 
-def ours(job: Job, lease: Lease) -> Job:
-    if not job.is_held_by(lease):
-        raise LeaseLost
-    return job
+def decode_claim(data: bytes) -> Claim:
+    return msgspec.json.decode(data, type=Claim)
 
 
-def given_up(job: Job) -> SerError:
-    """Return what ended the last attempt of ``job``, or that nobody lived to tell."""
-    told = from_problem(job.problem) if job.problem else None
-    if told is not None and not isinstance(told, Busy):
-        return told
-    return SerError(
-        f"Of {job.attempts} attempts none came to an end: each time whoever was at work was gone."
-    )
-
-
-def decode(stored: Stored, kind: type[T], key: str) -> T:
+def decode_document(stored: Stored, decode: Callable[[bytes], T], key: str) -> T:
+    """Return the decoded document at ``key``; raise :class:`Conflict` if it is damaged."""
     try:
-        return msgspec.json.decode(stored.data, type=kind)
+        return decode(stored.data)
     except msgspec.DecodeError as error:
-        raise Conflict(f"{key} is damaged, mend or remove it: {error}") from error
+        raise Conflict(f"{key} is damaged; repair or remove it: {error}") from error

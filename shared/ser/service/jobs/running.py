@@ -1,4 +1,4 @@
-"""A job is run: by one at a time, to an end, or so that another one can go on."""
+"""Runs a job: one process at a time, until it ends or another attempt has to continue it."""
 
 from __future__ import annotations
 
@@ -7,44 +7,49 @@ import shutil
 import threading
 import time
 from contextlib import suppress
-from typing import Any
+from pathlib import Path
 
 from ser.errors import AlteredModel, Busy, Conflict, NotFound, RemoteFailed, SerError
-from ser.registry import PublishedModel, Registry, open_registry
-from ser.service.access import Access
-from ser.service.jobs.job import PUBLISHING, Job, Lease
-from ser.service.jobs.jobs import Jobs, LeaseLost
+from ser.registry import PublishedModel, open_registry
+from ser.service.jobs.job import PUBLISHING, Job, Lease, LeaseLost
+from ser.service.jobs.jobs import Jobs
 from ser.service.settings import Settings
 from ser.service.training import process
-from ser.service.training.request import Commission, check_writable, read_train_request
+from ser.service.training.request import (
+    JobContext,
+    TrainRequest,
+    check_writable,
+    read_train_request,
+    recheck_access,
+)
 from ser.store import open_store
 from ser.training import answer_of, move_aliases
 
 log = logging.getLogger("ser")
 
-GLANCE_SECONDS = 0.5
-"""How often who waits for somebody else looks."""
+POLL_SECONDS = 0.5
+"""Time between two looks at a job that another process holds."""
 RENEWAL_SECONDS = 1.0
-"""How often a holder gives a sign of life."""
+"""Time between two renewals of a lease."""
 WAITERS = threading.BoundedSemaphore(2)
-"""Those who wait take threads of the server, which is to answer others, too."""
+"""Bounds how many threads of the server wait for other processes; the rest answer requests."""
 
 
 def run(jobs: Jobs, job_id: str, trainings: process.TrainingProcesses, settings: Settings) -> Job:
-    """Bring a job to its end, or wait a while for somebody else to; return it ended.
+    """Run a job until it ends, or wait a while for the process that holds it; return it ended.
 
-    So nobody is ever told that all is well on the strength of somebody else, who may break down:
-    whoever told us to run it has to ask again, and takes over once the other one's lease expires.
+    A caller never hears of success before it is certain: the holder may still crash. The caller
+    then has to ask again, and that run takes the job over once the lease has expired.
 
     Raises
     ------
     SerError
-        A passing fault: the job waits to be begun again. Among them is :class:`~ser.errors.Busy`:
-        somebody else is at work on it.
+        A transient error: the job waits for another attempt. It is :class:`~ser.errors.Busy` if
+        another process holds the job.
     """
     job, lease = jobs.take(job_id)
     if lease is None and not job.is_ended:
-        job, lease = waited(jobs, job_id, settings)
+        job, lease = wait_or_take_over(jobs, job_id, settings)
     if lease is not None:
         job = attempt(jobs, job, lease, trainings, settings)
     if not job.is_ended:
@@ -53,15 +58,22 @@ def run(jobs: Jobs, job_id: str, trainings: process.TrainingProcesses, settings:
     return job
 
 
-def waited(jobs: Jobs, job_id: str, settings: Settings) -> tuple[Job, Lease | None]:
-    """Return a job when somebody else has brought it to its end, or with its lease when he broke
-    down; raise :class:`~ser.errors.Busy` if he goes on, or was stopped by a passing fault."""
+def wait_or_take_over(jobs: Jobs, job_id: str, settings: Settings) -> tuple[Job, Lease | None]:
+    """Wait for the process that holds a job. Return the job when it has ended, or take it over if
+    the lease expires, and return the new lease too.
+
+    Raises
+    ------
+    Busy
+        The holder is still working after ``SER_WAIT_SECONDS``, was stopped by a transient error, or
+        too many threads are waiting.
+    """
     if not WAITERS.acquire(blocking=False):
         raise busy(job_id)
     try:
         deadline = time.monotonic() + settings.wait_seconds
         while time.monotonic() < deadline:
-            time.sleep(GLANCE_SECONDS)
+            time.sleep(POLL_SECONDS)
             job = jobs.read(job_id)
             if job.is_ended:
                 return job, None
@@ -75,7 +87,7 @@ def waited(jobs: Jobs, job_id: str, settings: Settings) -> tuple[Job, Lease | No
 
 
 def busy(job_id: str) -> Busy:
-    return Busy(f"Somebody else is at work on job {job_id}; ask again.")
+    return Busy(f"Another process is running job {job_id}; try again.")
 
 
 def attempt(
@@ -85,14 +97,13 @@ def attempt(
     trainings: process.TrainingProcesses,
     settings: Settings,
 ) -> Job:
-    """Train for a job that is ours, and return it as it is then; raise as :func:`run` does."""
+    """Train for the job that ``lease`` holds and return its new state. Raise as :func:`run`."""
     try:
-        with trainings.place(settings.max_trainings):
-            # Whoever was at it before may have got as far as the model, and no farther.
-            result = published(job, settings) if job.attempts else None
-            if result is None:
-                result = trained(Holding(jobs, jobs.begin(job.job_id, lease)), settings)
-        return jobs.succeed(job.job_id, result, lease)
+        with trainings.slot(settings.max_trainings):
+            # An earlier attempt may have published the model and then crashed.
+            if job.attempts and (model := find_model(job, settings)):
+                return complete_from_model(jobs, job, model, lease, settings)
+            return train(HeldJob(jobs, jobs.begin(job.job_id, lease)), settings)
     except LeaseLost:
         return jobs.read(job.job_id)
     except Busy as error:
@@ -103,125 +114,127 @@ def attempt(
         job = jobs.fail(job.job_id, lease, error)
         if error.status < 500:
             return job
-        # Even if it was the last attempt: who keeps what could not be delivered keeps this.
+        # Raised even after the last attempt, so that a queue keeps the event it could not deliver.
         if job.is_ended:
             clear_away(job, settings)
         raise
 
 
-def settled(
+def end_if_exhausted(
     jobs: Jobs, job_id: str, trainings: process.TrainingProcesses, settings: Settings
-) -> Job:
-    """Return a job as it is. One that was begun as often as allowed, and that nobody is at work on
-    any more, is ended first."""
+) -> None:
+    """End a job that no process holds and that has no attempts left; leave any other unchanged."""
     job = jobs.read(job_id)
-    given_up = job.status == "running" and job.attempts >= jobs.max_attempts
-    if given_up and not job.is_held(jobs.clock()):
+    exhausted = job.status == "running" and job.attempts >= jobs.max_attempts
+    if exhausted and not job.is_held(jobs.clock()):
         with suppress(SerError):
             run(jobs, job_id, trainings, settings)
-        job = jobs.read(job_id)
-    return job
 
 
 def cancel(jobs: Jobs, job_id: str, settings: Settings) -> Job:
-    """End a job, unless its model is there; raise as :meth:`.Jobs.cancel` does."""
+    """Cancel a job unless its model is published, and return it; raise as :meth:`.Jobs.cancel`
+    does."""
     job = jobs.read(job_id)
-    # If whoever was publishing broke down, nobody has looked since how far that went.
-    broken_off = job.stage == PUBLISHING and not job.is_held(jobs.clock())
-    if broken_off and (result := published(job, settings)):
-        jobs.succeed(job_id, result, job.lease)
+    # If the process that was publishing crashed, the model may be complete.
+    interrupted = job.stage == PUBLISHING and not job.is_held(jobs.clock())
+    if interrupted and (model := find_model(job, settings)):
+        complete_from_model(jobs, job, model, job.lease, settings)
     cancelled = jobs.cancel(job_id)
     if not job.is_held(jobs.clock()):
         clear_away(cancelled, settings)
     return cancelled
 
 
-class Holding:
-    """A job that is ours while we say so."""
+class HeldJob:
+    """A job that this process holds, and the renewal of its lease."""
 
     def __init__(self, jobs: Jobs, job: Job) -> None:
         assert job.lease is not None
         self.job = job
-        self._jobs = jobs
-        self._lease: Lease = job.lease
+        self.lease: Lease = job.lease
+        self.jobs = jobs
         self._stage, self._share = job.stage, job.progress
-        self._renewed = self._asked = time.monotonic()
+        self._renewed_at = self._tried_at = time.monotonic()
 
-    def progress(self, stage: str, share: float) -> None:
-        """Note how far the job is, to be told when the lease is renewed."""
+    def note_progress(self, stage: str, share: float) -> None:
+        """Keep the progress, to be stored with the next renewal."""
         self._stage, self._share = stage, share
 
-    def pulse(self) -> None:
-        """Renew the lease if it is time.
+    def renew_if_due(self) -> None:
+        """Renew the lease if :data:`RENEWAL_SECONDS` have passed.
 
         Raises
         ------
         LeaseLost
-            It is not ours any more, or has run out while the store did not let us renew it.
+            Another process holds the job, it has ended, or the lease has expired because the store
+            refused every renewal.
         """
-        if time.monotonic() - self._asked >= RENEWAL_SECONDS:
-            self._asked = time.monotonic()
+        if time.monotonic() - self._tried_at >= RENEWAL_SECONDS:
+            self._tried_at = time.monotonic()
             try:
                 self._renew()
             except SerError as error:
-                # The lease outlasts some renewals that fail, and the training must not.
-                log.warning("the lease of job %s is not renewed: %s", self.job.job_id, error.detail)
-                if time.monotonic() - self._renewed >= self._jobs.lease_seconds:
+                # A lease outlasts several failed renewals, so the training continues.
+                log.warning(
+                    "the lease of job %s could not be renewed: %s", self.job.job_id, error.detail
+                )
+                if time.monotonic() - self._renewed_at >= self.jobs.lease_seconds:
                     raise LeaseLost from error
 
-    def publishing(self) -> None:
-        """Have it known that the model is about to be there; raise :class:`LeaseLost` if the job
-        is not ours any more."""
+    def begin_publishing(self) -> None:
+        """Store that the model is about to be published; raise :class:`LeaseLost` if another
+        process holds the job, or it has ended."""
         self._stage, self._share = PUBLISHING, 0.0
         self._renew()
 
     def _renew(self) -> None:
-        asked = time.monotonic()
-        self._jobs.keep(self.job.job_id, self._lease, self._stage, self._share)
-        self._renewed = asked
+        began_at = time.monotonic()
+        self.jobs.renew(self.job.job_id, self.lease, self._stage, self._share)
+        self._renewed_at = began_at
 
 
-def trained(holding: Holding, settings: Settings) -> dict[str, Any]:
-    """Return the answer to the request of a job, whose model is made now."""
-    job = holding.job
-    request = read_train_request(job.request, settings)
+def train(held: HeldJob, settings: Settings) -> Job:
+    """Train for a job, end it as succeeded, and return it."""
+    job = held.job
+    request = permitted_request(job, settings)
     check_writable(request)
     if job.attempts > 1:
         open_store(request.model_save_path).sweep(job.job_id)
     try:
-        return process.run(
-            job.request,
-            commission=Commission(model_id=job.job_id, trigger=job.trigger),
-            progress=holding.progress,
-            pulse=holding.pulse,
-            publishing=holding.publishing,
+        result = process.run(
+            request,
+            context=JobContext(model_id=job.job_id, trigger=job.trigger),
+            progress=held.note_progress,
+            heartbeat=held.renew_if_due,
+            before_publishing=held.begin_publishing,
         )
     except SerError as error:
-        # It may have ended in the last moment, after the model was there.
-        if answer := published(job, settings):
-            return answer
+        # The process may have failed after it had published the model.
+        if model := find_model(job, settings):
+            return complete_from_model(held.jobs, job, model, held.lease, settings)
         if isinstance(error, Conflict) and open_store(request.model_save_path).names(job.job_id):
-            # Somebody who had lost the lease was publishing still; of both nothing whole is there.
-            raise RemoteFailed(f"Another attempt came between: {error.detail}") from error
+            # A process that had lost the lease was still publishing; neither model is complete.
+            raise RemoteFailed(f"Another attempt interfered: {error.detail}") from error
         raise
+    return held.jobs.succeed(job.job_id, result, held.lease)
 
 
-def published(job: Job, settings: Settings) -> dict[str, Any] | None:
-    """Return the answer that got lost with whoever published the model of a job, if anybody did."""
-    request = read_train_request(job.request, settings)
-    registry = open_registry(request.model_save_path)
-    if (model := whole(job, registry)) is None:
-        return None
-    notes = move_aliases(registry, job.job_id, request.aliases)
-    return answer_of({**model.manifest, "notes": [*model.manifest["notes"], *notes]})
+def permitted_request(job: Job, settings: Settings) -> TrainRequest:
+    """Return the request of a job; raise :class:`InvalidInput` if ``settings`` do not allow its
+    locations now, or another version has stored it and it does not fit."""
+    if job.request is None:
+        return read_train_request(job.unread_request or {}, settings)
+    recheck_access(job.request, settings)
+    return job.request
 
 
-def whole(job: Job, registry: Registry) -> PublishedModel | None:
-    """Return the model of a job.
+def find_model(job: Job, settings: Settings) -> PublishedModel | None:
+    """Return the published model of a job, or ``None`` if there is none or it is incomplete.
 
-    A manifest whose files are others, or not there, is what two attempts at one moment may leave:
-    nobody could ever use it, and the next attempt sweeps it away.
+    Two simultaneous attempts may leave a manifest whose files are missing or altered. Such a model
+    is useless, and the next attempt removes it.
     """
+    registry = open_registry(permitted_request(job, settings).model_save_path)
     try:
         model = registry.model(job.job_id)
     except (NotFound, AlteredModel):
@@ -229,21 +242,32 @@ def whole(job: Job, registry: Registry) -> PublishedModel | None:
     return model if model.is_whole() else None
 
 
+def complete_from_model(
+    jobs: Jobs, job: Job, model: PublishedModel, lease: Lease | None, settings: Settings
+) -> Job:
+    """Finish the work of a process that crashed after it had published ``model``: move the aliases
+    and end the job as succeeded. Return the job."""
+    request = permitted_request(job, settings)
+    notes = move_aliases(open_registry(request.model_save_path), job.job_id, request.aliases)
+    result = answer_of({**model.manifest, "notes": [*model.manifest["notes"], *notes]})
+    return jobs.succeed(job.job_id, result, lease)
+
+
 def data_folder(job_id: str) -> str:
-    """Return the name of the folder of a corpus that is fetched for one job alone."""
+    """Return the name of the folder for a corpus that is fetched for a single job."""
     return f"job-{job_id}"
 
 
 def clear_away(job: Job, settings: Settings) -> None:
-    """Remove what is of no use any more after a job has ended: the corpus that was for it alone,
-    and what crashes have left of a model that there will not be."""
+    """Remove the files that an ended job no longer needs: the corpus fetched for it alone, and the
+    parts of a model that was never completed."""
+    if not job.attempts:
+        return
     try:
-        path = Access(settings).path(str(job.request.get("data_path", "")))
-        if path.name == data_folder(job.job_id):
-            shutil.rmtree(path, ignore_errors=True)
-        if job.status != "succeeded" and job.attempts:
-            place = read_train_request(job.request, settings).model_save_path
-            if whole(job, open_registry(place)) is None:
-                open_store(place).sweep(job.job_id)
+        request = permitted_request(job, settings)
+        if Path(request.data_path).name == data_folder(job.job_id):
+            shutil.rmtree(request.data_path, ignore_errors=True)
+        if job.status != "succeeded" and find_model(job, settings) is None:
+            open_store(request.model_save_path).sweep(job.job_id)
     except SerError as error:
-        log.info("job %s may have left files: %s", job.job_id, error.detail)
+        log.info("job %s may have left files behind: %s", job.job_id, error.detail)

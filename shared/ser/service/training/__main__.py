@@ -1,7 +1,9 @@
-"""The process of a training: what a job adds as its argument, the body on standard input, progress
-and the answer on standard output, one JSON object to a line.
+"""The process of one training.
 
-When the model is made it says ``{"made": true}``, and waits for an empty line before it publishes.
+Its argument is the context of the job, if there is one. Standard input carries the request on one
+line. Standard output carries one JSON object per line: ``{"step", "share"}`` for progress, then
+``{"answer"}`` or ``{"problem"}``. When the model is complete, the process writes ``{"made": true}``
+and publishes after it has read an empty line.
 """
 
 from __future__ import annotations
@@ -20,71 +22,79 @@ from ser.parallel import UnusableCluster
 from ser.service.settings import Settings, SettingsError
 from ser.service.terminal import shown
 from ser.service.training.execution import execute
-from ser.service.training.request import Commission, read_train_request
+from ser.service.training.request import JobContext, decode_train_request, recheck_access
 
 
 def main() -> None:
-    """Train once."""
-    # A group of its own, which can be ended as a whole.
+    """Run one training."""
+    # A separate process group, so that all its processes can be ended together.
     os.setpgid(0, 0)
-    # Libraries print; whatever they print goes to standard error, where it breaks no line.
-    with os.fdopen(os.dup(sys.stdout.fileno()), "wb") as answers:
+    # Libraries print to standard output; sent to standard error, that cannot corrupt a message.
+    with os.fdopen(os.dup(sys.stdout.fileno()), "wb") as output:
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-        serve(answers)
+        serve(output)
 
 
-def serve(answers: BinaryIO) -> None:
-    """Read the body and tell what came of it."""
-    body = msgspec.json.decode(sys.stdin.buffer.readline())
+def serve(output: BinaryIO) -> None:
+    """Read the request from standard input, train, and write the answer or the problem."""
+    line = sys.stdin.buffer.readline()
     permitted = threading.Event()
-    threading.Thread(target=heed_the_server, args=[permitted], daemon=True).start()
-    # Without oneDNN TensorFlow rounds alike on every machine, and has less to say at its start.
+    threading.Thread(target=watch_server, args=[permitted], daemon=True).start()
+    # Without oneDNN TensorFlow rounds alike on every machine and logs less when it starts.
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with tempfile.TemporaryDirectory() as folder:
-        # numba, which librosa imports, refuses to start where it finds no place for its cache.
+        # librosa imports numba, which does not start without a writable folder for its cache.
         os.environ.setdefault("NUMBA_CACHE_DIR", folder)
         try:
-            tell(answers, {"answer": answer(body, answers, permitted)})
+            write_message(output, {"answer": train(line, output, permitted)})
         except SerError as error:
-            tell(answers, {"problem": error.problem()})
+            write_message(output, {"problem": error.problem()})
         except (SettingsError, UnusableCluster) as error:
-            # The operator's to read, in the log.
+            # For the operator, who reads the log.
             sys.exit(str(error))
 
 
-def answer(body: dict[str, Any], answers: BinaryIO, permitted: threading.Event) -> dict[str, Any]:
-    """Return the answer to ``body``, telling progress on the way."""
+def train(line: bytes, output: BinaryIO, permitted: threading.Event) -> dict[str, Any]:
+    """Train as the request in ``line`` says, write progress to ``output``, and return the answer.
+
+    The model is published once ``permitted`` is set.
+    """
     settings = Settings.from_environment()
-    request = read_train_request(body, settings)
-    commission = msgspec.json.decode(sys.argv[1] if sys.argv[1:] else "{}", type=Commission)
+    request = decode_train_request(line)
+    recheck_access(request, settings)
+    context = msgspec.json.decode(sys.argv[1] if sys.argv[1:] else "{}", type=JobContext)
     with shown("train") as show:
 
         def progress(step: str, share: float) -> None:
             show(step, share)
-            tell(answers, {"step": step, "share": share})
+            write_message(output, {"step": step, "share": share})
 
-        def ask_leave() -> None:
-            tell(answers, {"made": True})
+        def await_permission() -> None:
+            write_message(output, {"made": True})
             permitted.wait()
 
         return execute(
-            request, settings, commission=commission, progress=progress, publishing=ask_leave
+            request,
+            settings,
+            context=context,
+            progress=progress,
+            before_publishing=await_permission,
         )
 
 
-def tell(answers: BinaryIO, message: dict[str, Any]) -> None:
-    answers.write(msgspec.json.encode(message) + b"\n")
-    answers.flush()
+def write_message(output: BinaryIO, message: dict[str, Any]) -> None:
+    output.write(msgspec.json.encode(message) + b"\n")
+    output.flush()
 
 
-def heed_the_server(permitted: threading.Event) -> None:
-    """Note its leave to publish. End at once, and all processes at work for this one, when standard
-    input does: the server that would hear the answer is gone."""
-    # Not through sys.stdin, whose lock would be held while the interpreter ends.
+def watch_server(permitted: threading.Event) -> None:
+    """Set ``permitted`` when the server permits publication; end this process group when standard
+    input ends: the server has exited, and the answer would be lost."""
+    # Not through sys.stdin, whose lock would still be held while the interpreter exits.
     while os.read(sys.stdin.fileno(), 1):
         permitted.set()
-    # Not by force: joblib's tracker then still removes what was shared in memory.
+    # SIGTERM, not SIGKILL: joblib's tracker then still frees the shared memory.
     os.killpg(0, signal.SIGTERM)
 
 

@@ -1,4 +1,4 @@
-"""A training request at work: what its process does."""
+"""Runs a training request inside the process of the training."""
 
 from __future__ import annotations
 
@@ -9,48 +9,48 @@ from ser._progress import Progress, quiet
 from ser.registry import open_registry
 from ser.service.access import Access
 from ser.service.settings import Settings
-from ser.service.training.request import Commission, TrainRequest
+from ser.service.training.request import JobContext, TrainRequest
 
 
 def execute(
     request: TrainRequest,
     settings: Settings,
     *,
-    commission: Commission | None = None,
+    context: JobContext | None = None,
     progress: Progress = quiet,
-    publishing: Callable[[], None] = lambda: None,
+    before_publishing: Callable[[], None] = lambda: None,
 ) -> dict[str, Any]:
-    """Train what ``request`` asks for within ``settings``; return the answer of POST /train.
+    """Train as ``request`` says, within the limits of ``settings``; return the answer of /train.
 
     Parameters
     ----------
-    commission
-        Default: a new model id, and no trigger.
-    publishing
-        Called when the model is made, and before any of it is published.
+    context
+        Default: a new model id and no trigger.
+    before_publishing
+        Called when the model is complete and nothing of it is published yet.
 
     Raises
     ------
     SerError
-        Of any kind; then nothing is published, and what was published before stays.
+        Any of its kinds; nothing is published then, and published models stay as they were.
     """
-    # The imports of training cost seconds: only a request that fits pays them.
+    # These imports take seconds: only a valid request pays for them.
     from ser.training import train
 
-    commission = commission or Commission()
+    context = context or JobContext()
     return train(
         request,
         request.remote_url,
         request.data_path,
         open_registry(request.model_save_path),
-        model_id=commission.model_id,
+        model_id=context.model_id,
         aliases=request.aliases,
-        version=commission.version_of(request.remote_url),
-        trigger=commission.trigger,
+        version=context.version_of(request.remote_url),
+        trigger=context.trigger,
         force=request.dataset_force,
         access=Access(settings),
         limits=settings.corpus_limits,
         workers=settings.workers,
         progress=progress,
-        publishing=publishing,
+        publishing=before_publishing,
     )

@@ -1,8 +1,8 @@
-"""A training in a process of its own, as the server sees it.
+"""Runs a training in a separate process, on behalf of the server.
 
-gunicorn forks its workers after the handler's module is loaded; TensorFlow hangs in them. The
-process also returns all the memory of a training when it ends, and ends with its server: it
-watches its standard input, which the server holds open.
+gunicorn forks its workers after the handler's module is loaded, and TensorFlow hangs in a forked
+process. Such a process also frees all memory of a training when it exits, and it ends with its
+server: it watches its standard input, which the server holds open.
 """
 
 from __future__ import annotations
@@ -23,78 +23,76 @@ import msgspec
 import ser
 from ser._progress import Progress, quiet
 from ser.errors import Busy, SerError, from_problem
-from ser.service.training.request import Commission
+from ser.service.training.request import JobContext, TrainRequest
 
-PULSE_SECONDS = 1.0
+HEARTBEAT_SECONDS = 1.0
 
 
 class TrainingLost(SerError):
-    """The process ended without an answer: killed, most often for want of memory."""
+    """The process of a training ended without an answer: killed, usually for lack of memory."""
 
     title = "The training was lost"
 
 
 class TrainingProcesses:
-    """Runs trainings, each in a process, and knows how many are under way."""
+    """The trainings of this server: counts them and refuses more than the limit."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._under_way = 0
+        self._running = 0
 
     def run(
-        self, body: dict[str, Any], *, limit: int, progress: Progress = quiet
+        self, request: TrainRequest, *, limit: int, progress: Progress = quiet
     ) -> dict[str, Any]:
-        """Train what ``body`` (as for POST /train) asks for and return the answer.
+        """Train as ``request`` says and return the answer of POST /train.
 
         Raises
         ------
         Busy
-            ``limit`` trainings are under way.
+            ``limit`` trainings are running.
         SerError
-            What the training raised.
+            Any error that the training raised.
         """
-        with self.place(limit):
-            return run(body, progress=progress)
+        with self.slot(limit):
+            return run(request, progress=progress)
 
     @contextmanager
-    def place(self, limit: int) -> Iterator[None]:
-        """Count as one of the ``limit`` trainings meanwhile; :class:`Busy` if there are so many."""
+    def slot(self, limit: int) -> Iterator[None]:
+        """Occupy one of ``limit`` slots for trainings; raise :class:`Busy` if none is free."""
         with self._lock:
-            if self._under_way >= limit:
+            if self._running >= limit:
                 raise Busy(
-                    f"{self._under_way} trainings are under way, the limit set by "
-                    "SER_MAX_TRAININGS; ask again when one has ended."
+                    f"{self._running} trainings are running, the limit set by "
+                    "SER_MAX_TRAININGS; try again when one has ended."
                 )
-            self._under_way += 1
+            self._running += 1
         try:
             yield
         finally:
             with self._lock:
-                self._under_way -= 1
+                self._running -= 1
 
 
 def run(
-    body: dict[str, Any],
+    request: TrainRequest,
     *,
-    commission: Commission | None = None,
+    context: JobContext | None = None,
     progress: Progress = quiet,
-    pulse: Callable[[], None] = lambda: None,
-    publishing: Callable[[], None] = lambda: None,
+    heartbeat: Callable[[], None] = lambda: None,
+    before_publishing: Callable[[], None] = lambda: None,
 ) -> dict[str, Any]:
-    """Train what ``body`` asks for in a process of its own and return the answer.
+    """Train as ``request`` says in a separate process and return the answer of POST /train.
 
     Parameters
     ----------
-    commission
-        What a job adds to its request.
-    pulse
-        Called every :data:`PULSE_SECONDS` or sooner. By raising it ends the training.
-    publishing
-        Called when the model is made, and before any of it is published. By raising it ends the
+    heartbeat
+        Called at least every :data:`HEARTBEAT_SECONDS`. Its exceptions end the training.
+    before_publishing
+        Called when the model is complete and nothing of it is published yet. Its exceptions end the
         training, and nothing is published.
     """
-    arguments = [] if commission is None else [msgspec.json.encode(commission).decode()]
-    # Left early it closes the input of the process, which ends by that.
+    arguments = [] if context is None else [msgspec.json.encode(context).decode()]
+    # Leaving this block by an exception closes the standard input of the process, which ends it.
     with subprocess.Popen(
         [sys.executable, "-m", "ser.service.training", *arguments],
         stdin=subprocess.PIPE,
@@ -102,46 +100,49 @@ def run(
         env={**os.environ, "PYTHONPATH": python_path()},
         bufsize=0,
     ) as process:
-        told, answers = process.stdin, process.stdout
-        assert told is not None
-        assert answers is not None
+        stdin, stdout = process.stdin, process.stdout
+        assert stdin is not None
+        assert stdout is not None
 
-        def tell(line: bytes) -> None:
-            # If it is gone already, the end of its answers says so.
+        def send(line: bytes) -> None:
+            # If the process has exited, the end of its output says so.
             with suppress(BrokenPipeError):
-                told.write(line + b"\n")
+                stdin.write(line + b"\n")
 
         def permit() -> None:
-            publishing()
-            tell(b"")
+            before_publishing()
+            send(b"")
 
-        tell(msgspec.json.encode(body))
-        outcome = follow(answers, progress, pulse, permit)
-        # Until it has ended: with its input closed it would end at once, and clear nothing away.
+        send(msgspec.json.encode(request))
+        last = follow(stdout, progress, heartbeat, permit)
+        # Before its standard input is closed, which would end it before it has cleaned up.
         process.wait()
-    if outcome is None:
-        # Those at work for it do not notice that it is gone.
+    if last is None:
+        # Its own child processes do not notice that it has exited.
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGTERM)
         raise TrainingLost(
-            f"The training process was killed by signal {-process.returncode}, 9 most often for "
-            "want of memory."
+            f"The training process was killed by signal {-process.returncode}; signal 9 usually "
+            "means lack of memory."
             if process.returncode < 0
-            else f"The training process ended with code {process.returncode}; the log says why."
+            else f"The training process exited with code {process.returncode}; see the log."
         )
-    if "problem" in outcome:
-        raise from_problem(outcome["problem"])
-    answer: dict[str, Any] = outcome["answer"]
+    if "problem" in last:
+        raise from_problem(last["problem"])
+    answer: dict[str, Any] = last["answer"]
     return answer
 
 
 def follow(
-    messages: IO[bytes], progress: Progress, pulse: Callable[[], None], permit: Callable[[], None]
+    output: IO[bytes],
+    progress: Progress,
+    heartbeat: Callable[[], None],
+    permit: Callable[[], None],
 ) -> dict[str, Any] | None:
-    """Pass on the progress that a training tells, give it leave to publish when it asks, and return
-    its last message: the answer or the problem; ``None`` if it ends without."""
-    for line in lines(messages):
-        pulse()
+    """Forward the progress of a training, permit its publication, and return its last message: the
+    answer or the problem, or ``None`` if it ended without either."""
+    for line in lines(output):
+        heartbeat()
         message: dict[str, Any] = msgspec.json.decode(line or b"{}")
         if "answer" in message or "problem" in message:
             return message
@@ -153,21 +154,23 @@ def follow(
 
 
 def lines(pipe: IO[bytes]) -> Iterator[bytes]:
-    """Yield the lines of ``pipe`` as they come, and an empty one when none does for a while."""
-    begun = b""
+    """Yield each line of ``pipe`` as it arrives, and an empty one every
+    :data:`HEARTBEAT_SECONDS` without one."""
+    partial = b""
     poll = select.poll()
     poll.register(pipe)
     while True:
-        if not poll.poll(PULSE_SECONDS * 1000):
+        if not poll.poll(HEARTBEAT_SECONDS * 1000):
             yield b""
             continue
         if not (data := os.read(pipe.fileno(), 1 << 16)):
             return
-        *whole, begun = (begun + data).split(b"\n")
-        yield from whole
+        *complete, partial = (partial + data).split(b"\n")
+        yield from complete
 
 
 def python_path() -> str:
-    """Where the process finds this very ``ser``, installed or vendored beside a handler."""
+    """Return the ``PYTHONPATH`` with which a process imports this same ``ser``, installed or
+    vendored beside a handler."""
     here = str(Path(ser.__file__).parent.parent)
     return os.pathsep.join(filter(None, [here, os.environ.get("PYTHONPATH")]))

@@ -1,15 +1,21 @@
-"""The body of POST /train."""
+"""The body of POST /train as a typed value: parsed once, at the border.
+
+A client may spell values as strings (``"true"``, JSON inside a string); :func:`read_train_request`
+is the only reader of that dialect. From there on a request travels as a :class:`TrainRequest`,
+through jobs and to the process of its training: encoded by msgspec, decoded by
+:func:`decode_train_request`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
 
-from ser._schemas import Name, parse
+from ser._schemas import Name, Parsed, parse
 from ser.corpora.fetching import ANY, Patience, Version, opener_for
-from ser.errors import InvalidInput, within
+from ser.errors import Fault, InvalidInput, within
 from ser.registry import ALIAS, ALIAS_GRAMMAR, new_model_id, open_registry
 from ser.service.access import Access
 from ser.service.settings import Settings
@@ -20,7 +26,7 @@ LATEST = "latest"
 
 
 class TrainRequest(Recipe, frozen=True, kw_only=True):
-    """A recipe, the corpus it is trained on, and the place the model goes to."""
+    """A recipe, the corpus to train on, and the location to publish the model at."""
 
     data_path: Name
     remote_url: Name
@@ -30,63 +36,112 @@ class TrainRequest(Recipe, frozen=True, kw_only=True):
 
     @property
     def aliases(self) -> tuple[str, ...]:
-        """The aliases that move to the model: ``latest``, and the one asked for."""
+        """The aliases to move to the model: ``latest``, and the requested one."""
         return tuple(dict.fromkeys(filter(None, (LATEST, self.alias))))
 
 
-class Commission(msgspec.Struct, frozen=True, kw_only=True):
-    """What does not come from who asks for a model: its id, and what brought the request about."""
+class JobContext(msgspec.Struct, frozen=True, kw_only=True):
+    """The part of a training that its job decides, not its request."""
 
     model_id: str = msgspec.field(default_factory=new_model_id)
     trigger: dict[str, str] | None = None
-    """The object whose arrival is announced: its ``uri``, ``bucket``, ``key``, ``version`` and
+    """The object whose arrival started the job: its ``uri``, ``bucket``, ``key``, ``version`` and
     ``etag``."""
 
     def version_of(self, remote_url: str) -> Version:
-        """Return which version of ``remote_url`` is meant: that which was announced, if any was."""
+        """Return the version of ``remote_url`` to fetch: the announced one if it is the trigger,
+        else any."""
         if self.trigger is None or self.trigger["uri"] != remote_url:
             return ANY
         return Version(self.trigger["version"], self.trigger["etag"])
 
 
 def read_train_request(body: Mapping[str, Any], settings: Settings) -> TrainRequest:
-    """Return the request in ``body``, with places resolved and checked.
+    """Return the request in ``body``, in the dialect of clients, with its locations resolved.
 
-    Fields that it leaves out are those of the settings, of its ``model_type``, or the defaults of
-    :class:`TrainRequest`, whichever says something first.
+    A field that ``body`` omits is taken from the settings, else from the defaults of its
+    ``model_type``, else from those of :class:`TrainRequest`.
 
     Raises
     ------
     InvalidInput
-        A fault for each field that does not fit, or names a place that it may not.
+        One fault for each field that does not fit, or names a location that is not allowed.
     """
-    access = Access(settings)
-    return parse(
+    request = parse(
         TrainRequest,
         {**type_defaults(body.get("model_type")), **settings.request_defaults, **body},
-        checks={
-            "data_path": lambda value: str(access.path(value)),
-            "remote_url": lambda value: fetchable(value, access),
-            "model_save_path": access.location,
-            "alias": alias_name,
-        },
+        checks={**location_checks(settings), "alias": alias_name},
     )
+    # Only the options that were given: a default that the data do not allow is lowered, a given
+    # value is refused.
+    typed = msgspec.to_builtins(request.classifier)
+    given = {option: typed[option] for option in request.model_config}
+    return msgspec.structs.replace(request, model_config=given)
+
+
+def decode_train_request(data: bytes) -> TrainRequest:
+    """Return the request that msgspec encoded as ``data``, without reading the dialect of clients.
+
+    Raises
+    ------
+    msgspec.ValidationError, InvalidInput
+        ``data`` does not encode a request of this version.
+    """
+    return msgspec.json.decode(data, type=TrainRequest, dec_hook=decode_field)
+
+
+def decode_field(kind: type[Any], value: object) -> Any:
+    """Return ``value`` as a field type that has its own grammar, for msgspec's ``dec_hook``."""
+    if not isinstance(kind, Parsed):
+        raise NotImplementedError(f"{kind} cannot be decoded")
+    return kind.parse(value)
+
+
+def recheck_access(request: TrainRequest, settings: Settings) -> None:
+    """Check again that ``settings`` allow the locations of ``request``: since it was read, settings
+    and symbolic links may have changed.
+
+    Raises
+    ------
+    InvalidInput
+        One fault for each location that is not allowed.
+    """
+    faults: list[Fault] = []
+    for field, check in location_checks(settings).items():
+        try:
+            with within(field):
+                check(getattr(request, field))
+        except InvalidInput as error:
+            faults += error.faults
+    if faults:
+        raise InvalidInput(*faults)
+
+
+def location_checks(settings: Settings) -> dict[str, Callable[[str], str]]:
+    """Return by field a function that resolves a location and refuses one that is not allowed."""
+    access = Access(settings)
+    return {
+        "data_path": lambda value: str(access.path(value)),
+        "remote_url": lambda value: fetchable(value, access),
+        "model_save_path": access.location,
+    }
 
 
 def check_writable(request: TrainRequest) -> None:
-    """Raise :class:`InvalidInput` if no model can be published: better told before training."""
+    """Raise :class:`InvalidInput` if no model can be published, before time is spent on one."""
     with within("model_save_path"):
         open_registry(request.model_save_path).check_writable()
 
 
 def alias_name(name: str | None) -> str | None:
-    """Return ``name`` if an alias can be called so."""
+    """Return ``name`` if it fits the grammar of aliases, else raise :class:`InvalidInput`."""
     if name is not None and not ALIAS.fullmatch(name):
-        raise InvalidInput(f"{name!r} is no name for an alias; allowed: {ALIAS_GRAMMAR}")
+        raise InvalidInput(f"{name!r} is not a valid alias; allowed: {ALIAS_GRAMMAR}")
     return name
 
 
 def fetchable(remote_url: str, access: Access) -> str:
-    """Return ``remote_url`` if it is of a kind that is fetched, from where requests may reach."""
+    """Return ``remote_url`` if its scheme is supported and ``access`` allows it, else raise
+    :class:`InvalidInput`."""
     opener_for(remote_url, access, Patience())
     return remote_url

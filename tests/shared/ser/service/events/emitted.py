@@ -1,6 +1,6 @@
-"""The notifications that moto's server emits, received by a queue; run this to keep them anew.
+"""Captures the notifications that moto's server sends to a queue.
 
-``python tests/shared/ser/events/emitted.py`` writes them to tests/events/moto-*.json.
+``python tests/shared/ser/service/events/emitted.py`` writes them to tests/events/moto-*.json.
 """
 
 from __future__ import annotations
@@ -16,16 +16,17 @@ from moto.server import ThreadedMotoServer
 EVENTS = Path(__file__).parents[4] / "events"
 PLAIN, VERSIONED = "speech-plain", "speech-versioned"
 KEY = "in box/Ärger+1/a%2Fb.zip"
-"""All that an encoding may spoil: a space, an umlaut, a plus, and what looks encoded and is not."""
+"""A key that a wrong encoding changes: a space, an umlaut, a plus, and a literal ``%2F``."""
 
 
-def emitted() -> dict[str, Any]:
-    """Return what moto tells of a bucket being wired, of objects created, tagged and removed."""
+def capture() -> dict[str, Any]:
+    """Return moto's notifications of a new configuration and of created, copied, removed and tagged
+    objects, by name."""
     server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     server.start()
     try:
         host, port = server.get_host_and_port()
-        session = boto3.Session("somebody", "secret", region_name="us-east-1")
+        session = boto3.Session("user", "secret", region_name="us-east-1")
         address = f"http://{host}:{port}"
         s3, sqs, bridge = (
             session.client(name, endpoint_url=address) for name in ("s3", "sqs", "events")
@@ -34,16 +35,16 @@ def emitted() -> dict[str, Any]:
         arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["All"])["Attributes"][
             "QueueArn"
         ]
-        provoke_records(s3, arn)
-        records = received(sqs, queue)
-        provoke_bridged(s3, bridge, arn)
+        send_records(s3, arn)
+        records = receive(sqs, queue)
+        send_bridged(s3, bridge, arn)
         names = ("test-message", "created", "copied", "removed", "bridged", "bridged-tagged")
-        return dict(zip(names, (*records, *received(sqs, queue)), strict=True))
+        return dict(zip(names, (*records, *receive(sqs, queue)), strict=True))
     finally:
         server.stop()
 
 
-def provoke_records(s3: Any, queue_arn: str) -> None:
+def send_records(s3: Any, queue_arn: str) -> None:
     configuration = {
         "Id": "to-the-queue",
         "QueueArn": queue_arn,
@@ -58,7 +59,7 @@ def provoke_records(s3: Any, queue_arn: str) -> None:
     s3.delete_object(Bucket=PLAIN, Key=KEY)
 
 
-def provoke_bridged(s3: Any, bridge: Any, queue_arn: str) -> None:
+def send_bridged(s3: Any, bridge: Any, queue_arn: str) -> None:
     bridge.put_rule(Name="all", EventPattern=json.dumps({"source": ["aws.s3"]}))
     bridge.put_targets(Rule="all", Targets=[{"Id": "queue", "Arn": queue_arn}])
     s3.create_bucket(Bucket=VERSIONED)
@@ -69,8 +70,8 @@ def provoke_bridged(s3: Any, bridge: Any, queue_arn: str) -> None:
     s3.put_object(Bucket=VERSIONED, Key=KEY, Body=b"an archive")
 
 
-def received(sqs: Any, queue: str) -> Iterator[Any]:
-    """Yield the messages of ``queue``, in their order, and take them out."""
+def receive(sqs: Any, queue: str) -> Iterator[Any]:
+    """Yield the messages of ``queue`` in their order and delete them."""
     while messages := sqs.receive_message(QueueUrl=queue).get("Messages"):
         for message in messages:
             yield json.loads(message["Body"])
@@ -78,6 +79,6 @@ def received(sqs: Any, queue: str) -> Iterator[Any]:
 
 
 if __name__ == "__main__":
-    for kind, message in emitted().items():
+    for kind, message in capture().items():
         file = EVENTS / f"moto-{kind}.json"
         file.write_text(json.dumps(message, indent=2, ensure_ascii=False) + "\n")

@@ -1,4 +1,4 @@
-"""What an object is called, and what its name makes of it."""
+"""The identity of an object, and its kind by its name."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import pytest
 from ser.service.events import ObjectCreated, kind_of
 
 
-def test_the_identity_is_safe_in_any_key_and_the_same_in_every_process() -> None:
+def test_the_identity_is_hexadecimal_and_the_same_in_every_process() -> None:
     event = ObjectCreated("s3", "example", "a/../Ä b.zip", "v1", "e1")
     assert re.fullmatch("[0-9a-f]{64}", event.identity)
     assert event.identity == "993760b1b300cf4b05e75fb0b883caf024a3f1dc5d8b02a9cf147c64806b58b5"
 
 
-def test_the_identity_is_of_one_version_of_one_object() -> None:
+def test_different_versions_and_objects_have_different_identities() -> None:
     events = [
         ObjectCreated("s3", "example", "a.zip", "v1", "e"),
         ObjectCreated("s3", "example", "a.zip", "v2", "e"),
@@ -30,7 +30,7 @@ def test_the_identity_is_of_one_version_of_one_object() -> None:
     assert not [pair for pair in combinations(events, 2) if pair[0].identity == pair[1].identity]
 
 
-def test_the_etag_counts_only_where_there_is_no_version() -> None:
+def test_the_etag_counts_only_without_a_version() -> None:
     versioned = ObjectCreated("s3", "example", "a.zip", "v1", "e1")
     assert versioned.identity == ObjectCreated("s3", "example", "a.zip", "v1", "e2").identity
 
@@ -38,12 +38,12 @@ def test_the_etag_counts_only_where_there_is_no_version() -> None:
 @pytest.mark.parametrize(
     "key", ["a.train.json", "inbox/A.Train.JSON", "a.b.train.json", "Ä +.train.json"]
 )
-def test_a_request_is_known_by_its_name(key: str) -> None:
+def test_a_request_is_recognised_by_its_name(key: str) -> None:
     assert kind_of(key) == "request"
 
 
 @pytest.mark.parametrize("key", ["emodb.zip", "in box/EMODB.ZIP", "a.train.json.zip", "v1.2.zip"])
-def test_a_corpus_is_known_by_its_name(key: str) -> None:
+def test_a_corpus_is_recognised_by_its_name(key: str) -> None:
     assert kind_of(key) == "corpus"
 
 
@@ -56,5 +56,5 @@ def test_a_corpus_is_known_by_its_name(key: str) -> None:
         *(".rsync-partial/emodb.zip", "a/.trash/b/emodb.zip", "inbox/.train.json"),
     ],
 )
-def test_folders_and_what_is_hidden_or_under_way_are_nothing(key: str) -> None:
+def test_folders_and_hidden_or_partial_files_start_nothing(key: str) -> None:
     assert kind_of(key) is None

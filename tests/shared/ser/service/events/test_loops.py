@@ -1,4 +1,4 @@
-"""Nothing that we write can start a training."""
+"""No file that this software writes starts a training."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ SETTINGS = Settings(
         "file:///srv/inbox/../data/a.zip",
     ],
 )
-def test_all_below_a_configured_place_is_ours(uri: str) -> None:
+def test_every_object_below_a_configured_location_is_ours(uri: str) -> None:
     assert is_ours(uri, SETTINGS)
 
 
@@ -50,23 +50,23 @@ def test_all_below_a_configured_place_is_ours(uri: str) -> None:
         *("s3://storeroom/a.zip", "s3://store/aliases/a.zip", "s3://store/features.zip"),
     ],
 )
-def test_what_lies_beside_it_is_not(uri: str) -> None:
+def test_an_object_beside_a_configured_location_is_not_ours(uri: str) -> None:
     assert not is_ours(uri, SETTINGS)
     assert not is_ours(uri, Settings())
 
 
 @pytest.mark.parametrize("folder", ["pristine", "working", "features"])
-def test_a_bucket_holds_no_data_path_whatever_its_folders_are_called(folder: str) -> None:
+def test_a_bucket_holds_no_data_path_whatever_the_names_of_its_folders(folder: str) -> None:
     assert not is_ours(f"s3://store/{folder}/a/b.zip", Settings())
 
 
 @given(key=st.text("/.ab", max_size=20))
-def test_any_key_is_either_ours_or_not(key: str) -> None:
+def test_every_key_in_our_bucket_is_ours_and_none_in_another(key: str) -> None:
     assert is_ours(f"s3://models/{key}", SETTINGS)
     assert not is_ours(f"s3://uploads/{key}", SETTINGS)
 
 
-def test_a_symbolic_link_to_a_place_of_ours_is_followed(bounds: Path) -> None:
+def test_a_symbolic_link_to_our_location_is_followed(bounds: Path) -> None:
     (bounds / "jobs").mkdir()
     (bounds / "link").symlink_to("jobs")
     settings = Settings(jobs_uri="jobs")
@@ -74,8 +74,8 @@ def test_a_symbolic_link_to_a_place_of_ours_is_followed(bounds: Path) -> None:
     assert not is_ours((bounds / "a.zip").as_uri(), settings)
 
 
-def starters(folder: Path) -> list[str]:
-    """The files below ``folder`` that would start something."""
+def triggers(folder: Path) -> list[str]:
+    """The files below ``folder`` that would start a training."""
     return [
         str(file)
         for file in folder.rglob("*")
@@ -83,16 +83,16 @@ def starters(folder: Path) -> list[str]:
     ]
 
 
-def test_a_model_starts_nothing_wherever_a_request_had_it_put(bounds: Path) -> None:
+def test_a_model_starts_nothing_at_any_location_that_a_request_chooses(bounds: Path) -> None:
     registry, model_id = open_registry(bounds), new_model_id()
     samples = {"samples/a.zip": b"", "samples/b/c.train.json": b""}
     registry.publish(model_id, {"model.onnx": b"", **samples}, {})
     registry.move("tricky.train", model_id)
     assert len(list(bounds.rglob("*.train.json"))) == 2
-    assert starters(bounds) == []
+    assert triggers(bounds) == []
 
 
-def test_a_corpus_starts_nothing_whatever_its_archive_holds(
+def test_an_extracted_corpus_starts_nothing_whatever_it_holds(
     bounds: Path, corpus_zip: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     archive = bounds / "corpus.zip"
@@ -103,13 +103,13 @@ def test_a_corpus_starts_nothing_whatever_its_archive_holds(
     data_path = bounds / "inbox" / "data"
     ser.Dataset(data_path, str(archive)).prepare()
     assert len(list(data_path.rglob("nested.*"))) == 2
-    assert starters(bounds / "inbox") == []
-    # What an interruption may leave behind.
+    assert triggers(bounds / "inbox") == []
+    # The state after an interruption.
     (data_path / "working").rename(data_path / "incoming")
-    assert starters(bounds / "inbox") == []
+    assert triggers(bounds / "inbox") == []
 
 
-def test_folders_of_people_that_are_called_like_ours_are_theirs(bounds: Path) -> None:
+def test_a_users_folder_with_the_name_of_one_of_ours_is_not_ours(bounds: Path) -> None:
     for folder in ("working/incoming", "inbox/pristine", "inbox/working"):
         (bounds / folder).mkdir(parents=True)
         assert not is_ours((bounds / folder / "a.zip").as_uri(), Settings())
@@ -128,16 +128,16 @@ def test_folders_of_people_that_are_called_like_ours_are_theirs(bounds: Path) ->
         ("s3://other/20261122T143105Z-1a2b3c4d/", "among models"),
     ],
 )
-def test_an_inbox_that_could_hold_what_we_write_is_refused(inbox: str, reason: str) -> None:
+def test_an_inbox_that_overlaps_our_locations_is_refused(inbox: str, reason: str) -> None:
     with pytest.raises(SettingsError, match=f"SER_INBOX is '{inbox}'.*{reason}"):
         refuse_loops(SETTINGS, inbox)
 
 
-def test_an_inbox_where_corpora_go_unless_told_is_refused() -> None:
+def test_an_inbox_in_the_default_data_path_is_refused() -> None:
     with pytest.raises(SettingsError, match="data_path of SER_TRAIN_DEFAULTS is 'data'"):
         refuse_loops(Settings.from_environment({}), "data/inbox")
 
 
 @pytest.mark.parametrize("inbox", ["s3://store/inbox", "s3://uploads", "/srv/inbox", "incoming"])
-def test_an_inbox_apart_from_all_of_it_is_not(inbox: str) -> None:
+def test_a_separate_inbox_is_accepted(inbox: str) -> None:
     refuse_loops(SETTINGS, inbox)

@@ -1,7 +1,7 @@
-"""Every notification that a store may send is read, or passed over with the reason.
+"""Every notification of a store is read, or ignored with a reason.
 
-Of the payloads in tests/events, ``moto-*`` are captured by ``emitted.py``; the others are written
-after the documentation of their senders, about buckets that do not exist.
+In tests/events, ``emitted.py`` captured the payloads ``moto-*``; the others follow the
+documentation of their senders, with buckets that do not exist.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from ser.errors import UnreadableRequest
 from ser.service.events import LOCAL_SOURCE, Ignored, ObjectCreated, Refused, read_events
 
-from .emitted import EVENTS, KEY, PLAIN, VERSIONED, emitted
+from .emitted import EVENTS, KEY, PLAIN, VERSIONED, capture
 
 FINALIZED = {"Ce-Type": "google.cloud.storage.object.v1.finalized", "Ce-Specversion": "1.0"}
 VOLATILE = {"Time", "eventTime", "time", "version-id"}
@@ -39,7 +39,7 @@ def body_of(*records: object) -> bytes:
 
 
 def only(name: str, headers: dict[str, str] | None = None) -> ObjectCreated:
-    """The one object that the payload ``name`` announces."""
+    """The only object that the payload ``name`` announces."""
     (event,) = read_events(headers or {}, payload(name))
     assert isinstance(event, ObjectCreated)
     return event
@@ -85,33 +85,33 @@ def only(name: str, headers: dict[str, str] | None = None) -> ObjectCreated:
         ),
     ],
 )
-def test_an_object_is_known_by_its_bucket_its_decoded_key_and_its_version(
+def test_an_object_is_identified_by_bucket_decoded_key_and_version(
     name: str, expected: ObjectCreated
 ) -> None:
     assert only(name) == expected
 
 
-def test_eventbridge_tells_its_keys_as_they_are() -> None:
+def test_keys_of_eventbridge_are_not_decoded() -> None:
     bridged = only("moto-bridged")
     assert (bridged.bucket, bridged.key) == (VERSIONED, KEY)
 
 
-def test_one_object_is_the_same_however_it_is_announced() -> None:
+def test_every_kind_of_announcement_identifies_the_same_object() -> None:
     assert only("s3-created") == only("eventbridge-created")
     assert only("cloud-storage-finalized") == only("cloud-storage-data", FINALIZED)
 
 
-def test_a_binary_cloud_event_is_told_by_its_header_in_any_case() -> None:
+def test_a_binary_cloud_event_is_recognised_by_its_header_in_any_case() -> None:
     lower_case = {name.lower(): value for name, value in FINALIZED.items()}
     assert only("cloud-storage-data", lower_case).store == "gs"
 
 
-def test_what_s3_says_is_read_inside_the_cloud_event_of_a_bridge_too() -> None:
+def test_a_message_of_s3_is_read_inside_the_cloud_event_of_a_bridge() -> None:
     bridge = {"Ce-Type": "dev.knative.connector.event.aws-sqs", "Ce-Specversion": "1.0"}
     assert only("s3-created", bridge) == only("s3-created")
 
 
-def test_all_records_of_a_body_are_read_in_their_order() -> None:
+def test_all_records_of_a_body_are_read_in_order() -> None:
     first, removed, tagged, last = read_events({}, payload("s3-several"))
     assert isinstance(first, ObjectCreated)
     assert isinstance(last, ObjectCreated)
@@ -134,7 +134,9 @@ def test_all_records_of_a_body_are_read_in_their_order() -> None:
         ("unknown", "projects/example", "not a notification"),
     ],
 )
-def test_what_creates_no_object_is_ignored_with_the_reason(name: str, what: str, why: str) -> None:
+def test_an_event_that_creates_no_object_is_ignored_with_the_reason(
+    name: str, what: str, why: str
+) -> None:
     (event,) = read_events({}, payload(name))
     assert isinstance(event, Ignored)
     assert what in event.what
@@ -142,19 +144,19 @@ def test_what_creates_no_object_is_ignored_with_the_reason(name: str, what: str,
 
 
 @pytest.mark.parametrize("body", [b"{}", b'{"Records": []}', b'{"Records": 1}', b'{"type": "x"}'])
-def test_a_message_that_says_nothing_is_ignored(body: bytes) -> None:
+def test_a_message_without_content_is_ignored(body: bytes) -> None:
     (event,) = read_events({}, body)
     assert isinstance(event, Ignored)
 
 
 @pytest.mark.parametrize("body", [b"", b"emodb.zip", b"[]", b"{"])
-def test_what_is_no_json_object_is_unreadable(body: bytes) -> None:
+def test_a_body_that_is_not_a_json_object_is_unreadable(body: bytes) -> None:
     with pytest.raises(UnreadableRequest):
         read_events({}, body)
 
 
 @pytest.mark.parametrize(
-    ("broken", "says"),
+    ("broken", "message"),
     [
         (record("example", "", eTag="1"), "names no object"),
         (record("", "a.zip", eTag="1"), "names no object"),
@@ -165,35 +167,35 @@ def test_what_is_no_json_object_is_unreadable(body: bytes) -> None:
         (record("/in", "a\0.zip", eTag="1") | {"eventSource": LOCAL_SOURCE}, "names no object"),
     ],
 )
-def test_a_record_that_does_not_tell_its_object_is_named(broken: object, says: str) -> None:
+def test_the_error_of_an_incomplete_record_names_the_record(broken: object, message: str) -> None:
     good = record("example", "a.zip", eTag="1")
     first, refused, last = read_events({}, body_of(good, broken, good))
     assert isinstance(first, ObjectCreated)
     assert first == last
     assert isinstance(refused, Refused)
-    assert says in refused.error.detail
+    assert message in refused.error.detail
     assert refused.error.faults[0].loc == ("Records", 1, "s3")
 
 
-def test_other_notifications_say_where_they_do_not_tell_their_object() -> None:
+def test_the_error_of_an_incomplete_notification_names_the_field() -> None:
     bridged = {"source": "aws.s3", "detail-type": "Object Created", "detail": {"bucket": {}}}
     structured = {"specversion": "1.0", "type": FINALIZED["Ce-Type"], "data": {"bucket": "example"}}
-    for told, loc in ((bridged, "detail"), (structured, "data")):
-        (refused,) = read_events({}, json.dumps(told).encode())
+    for notification, loc in ((bridged, "detail"), (structured, "data")):
+        (refused,) = read_events({}, json.dumps(notification).encode())
         assert isinstance(refused, Refused)
         assert refused.error.faults[0].loc == (loc,)
         assert "allowed: bucket" in refused.error.detail
 
 
-def test_a_version_called_null_is_none() -> None:
+def test_a_version_called_null_counts_as_no_version() -> None:
     suspended = record("example", "a.zip", versionId="null", eTag='"abc"')
     (event,) = read_events({}, body_of(suspended))
     assert event == ObjectCreated("s3", "example", "a.zip", "", "abc")
 
 
-def test_a_watched_folder_speaks_as_s3_does_and_is_its_own_bucket() -> None:
-    told = record("/srv/in box", "Ärger/a+b.zip", eTag="1") | {"eventSource": LOCAL_SOURCE}
-    (event,) = read_events({}, body_of(told))
+def test_a_watched_folder_sends_records_of_s3_with_its_path_as_the_bucket() -> None:
+    announced = record("/srv/in box", "Ärger/a+b.zip", eTag="1") | {"eventSource": LOCAL_SOURCE}
+    (event,) = read_events({}, body_of(announced))
     assert isinstance(event, ObjectCreated)
     assert event.store == "file"
     assert event.uri == "file:///srv/in%20box/%C3%84rger/a%2Bb.zip"
@@ -206,16 +208,19 @@ def test_every_key_survives_the_encoding_of_a_record(key: str) -> None:
     assert event.uri == f"s3://example/{key}"
 
 
-def steady(message: Any) -> Any:
-    """``message`` without the values that no two messages share."""
+def without_volatile(message: Any) -> Any:
+    """``message`` without the values that differ in every message."""
     if isinstance(message, dict):
-        return {name: "" if name in VOLATILE else steady(value) for name, value in message.items()}
-    return [steady(item) for item in message] if isinstance(message, list) else message
+        return {
+            name: "" if name in VOLATILE else without_volatile(value)
+            for name, value in message.items()
+        }
+    return [without_volatile(item) for item in message] if isinstance(message, list) else message
 
 
-def test_the_payloads_kept_of_moto_are_what_it_emits() -> None:
-    now = emitted()
+def test_moto_still_sends_the_captured_payloads() -> None:
+    now = capture()
     kept = {file.stem.removeprefix("moto-"): file for file in EVENTS.glob("moto-*.json")}
     assert set(now) == set(kept)
     for kind, file in kept.items():
-        assert steady(now[kind]) == steady(json.loads(file.read_text())), kind
+        assert without_volatile(now[kind]) == without_volatile(json.loads(file.read_text())), kind

@@ -1,4 +1,4 @@
-"""Jobs in a folder and in a bucket, and a clock that tests set."""
+"""Jobs in a folder and in a bucket, and a clock that the tests set."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ser.store import Store, open_store
 
 
 class Clock:
-    """A clock that goes when it is told to."""
+    """A clock that advances only by :meth:`advance`."""
 
     def __init__(self) -> None:
         self.now = datetime(2026, 11, 22, 12, tzinfo=UTC)
