@@ -69,7 +69,7 @@ def front_end_model(
 
 
 def holds_speech(waveform: Var) -> Var:
-    """The same as :func:`ser.sounds._audio.holds_speech`: a bool of no dimensions."""
+    """The same as :func:`ser.sounds.holds_speech`: a bool of no dimensions."""
     count, length = _grid(waveform, SPEECH_FRAME)
     padded = _padded(waveform, op.mul(count, length))
     frames = op.reshape(padded, op.concat([count, length], axis=0))

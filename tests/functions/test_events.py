@@ -93,7 +93,7 @@ def dropped(key: str, content: bytes) -> dict[str, Any]:
 
 
 def models() -> list[str]:
-    return list(open_registry("model").models())
+    return list(open_registry("model").ids())
 
 
 def test_an_arriving_corpus_is_trained_on_with_the_defaults_and_known_by_its_model(
@@ -146,7 +146,7 @@ def test_a_corpus_in_a_bucket_that_announces_all_that_is_created_becomes_one_mod
     (job,) = delivered
     assert job["status"] == "succeeded", job["problem"]
     registry = open_registry(f"s3://{bucket}/models")
-    assert list(registry.models()) == [job["job_id"]]
+    assert list(registry.ids()) == [job["job_id"]]
     assert registry.model("latest").manifest["trigger"]["key"] == "in/Ärger + Wut.zip"
 
 
@@ -479,7 +479,7 @@ def test_whoever_is_killed_another_delivery_ends_with_one_whole_model(
     event = announced((bucket, "night.train.json", put["ETag"]), source="aws:s3")
     killed_at(point, event, bounds / "dying")
     registry = open_registry(models_uri)
-    before = [registry.model(model_id).manifest for model_id in registry.models()]
+    before = [registry.model(model_id).manifest for model_id in registry.ids()]
     job = redelivered(event)
     assert (job.status, job.result and job.result["model_id"]) == ("succeeded", job.job_id)
     assert registry.aliases() == {"latest": job.job_id, "night": job.job_id}

@@ -76,7 +76,7 @@ def test_a_job_comes_to_what_the_request_would_have_been_answered(
         k: v for k, v in answer.items() if k not in differing
     }
     registry = open_registry("model")
-    assert list(registry.models()) == [answer["model_id"], job["result"]["model_id"]]
+    assert list(registry.ids()) == [answer["model_id"], job["result"]["model_id"]]
     assert registry.aliases() == {"latest": answer["model_id"], "tried": job["job_id"]}
 
 
@@ -114,7 +114,7 @@ def test_a_job_fails_with_the_problem_of_its_training(
     assert (job["status"], job["attempts"]) == ("failed", 1)
     assert job["problem"]["status"] == 422
     assert job["problem"]["errors"][0]["loc"] == ["remote_url"]
-    assert not list(open_registry("model").models())
+    assert not list(open_registry("model").ids())
 
 
 def test_jobs_are_listed_in_pages_without_what_makes_them_long(train: Client, jobs: Jobs) -> None:
@@ -153,7 +153,7 @@ def test_a_running_job_is_cancelled_and_leaves_no_model(
     after = ended(train, train.post("/train", json=body, headers=ASYNC))
     assert after["status"] == "succeeded"
     assert train.get(place).json["status"] == "cancelled"
-    assert list(open_registry("model").models()) == [after["job_id"]]
+    assert list(open_registry("model").ids()) == [after["job_id"]]
     assert (
         train.delete(response.headers["Location"].replace("/train/", "/train/x")).status_code == 404
     )
@@ -376,7 +376,7 @@ def test_jobs_in_a_bucket_are_run_by_the_event_of_their_request(
         # The documents of jobs are ours, and start nothing.
         record["key"] = f"state/jobs/{job_id}.train.json"
         assert train.post("/events", json=event).json["jobs"] == []
-    assert list(open_registry("model").models()) == [job_id]
+    assert list(open_registry("model").ids()) == [job_id]
 
 
 def test_the_description_names_every_operation(train: Client) -> None:

@@ -149,9 +149,9 @@ def test_the_worker_is_small_up_to_its_first_answer_and_bounded_for_ten_minutes(
 
 def test_decoding_takes_the_memory_of_the_signal() -> None:
     data = made.sound(np.resize(SIGNAL, 120 * audio.SAMPLING_RATE))
-    audio.decode(data)
+    audio.read_sound(data)
     tracemalloc.start()
-    signal = audio.decode(data)
+    signal = audio.read_sound(data)
     decoding = tracemalloc.get_traced_memory()[1]
     tracemalloc.reset_peak()
     assert audio.holds_speech(signal)

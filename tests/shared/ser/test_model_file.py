@@ -1,4 +1,4 @@
-"""The file of a model: folded when it is made, so that it loads fast, and readable anywhere."""
+"""The file of a model: folded at its composition, so that it loads fast, and portable."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import graphs
 import made
 from ser import Model
 from ser import _graph as graph
+from ser.sounds import SAMPLING_RATE
 
 SIGNAL = made.signal("03a01Wa.wav")
 
@@ -24,41 +25,44 @@ def file() -> onnx.ModelProto:
 
 
 def nodes(part: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
-    """All nodes of ``part`` and of the graphs inside it."""
+    """Yield all nodes of ``part`` and of the graphs inside it."""
     for node in part.node:
         yield node
         for attribute in node.attribute:
             yield from nodes(attribute.g)
 
 
-def test_nothing_is_left_to_be_folded_when_it_is_loaded(file: onnx.ModelProto) -> None:
+def test_loading_finds_nothing_left_to_fold(file: onnx.ModelProto) -> None:
     again = graph.folded(file)
     assert len(list(nodes(again.graph))) == len(list(nodes(file.graph)))
     assert "Constant" not in {node.op_type for node in nodes(file.graph)}
 
 
-def test_it_has_standard_operators_of_opset_17_or_before_alone(file: onnx.ModelProto) -> None:
+def test_all_operators_are_standard_ones_of_opset_17_or_before(file: onnx.ModelProto) -> None:
     assert {node.domain for node in nodes(file.graph)} == {""}
     assert [imported.domain for imported in file.opset_import] == [""]
     assert file.opset_import[0].version <= 17
 
 
-def test_the_same_model_is_the_same_file(file: onnx.ModelProto) -> None:
+def test_composing_the_same_model_twice_gives_the_same_file(file: onnx.ModelProto) -> None:
     assert graphs.model() == file.SerializeToString()
 
 
-def test_folding_changes_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_folding_does_not_change_predictions(monkeypatch: pytest.MonkeyPatch) -> None:
     models = [Model(graphs.model())]
     monkeypatch.setattr(graph, "folded", lambda model: model)
     models.append(Model(graphs.model()))
     folded, plain = (
-        [model.predict(SIGNAL, profile=p).probabilities for p in (None, model.enrol([SIGNAL]))]
+        [
+            model.predict(SIGNAL, SAMPLING_RATE, profile=profile).probabilities.array
+            for profile in (None, model.enrol([SIGNAL], SAMPLING_RATE))
+        ]
         for model in models
     )
     np.testing.assert_allclose(folded, plain, atol=1e-6)
 
 
-def test_loading_looks_for_nothing_to_optimize_and_keeps_no_memory_for_the_next_sound(
+def test_loading_does_not_optimize_and_sessions_keep_no_memory_between_sounds(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     found: list[Any] = []

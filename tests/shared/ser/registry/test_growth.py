@@ -118,7 +118,7 @@ def test_looking_up_asks_the_same_of_few_and_of_many_and_lists_nothing(
 
 
 def newest(registry: Registry) -> list[str]:
-    return list(registry.models(limit=FEW))
+    return list(registry.ids(limit=FEW))
 
 
 def test_the_newest_models_are_found_without_looking_at_the_rest(

@@ -122,7 +122,7 @@ def test_a_file_name_that_leaves_the_model_is_refused(
 
 def test_a_model_without_manifest_does_not_exist(registry: Registry, store: Store) -> None:
     store.create(f"{IDS[0]}/model.onnx", b"graph")
-    assert list(registry.models()) == []
+    assert list(registry.ids()) == []
     uses: list[Use] = [registry.resolve, registry.model, partial(registry.move, "latest")]
     for use in uses:
         with pytest.raises(NotFound, match=IDS[0]):
@@ -135,10 +135,10 @@ def test_models_are_listed_newest_first_and_page_by_page(registry: Registry, sto
     store.create(f"{new_model_id()}/model.onnx", b"unfinished")
     store.create("notes/manifest.json", b"no model")
     store.create(new_model_id(), b"a file")
-    assert list(registry.models()) == IDS[::-1]
-    assert list(registry.models(limit=2)) == [IDS[4], IDS[3]]
-    assert list(registry.models(limit=2, before=IDS[3])) == [IDS[2], IDS[1]]
-    assert list(registry.models(before=IDS[0])) == []
+    assert list(registry.ids()) == IDS[::-1]
+    assert list(registry.ids(limit=2)) == [IDS[4], IDS[3]]
+    assert list(registry.ids(limit=2, before=IDS[3])) == [IDS[2], IDS[1]]
+    assert list(registry.ids(before=IDS[0])) == []
 
 
 def test_an_id_and_an_alias_lead_to_the_model(registry: Registry) -> None:

@@ -53,7 +53,7 @@ def test_a_writer_killed_half_way_leaves_no_model_and_no_half_file(tmp_path: Pat
     outcome = publish_too_much(tmp_path, "SIG_DFL")
     assert outcome.returncode < 0
     assert list(tmp_path.rglob("*"))
-    assert list(open_registry(tmp_path).models()) == []
+    assert list(open_registry(tmp_path).ids()) == []
     assert open_store(tmp_path).names(f"{MODEL_ID}/samples") == []
 
 
@@ -124,4 +124,4 @@ def test_a_registry_in_a_folder_imports_nothing_heavy() -> None:
     code = "import ser.registry, sys; ser.registry.open_registry('model'); print(*sys.modules)"
     modules = subprocess.check_output([sys.executable, "-c", code], env=ENVIRONMENT, text=True)
     assert "ser.store._folder" in modules.split()
-    assert not {"boto3", "botocore", "numpy", "onnxruntime", "tensorflow"} & {*modules.split()}
+    assert not {"boto3", "botocore", "onnxruntime", "tensorflow"} & {*modules.split()}

@@ -75,7 +75,7 @@ def test_a_training_that_is_killed_is_told_and_frees_its_place(body: dict[str, A
 
     with pytest.raises(TrainingLost, match="signal 9"):
         trainings.run(body, limit=1, progress=kill)
-    assert not list(open_registry("model").models())
+    assert not list(open_registry("model").ids())
     assert trainings.run(body, limit=1)["model_id"]
 
 
