@@ -82,7 +82,7 @@ class Prediction:
     @property
     def emotion(self) -> str | None:
         """English word for the most probable emotion; ``None`` without speech."""
-        return self.label and self.label.emotion
+        return self.label.emotion if self.label else None
 
     @property
     def confidence(self) -> float:

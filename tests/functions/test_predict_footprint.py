@@ -24,9 +24,9 @@ import graphs
 import made
 from clients import ROOT
 from ser import _graph as graph
+from ser import sounds as audio
 from ser._metadata import MetadataEncoding
 from ser.frontends import FrontEnds
-from ser.sounds import _audio as audio
 from stack import HOST, free_port, function_command, process
 
 MIB = 2**20

@@ -7,6 +7,7 @@ import doctest
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +19,7 @@ from ser.registry import open_registry
 PACKAGE = Path(ser.__file__).parent
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE | doctest.IGNORE_EXCEPTION_DETAIL
 
-FACTS = {
+FACTS: dict[str, Any] = {
     "corpus": {"name": "emodb", "utterances": 56},
     "request": {"model_type": "DiscriminantClassifier"},
     "metrics": {"uar": 0.862, "wa": 0.87},

@@ -80,17 +80,16 @@ def load_local(address: str) -> Model | None:
     """Return the model in the local file or folder ``address``; ``None`` if it is neither."""
     try:
         path = Path(local_path(address))
-        if path.is_file():
-            data, manifest = path.read_bytes(), None
-        elif (path / MANIFEST).is_file():
-            data, manifest = None, (path / MANIFEST).read_bytes()
-        else:
-            return None
+        manifest = path / MANIFEST
+        file = next((each for each in (path, manifest) if each.is_file()), None)
+        data = None if file is None else file.read_bytes()
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise InvalidInput(f"{address!r} cannot be read: {reason}; allowed: a model") from error
-    if manifest is not None:
-        return PublishedModel(open_store(path), "", manifest).load()
+    if data is None:
+        return None
+    if file == manifest:
+        return PublishedModel(open_store(path), "", data).load()
     return Model(data)
 
 

@@ -92,6 +92,6 @@ def summarize(manifest: Mapping[str, Any], aliases: Mapping[str, str]) -> ModelS
         corpus=facts.corpus.name,
         model_type=facts.request.model_type,
         uar=facts.metrics.uar,
-        loso_uar=facts.loso and facts.loso.uar,
+        loso_uar=facts.loso.uar if facts.loso else None,
         aliases=tuple(sorted(alias for alias, id_ in aliases.items() if id_ == facts.model_id)),
     )

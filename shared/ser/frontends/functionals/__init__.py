@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from ser.frontends.functionals._array import Named
 
+__all__ = ["Functionals"]
+
 TOGETHER = (
     *("mfcc1", "mfcc2", "energy", "centroid", "flatness", "flux", "alpha_ratio"),
     *("hammarberg_index", "slope0", "zero_crossings", "pitch", "hnr", "h1_h2"),

@@ -32,7 +32,7 @@ def test_resampling_keeps_duration_pitch_and_level(sampling_rate: int) -> None:
     assert np.abs(middle).max() == pytest.approx(0.5, abs=0.01)
 
 
-def test_what_lies_above_half_the_rate_does_not_fold_back() -> None:
+def test_frequencies_above_half_the_rate_are_removed_without_aliasing() -> None:
     signal = read_sound(made.sound(tone(12_000, 48_000), 48_000))
     assert np.abs(signal[1000:-1000]).max() < 0.001
 
@@ -44,12 +44,12 @@ def test_channels_are_averaged() -> None:
 
 
 @pytest.mark.parametrize(("subtype", "step"), [("PCM_U8", 2**-7), ("PCM_16", 2**-15)])
-def test_integers_become_the_range_of_one(subtype: str, step: float) -> None:
+def test_integers_are_scaled_to_the_range_of_one(subtype: str, step: float) -> None:
     signal = tone(300, 16_000)
     np.testing.assert_allclose(read_sound(made.sound(signal, subtype=subtype)), signal, atol=step)
 
 
-def test_floats_are_kept_to_the_bit() -> None:
+def test_floats_are_read_bit_by_bit() -> None:
     signal = tone(300, 16_000)
     np.testing.assert_array_equal(read_sound(made.sound(signal, subtype="FLOAT")), signal)
 
@@ -61,14 +61,14 @@ def test_the_limit_is_inclusive() -> None:
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-def test_samples_that_are_not_finite_are_counted(value: float) -> None:
+def test_samples_that_are_not_finite_are_refused_with_their_number(value: float) -> None:
     signal = tone(300, 16_000)
     signal[[5, 6]] = value
     with pytest.raises(InvalidInput, match="2 samples are NaN"):
         read_sound(made.sound(signal, subtype="FLOAT"))
 
 
-def test_a_cut_wav_is_refused_and_one_of_unknown_length_is_not() -> None:
+def test_a_wav_file_that_was_cut_is_refused_but_not_one_of_unknown_length() -> None:
     data = made.sound(tone(300, 16_000))
     with pytest.raises(InvalidInput, match="cut: 6000 of the 32043 bytes"):
         read_sound(data[:6000])
@@ -78,7 +78,7 @@ def test_a_cut_wav_is_refused_and_one_of_unknown_length_is_not() -> None:
         assert len(read_sound(piped)) == 16_000
 
 
-def test_what_overflows_as_it_is_resampled_is_refused() -> None:
+def test_a_sound_that_overflows_in_the_resampler_is_refused() -> None:
     signal = np.float32(3.3e38) * np.sign(tone(7_001, 44_100))
     with pytest.raises(InvalidInput, match="full scale"):
         read_sound(made.sound(signal, 44_100, subtype="FLOAT"))
@@ -105,12 +105,12 @@ def test_silence_of_any_length_holds_no_speech(samples: int) -> None:
     assert holds_speech(np.full(samples, 0.1, np.float32))
 
 
-def test_silence_is_decoded_as_any_sound() -> None:
+def test_silence_is_a_sound() -> None:
     assert not read_sound(made.sound(np.zeros(16_000, np.float32))).any()
 
 
 @given(st.binary(max_size=200))
-def test_bytes_that_are_no_sound_are_refused_whatever_they_are(data: bytes) -> None:
+def test_bytes_that_are_no_sound_are_refused(data: bytes) -> None:
     with pytest.raises(InvalidInput):
         read_sound(data)
 
@@ -119,7 +119,7 @@ SOUND = made.sound(tone(300, 16_000, 0.2), container="FLAC")
 
 
 @given(st.integers(0, len(SOUND) - 1), st.integers(0, 255))
-def test_a_damaged_sound_is_decoded_or_refused(place: int, value: int) -> None:
+def test_a_damaged_file_is_read_or_refused(place: int, value: int) -> None:
     data = bytearray(SOUND)
     data[place] = value
     with suppress(InvalidInput, TooLarge):
