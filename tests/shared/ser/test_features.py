@@ -11,11 +11,13 @@ import pytest
 
 from ser import Features
 
-ARRAY = np.arange(6.0).reshape(3, 2)
+ARRAY: Any = np.arange(6.0).reshape(3, 2)
 
 
 def test_features_hold_float32_that_cannot_be_changed() -> None:
-    features = Features(ARRAY, ["level", "peak"], sounds=[0, 0, 1], times=[0, 1.5, 0])  # type: ignore[arg-type]
+    features = Features(
+        ARRAY, ("level", "peak"), sounds=np.array([0, 0, 1]), times=np.array([0, 1.5, 0])
+    )
     assert features.array.dtype == np.float32
     assert features.names == ("level", "peak")
     assert len(features) == 3
@@ -30,7 +32,7 @@ def test_features_hold_float32_that_cannot_be_changed() -> None:
 
 def test_the_text_of_features_shows_their_size_and_first_names() -> None:
     assert repr(Features(ARRAY[:1], ("a", "b"))) == "Features(1 row, 2 features: a, b)"
-    wide = Features(np.zeros((2, 6)), tuple("abcdef"))  # type: ignore[arg-type]
+    wide = Features(np.zeros((2, 6), np.float32), tuple("abcdef"))
     assert repr(wide) == "Features(2 rows, 6 features: a, b, c, d, ...)"
 
 
@@ -46,7 +48,7 @@ def test_shapes_that_do_not_fit_together_are_refused(
     names: tuple[str, ...], more: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):
-        Features(ARRAY, names, **more)  # type: ignore[arg-type]
+        Features(ARRAY, names, **more)
 
 
 def test_without_pandas_a_frame_is_refused_with_the_command_that_installs_it(
@@ -54,7 +56,7 @@ def test_without_pandas_a_frame_is_refused_with_the_command_that_installs_it(
 ) -> None:
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(ImportError, match=r"needs pandas.*pip install pandas"):
-        Features(ARRAY, ("a", "b")).to_frame()  # type: ignore[arg-type]
+        Features(ARRAY, ("a", "b")).to_frame()
 
 
 @pytest.mark.parametrize(
@@ -77,7 +79,7 @@ def test_a_frame_has_a_column_for_each_feature_and_an_index_of_what_is_known(
     pandas.Index = lambda values, name: [name]
     pandas.MultiIndex = SimpleNamespace(from_arrays=lambda arrays, names: names)
     monkeypatch.setitem(sys.modules, "pandas", pandas)
-    frame: Any = Features(ARRAY, ("a", "b"), **more).to_frame()  # type: ignore[arg-type]
+    frame: Any = Features(ARRAY, ("a", "b"), **more).to_frame()
     assert frame.columns == ["a", "b"]
     assert frame.index == levels
     np.testing.assert_array_equal(frame.array, ARRAY)

@@ -17,7 +17,7 @@ from ser.store import Store
 
 GRAPH = graphs.model()
 SIGNAL = made.signal("03a01Wa.wav")
-FACTS = {
+FACTS: dict[str, Any] = {
     "corpus": {"name": "emodb"},
     "request": {"model_type": "DiscriminantClassifier"},
     "metrics": {"uar": 0.85},

@@ -79,7 +79,7 @@ def test_a_publisher_that_comes_too_late_leaves_nothing_behind(
     assert store.names(f"{IDS[0]}/samples") == ["Ärger 1.wav"]
 
 
-def test_of_concurrent_publishers_of_an_id_exactly_one_wins(registry: Registry) -> None:
+def test_exactly_one_of_concurrent_publishers_of_an_id_succeeds(registry: Registry) -> None:
     names = ["a", "b/c", "b/d", "model.onnx"]
 
     def publish(model_id: str, writer: int) -> bool:
@@ -280,7 +280,7 @@ def test_concurrent_moves_forward_end_at_the_newest(registry: Registry) -> None:
         b' [{"model_id": "a", "moved_at": "", "action": "rollback"}]}',
     ],
 )
-def test_a_damaged_alias_is_told_and_left_as_it_is(
+def test_a_damaged_alias_is_reported_and_left_as_it_is(
     registry: Registry, store: Store, document: bytes
 ) -> None:
     registry.publish(IDS[0], FILES, {})

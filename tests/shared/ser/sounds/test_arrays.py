@@ -136,7 +136,7 @@ def test_arrays_that_are_no_sounds_are_refused_with_the_reason(
 
 @pytest.mark.parametrize("dtype", [np.float32, np.int16])
 def test_the_limit_of_an_array_is_inclusive(dtype: type) -> None:
-    second = np.zeros(16_000, dtype)
+    second: NDArray[Any] = np.zeros(16_000, dtype)
     assert len(read_sound(second, 16_000, limit=Limit(1.0))) == 16_000
     with pytest.raises(TooLarge, match="longer than 1 s"):
         read_sound(np.zeros(16_001, dtype), 16_000, limit=Limit(1.0))
