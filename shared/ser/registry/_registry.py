@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from ser.errors import AlteredModel, Conflict, InvalidInput, NotFound, SerError, StorageFull
+from ser.errors import Conflict, InvalidInput, NotFound
 from ser.registry._aliases import (
     ALIAS,
     ALIAS_GRAMMAR,
@@ -17,19 +16,12 @@ from ser.registry._aliases import (
     point_alias,
     read_alias,
 )
-from ser.registry._documents import (
-    MANIFEST,
-    MODEL_ID,
-    MODEL_ID_EXAMPLE,
-    Digest,
-    encode,
-    timestamp,
-)
+from ser.registry._documents import MANIFEST, MODEL_ID
+from ser.registry._lookup import is_published, published_ids, read_model, readable_models
 from ser.registry._model import PublishedModel
+from ser.registry._publication import publish
 from ser.registry._summary import ModelSummary, summarize
 from ser.store import Store
-
-logger = logging.getLogger(__name__)
 
 
 class Registry:
@@ -99,55 +91,7 @@ class Registry:
         InvalidInput
             The id or a file name has another form.
         """
-        if not MODEL_ID.fullmatch(model_id):
-            raise InvalidInput(f"{model_id!r} is no model id; allowed: such as {MODEL_ID_EXAMPLE}")
-        if MANIFEST in files:
-            raise InvalidInput(f"a file is named {MANIFEST!r}; allowed: any other name")
-        document = encode(
-            {
-                **manifest,
-                "model_id": model_id,
-                "created_at": timestamp(),
-                "files": {name: Digest.of(data) for name, data in files.items()},
-            }
-        )
-        written: list[str] = []
-        try:
-            # All publishers write in the same order: the second one fails at the first file.
-            for name, data in [*sorted(files.items()), (MANIFEST, document)]:
-                self._create(model_id, name, data)
-                written.append(name)
-        except Conflict:
-            # A rival that is still publishing may have removed our files already.
-            if self._is_published(model_id):
-                self._withdraw(model_id, written)
-            raise
-        except BaseException as error:
-            if len(written) < len(files) or isinstance(error, InvalidInput | StorageFull):
-                self._withdraw(model_id, written)
-            raise
-
-    def _create(self, model_id: str, name: str, data: bytes) -> None:
-        if not self._store.create(f"{model_id}/{name}", data):
-            raise Conflict(
-                f"{self.uri} already keeps {name!r} of a model {model_id}, and nothing overwrites"
-                " a model; allowed: a new id"
-            )
-
-    def _withdraw(self, model_id: str, written: Sequence[str]) -> None:
-        """Remove the files in ``written``, except those in the manifest of a rival's model."""
-        try:
-            published = self.model(model_id).manifest["files"]
-        except (SerError, KeyError):
-            published = {}
-        for name in set(written) - set(published):
-            try:
-                self._store.delete(f"{model_id}/{name}")
-            except SerError as error:
-                logger.warning(
-                    "%r of an unpublished model %s stays in %s: %s",
-                    *(name, model_id, self.uri, error),
-                )
+        publish(self._store, model_id, files, manifest)
 
     def ids(self, *, limit: int | None = None, before: str | None = None) -> Iterator[str]:
         """Yield the ids of models, newest first.
@@ -159,7 +103,7 @@ class Registry:
         before
             Yield only ids of models that are older than the one with this id.
         """
-        return islice(filter(self._is_published, self._candidates(before)), limit)
+        return islice(published_ids(self._store, before), limit)
 
     def models(
         self, *, limit: int | None = None, before: str | None = None
@@ -178,7 +122,7 @@ class Registry:
         >>> [model.predict("speech.wav").emotion for model in ser.open_registry("model").models()]
         ['anger']
         """
-        return islice(self._readable(self._candidates(before)), limit)
+        return islice(readable_models(self._store, before), limit)
 
     def resolve(self, name: str) -> str:
         """Return the id of the model ``name``, an id or an alias.
@@ -188,7 +132,7 @@ class Registry:
         NotFound
             There is no such model or alias.
         """
-        if self._is_published(name):
+        if is_published(self._store, name):
             return name
         return self._alias(name).model_id
 
@@ -209,7 +153,7 @@ class Registry:
         'DiscriminantClassifier'
         """
         model_id = name if MODEL_ID.fullmatch(name) else self._alias(name).model_id
-        if model := self._read_model(model_id):
+        if model := read_model(self._store, model_id):
             return model
         raise self._unknown(model_id)
 
@@ -322,7 +266,7 @@ class Registry:
         """
         if not ALIAS.fullmatch(alias):
             raise InvalidInput(f"{alias!r} is no name for an alias; allowed: {ALIAS_GRAMMAR}")
-        if not self._is_published(model_id):
+        if not is_published(self._store, model_id):
             raise self._unknown(model_id)
 
         def target(trail: Sequence[str]) -> str:
@@ -352,7 +296,7 @@ class Registry:
         def previous(trail: Sequence[str]) -> str:
             if len(trail) < 2:
                 raise Conflict(f"alias {alias!r} pointed at nothing before {trail[-1]}")
-            if not self._is_published(trail[-2]):
+            if not is_published(self._store, trail[-2]):
                 raise Conflict(
                     f"alias {alias!r} pointed at model {trail[-2]} before, which has been deleted; "
                     "allowed: to move it to another model"
@@ -361,33 +305,6 @@ class Registry:
 
         return point_alias(self._store, alias, "rollback", previous)
 
-    def _candidates(self, before: str | None) -> Iterator[str]:
-        """Yield the names of all folders that may be models older than ``before``, newest first."""
-        for name in reversed(self._store.names()):
-            model_id = name.removesuffix("/")
-            if MODEL_ID.fullmatch(model_id) and (before is None or model_id < before):
-                yield model_id
-
-    def _readable(self, ids: Iterable[str]) -> Iterator[PublishedModel]:
-        for model_id in ids:
-            try:
-                if model := self._read_model(model_id):
-                    yield model
-            except AlteredModel as error:
-                logger.warning("model %s is left out of a list: %s", model_id, error)
-
-    def _read_model(self, model_id: str) -> PublishedModel | None:
-        """Return the model; ``None`` if there is none."""
-        manifest = self._store.read(f"{model_id}/{MANIFEST}")
-        if manifest is None:
-            return None
-        model = PublishedModel(self._store, model_id, manifest.data)
-        if model.model_id != model_id:
-            raise AlteredModel(
-                f"{MANIFEST} of model {model_id} belongs to model {model.model_id!r}"
-            )
-        return model
-
     def _require_no_alias(self, model_id: str) -> None:
         if aliases := [alias for alias, target in self.aliases().items() if target == model_id]:
             noun, verb = ("alias", "points") if len(aliases) == 1 else ("aliases", "point")
@@ -395,9 +312,6 @@ class Registry:
                 f"model {model_id} cannot be deleted: {noun} {', '.join(aliases)} {verb} at it; "
                 "allowed: models that no alias points at, so move the alias first"
             )
-
-    def _is_published(self, name: str) -> bool:
-        return bool(MODEL_ID.fullmatch(name)) and self._store.holds(f"{name}/{MANIFEST}")
 
     def _alias(self, name: str) -> Alias:
         alias = read_alias(self._store, name)
