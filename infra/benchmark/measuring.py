@@ -17,7 +17,7 @@ from benchmark.workplace import Workplace
 from benchmark.yardstick import make_yardstick
 from ser._progress import Progress
 from ser.model import Model
-from ser.sounds import Signal
+from ser.sounds import SAMPLING_RATE, Signal
 from stack import ROOT
 
 MEASUREMENTS = {
@@ -53,9 +53,14 @@ def measure(place: Workplace, corpus: str, effort: Effort, progress: Progress) -
 
 
 def ear(model: Path) -> Callable[[Signal], str]:
-    """Return what tells the code of the emotion that ``model`` hears in a signal."""
+    """Return a function from a signal to the code of the emotion that ``model`` hears in it."""
     loaded = Model((model / "model.onnx").read_bytes())
-    return lambda signal: loaded.labels[loaded.predict(signal).probabilities.argmax()].code
+
+    def code(signal: Signal) -> str:
+        probabilities = loaded.predict(signal, SAMPLING_RATE).probabilities.array
+        return loaded.labels[probabilities.argmax()].code
+
+    return code
 
 
 def measure_sizes(rows: Rows) -> None:

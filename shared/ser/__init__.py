@@ -1,6 +1,12 @@
 """Speech emotion recognition: a model is one ONNX file, raw waveform in, probabilities out.
 
-Names are imported when they are first used: predict never pays for what only training needs.
+Names are imported when they are first used, so that a program pays only for the parts it needs.
+
+Examples
+--------
+>>> model = ser.load_model("latest", registry="model")
+>>> model.predict("speech.wav").emotion
+'anger'
 """
 
 from __future__ import annotations
@@ -10,25 +16,68 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ser import errors
+    from ser._features import Features
+    from ser._labels import Label
+    from ser._speaker_profile import SpeakerProfile
     from ser.dataset import Dataset
-    from ser.model import Model
-    from ser.registry import open_registry
+    from ser.errors import Conflict, InvalidInput, NotFound, RemoteFailed, SerError, TooLarge
+    from ser.frontends import features
+    from ser.model import Model, Prediction
+    from ser.registry import Registry, load_model, open_registry
+    from ser.training import Evaluation, evaluate, train
 
-# onnxruntime reports its use to its makers unless told not to before its import.
+# onnxruntime reports its use to its makers unless this is set before its import.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 __version__ = "0.1.0"
 
-__all__ = ["Dataset", "Model", "open_registry"]
+__all__ = [
+    "Conflict",
+    "Dataset",
+    "Evaluation",
+    "Features",
+    "InvalidInput",
+    "Label",
+    "Model",
+    "NotFound",
+    "Prediction",
+    "Registry",
+    "RemoteFailed",
+    "SerError",
+    "SpeakerProfile",
+    "TooLarge",
+    "errors",
+    "evaluate",
+    "features",
+    "load_model",
+    "open_registry",
+    "train",
+]
 
-HOMES = {"Dataset": "ser.dataset", "Model": "ser.model", "open_registry": "ser.registry"}
+MODULES = {
+    "ser._features": ("Features",),
+    "ser._labels": ("Label",),
+    "ser._speaker_profile": ("SpeakerProfile",),
+    "ser.dataset": ("Dataset",),
+    "ser.errors": (
+        *("Conflict", "InvalidInput", "NotFound", "RemoteFailed", "SerError", "TooLarge"),
+    ),
+    "ser.frontends": ("features",),
+    "ser.model": ("Model", "Prediction"),
+    "ser.registry": ("Registry", "load_model", "open_registry"),
+    "ser.training": ("Evaluation", "evaluate", "train"),
+}
+HOMES = {name: module for module, names in MODULES.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:
+    if name == "errors":
+        return import_module("ser.errors")
     if name in HOMES:
         return getattr(import_module(HOMES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return [*globals(), *__all__]
+    return [*__all__, "__version__"]

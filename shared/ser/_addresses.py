@@ -1,4 +1,4 @@
-"""Addresses of places: local paths, ``file://`` URLs, and URIs of other schemes."""
+"""Addresses: local paths, ``file://`` URLs, and URIs of other schemes."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ BUCKET = re.compile(rf"(?=.{{3,63}}$)(?!\d+(\.\d+){{3}}$){LABEL}(\.{LABEL})*")
 
 
 def scheme(uri: str) -> str:
-    """Return what precedes ``://`` in lower case; an empty string for a plain path."""
+    """Return the part of ``uri`` before ``://`` in lower case; an empty string for a plain path."""
     match = SCHEME.match(uri)
     return match[1].lower() if match else ""
 
 
 def local_path(address: str) -> str:
-    """Return the path that ``address``, a path or a ``file://`` URL, names.
+    """Return the local path in ``address``, a path or a ``file://`` URL.
 
     Raises
     ------
     ValueError
-        It names none; the message says why.
+        ``address`` is not local; the message says why.
     """
     path = address
     if scheme(address) == "file":
@@ -42,10 +42,14 @@ def local_path(address: str) -> str:
 
 
 def resolved(value: str) -> Path:
-    """Return the absolute path that ``value``, a path or ``file://`` URL, leads to.
+    """Return the absolute path of ``value``, a path or ``file://`` URL.
 
-    Symbolic links are followed; nothing needs to exist there. Raises
-    :class:`~ser.errors.InvalidInput` if ``value`` is not a local path.
+    Symbolic links are followed; the path need not exist.
+
+    Raises
+    ------
+    InvalidInput
+        ``value`` is not a local path.
     """
     try:
         return Path(os.path.realpath(local_path(value)))
@@ -56,7 +60,7 @@ def resolved(value: str) -> Path:
 
 
 def bucket_name(name: str) -> str:
-    """Return ``name`` if it follows the rules of S3 for buckets."""
+    """Return ``name``; raise :class:`InvalidInput` if S3 allows no bucket of this name."""
     if not BUCKET.fullmatch(name):
         raise InvalidInput(
             f"{name!r} is not the name of a bucket; allowed: 3 to 63 lower-case letters, "

@@ -1,4 +1,4 @@
-"""What is known of an utterance beside its sound, as the second input of a model."""
+"""Speaker, gender and text of an utterance, as the second input of a model."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from numpy.typing import NDArray
 from ser.errors import Fault, InvalidInput
 
 FIELDS = ("speaker", "gender", "text")
-"""What may be known of an utterance."""
+"""Names of all metadata of an utterance."""
 
 
 class MetadataEncoding(msgspec.Struct, frozen=True):
-    """One-hot columns: for each field, in this order, one column for each of its values.
+    """One-hot encoding of metadata: for each field, in order, a column for each of its values.
 
-    An unknown value is all zeros: the model then leans on the sound alone.
+    The columns of an unknown value are all zero: the model then relies on the sound alone.
     """
 
     values: dict[str, tuple[str, ...]]
 
     @classmethod
     def of(cls, fields: Iterable[str], utterances: Iterable[Mapping[str, str]]) -> MetadataEncoding:
-        """Return the encoding of ``fields`` with the values that ``utterances`` show."""
+        """Return the encoding of ``fields`` with all values that occur in ``utterances``."""
         known = list(utterances)
         return cls({f: tuple(sorted({u[f] for u in known} - {""})) for f in fields})
 
@@ -35,16 +35,16 @@ class MetadataEncoding(msgspec.Struct, frozen=True):
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The names of the columns, such as ``speaker=03``."""
+        """Names of the columns, such as ``speaker=03``."""
         return tuple(f"{field}={value}" for field in self.values for value in self.values[field])
 
     def encode(self, known: Mapping[str, str | None]) -> NDArray[np.float32]:
-        """Return the columns, shape (size,), of what is ``known`` of an utterance.
+        """Return the columns for the ``known`` metadata of an utterance, shape (size,).
 
         Raises
         ------
         InvalidInput
-            A value that the model has never met.
+            A field that does not exist, or a value that did not occur in training.
         """
         if faults := list(self._faults(known)):
             raise InvalidInput(*faults)
@@ -52,6 +52,8 @@ class MetadataEncoding(msgspec.Struct, frozen=True):
         return np.asarray(columns, dtype=np.float32)
 
     def _faults(self, known: Mapping[str, str | None]) -> Iterable[Fault]:
+        for field in sorted(known.keys() - set(FIELDS)):
+            yield Fault((field,), f"no such field; allowed: {', '.join(FIELDS)}")
         for field, values in self.values.items():
             if (value := known.get(field)) and value not in values:
                 yield Fault((field,), f"{value!r} is not known; allowed: {', '.join(values)}")

@@ -30,7 +30,19 @@ Numbers = Annotated[bytes, Meta(description="A float32 per feature, little endia
 
 
 class SpeakerProfile(Schema, frozen=True, kw_only=True):
-    """The voice of one speaker, as models with one front-end hear it."""
+    """The voice of one speaker: mean and deviation of the features that a front-end computes.
+
+    :meth:`ser.Model.enrol` returns it. As JSON it can be stored, and read again by :meth:`parse`.
+
+    Examples
+    --------
+    >>> model = ser.load_model("latest", registry="model")
+    >>> profile = model.enrol(["speech.wav"])
+    >>> import msgspec
+    >>> stored = msgspec.json.encode(profile).decode()
+    >>> ser.SpeakerProfile.parse(stored) == profile
+    True
+    """
 
     front_end: Annotated[
         str,

@@ -1,4 +1,4 @@
-"""Limits of corpora and sounds. The library sets none; a service hands its own in."""
+"""Limits of corpora and sounds. The library has none of its own; a service passes its limits."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Limit(NamedTuple):
 
     @property
     def origin(self) -> str:
-        """The setting in brackets after a space; empty if the limit has no name."""
+        """Return the setting in brackets after a space; an empty string without a setting."""
         return f" ({self.setting})" if self.setting else ""
 
     def __str__(self) -> str:

@@ -1,80 +1,39 @@
-"""A model as predict sees it: one ONNX file that knows its labels."""
+"""A model: one ONNX file that turns a sound into probabilities of emotions."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from ser._features import Features
 from ser._labels import Label
-from ser._metadata import MetadataEncoding
-from ser._sessions import open_session
+from ser._model_file import ModelProperties, OpenedModel, open_model
+from ser._prediction import Prediction, Probabilities, emotion_keys
 from ser._speaker_profile import SpeakerProfile, takes_profile
-from ser.errors import Conflict, InvalidInput, within
-from ser.sounds import Signal, require_speech
+from ser._threads import map_in_order
+from ser.errors import InvalidInput, SerError, within
+from ser.sounds import SAMPLING_RATE, Signal, SoundLike, read_sound, require_speech
 
-OUTPUTS = ("probabilities", "speech", "features")
-"""Of every model, in this order."""
+__all__ = ["NO_PROFILE", "Known", "Model", "ModelProperties", "Prediction", "Probabilities"]
+
 NO_PROFILE = (
     "this model does not ask who speaks; allowed: with models of model_type DiscriminantClassifier "
     "that were trained on a corpus of three known speakers or more"
 )
-"""Why a profile is refused where :attr:`Model.takes_profile` is false."""
+"""Reason for refusing a profile where :attr:`Model.takes_profile` is false."""
 
-
-class Prediction(NamedTuple):
-    """What a model says of one sound."""
-
-    probabilities: NDArray[np.float32]
-    """Of each emotion, shape (classes,); all the same where there is no speech."""
-    speech: bool
-    """Whether anything is loud enough to be speech (:data:`ser.sounds._audio.SPEECH_LEVEL`)."""
-
-
-class ModelProperties(msgspec.Struct, frozen=True, kw_only=True):
-    """What a model says of itself, in the metadata of its file: one JSON value for each field."""
-
-    labels: tuple[Label, ...]
-    """The emotions in the order of the probabilities."""
-    sampling_rate: int
-    """Of the waveform, in Hz."""
-    front_ends: dict[str, Any]
-    """METHOD_NAME -> CONFIG, in the order of the features."""
-    chunk_samples: int | None
-    gain: float
-    metadata: MetadataEncoding
-    """The columns of the ``metadata`` input; without columns there is no such input."""
-    feature_names: tuple[str, ...]
-    """In the order of the ``features`` output."""
-    front_end: str
-    """SHA-256 of the graph that makes the features, in hexadecimal: speakers' profiles fit all
-    models with the same one."""
-
-    @classmethod
-    def read(cls, properties: Mapping[str, str]) -> ModelProperties:
-        """Return the properties that a file's metadata hold.
-
-        Raises
-        ------
-        Conflict
-            They are not those of a model, or of one that another version of ``ser`` made.
-        """
-        try:
-            values = {
-                name: msgspec.json.decode(properties[name])
-                for name in cls.__struct_fields__
-                if name in properties
-            }
-            return msgspec.convert(values, cls)
-        except msgspec.MsgspecError as error:
-            raise unreadable(str(error)) from error
+Known = Mapping[str, str | None]
+"""Metadata of an utterance by field: ``speaker``, ``gender``, ``text``; ``None`` if unknown."""
 
 
 class Model:
-    """A model in memory, ready to answer.
+    """A model in memory, ready to predict. It may be used by several threads at once.
+
+    Usually :func:`ser.load_model` returns it.
 
     Parameters
     ----------
@@ -84,118 +43,285 @@ class Model:
     Raises
     ------
     Conflict
-        The file is not what this version of ``ser`` makes.
-    ValueError
-        The file names another number of labels than it has probabilities.
+        The file is not a model that this version of ``ser`` reads.
 
     Examples
     --------
     >>> model = ser.Model(Path("model.onnx").read_bytes())
     >>> model
-    Model(16000 Hz -> anger, boredom, disgust, fear, happiness, neutral, sadness)
-    >>> model.predict(signal).probabilities
-    array([0.71, 0.02, 0.03, 0.05, 0.17, 0.01, 0.01], dtype=float32)
-    >>> profile = model.enrol(signals_of_the_same_speaker)
-    >>> model.predict(signal, profile=profile).probabilities
-    array([0.42, 0.01, 0.02, 0.03, 0.51, 0.01, 0.  ], dtype=float32)
+    Model(16000 Hz -> neutral, sadness, anger)
+    >>> model.predict("speech.wav").emotion
+    'anger'
     """
 
     def __init__(self, data: bytes) -> None:
-        self._session = open_session(data, optimize=False)
-        self.properties = ModelProperties.read(self._session.get_modelmeta().custom_metadata_map)
-        outputs = {output.name: output.shape for output in self._session.get_outputs()}
-        if tuple(outputs) != OUTPUTS:
-            raise unreadable(f"its outputs are {', '.join(outputs)}, not {', '.join(OUTPUTS)}")
-        if outputs["probabilities"] != [len(self.labels)]:
-            raise ValueError(
-                f"{len(self.labels)} labels for probabilities of {outputs['probabilities']}"
-            )
+        self._in_memory = open_model(data)
 
     @property
-    def takes_profile(self) -> bool:
-        """Whether it can be told what the speaker sounds like."""
-        return takes_profile(self._session)
+    def _opened(self) -> OpenedModel:
+        return self._in_memory
+
+    @property
+    def properties(self) -> ModelProperties:
+        """All properties in the metadata of the file."""
+        return self._opened.properties
 
     @property
     def labels(self) -> tuple[Label, ...]:
-        """The emotions in the order of the probabilities."""
+        """The labels in the order of the probabilities."""
         return self.properties.labels
+
+    @cached_property
+    def emotions(self) -> tuple[str, ...]:
+        """Keys of a prediction's probabilities: the English word of each label.
+
+        Where two labels share a word, as labels of several corpora may, the code follows it:
+        ``anger (W)``.
+        """
+        return emotion_keys(self.labels)
+
+    @property
+    def sampling_rate(self) -> int:
+        """Sampling rate of the model's input in Hz; sounds of other rates are resampled."""
+        return self.properties.sampling_rate
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """Names of the features, in the order of the columns of :meth:`features`."""
+        return self.properties.feature_names
+
+    @property
+    def known_values(self) -> dict[str, tuple[str, ...]]:
+        """The fields of ``known`` that the model uses, and the values it has met of each."""
+        return dict(self.properties.metadata.values)
+
+    @property
+    def takes_profile(self) -> bool:
+        """Whether the model uses a :class:`ser.SpeakerProfile`."""
+        return takes_profile(self._opened.session)
+
+    @property
+    def front_end(self) -> str:
+        """SHA-256 of the graph that computes the features, in hexadecimal.
+
+        A speaker's profile fits all models with the same one.
+        """
+        return self.properties.front_end
 
     def predict(
         self,
-        signal: Signal,
-        known: Mapping[str, str | None] | None = None,
+        sound: SoundLike,
+        sampling_rate: float | None = None,
+        *,
+        known: Known | None = None,
         profile: SpeakerProfile | None = None,
     ) -> Prediction:
-        """Return what emotions ``signal`` is heard to express.
+        """Return the emotion that the model hears in ``sound``.
 
         Parameters
         ----------
-        signal
-            float32 of shape (samples,), mono, at 16 kHz.
+        sound
+            Path of a sound file, bytes of a sound file, or an array of shape (samples,) or
+            (samples, channels). Floats in an array range from -1 to 1; integers are divided by
+            the full scale of their type (int16 by 32768).
+        sampling_rate
+            Sampling rate in Hz: needed with an array; with a file, refused unless it is the
+            file's. Any rate is resampled to that of the model, channels are averaged.
         known
-            What is known of the speaker and the text (:data:`ser._metadata.FIELDS`); used by
-            models trained on it.
+            Speaker, gender and text of the utterance as far as they are known, for models that
+            use them (:attr:`known_values`).
         profile
-            What the speaker sounds like, from :meth:`enrol`.
+            Profile of the speaker from :meth:`enrol`.
 
         Raises
         ------
         InvalidInput
-            A value in ``known`` that the model has never met, or a profile that it does not take.
+            ``sound`` is not a sound, is shorter than 0.1 s, has samples that are not finite or
+            a peak above 10 times full scale, or is an array without a rate; ``known`` has a value
+            that did not occur in training; the model does not take ``profile``.
+        NotFound
+            No file has the path ``sound``.
+
+        Examples
+        --------
+        >>> import soundfile
+        >>> model = ser.load_model("latest", registry="model")
+        >>> model.predict("speech.wav").emotion
+        'anger'
+        >>> samples, sampling_rate = soundfile.read("speech.wav")
+        >>> model.predict(samples, sampling_rate).emotion
+        'anger'
         """
-        inputs = self._inputs(signal, known)
-        if profile:
-            self.require_fit(profile)
-            inputs |= profile.inputs()
-        probabilities, speech = self._session.run(["probabilities", "speech"], inputs)
-        return Prediction(probabilities, bool(speech))
+        return self._predict(read_sound(sound, sampling_rate), self._options(known, profile))
+
+    def predict_many(
+        self,
+        sounds: Iterable[SoundLike],
+        jobs: int | None = None,
+        *,
+        sampling_rate: float | None = None,
+        known: Known | None = None,
+        profile: SpeakerProfile | None = None,
+    ) -> Iterator[Prediction | SerError]:
+        """Return an iterator over the predictions for ``sounds``, in their order.
+
+        Sounds are read and judged in parallel and lazily, a few ahead of the prediction that is
+        asked for: ``sounds`` may be a generator of any length.
+
+        Parameters
+        ----------
+        sounds
+            Sounds, each as in :meth:`predict`.
+        jobs
+            Number of threads; ``None``: one for each core.
+        sampling_rate, known, profile
+            As in :meth:`predict`, the same for all sounds.
+
+        Returns
+        -------
+        iterator of Prediction or SerError
+            In place of a sound that cannot be judged, the error that :meth:`predict` raises.
+
+        Raises
+        ------
+        InvalidInput
+            ``jobs`` is less than 1, or ``known`` or ``profile`` does not fit the model.
+
+        Examples
+        --------
+        >>> model = ser.load_model("latest", registry="model")
+        >>> for prediction in model.predict_many(["speech.wav", "missing.wav"]):
+        ...     print(repr(prediction))
+        Prediction('anger', confidence=...)
+        NotFound("There is no sound file 'missing.wav'.")
+        """
+        threads = jobs if jobs is not None else os.cpu_count() or 1
+        if threads < 1:
+            raise InvalidInput(f"{jobs} jobs; allowed: 1 or more, or None for one on each core")
+        options = self._options(known, profile)
+
+        def judge(sound: SoundLike) -> Prediction | SerError:
+            try:
+                return self._predict(read_sound(sound, sampling_rate), options)
+            except SerError as error:
+                return error
+
+        return map_in_order(judge, sounds, threads)
+
+    def features(
+        self,
+        sound: SoundLike,
+        sampling_rate: float | None = None,
+        *,
+        known: Known | None = None,
+    ) -> Features:
+        """Return the features that the model computes from ``sound``: a row for each chunk.
+
+        Parameters
+        ----------
+        sound, sampling_rate, known
+            As in :meth:`predict`.
+
+        Raises
+        ------
+        InvalidInput, NotFound
+            As in :meth:`predict`.
+
+        Examples
+        --------
+        >>> model = ser.load_model("latest", registry="model")
+        >>> features = model.features("speech.wav")
+        >>> features.names
+        ('level', 'peak', 'offset', 'roughness')
+        >>> features.array.shape
+        (1, 4)
+        >>> features.times
+        array([0.])
+        """
+        signal = read_sound(sound, sampling_rate)
+        rows = self._features(signal, self._options(known))
+        step = self.properties.chunk_samples or -(-len(signal) // len(rows))
+        times = np.arange(len(rows)) * step / SAMPLING_RATE
+        return Features(rows, self.feature_names, times=times)
 
     def enrol(
-        self, signals: Iterable[Signal], known: Mapping[str, str | None] | None = None
+        self,
+        sounds: Iterable[SoundLike],
+        sampling_rate: float | None = None,
+        *,
+        known: Known | None = None,
     ) -> SpeakerProfile:
-        """Return what the one speaker of all ``signals`` sounds like.
+        """Return the profile of the one speaker of all ``sounds``.
 
         Parameters
         ----------
-        signals, known
-            At least one signal; each, and what is known of them, as in :meth:`predict`.
+        sounds
+            At least one sound, each as in :meth:`predict`. Some 20 of them, spoken in different
+            moods, help most.
+        sampling_rate, known
+            As in :meth:`predict`, the same for all sounds.
 
         Raises
         ------
         InvalidInput
-            A signal in which nobody speaks, named by its index; a value in ``known`` that the
-            model has never met; or the model takes no profile.
+            The model takes no profile; there is no sound; a sound, named by its index, is silent
+            or refused by :meth:`predict`; ``known`` has a value that did not occur in training.
+        NotFound
+            A file does not exist.
+
+        Examples
+        --------
+        >>> model = ser.load_model("latest", registry="model")
+        >>> profile = model.enrol(["speech.wav"])
+        >>> profile.count
+        1
+        >>> model.predict("speech.wav", profile=profile).speech
+        True
         """
         if not self.takes_profile:
             raise InvalidInput(NO_PROFILE)
+        options = self._options(known)
         profiles = []
-        for index, signal in enumerate(signals):
+        for index, sound in enumerate(sounds):
             with within(index):
-                require_speech(signal)
-            (features,) = self._session.run(["features"], self._inputs(signal, known))
-            profiles.append(SpeakerProfile.of(self.properties.front_end, features))
+                signal = require_speech(read_sound(sound, sampling_rate))
+            profiles.append(SpeakerProfile.of(self.front_end, self._features(signal, options)))
+        if not profiles:
+            raise InvalidInput("no sound to enrol; allowed: one or more")
         return SpeakerProfile.pooled(profiles)
 
     def require_fit(self, profile: SpeakerProfile) -> None:
         """Raise :class:`InvalidInput` unless the model takes ``profile``."""
         if not self.takes_profile:
             raise InvalidInput(NO_PROFILE)
-        profile.require(self.properties.front_end, len(self.properties.feature_names))
+        profile.require(self.front_end, len(self.feature_names))
 
-    def _inputs(
-        self, signal: Signal, known: Mapping[str, str | None] | None = None
+    def _options(
+        self, known: Known | None, profile: SpeakerProfile | None = None
     ) -> dict[str, NDArray[np.float32]]:
-        inputs = {"waveform": signal}
-        if self.properties.metadata.size:
-            inputs["metadata"] = self.properties.metadata.encode(known or {})
-        return inputs
+        """Return the inputs of the graph beside the waveform."""
+        columns = self.properties.metadata.encode(known or {})
+        options = {"metadata": columns} if columns.size else {}
+        if profile:
+            self.require_fit(profile)
+            options |= profile.inputs()
+        return options
+
+    def _predict(self, signal: Signal, options: Mapping[str, NDArray[np.float32]]) -> Prediction:
+        inputs = {"waveform": signal, **options}
+        probabilities, speech = self._opened.session.run(["probabilities", "speech"], inputs)
+        return Prediction(
+            label=self.labels[probabilities.argmax()] if speech else None,
+            probabilities=Probabilities(self.emotions, probabilities),
+            speech=bool(speech),
+        )
+
+    def _features(
+        self, signal: Signal, options: Mapping[str, NDArray[np.float32]]
+    ) -> NDArray[np.float32]:
+        rows: NDArray[np.float32]
+        (rows,) = self._opened.session.run(["features"], {"waveform": signal, **options})
+        return rows
 
     def __repr__(self) -> str:
-        emotions = ", ".join(label.emotion for label in self.labels)
-        return f"Model({self.properties.sampling_rate} Hz -> {emotions})"
-
-
-def unreadable(why: str) -> Conflict:
-    """The error that says of a file why it is no model of this version."""
-    return Conflict(f"The model is not one that this version of ser reads: {why}. Train it anew.")
+        return f"Model({self.sampling_rate} Hz -> {', '.join(self.emotions)})"

@@ -94,7 +94,7 @@ def drop(key: str, content: bytes) -> dict[str, Any]:
 
 
 def model_ids() -> list[str]:
-    return list(open_registry("model").models())
+    return list(open_registry("model").ids())
 
 
 def test_a_new_corpus_is_trained_on_with_the_defaults_and_recorded_in_the_manifest(
@@ -147,7 +147,7 @@ def test_a_corpus_in_a_bucket_that_announces_every_object_becomes_one_model(
     (job,) = delivered
     assert job["status"] == "succeeded", job["problem"]
     registry = open_registry(f"s3://{bucket}/models")
-    assert list(registry.models()) == [job["job_id"]]
+    assert list(registry.ids()) == [job["job_id"]]
     assert registry.model("latest").manifest["trigger"]["key"] == "in/Ärger + Wut.zip"
 
 
@@ -481,7 +481,7 @@ def test_a_second_delivery_after_a_crash_leads_to_one_complete_model(
     event = notification((bucket, "night.train.json", put["ETag"]), source="aws:s3")
     deliver_and_kill(point, event, bounds / "dying")
     registry = open_registry(models_uri)
-    before = [registry.model(model_id).manifest for model_id in registry.models()]
+    before = [registry.model(model_id).manifest for model_id in registry.ids()]
     job = redeliver(event)
     assert (job.status, job.result and job.result["model_id"]) == ("succeeded", job.job_id)
     assert registry.aliases() == {"latest": job.job_id, "night": job.job_id}

@@ -100,7 +100,7 @@ def test_the_result_of_a_job_is_the_answer_of_the_same_request(
         k: v for k, v in answer.items() if k not in differing
     }
     registry = open_registry("model")
-    assert list(registry.models()) == [answer["model_id"], job["result"]["model_id"]]
+    assert list(registry.ids()) == [answer["model_id"], job["result"]["model_id"]]
     assert registry.aliases() == {"latest": answer["model_id"], "tried": job["job_id"]}
 
 
@@ -138,7 +138,7 @@ def test_a_job_fails_with_the_problem_of_its_training(
     assert (job["status"], job["attempts"]) == ("failed", 1)
     assert job["problem"]["status"] == 422
     assert job["problem"]["errors"][0]["loc"] == ["remote_url"]
-    assert not list(open_registry("model").models())
+    assert not list(open_registry("model").ids())
 
 
 def test_jobs_are_listed_in_pages_without_requests_and_results(
@@ -180,7 +180,7 @@ def test_a_cancelled_job_ends_its_training_and_leaves_no_model(
     after = wait_for_job(train, train.post("/train", json=body, headers=ASYNC))
     assert after["status"] == "succeeded"
     assert train.get(location).json["status"] == "cancelled"
-    assert list(open_registry("model").models()) == [after["job_id"]]
+    assert list(open_registry("model").ids()) == [after["job_id"]]
     assert train.delete(location.replace("/train/", "/train/x")).status_code == 404
     assert train.delete(f"/train/{after['job_id']}").status_code == 409
 
@@ -453,7 +453,7 @@ def test_a_job_runs_the_request_as_it_was_when_the_client_sent_it(
     job_id = jobs.add(read(body)).job_id
     monkeypatch.setenv("SER_MODEL_SAVE_PATH", "other")
     assert run(jobs, job_id, TrainingProcesses(), Settings.from_environment()).is_ended
-    assert list(open_registry(bounds / "model").models()) == [job_id]
+    assert list(open_registry(bounds / "model").ids()) == [job_id]
 
 
 def test_a_second_worker_leaves_the_jobs_to_the_first(jobs: Jobs, forbidden: TrainRequest) -> None:
@@ -514,7 +514,7 @@ def test_a_job_in_a_bucket_is_run_by_the_event_of_its_request(
         # The documents of jobs start no training.
         record["key"] = f"state/jobs/{job_id}.train.json"
         assert train.post("/events", json=event).json["jobs"] == []
-    assert list(open_registry("model").models()) == [job_id]
+    assert list(open_registry("model").ids()) == [job_id]
 
 
 def test_the_description_names_every_operation(train: Client) -> None:

@@ -24,9 +24,9 @@ import graphs
 import made
 from clients import ROOT
 from ser import _graph as graph
+from ser import sounds as audio
 from ser._metadata import MetadataEncoding
 from ser.frontends import FrontEnds
-from ser.sounds import _audio as audio
 from stack import HOST, free_port, function_command, process
 
 MIB = 2**20
@@ -149,9 +149,9 @@ def test_the_worker_is_small_up_to_its_first_answer_and_bounded_for_ten_minutes(
 
 def test_decoding_takes_the_memory_of_the_signal() -> None:
     data = made.sound(np.resize(SIGNAL, 120 * audio.SAMPLING_RATE))
-    audio.decode(data)
+    audio.read_sound(data)
     tracemalloc.start()
-    signal = audio.decode(data)
+    signal = audio.read_sound(data)
     decoding = tracemalloc.get_traced_memory()[1]
     tracemalloc.reset_peak()
     assert audio.holds_speech(signal)

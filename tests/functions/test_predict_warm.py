@@ -180,9 +180,9 @@ def workers(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     threads: list[int] = []
     predict = Model.predict
 
-    def watched(model: Model, *arguments: Any) -> Prediction:
+    def watched(model: Model, *arguments: Any, **options: Any) -> Prediction:
         threads.append(threading.get_ident())
-        return predict(model, *arguments)
+        return predict(model, *arguments, **options)
 
     monkeypatch.setattr(Model, "predict", watched)
     return threads
@@ -194,9 +194,9 @@ def test_several_sounds_of_a_request_are_judged_at_the_same_time(
     monkeypatch.setattr(os, "cpu_count", lambda: 2)
     predict, together = Model.predict, threading.Barrier(2)
 
-    def meeting(model: Model, *arguments: Any) -> Prediction:
+    def meeting(model: Model, *arguments: Any, **options: Any) -> Prediction:
         together.wait(timeout=30)  # breaks if one sound waits for the other
-        return predict(model, *arguments)
+        return predict(model, *arguments, **options)
 
     monkeypatch.setattr(Model, "predict", meeting)
     assert len(ask(4)["prediction"]) == 4

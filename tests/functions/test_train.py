@@ -30,7 +30,7 @@ def refused(client: Client, body: dict[str, Any], status: int = 422) -> dict[str
 
 
 def published(folder: Path) -> list[str]:
-    return list(open_registry(folder).models())
+    return list(open_registry(folder).ids())
 
 
 def test_a_training_publishes_a_model_and_moves_latest_to_it(

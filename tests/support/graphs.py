@@ -1,4 +1,4 @@
-"""Small models with the inputs and outputs of real ones, made in a moment."""
+"""Small models with the inputs and outputs of real ones, composed in milliseconds."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ DEFAULTS = {
 
 
 def front_end() -> onnx.ModelProto:
-    """From ``waveform`` to four features of the whole of it, and whether it holds speech."""
+    """Return a front-end of four features of the whole waveform."""
     waveform = argument(Tensor(np.float32, ("samples",)))
     first, last, step = (op.const(np.array([n])) for n in (0, -1, 1))
     end = op.const(np.array([np.iinfo(np.int64).max]))
@@ -53,7 +53,7 @@ def peak(values: Var) -> Var:
 
 
 def classifier(*, takes_profile: bool) -> onnx.ModelProto:
-    """A linear map of the features; of a speaker that is known, of what is unlike himself."""
+    """Return a linear map of the features, which a profile standardises by its speaker."""
     features = argument(Tensor(np.float32, ("rows", len(FEATURES))))
     inputs = {"features": features}
     seen = features
@@ -73,7 +73,7 @@ def classifier(*, takes_profile: bool) -> onnx.ModelProto:
 def model(
     *, takes_profile: bool = True, front_end_digest: str = "0f" * 32, **changes: Any
 ) -> bytes:
-    """The file of a model of three emotions; ``changes`` are to its properties."""
+    """Return the file of a model of three emotions; ``changes`` replace its properties."""
     properties = ModelProperties(
         labels=LABELS,
         sampling_rate=SAMPLING_RATE,
@@ -91,12 +91,16 @@ def model(
     )
 
 
-def publish(folder: Path, data: bytes, samples: dict[str, bytes] | None = None) -> str:
-    """Publish ``data`` as a model that has held out ``samples``; return its id."""
+def publish(
+    folder: Path, data: bytes, samples: dict[str, bytes] | None = None, **facts: Any
+) -> str:
+    """Publish ``data`` as a model that holds out ``samples``; return its id.
+
+    ``facts`` are further entries of its manifest.
+    """
     held = samples or {}
-    manifest = {
-        "samples": {n: {"ground_truth": "W", "speaker": "", "gender": "", "text": ""} for n in held}
-    }
+    unknown = {"ground_truth": "W", "speaker": "", "gender": "", "text": ""}
+    manifest = {"samples": dict.fromkeys(held, unknown), **facts}
     model_id = new_model_id()
     files = {"model.onnx": data} | {f"samples/{name}": sound for name, sound in held.items()}
     open_registry(folder).publish(model_id, files, manifest)

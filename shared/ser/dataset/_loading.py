@@ -58,7 +58,7 @@ def decode(
     utterances, signals, rejected = [], [], list(table.rejected)
     for done, utterance in enumerate(table.utterances, start=1):
         try:
-            signal = audio.decode(read(utterance), limit=limit)
+            signal = audio.read_sound(read(utterance), limit=limit)
             signals.append(audio.require_speech(signal))
             utterances.append(utterance)
         except (InvalidInput, TooLarge) as error:

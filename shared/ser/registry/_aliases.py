@@ -1,4 +1,4 @@
-"""The document of an alias, and the one way to change it."""
+"""Aliases: their documents, and changes of them that are safe among concurrent writers."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from ser.store import Store, Stored
 FOLDER = "aliases"
 SUFFIX = ".json"
 
-# Begins with a letter, as no model id does: no name can be both.
+# An alias begins with a letter, a model id with a digit: no name can be both.
 ALIAS = re.compile(r"[a-z][a-z0-9_.-]{0,63}")
 ALIAS_GRAMMAR = "a letter a-z, then at most 63 of a-z, 0-9, '_', '.' and '-'"
 
 ATTEMPTS = 64
-"""Every race that is lost is somebody else's change, so this many at once are all served."""
+"""Highest number of attempts; since one of the rivals wins each race, that many all succeed."""
 
 Action = Literal["move", "rollback"]
 
 
 class Move(msgspec.Struct, frozen=True):
-    """One change of an alias: to a model of choice, or back to the one before."""
+    """One change of an alias: a move to a model, or a rollback to the model before."""
 
     model_id: str
     moved_at: str
@@ -34,7 +34,7 @@ class Move(msgspec.Struct, frozen=True):
 
 
 class Alias(msgspec.Struct, frozen=True):
-    """``aliases/<alias>.json``: where an alias points; its history is only ever added to."""
+    """The document ``aliases/<alias>.json``: the model of an alias, and all changes so far."""
 
     alias: str
     model_id: str
@@ -46,7 +46,7 @@ class Alias(msgspec.Struct, frozen=True):
 
 
 def trail(history: Sequence[Move]) -> list[str]:
-    """The models of all moves that no rollback has undone, the present one last."""
+    """Return the models of all moves that are not rolled back, the present one last."""
     models: list[str] = []
     for move in history:
         if move.action == "move":
@@ -57,49 +57,49 @@ def trail(history: Sequence[Move]) -> list[str]:
 
 
 def alias_names(store: Store) -> list[str]:
-    """All aliases, sorted."""
+    """Return all aliases, sorted."""
     files = store.names(FOLDER)
     aliases = [name.removesuffix(SUFFIX) for name in files if name.endswith(SUFFIX)]
     return sorted(filter(ALIAS.fullmatch, aliases))
 
 
 def read_alias(store: Store, alias: str) -> Alias | None:
-    """The document of ``alias``; ``None`` when there is none.
+    """Return the document of ``alias``; ``None`` if there is none.
 
     Raises
     ------
     Conflict
         The document is damaged.
     """
-    return decode(store.read(key(alias)), alias) if ALIAS.fullmatch(alias) else None
+    return parse_alias(store.read(key(alias)), alias) if ALIAS.fullmatch(alias) else None
 
 
 def point_alias(
     store: Store, alias: str, action: Action, choose: Callable[[Sequence[str]], str]
 ) -> str:
-    """Change where ``alias`` points.
+    """Point ``alias`` at another model.
 
     Parameters
     ----------
     choose
-        From the trail of the alias the id it shall point at; asked anew after a lost race. Where
-        the alias points there already, nothing is written.
+        Function from the :func:`trail` of the alias to the id of the new model; called again after
+        a lost race. If the alias points at that model already, nothing is written.
 
     Returns
     -------
     str
-        The id it points at now.
+        Id of the model that the alias points at now.
 
     Raises
     ------
     Busy
-        Too many others change it at this moment.
+        Too many others change the alias at the same time.
     Conflict
         The document is damaged.
     """
     for _ in range(ATTEMPTS):
         stored = store.read(key(alias))
-        present = decode(stored, alias)
+        present = parse_alias(stored, alias)
         history = present.history if present else ()
         past = trail(history)
         model_id = choose(past)
@@ -117,11 +117,13 @@ def point_alias(
 
 
 def key(alias: str) -> str:
+    """Return the key of the document of ``alias``."""
     return f"{FOLDER}/{alias}{SUFFIX}"
 
 
-def decode(stored: Stored | None, alias: str) -> Alias | None:
+def parse_alias(stored: Stored | None, alias: str) -> Alias | None:
+    """Return the alias in a stored document; ``None`` if there is no document."""
     try:
         return None if stored is None else msgspec.json.decode(stored.data, type=Alias)
     except msgspec.DecodeError as error:
-        raise Conflict(f"{key(alias)} is damaged, mend or remove it: {error}") from error
+        raise Conflict(f"{key(alias)} is damaged; repair or remove it: {error}") from error

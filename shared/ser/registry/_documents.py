@@ -1,4 +1,4 @@
-"""The ids of models, and the JSON documents that the registry writes."""
+"""Ids of models, and the JSON documents in a registry."""
 
 from __future__ import annotations
 
@@ -11,34 +11,37 @@ from typing import Any
 import msgspec
 
 MANIFEST = "manifest.json"
+MODEL_FILE = "model.onnx"
 
 MODEL_ID = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}")
 MODEL_ID_EXAMPLE = "20261122T143105Z-1a2b3c4d"
 
 
 def new_model_id() -> str:
-    """A name that no other model has; names sort as they were made, to the microsecond (UTC)."""
+    """Return a new, unique id. Ids sort by the time of their creation, to the microsecond (UTC)."""
     now = datetime.now(UTC)
     return f"{now:%Y%m%dT%H%M%SZ}-{now.microsecond:05x}{os.urandom(2).hex()[:3]}"
 
 
 def timestamp() -> str:
+    """Return the present time (UTC) in ISO 8601."""
     return f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
 
 
 def encode(document: Any) -> bytes:
-    """``document`` as JSON, indented, since people read it too."""
+    """Return ``document`` as JSON, indented, since people read it too."""
     return msgspec.json.format(msgspec.json.encode(document), indent=2)
 
 
 class Digest(msgspec.Struct, frozen=True):
-    """What the bytes of a file are checked against; ``size`` in bytes."""
+    """SHA-256, in hexadecimal, and size, in bytes, of a file."""
 
     sha256: str
     size: int
 
     @classmethod
     def of(cls, data: bytes) -> Digest:
+        """Return the digest of ``data``."""
         return cls(hashlib.sha256(data).hexdigest(), len(data))
 
 

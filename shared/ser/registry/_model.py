@@ -1,47 +1,92 @@
-"""A published model, whose files are believed only as far as its manifest vouches for them."""
+"""Published models, whose files are verified against their manifest."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from threading import Lock
 from typing import Any
 
 import msgspec
 
+from ser._model_file import OpenedModel, open_model
 from ser.errors import AlteredModel, NotFound
-from ser.registry._documents import MANIFEST, Digest, Inventory
+from ser.model import Model
+from ser.registry._documents import MANIFEST, MODEL_FILE, Digest, Inventory
 from ser.store import Store
 
 
-@dataclass(frozen=True)
-class PublishedModel:
-    """One model of a registry; its manifest is read once, its files when asked for."""
+class PublishedModel(Model):
+    """A model in a registry. Its file is read, and verified, when it is first used.
+
+    :meth:`ser.Registry.model` and :meth:`ser.Registry.models` return it. Besides their own errors,
+    all methods raise :class:`~ser.errors.AlteredModel` if the file is not the one that was
+    published, :class:`~ser.errors.Conflict` if it is not a model that this version of ``ser``
+    reads, and the errors of the store.
+
+    Examples
+    --------
+    >>> model = ser.open_registry("model").model("latest")
+    >>> model.predict("speech.wav").emotion
+    'anger'
+    >>> model.manifest["corpus"]["name"]
+    'emodb'
+    >>> len(model.read("model.onnx")) == model.size
+    True
+    """
 
     model_id: str
-    manifest: dict[str, Any] = field(repr=False)
-    _files: dict[str, Digest] = field(repr=False)
-    _store: Store = field(repr=False)
+    """The id, such as ``20261122T143105Z-1a2b3c4d``."""
+    manifest: dict[str, Any]
+    """The manifest as it was published: request, corpus, metrics, versions, digests."""
 
-    @classmethod
-    def from_manifest(cls, store: Store, model_id: str, manifest: bytes) -> PublishedModel:
-        """The model of ``store`` that the bytes of ``manifest`` describe.
+    def __init__(self, store: Store, folder: str, manifest: bytes) -> None:
+        """Return the model in ``folder`` of ``store`` whose manifest has these bytes.
+
+        An empty ``folder`` is the store itself.
 
         Raises
         ------
         AlteredModel
-            They are no manifest, or that of another model.
+            ``manifest`` is damaged.
         """
         try:
             inventory = msgspec.json.decode(manifest, type=Inventory)
         except msgspec.DecodeError as error:
-            raise AlteredModel(f"{MANIFEST} of model {model_id} is damaged: {error}") from error
-        if inventory.model_id != model_id:
-            raise AlteredModel(
-                f"{MANIFEST} of model {model_id} belongs to model {inventory.model_id!r}"
-            )
-        return cls(model_id, msgspec.json.decode(manifest), inventory.files, store)
+            place = folder or store.uri
+            raise AlteredModel(f"{MANIFEST} of model {place} is damaged: {error}") from error
+        self.model_id = inventory.model_id
+        self.manifest = msgspec.json.decode(manifest)
+        self._files: Mapping[str, Digest] = inventory.files
+        self._store = store
+        self._prefix = f"{folder}/" if folder else ""
+        self._opening = Lock()
+        self._loaded: OpenedModel | None = None
+
+    @property
+    def size(self) -> int:
+        """Size of the model's file in bytes.
+
+        Raises
+        ------
+        NotFound
+            The manifest lists no such file.
+        """
+        return self._digest(MODEL_FILE).size
+
+    @property
+    def _opened(self) -> OpenedModel:
+        with self._opening:
+            if self._loaded is None:
+                self._loaded = open_model(self.read(MODEL_FILE))
+            return self._loaded
+
+    def load(self) -> PublishedModel:
+        """Read the model's file now, so that the first prediction need not; return the model."""
+        _ = self._opened
+        return self
 
     def is_whole(self) -> bool:
-        """Whether all its files are there as they were published; reads every one of them."""
+        """Return whether all files are as they were published; reads every one of them."""
         try:
             for name in self._files:
                 self.read(name)
@@ -50,25 +95,33 @@ class PublishedModel:
         return True
 
     def read(self, name: str) -> bytes:
-        """The bytes of the file ``name``, exactly as they were published.
+        """Return the bytes of the file ``name``, exactly as they were published.
 
         Raises
         ------
         NotFound
-            The manifest names no such file.
+            The manifest lists no such file.
         AlteredModel
             The file is missing, or its bytes are not those that were published.
         """
-        if name not in self._files:
-            raise NotFound(
-                f"model {self.model_id} has no file {name!r}; it has {', '.join(self._files)}"
-            )
-        stored = self._store.read(f"{self.model_id}/{name}")
+        digest = self._digest(name)
+        stored = self._store.read(f"{self._prefix}{name}")
         if stored is None:
             raise AlteredModel(f"file {name!r} of model {self.model_id} is missing")
-        if Digest.of(stored.data) != self._files[name]:
+        if Digest.of(stored.data) != digest:
             raise AlteredModel(
                 f"file {name!r} of model {self.model_id} is not as it was published: its size or"
                 f" SHA-256 differs from {MANIFEST}"
             )
         return stored.data
+
+    def _digest(self, name: str) -> Digest:
+        try:
+            return self._files[name]
+        except KeyError:
+            raise NotFound(
+                f"model {self.model_id} has no file {name!r}; it has {', '.join(self._files)}"
+            ) from None
+
+    def __repr__(self) -> str:
+        return f"PublishedModel({self.model_id!r})"

@@ -1,13 +1,12 @@
-"""The model registry: immutable models, and aliases that move between them."""
+"""A registry of models: models that never change, and aliases that move between them."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from ser.errors import Conflict, InvalidInput, NotFound, SerError, StorageFull
+from ser.errors import Conflict, InvalidInput, NotFound
 from ser.registry._aliases import (
     ALIAS,
     ALIAS_GRAMMAR,
@@ -17,26 +16,32 @@ from ser.registry._aliases import (
     point_alias,
     read_alias,
 )
-from ser.registry._documents import (
-    MANIFEST,
-    MODEL_ID,
-    MODEL_ID_EXAMPLE,
-    Digest,
-    encode,
-    timestamp,
-)
+from ser.registry._documents import MANIFEST, MODEL_ID
+from ser.registry._lookup import is_published, published_ids, read_model, readable_models
 from ser.registry._model import PublishedModel
+from ser.registry._publication import publish
+from ser.registry._summary import ModelSummary, summarize
 from ser.store import Store
-
-logger = logging.getLogger(__name__)
 
 
 class Registry:
-    """Models in a store, under ids for ever and under aliases for now.
+    """Models in a store, each under its id, and aliases that point at models and can move.
 
-    A model is what has a manifest, which is written last; nothing else can be seen here. Besides
-    what is listed, every method raises what :class:`~ser.store._store.Store` does, naming the
-    store: ``InvalidInput``, ``StorageFull``, ``RemoteFailed``.
+    A model exists once its manifest exists, which is written last. Besides the errors listed,
+    every method raises those of :class:`~ser.store.Store`, naming the store: ``InvalidInput``,
+    ``StorageFull``, ``RemoteFailed``. :func:`ser.open_registry` returns a registry.
+
+    Examples
+    --------
+    >>> registry = ser.open_registry("model")
+    >>> for model in registry.models(limit=1):
+    ...     print(model.predict("speech.wav").emotion)
+    anger
+    >>> registry.show("latest").corpus
+    'emodb'
+    >>> registry.move("production", registry.resolve("latest"))
+    >>> sorted(registry.aliases())
+    ['latest', 'production']
     """
 
     def __init__(self, store: Store) -> None:
@@ -44,135 +49,190 @@ class Registry:
 
     @property
     def uri(self) -> str:
-        """Where the models are kept."""
+        """Address of the registry."""
         return self._store.uri
 
     def check_writable(self) -> None:
-        """Fail now rather than after an expensive training; leaves nothing behind.
+        """Raise an error if no model can be published, which is best known before a training.
+
+        Nothing is left behind.
 
         Raises
         ------
         InvalidInput
-            The folder cannot be created or written; the bucket does not exist or is closed to us.
+            The folder cannot be created or written; the bucket does not exist, or its access
+            rules refuse the write.
         """
         self._store.check_writable()
 
     def publish(
         self, model_id: str, files: Mapping[str, bytes], manifest: Mapping[str, Any]
     ) -> None:
-        """Make a model visible, whole and for ever.
+        """Publish a model: write its files, then its manifest.
 
-        What a failure leaves half done is removed, with two exceptions. If the answer about the
-        manifest got lost, the model may be published, and keeps its files. And where somebody else
-        has come to publish under the same id, all that is there is left to them.
+        If that fails, the files written so far are removed, with two exceptions. If the answer to
+        writing the manifest was lost, the model may be published, and keeps its files. If another
+        publisher uses the same id, its files stay as they are.
 
         Parameters
         ----------
         model_id
-            Of :func:`~ser.registry.new_model_id`.
+            A new id from :func:`~ser.registry.new_model_id`.
         files
-            By relative name, such as ``model.onnx`` or ``samples/03a01Fa.wav``.
+            Files by relative name, such as ``model.onnx`` or ``samples/03a01Fa.wav``.
         manifest
-            Whatever JSON can say; ``model_id``, ``created_at`` and ``files`` (SHA-256 and size in
+            JSON values by name; ``model_id``, ``created_at`` and ``files`` (SHA-256 and size in
             bytes of each) are added.
 
         Raises
         ------
         Conflict
-            Something is stored under this id already.
+            The store holds a file under this id already.
         InvalidInput
-            An id or a file name that does not fit.
+            The id or a file name has another form.
         """
-        if not MODEL_ID.fullmatch(model_id):
-            raise InvalidInput(f"{model_id!r} is no model id; allowed: such as {MODEL_ID_EXAMPLE}")
-        if MANIFEST in files:
-            raise InvalidInput(f"a file is named {MANIFEST!r}; allowed: any other name")
-        document = encode(
-            {
-                **manifest,
-                "model_id": model_id,
-                "created_at": timestamp(),
-                "files": {name: Digest.of(data) for name, data in files.items()},
-            }
-        )
-        written: list[str] = []
-        try:
-            # In one order for all: whoever comes second to an id stumbles over the first file.
-            for name, data in [*sorted(files.items()), (MANIFEST, document)]:
-                self._create(model_id, name, data)
-                written.append(name)
-        except Conflict:
-            # Until a model is published, whoever is about to may have removed our files already.
-            if self._is_published(model_id):
-                self._withdraw(model_id, written)
-            raise
-        except BaseException as error:
-            if len(written) < len(files) or isinstance(error, InvalidInput | StorageFull):
-                self._withdraw(model_id, written)
-            raise
+        publish(self._store, model_id, files, manifest)
 
-    def _create(self, model_id: str, name: str, data: bytes) -> None:
-        if not self._store.create(f"{model_id}/{name}", data):
-            raise Conflict(
-                f"{self.uri} already keeps {name!r} of a model {model_id}, and nothing overwrites"
-                " a model; allowed: a new id"
-            )
+    def ids(self, *, limit: int | None = None, before: str | None = None) -> Iterator[str]:
+        """Yield the ids of models, newest first.
 
-    def _withdraw(self, model_id: str, written: Sequence[str]) -> None:
-        """Remove the files that we have written, but those of a model that somebody published."""
-        try:
-            theirs = self.model(model_id).manifest["files"]
-        except (SerError, KeyError):
-            theirs = {}
-        for name in set(written) - set(theirs):
-            try:
-                self._store.delete(f"{model_id}/{name}")
-            except SerError as error:
-                logger.warning(
-                    "%r of an unpublished model %s stays in %s: %s",
-                    *(name, model_id, self.uri, error),
-                )
+        Parameters
+        ----------
+        limit
+            The highest number of ids.
+        before
+            Yield only ids of models that are older than the one with this id.
+        """
+        return islice(published_ids(self._store, before), limit)
 
-    def models(self, *, limit: int | None = None, before: str | None = None) -> Iterator[str]:
-        """Ids, newest first: ``limit`` at most, and only those older than ``before``."""
-        names = (name.removesuffix("/") for name in reversed(self._store.names()))
-        older = (name for name in names if before is None or name < before)
-        return islice(filter(self._is_published, older), limit)
+    def models(
+        self, *, limit: int | None = None, before: str | None = None
+    ) -> Iterator[PublishedModel]:
+        """Yield models, newest first. Only manifests are read; a model's file when it is used.
+
+        Models whose manifest is damaged are left out, with a warning in the log.
+
+        Parameters
+        ----------
+        limit, before
+            As for :meth:`ids`.
+
+        Examples
+        --------
+        >>> [model.predict("speech.wav").emotion for model in ser.open_registry("model").models()]
+        ['anger']
+        """
+        return islice(readable_models(self._store, before), limit)
 
     def resolve(self, name: str) -> str:
-        """The id behind ``name``, an id or an alias.
+        """Return the id of the model ``name``, an id or an alias.
 
         Raises
         ------
         NotFound
-            No model has this id, or there is no such alias.
+            There is no such model or alias.
         """
-        if self._is_published(name):
+        if is_published(self._store, name):
             return name
         return self._alias(name).model_id
 
     def model(self, name: str) -> PublishedModel:
-        """The model behind ``name``, an id or an alias.
+        """Return the model ``name``, an id or an alias. Its file is read when it is first used.
 
         Raises
         ------
         NotFound
-            No model has this id, or there is no such alias.
+            There is no such model or alias.
         AlteredModel
-            Its manifest is damaged.
+            The manifest is damaged.
+
+        Examples
+        --------
+        >>> model = ser.open_registry("model").model("latest")
+        >>> model.manifest["request"]["model_type"]
+        'DiscriminantClassifier'
         """
         model_id = name if MODEL_ID.fullmatch(name) else self._alias(name).model_id
-        manifest = self._store.read(f"{model_id}/{MANIFEST}")
+        if model := read_model(self._store, model_id):
+            return model
+        raise self._unknown(model_id)
+
+    def load(self, name: str) -> PublishedModel:
+        """Return the model ``name``, an id or an alias, with its file in memory.
+
+        Raises
+        ------
+        NotFound
+            There is no such model or alias.
+        AlteredModel
+            The manifest is damaged, or the model's file is not the one that was published.
+        Conflict
+            The file is not a model that this version of ``ser`` reads.
+
+        Examples
+        --------
+        >>> ser.open_registry("model").load("latest").emotions
+        ('neutral', 'sadness', 'anger')
+        """
+        return self.model(name).load()
+
+    def show(self, name: str) -> ModelSummary:
+        """Return the most important facts about the model ``name``, an id or an alias.
+
+        Raises
+        ------
+        NotFound
+            There is no such model or alias.
+        AlteredModel
+            The manifest is damaged.
+
+        Examples
+        --------
+        >>> summary = ser.open_registry("model").show("latest")
+        >>> summary.corpus, summary.model_type, summary.uar, summary.aliases
+        ('emodb', 'DiscriminantClassifier', 0.862, ('latest',))
+        """
+        return summarize(self.model(name).manifest, self.aliases())
+
+    def delete(self, name: str) -> None:
+        """Delete the model ``name``, an id or an alias: first its manifest, then its files.
+
+        Raises
+        ------
+        NotFound
+            There is no such model or alias.
+        Conflict
+            An alias points at the model.
+
+        Examples
+        --------
+        >>> registry = ser.open_registry("model")
+        >>> registry.delete(registry.resolve("latest"))
+        Traceback (most recent call last):
+        ser.errors.Conflict: model ... cannot be deleted: alias latest points at it; ...
+        """
+        model_id = self.resolve(name)
+        self._require_no_alias(model_id)
+        key = f"{model_id}/{MANIFEST}"
+        manifest = self._store.read(key)
         if manifest is None:
             raise self._unknown(model_id)
-        return PublishedModel.from_manifest(self._store, model_id, manifest.data)
+        self._store.delete(key)
+        try:
+            # An alias may have moved here since the first check. Only a move that found the
+            # manifest before and writes the alias after this line remains possible.
+            self._require_no_alias(model_id)
+        except BaseException:
+            self._store.create(key, manifest.data)
+            raise
+        self._store.sweep(model_id)
 
     def aliases(self) -> dict[str, str]:
-        """The id that each alias points at."""
+        """Return the id of the model that each alias points at."""
         return {alias: self._alias(alias).model_id for alias in alias_names(self._store)}
 
     def history(self, alias: str) -> tuple[Move, ...]:
-        """Every change of ``alias``, oldest first.
+        """Return all changes of ``alias``, oldest first.
 
         Raises
         ------
@@ -182,26 +242,31 @@ class Registry:
         return self._alias(alias).history
 
     def move(self, alias: str, model_id: str, *, forward_only: bool = False) -> None:
-        """Point ``alias`` at a model; where it points there already, nothing changes.
+        """Point ``alias`` at the model ``model_id``; nothing changes if it does so already.
 
         Parameters
         ----------
         forward_only
-            Neither does anything change where ``alias`` points at a newer model, so that
-            ``latest`` comes out right in whatever order trainings end.
+            Leave ``alias`` as it is if it points at a newer model, so that ``latest`` is right
+            in whatever order trainings end.
 
         Raises
         ------
         InvalidInput
-            No alias can have this name.
+            An alias cannot have this name.
         NotFound
             No model has this id.
         Busy
-            Too many others move the alias at this moment.
+            Too many others move the alias at the same time.
+
+        Examples
+        --------
+        >>> registry = ser.open_registry("model")
+        >>> registry.move("production", registry.resolve("latest"))
         """
         if not ALIAS.fullmatch(alias):
             raise InvalidInput(f"{alias!r} is no name for an alias; allowed: {ALIAS_GRAMMAR}")
-        if not self._is_published(model_id):
+        if not is_published(self._store, model_id):
             raise self._unknown(model_id)
 
         def target(trail: Sequence[str]) -> str:
@@ -210,33 +275,43 @@ class Registry:
         point_alias(self._store, alias, "move", target)
 
     def rollback(self, alias: str) -> str:
-        """Point ``alias`` where it pointed before the last move not yet undone.
+        """Undo the last move of ``alias`` that is not undone yet.
 
         Returns
         -------
         str
-            The id it points at now.
+            Id of the model that the alias points at now.
 
         Raises
         ------
         NotFound
             There is no such alias.
         Conflict
-            It pointed at nothing before.
+            There is no earlier model, or it has been deleted.
         Busy
-            Too many others move the alias at this moment.
+            Too many others move the alias at the same time.
         """
         self._alias(alias)
 
         def previous(trail: Sequence[str]) -> str:
             if len(trail) < 2:
                 raise Conflict(f"alias {alias!r} pointed at nothing before {trail[-1]}")
+            if not is_published(self._store, trail[-2]):
+                raise Conflict(
+                    f"alias {alias!r} pointed at model {trail[-2]} before, which has been deleted; "
+                    "allowed: to move it to another model"
+                )
             return trail[-2]
 
         return point_alias(self._store, alias, "rollback", previous)
 
-    def _is_published(self, name: str) -> bool:
-        return bool(MODEL_ID.fullmatch(name)) and self._store.holds(f"{name}/{MANIFEST}")
+    def _require_no_alias(self, model_id: str) -> None:
+        if aliases := [alias for alias, target in self.aliases().items() if target == model_id]:
+            noun, verb = ("alias", "points") if len(aliases) == 1 else ("aliases", "point")
+            raise Conflict(
+                f"model {model_id} cannot be deleted: {noun} {', '.join(aliases)} {verb} at it; "
+                "allowed: models that no alias points at, so move the alias first"
+            )
 
     def _alias(self, name: str) -> Alias:
         alias = read_alias(self._store, name)
@@ -247,3 +322,6 @@ class Registry:
     def _unknown(self, name: str) -> NotFound:
         known = ", ".join(alias_names(self._store)) or "none"
         return NotFound(f"no model or alias {name!r} in {self.uri}; its aliases: {known}")
+
+    def __repr__(self) -> str:
+        return f"Registry({self.uri!r})"

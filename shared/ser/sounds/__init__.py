@@ -1,19 +1,10 @@
-"""Sounds in and out: any format libsndfile reads, as the mono signal that models take."""
+"""Sounds: files in any format that libsndfile reads, and arrays, as the signals of models."""
 
 from __future__ import annotations
 
-from ser.sounds._audio import (
-    MAX_PEAK,
-    MIN_SECONDS,
-    SAMPLING_RATE,
-    SPEECH_FRAME,
-    SPEECH_LEVEL,
-    SUFFIXES,
-    Signal,
-    decode,
-    holds_speech,
-    require_speech,
-)
+from ser.sounds._reading import SoundLike, read_sound
+from ser.sounds._signals import MAX_PEAK, MIN_SECONDS, SAMPLING_RATE, SUFFIXES, Signal
+from ser.sounds._speech import SPEECH_FRAME, SPEECH_LEVEL, holds_speech, require_speech
 
 __all__ = [
     "MAX_PEAK",
@@ -23,7 +14,8 @@ __all__ = [
     "SPEECH_LEVEL",
     "SUFFIXES",
     "Signal",
-    "decode",
+    "SoundLike",
     "holds_speech",
+    "read_sound",
     "require_speech",
 ]

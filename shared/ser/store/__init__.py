@@ -21,7 +21,18 @@ def open_store(uri: str | os.PathLike[str]) -> Store:
     Raises
     ------
     InvalidInput
-        Another kind of address, or AWS settings that cannot be used.
+        The address is of another kind, or the AWS settings cannot be used.
+
+    Examples
+    --------
+    >>> from ser.store import open_store
+    >>> store = open_store("files")
+    >>> store.create("notes/first.txt", b"text")
+    True
+    >>> store.read("notes/first.txt").data
+    b'text'
+    >>> store.names("notes")
+    ['first.txt']
     """
     address = os.fspath(uri)
     if scheme(address) == "s3":

@@ -30,14 +30,14 @@ UNUSABLE = {
 
 
 ATTEMPTS = 100
-"""How often a race against who removes empty folders may be lost."""
+"""Highest number of attempts to create a file while others remove its empty folder."""
 
 
 class FolderStore(Store):
-    """Keys are paths below ``root``, which the first write creates.
+    """A store whose keys are paths below ``root``, which the first write creates.
 
-    A file appears under its key only when it is complete. Until then it has a name beginning with
-    a dot, which no key has; so has the lock that replacements take.
+    A file appears under its key only when it is complete. Until then its name begins with a dot,
+    as no key does; so does the name of the lock file for replacements.
     """
 
     def __init__(self, root: str | os.PathLike[str]) -> None:
@@ -78,7 +78,7 @@ class FolderStore(Store):
 
     def _sweep(self, folder: str) -> None:
         super()._sweep(folder)
-        # What was being written when its writer was killed has no name that is told.
+        # Drafts of writers that were killed have hidden names, which the loop above skips.
         shutil.rmtree(self._root / folder, ignore_errors=True)
 
     def _names(self, folder: str) -> Iterator[str]:
@@ -89,7 +89,7 @@ class FolderStore(Store):
 
     @contextmanager
     def _draft(self, target: Path, data: bytes) -> Iterator[Path]:
-        """A file that holds ``data`` and lies beside ``target``, gone afterwards."""
+        """Yield a file beside ``target`` that contains ``data``; remove it afterwards."""
         draft = target.with_name(f".{os.urandom(8).hex()}")
         try:
             with create(draft) as file:
@@ -101,9 +101,9 @@ class FolderStore(Store):
             self._remove(draft)
 
     def _remove(self, path: Path) -> None:
-        """Remove a file, if it is there, and the folders that are empty without it."""
+        """Remove a file, if it exists, and all folders that become empty."""
         path.unlink(missing_ok=True)
-        with suppress(OSError):  # the first folder that still holds something ends the loop
+        with suppress(OSError):  # the first folder that is not empty ends the loop
             while (path := path.parent) != self._root:
                 path.rmdir()
 
@@ -117,16 +117,16 @@ class FolderStore(Store):
                 raise StorageFull(f"there is no room left in {reason}") from error
             if error.errno in UNUSABLE:
                 raise InvalidInput(
-                    f"cannot keep files in {reason}; allowed: a folder that is there or can be"
-                    " created, to be read and written"
+                    f"cannot keep files in {reason}; allowed: a folder that exists or can be"
+                    " created, with permission to read and write"
                 ) from error
             raise RemoteFailed(f"the file system failed below {reason}") from error
 
 
 def create(path: Path) -> BinaryIO:
-    """A new file, open for writing, and the folders it needs."""
+    """Return a new file, open for writing; create the folders it needs."""
     for _ in range(ATTEMPTS):
-        # Whoever found the folder empty may remove it at the wrong moment.
+        # Another process may remove the folder between the two calls, since it is still empty.
         with suppress(FileExistsError, FileNotFoundError):
             path.parent.mkdir(parents=True, exist_ok=True)
             return path.open("xb")
@@ -135,7 +135,7 @@ def create(path: Path) -> BinaryIO:
 
 
 def sync(folder: Path) -> None:
-    """Have the names in ``folder`` survive a crash of the machine."""
+    """Write the names in ``folder`` to disk, so that they survive a crash of the machine."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -1,4 +1,4 @@
-"""A store in an S3 bucket, or in that of any server that speaks S3."""
+"""A store in a bucket of S3, or of any server with the same interface."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from ser.store._store import Store, Stored, checked
 
 logger = logging.getLogger(__name__)
 
-PASSING = {"ExpiredToken", "RequestTimeTooSkewed", "RequestTimeout", "TokenRefreshRequired"}
-"""What S3 says with a status of the caller's fault, and nobody who asks for a model can help."""
+TRANSIENT = {"ExpiredToken", "RequestTimeTooSkewed", "RequestTimeout", "TokenRefreshRequired"}
+"""Error codes of S3 that are temporary, although their status blames the caller."""
 
 CONFIGURATION = Config(
     connect_timeout=5,  # seconds
     read_timeout=30,
     retries={"mode": "standard", "total_max_attempts": 3},
-    # Many servers refuse the checksums that botocore adds unasked; models carry their own.
+    # Many servers refuse the checksums that botocore adds by default; manifests have their own.
     request_checksum_calculation="when_required",
     response_checksum_validation="when_required",
 )
 
 
 class S3Store(Store):
-    """Keys are object keys below ``prefix`` in ``bucket``.
+    """A store whose keys are object keys below ``prefix`` in ``bucket``.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ class S3Store(Store):
     Raises
     ------
     InvalidInput
-        A prefix that is no relative path, or AWS settings that cannot be used.
+        The prefix is not a relative path, or the AWS settings cannot be used.
     """
 
     def __init__(self, bucket: str, prefix: str = "", client: Any = None) -> None:
@@ -64,7 +64,7 @@ class S3Store(Store):
         try:
             self._client.head_object(Bucket=self._bucket, Key=self._prefix + key)
         except ClientError as error:
-            if code(error) != "404":  # no body tells of a missing key here
+            if code(error) != "404":  # an answer to HEAD has no body with a code
                 raise
             return False
         return True
@@ -81,7 +81,7 @@ class S3Store(Store):
             if code(error) != "NotImplemented":
                 raise
         logger.warning(
-            "%s has no conditional replacement: of concurrent changes to %s one may get lost",
+            "%s has no conditional replacement: one of two concurrent changes to %s may be lost",
             self.uri,
             key,
         )
@@ -95,7 +95,7 @@ class S3Store(Store):
         except ClientError as error:
             if code(error) != "PreconditionFailed":
                 raise
-            # When only the answer to a first attempt was lost, the second meets its own object.
+            # If only the answer to a first attempt was lost, the second one finds its own object.
             repeated = error.response["ResponseMetadata"].get("RetryAttempts", 0) > 0
             stored = self._read(key) if repeated else None
             return stored is not None and stored.data == data
@@ -112,7 +112,7 @@ class S3Store(Store):
         for page in pages:
             keys = [entry["Key"] for entry in page.get("Contents", [])]
             folders = [entry["Prefix"] for entry in page.get("CommonPrefixes", [])]
-            # Some tools mark a folder with an empty object of its name: not a name inside it.
+            # Some tools mark a folder with an empty object that has the name of the folder.
             yield from (key.removeprefix(prefix) for key in keys + folders if key != prefix)
 
     @contextmanager
@@ -133,7 +133,7 @@ class S3Store(Store):
         status = error.response["ResponseMetadata"]["HTTPStatusCode"]
         if status == 507 or code(error) == "QuotaExceeded":
             return StorageFull(f"there is no room left in {self.uri}: {code(error)}")
-        if status >= 500 or status in (408, 409, 429) or code(error) in PASSING:
+        if status >= 500 or status in (408, 409, 429) or code(error) in TRANSIENT:
             return RemoteFailed(f"{self.uri} failed: {code(error)}")
         return InvalidInput(
             f"cannot use {self.uri}: {code(error)}; allowed: a bucket that exists and that the"
@@ -142,5 +142,5 @@ class S3Store(Store):
 
 
 def code(error: ClientError) -> str:
-    """The reason as S3 names it, such as ``NoSuchBucket``."""
+    """Return the error code of S3, such as ``NoSuchBucket``."""
     return str(error.response["Error"]["Code"])

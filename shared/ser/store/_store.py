@@ -1,4 +1,4 @@
-"""Where bytes are kept: under keys, each written whole or not at all, shared by many writers."""
+"""Stores: bytes under keys, written whole or not at all, and shared by many writers."""
 
 from __future__ import annotations
 
@@ -12,84 +12,84 @@ from ser.errors import InvalidInput
 
 
 class Stored(NamedTuple):
-    """What a key held when it was read."""
+    """The value of a key at the time it was read."""
 
     data: bytes
     tag: str
-    """The store's own name for this version; empty where the bytes are all there is to compare."""
+    """The store's name for this version; empty if versions are compared by their bytes."""
 
 
 class Store(ABC):
-    """Bytes under keys such as ``aliases/latest.json``, for everybody who knows the address.
+    """Bytes under keys such as ``aliases/latest.json``, shared by all users of the address.
 
-    What other writers may bring about is answered by a value: nothing there, already there,
-    changed since. Anything else that goes wrong is raised, by every method, as
+    Methods return a value for every effect of another writer: the key is empty, is taken already,
+    has changed. For all other failures, every method raises
 
-    - :class:`~ser.errors.InvalidInput`: a key that is none, or a store that does not exist, is
-      not reached with these credentials or may not be written;
-    - :class:`~ser.errors.StorageFull`: no room;
-    - :class:`~ser.errors.RemoteFailed`: no answer, or a broken one. What was to be written may
-      have been written all the same.
+    - :class:`~ser.errors.InvalidInput`: the key has another form; the store does not exist, or
+      these credentials may not read or write it;
+    - :class:`~ser.errors.StorageFull`: there is no room left;
+    - :class:`~ser.errors.RemoteFailed`: there was no answer, or a broken one. The write may have
+      been done all the same.
 
     Parameters
     ----------
     uri
-        The address, as messages name it.
+        The address for messages.
     """
 
     def __init__(self, uri: str) -> None:
         self.uri = uri
 
     def read(self, key: str) -> Stored | None:
-        """What ``key`` holds; ``None`` when there is nothing."""
+        """Return the value of ``key``; ``None`` if it is empty."""
         with self._translated():
             return self._read(checked(key))
 
     def holds(self, key: str) -> bool:
-        """Whether there is anything under ``key``, which is not read."""
+        """Return whether ``key`` has a value, without reading it."""
         with self._translated():
             return self._holds(checked(key))
 
     def create(self, key: str, data: bytes) -> bool:
-        """Write ``data`` to a key that holds nothing yet.
+        """Write ``data`` to a key that is empty.
 
         Returns
         -------
         bool
-            False when the key holds something already, which stays as it is. Of any number of
-            concurrent writers one is told True.
+            False if the key has a value already, which stays as it is. Of concurrent writers,
+            exactly one gets True.
         """
         with self._translated():
             return self._create(checked(key), data)
 
     def replace(self, key: str, old: Stored, data: bytes) -> bool:
-        """Write ``data`` to a key that still holds ``old``, as :meth:`read` returned it.
+        """Write ``data`` to a key whose value is still ``old``, as :meth:`read` returned it.
 
         Returns
         -------
         bool
-            False when the key holds something else by now, or nothing.
+            False if the key has another value by now, or none.
         """
         with self._translated():
             return self._replace(checked(key), old, data)
 
     def delete(self, key: str) -> None:
-        """Make sure that ``key`` holds nothing."""
+        """Remove the value of ``key``, if it has one."""
         with self._translated():
             self._delete(checked(key))
 
     def sweep(self, folder: str) -> None:
-        """Make sure that nothing is left in ``folder`` and below; in the order of names."""
+        """Remove all keys in ``folder`` and below, in the order of their names."""
         with self._translated():
             self._sweep(checked(folder))
 
     def names(self, folder: str = "") -> list[str]:
-        """What lies directly in ``folder``, sorted; the names of further folders end in ``/``."""
+        """Return the names directly in ``folder``, sorted; those of folders end in ``/``."""
         with self._translated():
             return sorted(self._names(checked(folder) if folder else ""))
 
     def check_writable(self) -> None:
-        """Write a small file and remove it, so that a store of no use is known in time."""
+        """Write a small file and remove it, to find out in time whether the store works."""
         probe = f"writable-{os.urandom(8).hex()}"
         self.create(probe, b"")
         self.delete(probe)
@@ -103,7 +103,7 @@ class Store(ABC):
 
     @abstractmethod
     def _translated(self) -> AbstractContextManager[None]:
-        """Raise the errors of the medium as those of :mod:`ser.errors`."""
+        """Return a context that raises the errors of the medium as those of :mod:`ser.errors`."""
 
     @abstractmethod
     def _read(self, key: str) -> Stored | None: ...
@@ -125,17 +125,17 @@ class Store(ABC):
 
 
 def checked(key: str) -> str:
-    """``key``, when it names a place inside the store and means the same in every store.
+    """Return ``key`` if it lies inside the store and means the same in every store.
 
     Raises
     ------
     InvalidInput
-        A key that climbs out, is absolute, or that some medium reads in its own way.
+        ``key`` leads out of the store, is absolute, or has a special meaning in some medium.
     """
     parts = key.split("/")
     if not key.isprintable() or "\\" in key or any(part[:1] in ("", ".") for part in parts):
         raise InvalidInput(
-            f"{key!r} names nothing that can be stored; allowed: a relative path of printable"
-            " characters, no backslash among them, with no part empty or beginning with a dot"
+            f"{key!r} is not a key of a store; allowed: a relative path of printable characters"
+            " without a backslash, in which no part is empty or begins with a dot"
         )
     return key

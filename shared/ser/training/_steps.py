@@ -267,7 +267,7 @@ class Training:
             if utterance.name in self.corpus.held_out
         ]
         answers = [
-            model.predict(signal, metadata_of(utterance)).probabilities
+            model.predict(signal, SAMPLING_RATE, known=metadata_of(utterance)).probabilities.array
             for utterance, signal in asked
         ]
         return metrics(loaded.labels, [utterance for utterance, _ in asked], np.stack(answers))

@@ -1,4 +1,4 @@
-"""A folder and a bucket to run the same tests over, the bucket behind real HTTP."""
+"""Stores for tests: a folder, and a bucket behind real HTTP."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Serve = Callable[[WSGIApplication], str]
 
 @pytest.fixture(scope="session")
 def serve() -> Iterator[Serve]:
-    """Put a WSGI application behind a loopback address, which is returned, until the end."""
+    """Return a function that serves a WSGI application and returns its loopback address."""
     with ExitStack() as stack:
 
         def start(application: WSGIApplication) -> str:
@@ -42,7 +42,7 @@ def serve() -> Iterator[Serve]:
 
 @pytest.fixture(scope="session")
 def s3() -> WSGIApplication:
-    """S3 as moto plays it, one request at a time: its conditional writes are not atomic."""
+    """Return S3 by moto, one request at a time: its conditional writes are not atomic."""
     application = DomainDispatcherApplication(create_backend_app)
     lock = Lock()
 
@@ -60,14 +60,14 @@ def s3_address(serve: Serve, s3: WSGIApplication) -> str:
 
 @pytest.fixture(scope="session")
 def client(s3_address: str) -> Any:
-    """One client for all, for a client takes longer to make than most tests to run."""
+    """Return one client for all tests, since creating one takes longer than most tests."""
     session = boto3.Session("somebody", "secret", region_name="us-east-1")
     return session.client("s3", endpoint_url=s3_address)
 
 
 @pytest.fixture
 def bucket(client: Any) -> str:
-    """An empty bucket."""
+    """Return the name of an empty bucket."""
     name = f"bucket-{uuid.uuid4()}"
     client.create_bucket(Bucket=name)
     return name

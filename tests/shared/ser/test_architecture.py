@@ -13,9 +13,9 @@ import ser
 PACKAGE = Path(ser.__file__).parent
 
 LAYERS = (
-    {"errors", "limits", "_features", "_labels", "_progress", "_sessions"},
-    {"_addresses", "_schemas", "_metadata", "parallel", "sounds"},
-    {"store", "_speaker_profile", "frontends"},
+    {"errors", "limits", "_features", "_labels", "_progress", "_sessions", "_threads"},
+    {"_addresses", "_schemas", "_metadata", "_prediction", "parallel", "sounds"},
+    {"store", "_model_file", "_speaker_profile", "frontends"},
     {"model", "_graph"},
     {"registry", "classifiers", "corpora"},
     {"dataset"},

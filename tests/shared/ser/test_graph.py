@@ -19,8 +19,9 @@ from ser import _graph as graph
 from ser._labels import Label
 from ser._metadata import MetadataEncoding
 from ser.classifiers import RandomForestClassifier
+from ser.errors import Conflict
 from ser.frontends import FrontEnds
-from ser.model import ModelProperties
+from ser.model import ModelProperties, Probabilities
 from ser.sounds import SAMPLING_RATE, SPEECH_FRAME, SPEECH_LEVEL, holds_speech
 
 METHODS = {"MFCC": {"num_cepstral": 3}}
@@ -118,11 +119,15 @@ def composed(encoding: MetadataEncoding, methods: object) -> bytes:
     return graph.compose(front_end, fitted.to_onnx(), properties)
 
 
+def answer(model: Model, signal: NDArray[np.float32]) -> Probabilities:
+    return model.predict(signal, SAMPLING_RATE).probabilities
+
+
 def test_probabilities_are_the_mean_over_the_chunks() -> None:
     model = Model(composed(NONE, METHODS))
-    signal = noise(3000, seed=9)
-    pieces = [model.predict(piece).probabilities for piece in signal.reshape(3, 1000)]
-    together = model.predict(signal).probabilities
+    signal = noise(6000, seed=9)
+    pieces = [answer(model, piece).array for piece in signal.reshape(3, 2000)]
+    together = answer(model, signal).array
     np.testing.assert_allclose(together, np.mean(pieces, axis=0), atol=1e-6)
     assert together.sum() == pytest.approx(1, abs=1e-6)
 
@@ -146,10 +151,10 @@ def test_the_graph_detects_speech_where_the_function_does(
 
 def test_without_speech_all_emotions_are_equally_probable() -> None:
     model = Model(composed(NONE, METHODS))
-    prediction = model.predict(np.zeros(4000, np.float32))
+    prediction = model.predict(np.zeros(4000, np.float32), SAMPLING_RATE)
     assert not prediction.speech
-    np.testing.assert_array_equal(prediction.probabilities, [0.5, 0.5])
-    assert model.predict(noise(4000)).speech
+    np.testing.assert_array_equal(prediction.probabilities.array, [0.5, 0.5])
+    assert model.predict(noise(4000), SAMPLING_RATE).speech
 
 
 @pytest.mark.parametrize(
@@ -227,5 +232,5 @@ def test_a_model_with_another_number_of_labels_than_probabilities_is_refused() -
     for entry in model.metadata_props:
         if entry.key == "labels":
             entry.value = '[{"code": "L", "name": "Langeweile", "emotion": "boredom"}]'
-    with pytest.raises(ValueError, match="1 labels"):
+    with pytest.raises(Conflict, match="1 labels"):
         Model(model.SerializeToString())

@@ -1,14 +1,25 @@
-"""What is public, and what importing it costs."""
+"""The public names of the package, and the cost of importing it."""
 
 from __future__ import annotations
 
 import json
+import pkgutil
 import subprocess
 import sys
+from importlib import import_module
+from pathlib import Path
 
 import pytest
 
 import ser
+
+PUBLIC = {
+    *("Model", "Prediction", "Features", "SpeakerProfile", "load_model", "features"),
+    *("train", "evaluate", "Evaluation", "Dataset", "Label"),
+    *("open_registry", "Registry"),
+    *("SerError", "InvalidInput", "NotFound", "Conflict", "TooLarge", "RemoteFailed", "errors"),
+}
+ERRORS = {"SerError", "InvalidInput", "NotFound", "Conflict", "TooLarge", "RemoteFailed", "errors"}
 
 HEAVY = {
     *("tensorflow", "keras", "librosa", "numba", "scipy", "sklearn", "xgboost", "onnx", "spox"),
@@ -17,23 +28,62 @@ HEAVY = {
 
 
 def loaded_by(statement: str) -> set[str]:
-    """Top-level modules that a fresh interpreter has after ``statement``."""
+    """Return the top-level modules in a fresh interpreter after ``statement``."""
     script = f"{statement}\nimport json, sys\nprint(json.dumps(list(sys.modules)))"
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
     return {name.partition(".")[0] for name in json.loads(run.stdout)}
 
 
-def test_the_public_names() -> None:
-    assert ser.__all__ == ["Dataset", "Model", "open_registry"]
-    assert all(getattr(ser, name).__doc__ for name in ser.__all__)
+def test_the_public_names_are_these() -> None:
+    assert set(ser.__all__) == PUBLIC
+    assert ser.__all__ == sorted(ser.__all__)
+    assert set(dir(ser)) == PUBLIC | {"__version__"}
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="no attribute 'Datasett'"):
         ser.Datasett  # noqa: B018
+
+
+@pytest.mark.parametrize("name", sorted(PUBLIC))
+def test_a_public_name_has_a_docstring(name: str) -> None:
+    assert getattr(ser, name).__doc__
+
+
+@pytest.mark.parametrize("name", sorted(PUBLIC - ERRORS))
+def test_a_public_name_has_an_example(name: str) -> None:
+    # The examples run in tests/test_doctests.py.
+    assert ">>> " in getattr(ser, name).__doc__
+
+
+@pytest.mark.parametrize("owner", ["Model", "Registry"])
+def test_the_public_methods_of_the_main_classes_have_docstrings(owner: str) -> None:
+    methods = {name for name in vars(getattr(ser, owner)) if not name.startswith("_")}
+    assert methods
+    assert not [name for name in methods if not getattr(getattr(ser, owner), name).__doc__]
+
+
+PACKAGES = [
+    info.name
+    for info in pkgutil.walk_packages([str(Path(ser.__file__).parent)], "ser.")
+    if info.ispkg
+]
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_a_package_lists_its_names_and_all_of_them_exist(package: str) -> None:
+    module = import_module(package)
+    names = vars(module).get("__all__")
+    assert names is not None
+    assert len(set(names)) == len(names)
+    assert not [name for name in names if name.startswith("_") or not hasattr(module, name)]
 
 
 @pytest.mark.parametrize(
     "statement",
     [
         "import ser",
+        "import ser; ser.load_model, ser.Model, ser.Features, ser.open_registry",
         "import ser.service.http, ser.service.inference, ser.service.bodies",
         "import ser.service.training.request, ser.service.training.process",
         "import ser.service.jobs.delivery, ser.service.jobs.description, ser.service.jobs.handover",
@@ -44,10 +94,19 @@ def test_servers_load_nothing_heavy(statement: str) -> None:
     assert not loaded_by(statement) & HEAVY
 
 
-def test_predict_needs_no_onnxruntime_before_the_first_model() -> None:
-    assert "onnxruntime" not in loaded_by(
-        "import ser.service.http, ser.service.inference, ser.service.bodies"
-    )
+def test_the_package_alone_loads_neither_numpy_nor_onnxruntime() -> None:
+    assert not loaded_by("import ser; dir(ser)") & {"numpy", "onnxruntime", "msgspec", "botocore"}
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "import ser.service.http, ser.service.inference, ser.service.bodies",
+        "import ser; ser.open_registry('model')",
+    ],
+)
+def test_onnxruntime_is_loaded_with_the_first_model_only(statement: str) -> None:
+    assert "onnxruntime" not in loaded_by(statement)
 
 
 def test_a_random_forest_is_trained_without_tensorflow() -> None:

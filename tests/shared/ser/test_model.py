@@ -1,6 +1,11 @@
-"""A model at work: what it answers, for whom, and what it is when it is not one of ours."""
+"""A model: its predictions, features and profiles, and the files it refuses."""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -10,9 +15,10 @@ from numpy.typing import NDArray
 
 import graphs
 import made
-from ser import Model
-from ser._speaker_profile import SpeakerProfile
-from ser.errors import Conflict, InvalidInput
+from ser import Model, Prediction, SpeakerProfile
+from ser._labels import Label
+from ser.errors import Conflict, InvalidInput, NotFound
+from ser.sounds import SAMPLING_RATE
 
 SIGNALS = [made.signal(name) for name in made.names(["03"], "WNT")]
 
@@ -23,98 +29,274 @@ def model() -> Model:
 
 
 def silence(seconds: float = 0.5) -> NDArray[np.float32]:
-    return np.zeros(int(16_000 * seconds), np.float32)
+    return np.zeros(int(SAMPLING_RATE * seconds), np.float32)
 
 
-def test_an_answer_holds_probabilities_and_whether_there_is_speech(model: Model) -> None:
-    probabilities, speech = model.predict(SIGNALS[0])
-    assert probabilities.dtype == np.float32
-    assert probabilities.shape == (3,)
-    assert probabilities.sum() == pytest.approx(1, abs=1e-6)
-    assert speech is True
+def answer(
+    model: Model, signal: NDArray[np.float32], profile: SpeakerProfile | None = None
+) -> NDArray[np.float32]:
+    return model.predict(signal, SAMPLING_RATE, profile=profile).probabilities.array
 
 
-def test_silence_is_no_speech_and_every_emotion_as_probable(model: Model) -> None:
-    for profile in (None, model.enrol(SIGNALS)):
-        probabilities, speech = model.predict(silence(), profile=profile)
-        np.testing.assert_allclose(probabilities, 1 / 3, rtol=1e-6)
-        assert speech is False
+def test_a_prediction_names_the_most_probable_emotion(model: Model) -> None:
+    prediction = model.predict(SIGNALS[0], SAMPLING_RATE)
+    array = prediction.probabilities.array
+    assert array.dtype == np.float32
+    assert array.shape == (3,)
+    assert array.sum() == pytest.approx(1, abs=1e-6)
+    assert prediction.label == model.labels[array.argmax()]
+    assert prediction.emotion == list(prediction.probabilities)[array.argmax()]
+    assert prediction.confidence == array.max()
+    assert prediction.speech is True
+
+
+def test_probabilities_are_a_mapping_by_english_emotion_in_the_order_of_the_labels(
+    model: Model,
+) -> None:
+    probabilities = model.predict(SIGNALS[0], SAMPLING_RATE).probabilities
+    assert list(probabilities) == [label.emotion for label in graphs.LABELS]
+    assert list(probabilities.values()) == probabilities.array.tolist()
+    with pytest.raises(KeyError, match="boredom"):
+        probabilities["boredom"]
+    with pytest.raises(ValueError, match="read-only"):
+        probabilities.array[0] = 1
+
+
+def test_labels_that_share_an_english_word_have_keys_with_their_codes() -> None:
+    labels = (*graphs.LABELS[:2], Label("sad", "triste", "sadness"))
+    model = Model(graphs.model(labels=labels))
+    assert model.emotions == ("neutral", "sadness (T)", "sadness (sad)")
+    prediction = model.predict(SIGNALS[0], SAMPLING_RATE)
+    assert list(prediction.probabilities) == list(model.emotions)
+    assert prediction.emotion in ("neutral", "sadness")
+
+
+def test_predictions_of_the_same_sound_are_equal(model: Model) -> None:
+    first, second, other = (
+        model.predict(signal, SAMPLING_RATE) for signal in (SIGNALS[0], SIGNALS[0], silence())
+    )
+    assert first == second
+    assert hash(first) == hash(second)
+    assert first != other
+
+
+def test_the_text_of_a_prediction_shows_all_of_it(model: Model) -> None:
+    assert repr(model.predict(silence(), SAMPLING_RATE)) == (
+        "Prediction(None, confidence=0.333, "
+        "probabilities={'neutral': 0.333, 'sadness': 0.333, 'anger': 0.333}, speech=False)"
+    )
+
+
+def test_silence_is_no_speech_and_all_emotions_are_equally_probable(model: Model) -> None:
+    for profile in (None, model.enrol(SIGNALS, SAMPLING_RATE)):
+        prediction = model.predict(silence(), SAMPLING_RATE, profile=profile)
+        np.testing.assert_allclose(prediction.probabilities.array, 1 / 3, rtol=1e-6)
+        assert (prediction.speech, prediction.emotion, prediction.label) == (False, None, None)
 
 
 @pytest.mark.parametrize("seconds", [0.1, 0.3, 600.0])
-def test_any_duration_is_answered(model: Model, seconds: float) -> None:
-    signal = np.resize(SIGNALS[0], int(16_000 * seconds))
-    assert np.isfinite(model.predict(signal).probabilities).all()
-    assert np.isfinite(model.predict(signal, profile=model.enrol([signal])).probabilities).all()
+def test_sounds_of_any_duration_have_a_prediction(model: Model, seconds: float) -> None:
+    signal = np.resize(SIGNALS[0], int(SAMPLING_RATE * seconds))
+    assert np.isfinite(answer(model, signal)).all()
+    profile = model.enrol([signal], SAMPLING_RATE)
+    assert np.isfinite(answer(model, signal, profile)).all()
 
 
-def test_who_is_enrolled_is_judged_by_what_is_unlike_himself(model: Model) -> None:
+def recordings(folder: Path) -> dict[str, tuple[Any, Any]]:
+    """The same stereo recording at 44.1 kHz in all forms that ``predict`` takes."""
+    rate = 44_100
+    mono = made.signal("03a01Wa.wav", rate)
+    samples = np.round(np.stack([mono, 0.5 * mono], axis=1) * 32_767).astype(np.int16)
+    file = made.sound((samples / 32_768).astype(np.float32), rate, subtype="PCM_16")
+    path = folder / "speech.wav"
+    path.write_bytes(file)
+    return {
+        "path": (path, None),
+        "path as text": (str(path), rate),
+        "bytes": (file, None),
+        "int16": (samples, rate),
+        "int32": (samples.astype(np.int32) << 16, rate),
+        "uint16": ((samples.astype(np.int32) + 32_768).astype(np.uint16), rate),
+        "float64": (samples / 32_768, rate),
+        "float32": ((samples / 32_768).astype(np.float32), np.float64(rate)),
+        "Fortran order": (np.asfortranarray(samples), rate),
+        "big endian": (samples.astype(">i2"), np.int64(rate)),
+    }
+
+
+def test_all_forms_of_a_recording_have_the_same_prediction(model: Model, tmp_path: Path) -> None:
+    forms = recordings(tmp_path)
+    expected = model.predict(*forms["path"]).probabilities.array
+    for form, (sound, rate) in forms.items():
+        found = model.predict(sound, rate).probabilities.array
+        np.testing.assert_allclose(found, expected, atol=1e-5, err_msg=form)
+
+
+def test_a_sound_at_another_rate_is_predicted_as_at_16_khz(model: Model) -> None:
+    time = np.arange(3 * 48_000) / 48_000
+    tone = (0.5 * np.sin(2 * np.pi * 2_000 * time)).astype(np.float32)
+    expected = model.predict(tone[::3], 16_000).probabilities.array
+    np.testing.assert_allclose(model.predict(tone, 48_000).probabilities.array, expected, atol=0.01)
+    # Without resampling, the answer is another one.
+    assert np.abs(model.predict(tone, 16_000).probabilities.array - expected).max() > 0.05
+
+
+def test_many_sounds_are_predicted_in_their_order_with_errors_in_place(model: Model) -> None:
+    sounds = [*SIGNALS, np.full(1600, np.nan, np.float32), Path("missing.wav"), SIGNALS[0], None]
+    found = list(model.predict_many(sounds, jobs=3, sampling_rate=SAMPLING_RATE))  # type: ignore[arg-type]
+    assert found[:6] == [model.predict(signal, SAMPLING_RATE) for signal in SIGNALS]
+    assert isinstance(found[6], InvalidInput)
+    assert isinstance(found[7], NotFound)
+    assert found[8] == found[0]
+    assert isinstance(found[9], InvalidInput)
+    assert len(found) == len(sounds)
+
+
+@pytest.mark.parametrize("jobs", [1, 2, None])
+def test_many_sounds_are_read_only_a_few_ahead_of_the_predictions(
+    model: Model, jobs: int | None
+) -> None:
+    taken = 0
+
+    def sounds() -> Iterator[NDArray[np.float32]]:
+        nonlocal taken
+        for _ in range(5_000):
+            taken += 1
+            yield SIGNALS[0]
+
+    predictions = model.predict_many(sounds(), jobs, sampling_rate=SAMPLING_RATE)
+    assert taken == 0
+    assert len(list(islice(predictions, 20))) == 20
+    assert taken < 2_500
+
+
+def test_many_sounds_end_with_an_exception_that_is_not_about_a_sound(model: Model) -> None:
+    def broken() -> Iterator[NDArray[np.float32]]:
+        yield SIGNALS[0]
+        raise RuntimeError("no more")
+
+    predictions = model.predict_many(broken(), 1, sampling_rate=SAMPLING_RATE)
+    with pytest.raises(RuntimeError, match="no more"):
+        list(predictions)
+
+
+@pytest.mark.parametrize(
+    "options", [{"jobs": 0}, {"known": {"speaker": "03", "sex": "male"}}], ids=["jobs", "known"]
+)
+def test_options_that_fit_no_sound_are_refused_before_the_first(
+    model: Model, options: dict[str, Any]
+) -> None:
+    with pytest.raises(InvalidInput, match="allowed"):
+        model.predict_many([SIGNALS[0]], sampling_rate=SAMPLING_RATE, **options)
+
+
+def test_features_have_a_row_for_each_chunk(model: Model) -> None:
+    features = model.features(SIGNALS[0], SAMPLING_RATE)
+    assert features.names == graphs.FEATURES == model.feature_names
+    assert features.array.shape == (1, 4)
+    assert features.array.dtype == np.float32
+    assert features.array[0, 1] == np.abs(SIGNALS[0]).max()
+    assert features.times is not None
+    assert features.times.tolist() == [0.0]
+
+
+def test_a_profile_makes_the_speakers_mean_neutral(model: Model) -> None:
     assert model.takes_profile
-    profile = model.enrol(SIGNALS)
+    profile = model.enrol(SIGNALS, SAMPLING_RATE)
     assert profile.count == len(SIGNALS)
-    plain, enrolled = (model.predict(SIGNALS[0], profile=p).probabilities for p in (None, profile))
+    plain, enrolled = (answer(model, SIGNALS[0], p) for p in (None, profile))
     assert np.abs(plain - enrolled).max() > 0.01
-    # The mean of the speaker is where his scores are all alike.
-    level = model.predict(SIGNALS[0], profile=model.enrol(SIGNALS[:1])).probabilities
+    # At the mean of the speaker all scores are equal.
+    level = answer(model, SIGNALS[0], model.enrol(SIGNALS[:1], SAMPLING_RATE))
     np.testing.assert_allclose(level, 1 / 3, atol=1e-4)
 
 
-def test_a_profile_that_was_kept_gives_the_same_answer(model: Model) -> None:
-    profile = model.enrol(SIGNALS)
-    kept = SpeakerProfile.parse(msgspec.json.encode(profile).decode())
+def test_files_and_arrays_can_be_enrolled(model: Model) -> None:
+    files = [made.sound(signal, subtype="FLOAT") for signal in SIGNALS]
+    assert model.enrol(files) == model.enrol(SIGNALS, SAMPLING_RATE)
+
+
+def test_a_profile_that_was_stored_gives_the_same_prediction(model: Model) -> None:
+    profile = model.enrol(SIGNALS, SAMPLING_RATE)
+    stored = SpeakerProfile.parse(msgspec.json.encode(profile).decode())
     for signal in SIGNALS:
         np.testing.assert_allclose(
-            model.predict(signal, profile=kept).probabilities,
-            model.predict(signal, profile=profile).probabilities,
-            atol=1e-6,
+            answer(model, signal, stored), answer(model, signal, profile), atol=1e-6
         )
 
 
 def test_silence_cannot_be_enrolled(model: Model) -> None:
     with pytest.raises(InvalidInput, match="silent") as caught:
-        model.enrol([SIGNALS[0], silence(), SIGNALS[1]])
+        model.enrol([SIGNALS[0], silence(), SIGNALS[1]], SAMPLING_RATE)
     assert [fault.loc for fault in caught.value.faults] == [(1,)]
 
 
-def test_a_model_that_asks_for_no_speaker_takes_no_profile(model: Model) -> None:
-    deaf = Model(graphs.model(takes_profile=False))
-    assert not deaf.takes_profile
-    with pytest.raises(InvalidInput, match="DiscriminantClassifier"):
-        deaf.enrol(SIGNALS)
-    with pytest.raises(InvalidInput, match="DiscriminantClassifier"):
-        deaf.predict(SIGNALS[0], profile=model.enrol(SIGNALS))
+def test_enrolment_needs_a_sound(model: Model) -> None:
+    with pytest.raises(InvalidInput, match="one or more"):
+        model.enrol([])
 
 
-def test_a_profile_fits_models_with_the_same_front_end_only(model: Model) -> None:
-    profile = model.enrol(SIGNALS)
-    Model(graphs.model()).predict(SIGNALS[0], profile=profile)
+def test_a_model_that_does_not_ask_who_speaks_refuses_profiles(model: Model) -> None:
+    other = Model(graphs.model(takes_profile=False))
+    assert not other.takes_profile
+    with pytest.raises(InvalidInput, match="DiscriminantClassifier"):
+        other.enrol(SIGNALS, SAMPLING_RATE)
+    with pytest.raises(InvalidInput, match="DiscriminantClassifier"):
+        answer(other, SIGNALS[0], model.enrol(SIGNALS, SAMPLING_RATE))
+
+
+def test_a_profile_fits_only_models_with_the_same_front_end(model: Model) -> None:
+    profile = model.enrol(SIGNALS, SAMPLING_RATE)
+    answer(Model(graphs.model()), SIGNALS[0], profile)
     with pytest.raises(InvalidInput, match="front_end"):
-        Model(graphs.model(front_end_digest="a1" * 32)).predict(SIGNALS[0], profile=profile)
+        answer(Model(graphs.model(front_end_digest="a1" * 32)), SIGNALS[0], profile)
 
 
-def test_inputs_that_may_be_left_out_are_no_news(capfd: pytest.CaptureFixture[str]) -> None:
-    Model(graphs.model()).predict(SIGNALS[0])
+def test_optional_inputs_that_are_left_out_cause_no_warnings(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    answer(Model(graphs.model()), SIGNALS[0])
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_model_of_before_is_refused_in_plain_words() -> None:
-    old = onnx.load_from_string(graphs.model())
-    (entry,) = (entry for entry in old.metadata_props if entry.key == "feature_names")
-    old.metadata_props.remove(entry)
-    with pytest.raises(Conflict, match=r"feature_names.*Train it anew"):
-        Model(old.SerializeToString())
+def without_feature_names(file: onnx.ModelProto) -> None:
+    (entry,) = (entry for entry in file.metadata_props if entry.key == "feature_names")
+    file.metadata_props.remove(entry)
 
 
-def test_a_model_of_other_properties_is_refused_in_plain_words() -> None:
-    foreign = onnx.load_from_string(graphs.model())
-    (entry,) = (entry for entry in foreign.metadata_props if entry.key == "labels")
+def with_unreadable_labels(file: onnx.ModelProto) -> None:
+    (entry,) = (entry for entry in file.metadata_props if entry.key == "labels")
     entry.value = "anger, sadness"
-    with pytest.raises(Conflict, match="Train it anew"):
-        Model(foreign.SerializeToString())
 
 
-def test_a_model_of_other_outputs_is_refused_in_plain_words() -> None:
-    other = onnx.load_from_string(graphs.model())
-    del other.graph.output[1:]
-    with pytest.raises(Conflict, match="its outputs are probabilities, not probabilities, speech"):
-        Model(other.SerializeToString())
+def with_one_output(file: onnx.ModelProto) -> None:
+    del file.graph.output[1:]
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (without_feature_names, "feature_names"),
+        (with_unreadable_labels, "malformed"),
+        (with_one_output, "its outputs are probabilities, not probabilities, speech"),
+    ],
+)
+def test_a_file_of_another_version_is_refused_with_the_reason(
+    change: Callable[[onnx.ModelProto], None], reason: str
+) -> None:
+    file = onnx.load_from_string(graphs.model())
+    change(file)
+    with pytest.raises(Conflict, match=f"{reason}.*Train it anew"):
+        Model(file.SerializeToString())
+
+
+def test_bytes_that_are_no_onnx_file_are_refused() -> None:
+    with pytest.raises(Conflict, match="not one that this version of ser reads"):
+        Model(b"RIFF....WAVE")
+
+
+def test_a_prediction_is_immutable(model: Model) -> None:
+    prediction = model.predict(SIGNALS[0], SAMPLING_RATE)
+    assert isinstance(prediction, Prediction)
+    with pytest.raises(AttributeError):
+        prediction.speech = False  # type: ignore[misc]

@@ -14,6 +14,7 @@ import graphs
 import made
 from ser import Model
 from ser import _graph as graph
+from ser.sounds import SAMPLING_RATE
 
 SIGNAL = made.signal("03a01Wa.wav")
 
@@ -52,7 +53,10 @@ def test_folding_changes_no_probability(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(graph, "fold_constants", lambda model: model)
     models.append(Model(graphs.model()))
     folded, plain = (
-        [model.predict(SIGNAL, profile=p).probabilities for p in (None, model.enrol([SIGNAL]))]
+        [
+            model.predict(SIGNAL, SAMPLING_RATE, profile=profile).probabilities.array
+            for profile in (None, model.enrol([SIGNAL], SAMPLING_RATE))
+        ]
         for model in models
     )
     np.testing.assert_allclose(folded, plain, atol=1e-6)

@@ -10,5 +10,7 @@ from ser.corpora.grammars.ravdess import RAVDESS
 from ser.corpora.grammars.savee import SAVEE
 from ser.corpora.grammars.tess import TESS
 
+__all__ = ["CORPORA"]
+
 CORPORA: tuple[Corpus, ...] = (EMODB, RAVDESS, CREMA_D, SAVEE, TESS, EMOVO)
 """All known corpora; further ones are added here."""

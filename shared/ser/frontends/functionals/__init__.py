@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from ser.frontends.functionals._array import Array, Named
 
+__all__ = ["Functionals"]
+
 CORRELATED = (
     *("mfcc1", "mfcc2", "energy", "centroid", "flatness", "flux", "alpha_ratio"),
     *("hammarberg_index", "slope0", "zero_crossings", "pitch", "hnr", "h1_h2"),

@@ -16,7 +16,7 @@ from ser.service.inference.models import Models
 from ser.service.inference.request import PredictRequest, ReportRequest, read_request
 from ser.service.inference.sounds import decode, enrolled, held_out, uploaded
 from ser.service.settings import Settings
-from ser.sounds import Signal
+from ser.sounds import SAMPLING_RATE, Signal
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
@@ -58,12 +58,13 @@ class Predictor:
         profile = self._speaker(request, model, signals[len(sounds) :])
         # The signals that are left over were enrolled.
         predictions = self._each(
-            lambda sound, signal: model.predict(signal, sound.known, profile), sounds, signals
+            lambda sound, signal: model.predict(
+                signal, SAMPLING_RATE, known=sound.known, profile=profile
+            ),
+            sounds,
+            signals,
         )
-        guesses = [
-            model.labels[probabilities.argmax()] if speech else None
-            for probabilities, speech in predictions
-        ]
+        guesses = [prediction.label for prediction in predictions]
         keys = [str(label) for label in model.labels]
         return {
             "sample_name": [sound.name for sound in sounds],
@@ -71,7 +72,7 @@ class Predictor:
             "speech": [prediction.speech for prediction in predictions],
             "prediction": [guess and guess.code for guess in guesses],
             "probabilities": [
-                dict(zip(keys, prediction.probabilities.tolist(), strict=True))
+                dict(zip(keys, prediction.probabilities.array.tolist(), strict=True))
                 for prediction in predictions
             ],
             "emotions": [guess and guess.emotion for guess in guesses],
@@ -101,7 +102,9 @@ class Predictor:
         self, request: PredictRequest, model: Model, signals: Sequence[Signal]
     ) -> SpeakerProfile | None:
         """What is known of the speaker after ``signals``, the sounds of ``enrolment``."""
-        profiles = self._each(lambda signal: model.enrol([signal], request.known), signals)
+        profiles = self._each(
+            lambda signal: model.enrol([signal], SAMPLING_RATE, known=request.known), signals
+        )
         if request.profile:
             profiles.append(request.profile)
         return SpeakerProfile.pooled(profiles) if profiles else None

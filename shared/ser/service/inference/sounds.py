@@ -112,7 +112,7 @@ def decode(sounds: Iterable[Sound], settings: Settings) -> list[audio.Signal]:
     for sound in sounds:
         try:
             with within(*sound.loc):
-                signal = audio.decode(sound.data, limit=Limit(left))
+                signal = audio.read_sound(sound.data, limit=Limit(left))
                 left -= len(signal) / audio.SAMPLING_RATE
                 signals.append(signal if sound.silence_allowed else audio.require_speech(signal))
         except InvalidInput as error:

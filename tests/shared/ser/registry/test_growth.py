@@ -1,4 +1,4 @@
-"""A registry of a thousand models is asked no more than one of three."""
+"""The number of requests to a store does not grow with the number of models."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ FEW, MANY = 3, 1_000
 
 
 class Calls(list[str]):
-    """What was asked of a store, in order; of S3, each request."""
+    """Calls of a store's methods, in order; with S3, all requests."""
 
     def of(self, use: Callable[[], object]) -> list[str]:
-        """What ``use`` asks."""
+        """Return the calls that ``use`` makes."""
         self.clear()
         use()
         return list(self)
 
 
 def older(models: int) -> list[str]:
-    """Ids of so many models, all older than NEWEST."""
+    """Return the ids of that many models, all older than NEWEST."""
     return [f"20250101T000000Z-{number:08x}" for number in range(models)]
 
 
 def fill(store: Store, models: int, put: Callable[[str, bytes], object]) -> Registry:
-    """A registry in ``store`` of so many models, of which NEWEST is called ``latest``.
+    """Return a registry in ``store`` with that many models; ``latest`` points at NEWEST.
 
-    ``put`` is the fast way into the store, past all that a registry does to be safe.
+    ``put`` writes to the store fast, without the checks of a registry.
     """
     registry = Registry(store)
     for model_id in older(models - 1):
@@ -66,7 +66,7 @@ def fill_bucket(client: Any, bucket: str, models: int) -> Registry:
 def registries(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Registry, Registry, Calls]]:
-    """A registry of FEW models, one of MANY, and what is asked of both from now on."""
+    """A registry of FEW models, one of MANY, and the calls of both stores from now on."""
     calls = Calls()
     if request.param == "folder":
         few, many = (fill_folder(tmp_path_factory.mktemp("models"), n) for n in (FEW, MANY))
@@ -107,7 +107,7 @@ USES: dict[str, tuple[int, Callable[[Registry], object]]] = {
 
 
 @pytest.mark.parametrize(("calls", "use"), USES.values(), ids=USES)
-def test_looking_up_asks_the_same_of_few_and_of_many_and_lists_nothing(
+def test_a_lookup_makes_the_same_calls_with_few_and_with_many_models_and_lists_nothing(
     registries: tuple[Registry, Registry, Calls], calls: int, use: Callable[[Registry], object]
 ) -> None:
     few, many, asked = registries
@@ -118,10 +118,10 @@ def test_looking_up_asks_the_same_of_few_and_of_many_and_lists_nothing(
 
 
 def newest(registry: Registry) -> list[str]:
-    return list(registry.models(limit=FEW))
+    return list(registry.ids(limit=FEW))
 
 
-def test_the_newest_models_are_found_without_looking_at_the_rest(
+def test_the_newest_models_are_found_without_reading_the_others(
     registries: tuple[Registry, Registry, Calls],
 ) -> None:
     few, many, asked = registries

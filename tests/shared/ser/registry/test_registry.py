@@ -1,4 +1,4 @@
-"""What a registry promises, whatever its store."""
+"""The guarantees of a registry, with every store."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ FILES = {"model.onnx": b"graph", "samples/Ärger 1.wav": b"RIFF"}
 
 
 def filled(registry: Registry) -> Registry:
-    """``registry`` with a model under each of IDS."""
+    """Publish a model under each of IDS; return ``registry``."""
     for model_id in IDS:
         registry.publish(model_id, {"model.onnx": model_id.encode()}, {})
     return registry
 
 
-def test_ids_are_unique_and_sort_as_they_were_made() -> None:
+def test_ids_are_unique_and_sort_by_the_time_of_their_creation() -> None:
     ids = []
     for _ in range(100):
         ids.append(new_model_id())
@@ -69,7 +69,9 @@ def test_nothing_overwrites_a_published_model(registry: Registry) -> None:
     assert "classes" not in model.manifest
 
 
-def test_who_comes_too_late_leaves_nothing_behind(registry: Registry, store: Store) -> None:
+def test_a_publisher_that_comes_too_late_leaves_nothing_behind(
+    registry: Registry, store: Store
+) -> None:
     registry.publish(IDS[0], FILES, {})
     with pytest.raises(Conflict):
         registry.publish(IDS[0], {"a": b"", "samples/z": b""}, {})
@@ -77,7 +79,7 @@ def test_who_comes_too_late_leaves_nothing_behind(registry: Registry, store: Sto
     assert store.names(f"{IDS[0]}/samples") == ["Ärger 1.wav"]
 
 
-def test_of_concurrent_publishers_of_an_id_exactly_one_wins(registry: Registry) -> None:
+def test_exactly_one_of_concurrent_publishers_of_an_id_succeeds(registry: Registry) -> None:
     names = ["a", "b/c", "b/d", "model.onnx"]
 
     def publish(model_id: str, writer: int) -> bool:
@@ -122,7 +124,7 @@ def test_a_file_name_that_leaves_the_model_is_refused(
 
 def test_a_model_without_manifest_does_not_exist(registry: Registry, store: Store) -> None:
     store.create(f"{IDS[0]}/model.onnx", b"graph")
-    assert list(registry.models()) == []
+    assert list(registry.ids()) == []
     uses: list[Use] = [registry.resolve, registry.model, partial(registry.move, "latest")]
     for use in uses:
         with pytest.raises(NotFound, match=IDS[0]):
@@ -130,15 +132,15 @@ def test_a_model_without_manifest_does_not_exist(registry: Registry, store: Stor
     assert registry.aliases() == {}
 
 
-def test_models_are_listed_newest_first_and_page_by_page(registry: Registry, store: Store) -> None:
+def test_ids_are_listed_newest_first_and_page_by_page(registry: Registry, store: Store) -> None:
     filled(registry).move("latest", IDS[0])
     store.create(f"{new_model_id()}/model.onnx", b"unfinished")
     store.create("notes/manifest.json", b"no model")
     store.create(new_model_id(), b"a file")
-    assert list(registry.models()) == IDS[::-1]
-    assert list(registry.models(limit=2)) == [IDS[4], IDS[3]]
-    assert list(registry.models(limit=2, before=IDS[3])) == [IDS[2], IDS[1]]
-    assert list(registry.models(before=IDS[0])) == []
+    assert list(registry.ids()) == IDS[::-1]
+    assert list(registry.ids(limit=2)) == [IDS[4], IDS[3]]
+    assert list(registry.ids(limit=2, before=IDS[3])) == [IDS[2], IDS[1]]
+    assert list(registry.ids(before=IDS[0])) == []
 
 
 def test_an_id_and_an_alias_lead_to_the_model(registry: Registry) -> None:
@@ -149,7 +151,7 @@ def test_an_id_and_an_alias_lead_to_the_model(registry: Registry) -> None:
 
 
 @pytest.mark.parametrize("name", ["best", new_model_id(), "NO NAME", "", "../aliases", "best\n"])
-def test_an_unknown_name_is_not_found_and_the_aliases_are_told(
+def test_an_unknown_name_is_not_found_and_the_error_lists_the_aliases(
     registry: Registry, name: str
 ) -> None:
     registry.publish(IDS[0], FILES, {})
@@ -161,14 +163,14 @@ def test_an_unknown_name_is_not_found_and_the_aliases_are_told(
         assert repr(name) in error.value.detail
 
 
-def test_a_file_the_model_does_not_have_is_not_found(registry: Registry) -> None:
+def test_a_file_that_the_manifest_does_not_list_is_not_found(registry: Registry) -> None:
     registry.publish(IDS[0], FILES, {})
     with pytest.raises(NotFound, match=r"no file '\.\./x'; it has model.onnx, samples/Ärger 1.wav"):
         registry.model(IDS[0]).read("../x")
 
 
 @pytest.mark.parametrize("stored", [b"grapf", b"grap", b"graph\0", b"", None])
-def test_a_file_that_was_altered_cut_off_or_lost_is_refused(
+def test_a_file_that_was_altered_cut_or_lost_is_refused(
     registry: Registry, store: Store, stored: bytes | None
 ) -> None:
     registry.publish(IDS[0], FILES, {})
@@ -242,7 +244,9 @@ def test_the_first_move_cannot_be_rolled_back(registry: Registry) -> None:
 @pytest.mark.parametrize(
     "alias", ["", "Latest", "1st", "../x", "a/b", "ä", "a" * 65, IDS[0], "a\n"]
 )
-def test_a_name_no_alias_can_have_is_refused(registry: Registry, store: Store, alias: str) -> None:
+def test_a_name_of_another_form_is_refused_for_an_alias(
+    registry: Registry, store: Store, alias: str
+) -> None:
     registry.publish(IDS[0], FILES, {})
     with pytest.raises(InvalidInput, match="is no name for an alias; allowed: a letter"):
         registry.move(alias, IDS[0])
@@ -276,7 +280,7 @@ def test_concurrent_moves_forward_end_at_the_newest(registry: Registry) -> None:
         b' [{"model_id": "a", "moved_at": "", "action": "rollback"}]}',
     ],
 )
-def test_a_damaged_alias_is_told_and_left_as_it_is(
+def test_a_damaged_alias_is_reported_and_left_as_it_is(
     registry: Registry, store: Store, document: bytes
 ) -> None:
     registry.publish(IDS[0], FILES, {})

@@ -1,4 +1,4 @@
-"""What only a folder can do to us: full disks, crashes, permissions."""
+"""Failures of a folder: full disks, crashes, permissions."""
 
 from __future__ import annotations
 
@@ -37,28 +37,28 @@ except StorageFull as error:
 
 
 def publish_too_much(folder: Path, on_signal: str) -> subprocess.CompletedProcess[str]:
-    """Publish a model whose second file is cut off by the limit on the size of files."""
+    """Publish a model whose second file exceeds the limit on the size of files."""
     command = [sys.executable, "-c", PUBLISH, str(folder), on_signal]
     return subprocess.run(command, env=ENVIRONMENT, stdout=subprocess.PIPE, text=True)
 
 
-def test_a_full_disk_is_told_and_nothing_stays_behind(tmp_path: Path) -> None:
+def test_a_full_disk_is_reported_and_nothing_stays_behind(tmp_path: Path) -> None:
     outcome = publish_too_much(tmp_path, "SIG_IGN")
     assert "there is no room left" in outcome.stdout
     assert str(tmp_path) in outcome.stdout
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_writer_killed_half_way_leaves_no_model_and_no_half_file(tmp_path: Path) -> None:
+def test_a_killed_writer_leaves_no_model_and_no_partial_file(tmp_path: Path) -> None:
     outcome = publish_too_much(tmp_path, "SIG_DFL")
     assert outcome.returncode < 0
     assert list(tmp_path.rglob("*"))
-    assert list(open_registry(tmp_path).models()) == []
+    assert list(open_registry(tmp_path).ids()) == []
     assert open_store(tmp_path).names(f"{MODEL_ID}/samples") == []
 
 
 @pytest.mark.parametrize("below", ["file", "file/folder", "broken link"])
-def test_what_is_in_the_way_of_a_folder_is_refused_by_name(below: str, tmp_path: Path) -> None:
+def test_a_folder_whose_name_is_taken_is_refused_by_name(below: str, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     (tmp_path / "broken link").symlink_to("nowhere")
     with pytest.raises(InvalidInput, match=str(tmp_path / below)):
@@ -79,7 +79,7 @@ def test_a_folder_without_permission_is_refused_by_name(tmp_path: Path) -> None:
 
 @contextmanager
 def unprivileged() -> Iterator[None]:
-    """Act as nobody, for permissions do not bind root."""
+    """Run as an unprivileged user, since permissions do not restrict root."""
     user = os.geteuid()
     if user == 0:
         os.seteuid(65534)
@@ -89,17 +89,17 @@ def unprivileged() -> Iterator[None]:
         os.seteuid(user)
 
 
-def test_a_folder_may_vanish_between_its_creation_and_its_use(tmp_path: Path) -> None:
+def test_a_folder_may_be_removed_between_its_creation_and_its_use(tmp_path: Path) -> None:
     store, done = open_store(tmp_path), Event()
 
-    def remove_what_is_empty() -> None:
+    def remove_empty_folders() -> None:
         while not done.wait(0.001):
             for folder in ("a/b", "a"):
                 with suppress(OSError):
                     (tmp_path / folder).rmdir()
 
     with ThreadPoolExecutor(1) as pool:
-        pool.submit(remove_what_is_empty)
+        pool.submit(remove_empty_folders)
         try:
             for _ in range(200):
                 assert store.create("a/b/key", b"")
@@ -108,12 +108,12 @@ def test_a_folder_may_vanish_between_its_creation_and_its_use(tmp_path: Path) ->
             done.set()
 
 
-def test_a_file_address_means_the_folder_it_names(tmp_path: Path) -> None:
+def test_a_file_address_is_decoded_to_its_folder(tmp_path: Path) -> None:
     open_store(f"file://{tmp_path}/two%20words").create("key", b"data")
     assert (tmp_path / "two words" / "key").read_bytes() == b"data"
 
 
-def test_a_relative_folder_is_named_in_full(
+def test_a_relative_folder_has_an_absolute_address(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -124,4 +124,4 @@ def test_a_registry_in_a_folder_imports_nothing_heavy() -> None:
     code = "import ser.registry, sys; ser.registry.open_registry('model'); print(*sys.modules)"
     modules = subprocess.check_output([sys.executable, "-c", code], env=ENVIRONMENT, text=True)
     assert "ser.store._folder" in modules.split()
-    assert not {"boto3", "botocore", "numpy", "onnxruntime", "tensorflow"} & {*modules.split()}
+    assert not {"boto3", "botocore", "onnxruntime", "tensorflow"} & {*modules.split()}

@@ -1,4 +1,4 @@
-"""What only S3 can do to us: refusals, lost answers, and servers that know half of it."""
+"""Failures of S3: refusals, lost answers, and servers that implement only a part of it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Response = Iterable[bytes]
 
 @pytest.fixture(autouse=True)
 def environment(s3_address: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The standard AWS variables, which alone tell the endpoint and the credentials."""
+    """Set the standard AWS variables, the only source of endpoint and credentials."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", s3_address)
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "somebody")
@@ -30,7 +30,7 @@ def environment(s3_address: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def asking_once(address: str) -> Any:
-    """A client with no second attempt to wait for."""
+    """Return a client that makes one attempt only."""
     once = Config(retries={"total_max_attempts": 1})
     return boto3.Session().client("s3", endpoint_url=address, config=once)
 
@@ -64,7 +64,7 @@ def is_about_manifest(environ: WSGIEnvironment) -> bool:
 
 
 def losing(request: str, s3: WSGIApplication, *, carried_out: bool) -> WSGIApplication:
-    """S3 that hangs up on the first request whose method and path end like ``request``."""
+    """Return S3 that closes the connection of the first request that ends with ``request``."""
     lost: list[str] = []
 
     def application(environ: WSGIEnvironment, start_response: StartResponse) -> Response:
@@ -79,7 +79,7 @@ def losing(request: str, s3: WSGIApplication, *, carried_out: bool) -> WSGIAppli
     return application
 
 
-def test_without_conditional_replacement_what_was_read_is_compared_before_it_is_replaced(
+def test_without_conditional_replacement_the_value_is_compared_before_it_is_replaced(
     bucket: str, s3: WSGIApplication, serve: Serve, caplog: pytest.LogCaptureFixture
 ) -> None:
     like_swift = refusing_where(has_if_match, s3, "501 Not Implemented", "NotImplemented")
@@ -95,7 +95,7 @@ def test_without_conditional_replacement_what_was_read_is_compared_before_it_is_
     assert second.data == b"second"
 
 
-def test_a_replacement_that_conflicts_with_another_under_way_has_lost_the_race(
+def test_a_replacement_that_conflicts_with_a_concurrent_one_loses_the_race(
     bucket: str, s3: WSGIApplication, serve: Serve
 ) -> None:
     busy = refusing_where(has_if_match, s3, "409 Conflict", "ConditionalRequestConflict")
@@ -106,14 +106,14 @@ def test_a_replacement_that_conflicts_with_another_under_way_has_lost_the_race(
     assert not store.replace("key", first, b"second")
 
 
-def test_a_put_repeated_after_a_lost_answer_is_known_as_our_own(
+def test_a_put_that_is_repeated_after_a_lost_answer_succeeds(
     bucket: str, s3: WSGIApplication, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", serve(losing("/key", s3, carried_out=True)))
     assert open_store(f"s3://{bucket}").create("key", b"ours")
 
 
-def test_a_put_repeated_after_a_lost_request_is_not_taken_for_that_of_others(
+def test_a_put_that_is_repeated_after_a_lost_request_respects_the_value_of_another_writer(
     bucket: str, s3: WSGIApplication, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     open_store(f"s3://{bucket}").create("key", b"theirs")
@@ -121,7 +121,7 @@ def test_a_put_repeated_after_a_lost_request_is_not_taken_for_that_of_others(
     assert not open_store(f"s3://{bucket}").create("key", b"ours")
 
 
-def test_a_model_whose_manifest_may_be_there_keeps_its_files(
+def test_a_model_whose_manifest_may_have_been_written_keeps_its_files(
     bucket: str, s3: WSGIApplication, serve: Serve
 ) -> None:
     address = serve(losing("/manifest.json", s3, carried_out=True))
@@ -159,7 +159,7 @@ def test_a_model_whose_manifest_is_refused_leaves_no_files(
         ("503 Service Unavailable", "SlowDown", RemoteFailed),
     ],
 )
-def test_a_refusal_is_told_by_its_kind_with_code_and_address(
+def test_a_refusal_raises_the_error_of_its_kind_with_code_and_address(
     status: str, code: str, error: type[SerError], bucket: str, serve: Serve
 ) -> None:
     store = S3Store(bucket, "prefix", asking_once(serve(refusing(status, code))))
@@ -172,7 +172,7 @@ def test_a_bucket_that_does_not_exist_is_refused_by_name(bucket: str) -> None:
         open_registry(f"s3://no-{bucket}/prefix").check_writable()
 
 
-def test_a_name_no_bucket_can_have_is_refused(bucket: str) -> None:
+def test_a_bucket_name_of_another_form_is_refused(bucket: str) -> None:
     with pytest.raises(InvalidInput, match="cannot use s3://no bucket"):
         open_registry("s3://no bucket").check_writable()
 
@@ -188,7 +188,7 @@ def test_without_credentials_the_address_is_refused(
         open_registry(f"s3://{bucket}").check_writable()
 
 
-def test_an_endpoint_where_nobody_listens_is_a_failed_remote(bucket: str) -> None:
+def test_an_endpoint_without_a_server_is_a_failed_remote(bucket: str) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         client = asking_once(f"http://127.0.0.1:{unused.getsockname()[1]}")
@@ -196,7 +196,7 @@ def test_an_endpoint_where_nobody_listens_is_a_failed_remote(bucket: str) -> Non
             S3Store(bucket, client=client).names()
 
 
-def test_an_answer_that_breaks_off_is_a_failed_remote(bucket: str, serve: Serve) -> None:
+def test_an_incomplete_answer_is_a_failed_remote(bucket: str, serve: Serve) -> None:
     def application(environ: WSGIEnvironment, start_response: StartResponse) -> Response:
         start_response("200 OK", [("Content-Length", "10"), ("ETag", '"tag"')])
         return [b"half"]
@@ -205,7 +205,7 @@ def test_an_answer_that_breaks_off_is_a_failed_remote(bucket: str, serve: Serve)
         S3Store(bucket, client=asking_once(serve(application))).read("key")
 
 
-def test_a_bucket_holds_many_registries_that_do_not_see_each_other(bucket: str) -> None:
+def test_stores_with_different_prefixes_in_a_bucket_are_separate(bucket: str) -> None:
     inner, outer = open_store(f"s3://{bucket}/a/"), open_store(f"s3://{bucket}")
     inner.create("key", b"")
     open_store(f"s3://{bucket}/ab").create("other", b"")
@@ -213,7 +213,7 @@ def test_a_bucket_holds_many_registries_that_do_not_see_each_other(bucket: str) 
     assert outer.names() == ["a/", "ab/"]
 
 
-def test_a_prefix_leads_to_no_other_bucket(bucket: str) -> None:
+def test_a_prefix_cannot_lead_to_another_bucket(bucket: str) -> None:
     with pytest.raises(InvalidInput, match="allowed: a relative path"):
         open_store(f"s3://elsewhere/../{bucket}")
 

@@ -1,4 +1,4 @@
-"""What every store promises."""
+"""The guarantees of every store."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ser.errors import InvalidInput
 from ser.store import Store, Stored, open_store
 
 
-def test_what_was_created_is_read_back_under_any_name(store: Store) -> None:
+def test_a_created_value_is_read_back_under_any_name(store: Store) -> None:
     for key in ("a/b/c.wav", "b/Ärger über 100 %?.wav", "c/a+b&c=d#e'f\"g", "日本/e\u0301"):
         assert store.create(key, data := f"\0{key}\r\n".encode())
         assert read(store, key).data == data
@@ -20,32 +20,32 @@ def test_what_was_created_is_read_back_under_any_name(store: Store) -> None:
         assert store.names(folder) == [name]
 
 
-def test_a_key_that_was_never_written_holds_nothing(store: Store) -> None:
+def test_a_key_that_was_never_written_is_empty(store: Store) -> None:
     assert store.read("nothing") is None
     assert store.names() == []
     assert store.names("nothing") == []
 
 
-def test_a_folder_is_no_file_and_a_file_no_folder(store: Store) -> None:
+def test_folders_cannot_be_read_and_files_have_no_names_below(store: Store) -> None:
     store.create("folder/file", b"data")
     assert store.read("folder") is None
     assert store.read("folder/file/key") is None
     assert store.names("folder/file") == []
 
 
-def test_what_is_there_is_known_without_reading_it(store: Store) -> None:
+def test_a_store_says_whether_a_key_has_a_value(store: Store) -> None:
     store.create("folder/key", b"")
     keys = ("folder/key", "folder", "folder/other", "folder/key/more", "other")
     assert [store.holds(key) for key in keys] == [True, False, False, False, False]
 
 
-def test_creation_leaves_alone_what_is_there(store: Store) -> None:
+def test_creation_does_not_change_an_existing_value(store: Store) -> None:
     assert store.create("key", b"first")
     assert not store.create("key", b"second")
     assert read(store, "key").data == b"first"
 
 
-def test_replacement_needs_what_was_read(store: Store) -> None:
+def test_replacement_needs_the_value_that_was_read(store: Store) -> None:
     store.create("key", b"first")
     first = read(store, "key")
     assert store.replace("key", first, b"second")
@@ -53,7 +53,7 @@ def test_replacement_needs_what_was_read(store: Store) -> None:
     assert read(store, "key").data == b"second"
 
 
-def test_nothing_cannot_be_replaced(store: Store) -> None:
+def test_an_empty_key_cannot_be_replaced(store: Store) -> None:
     store.create("key", b"data")
     data = read(store, "key")
     store.delete("key")
@@ -61,7 +61,7 @@ def test_nothing_cannot_be_replaced(store: Store) -> None:
     assert store.read("key") is None
 
 
-def test_what_was_deleted_is_gone_and_may_be_deleted_again(store: Store) -> None:
+def test_a_deleted_key_is_empty_and_may_be_deleted_again(store: Store) -> None:
     store.create("a/b/key", b"data")
     store.delete("a/b/key")
     store.delete("a/b/key")
@@ -69,7 +69,7 @@ def test_what_was_deleted_is_gone_and_may_be_deleted_again(store: Store) -> None
     assert store.names() == []
 
 
-def test_names_are_those_directly_in_a_folder(store: Store) -> None:
+def test_only_names_directly_in_a_folder_are_listed(store: Store) -> None:
     for key in ("b", "a/c", "a/d/e", "a/b", "ab/c"):
         store.create(key, b"")
     assert store.names() == ["a/", "ab/", "b"]
@@ -79,7 +79,7 @@ def test_names_are_those_directly_in_a_folder(store: Store) -> None:
 NO_KEYS = ["..", "../a", "a/../../b", "/a", "a//b", "a/", ".a", "a\\b", "a\0b", "a\nb", "\udcff"]
 
 
-def test_a_key_that_names_no_place_in_the_store_is_refused(store: Store) -> None:
+def test_a_key_outside_the_store_is_refused(store: Store) -> None:
     uses: list[Callable[[str], object]] = [
         store.read,
         store.holds,
@@ -95,7 +95,7 @@ def test_a_key_that_names_no_place_in_the_store_is_refused(store: Store) -> None
     assert store.names() == []
 
 
-def test_of_concurrent_creators_exactly_one_is_told_so(store: Store) -> None:
+def test_exactly_one_of_concurrent_creators_succeeds(store: Store) -> None:
     with ThreadPoolExecutor(8) as pool:
         for turn in range(5):
             writers = [str(writer).encode() for writer in range(8)]
@@ -104,7 +104,7 @@ def test_of_concurrent_creators_exactly_one_is_told_so(store: Store) -> None:
             assert read(store, f"key{turn}").data == writers[won.index(True)]
 
 
-def test_of_concurrent_replacements_none_is_lost(store: Store) -> None:
+def test_no_concurrent_replacement_is_lost(store: Store) -> None:
     store.create("counter", b"0")
 
     def count(_: int) -> None:

@@ -88,7 +88,7 @@ def test_a_killed_training_raises_an_error_and_frees_its_slot(body: dict[str, An
 
     with pytest.raises(TrainingLost, match="signal 9"):
         trainings.run(request, limit=1, progress=kill)
-    assert not list(open_registry("model").models())
+    assert not list(open_registry("model").ids())
     assert trainings.run(request, limit=1)["model_id"]
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 import made
 from ser.errors import InvalidInput, TooLarge
 from ser.limits import Limit
-from ser.sounds import SAMPLING_RATE, decode, holds_speech, require_speech
+from ser.sounds import SAMPLING_RATE, holds_speech, read_sound, require_speech
 
 
 def tone(frequency: float, sampling_rate: int, seconds: float = 1.0) -> NDArray[np.float32]:
@@ -23,7 +23,7 @@ def tone(frequency: float, sampling_rate: int, seconds: float = 1.0) -> NDArray[
 
 @pytest.mark.parametrize("sampling_rate", [8_000, 11_025, 16_000, 44_100, 48_000, 96_000])
 def test_resampling_keeps_duration_pitch_and_level(sampling_rate: int) -> None:
-    signal = decode(made.sound(tone(440, sampling_rate), sampling_rate))
+    signal = read_sound(made.sound(tone(440, sampling_rate), sampling_rate))
     assert signal.dtype == np.float32
     assert len(signal) == pytest.approx(SAMPLING_RATE, abs=2)
     middle = signal[1000:-1000]
@@ -32,56 +32,56 @@ def test_resampling_keeps_duration_pitch_and_level(sampling_rate: int) -> None:
     assert np.abs(middle).max() == pytest.approx(0.5, abs=0.01)
 
 
-def test_what_lies_above_half_the_rate_does_not_fold_back() -> None:
-    signal = decode(made.sound(tone(12_000, 48_000), 48_000))
+def test_frequencies_above_half_the_rate_are_removed_without_aliasing() -> None:
+    signal = read_sound(made.sound(tone(12_000, 48_000), 48_000))
     assert np.abs(signal[1000:-1000]).max() < 0.001
 
 
 def test_channels_are_averaged() -> None:
     left, right = tone(300, 16_000), tone(700, 16_000)
     data = made.sound(np.stack([left, right], axis=1), subtype="FLOAT")
-    np.testing.assert_allclose(decode(data), (left + right) / 2, atol=1e-7)
+    np.testing.assert_allclose(read_sound(data), (left + right) / 2, atol=1e-7)
 
 
 @pytest.mark.parametrize(("subtype", "step"), [("PCM_U8", 2**-7), ("PCM_16", 2**-15)])
-def test_integers_become_the_range_of_one(subtype: str, step: float) -> None:
+def test_integers_are_scaled_to_the_range_of_one(subtype: str, step: float) -> None:
     signal = tone(300, 16_000)
-    np.testing.assert_allclose(decode(made.sound(signal, subtype=subtype)), signal, atol=step)
+    np.testing.assert_allclose(read_sound(made.sound(signal, subtype=subtype)), signal, atol=step)
 
 
-def test_floats_are_kept_to_the_bit() -> None:
+def test_floats_are_read_bit_by_bit() -> None:
     signal = tone(300, 16_000)
-    np.testing.assert_array_equal(decode(made.sound(signal, subtype="FLOAT")), signal)
+    np.testing.assert_array_equal(read_sound(made.sound(signal, subtype="FLOAT")), signal)
 
 
 def test_the_limit_is_inclusive() -> None:
-    assert len(decode(made.sound(tone(300, 16_000)), limit=Limit(1.0))) == 16_000
+    assert len(read_sound(made.sound(tone(300, 16_000)), limit=Limit(1.0))) == 16_000
     with pytest.raises(TooLarge, match="longer than 1 s"):
-        decode(made.sound(tone(300, 16_000, 1.001)), limit=Limit(1.0))
+        read_sound(made.sound(tone(300, 16_000, 1.001)), limit=Limit(1.0))
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-def test_samples_that_are_not_finite_are_counted(value: float) -> None:
+def test_samples_that_are_not_finite_are_refused_with_their_number(value: float) -> None:
     signal = tone(300, 16_000)
     signal[[5, 6]] = value
     with pytest.raises(InvalidInput, match="2 samples are NaN"):
-        decode(made.sound(signal, subtype="FLOAT"))
+        read_sound(made.sound(signal, subtype="FLOAT"))
 
 
-def test_a_cut_wav_is_refused_and_one_of_unknown_length_is_not() -> None:
+def test_a_wav_file_that_was_cut_is_refused_but_not_one_of_unknown_length() -> None:
     data = made.sound(tone(300, 16_000))
     with pytest.raises(InvalidInput, match="cut: 6000 of the 32043 bytes"):
-        decode(data[:6000])
-    assert len(decode(data[:-1])) == 15_999
+        read_sound(data[:6000])
+    assert len(read_sound(data[:-1])) == 15_999
     for unknown in (0, 2**31 - 1, 2**32 - 1):
         piped = data[:4] + unknown.to_bytes(4, "little") + data[8:]
-        assert len(decode(piped)) == 16_000
+        assert len(read_sound(piped)) == 16_000
 
 
-def test_what_overflows_as_it_is_resampled_is_refused() -> None:
+def test_a_sound_that_overflows_in_the_resampler_is_refused() -> None:
     signal = np.float32(3.3e38) * np.sign(tone(7_001, 44_100))
     with pytest.raises(InvalidInput, match="full scale"):
-        decode(made.sound(signal, 44_100, subtype="FLOAT"))
+        read_sound(made.sound(signal, 44_100, subtype="FLOAT"))
 
 
 @pytest.mark.parametrize(("level", "speaks"), [(-60, True), (-69, True), (-71, False)])
@@ -105,22 +105,22 @@ def test_silence_of_any_length_holds_no_speech(samples: int) -> None:
     assert holds_speech(np.full(samples, 0.1, np.float32))
 
 
-def test_silence_is_decoded_as_any_sound() -> None:
-    assert not decode(made.sound(np.zeros(16_000, np.float32))).any()
+def test_silence_is_a_sound() -> None:
+    assert not read_sound(made.sound(np.zeros(16_000, np.float32))).any()
 
 
 @given(st.binary(max_size=200))
-def test_bytes_that_are_no_sound_are_refused_whatever_they_are(data: bytes) -> None:
+def test_bytes_that_are_no_sound_are_refused(data: bytes) -> None:
     with pytest.raises(InvalidInput):
-        decode(data)
+        read_sound(data)
 
 
 SOUND = made.sound(tone(300, 16_000, 0.2), container="FLAC")
 
 
 @given(st.integers(0, len(SOUND) - 1), st.integers(0, 255))
-def test_a_damaged_sound_is_decoded_or_refused(place: int, value: int) -> None:
+def test_a_damaged_file_is_read_or_refused(place: int, value: int) -> None:
     data = bytearray(SOUND)
     data[place] = value
     with suppress(InvalidInput, TooLarge):
-        assert np.isfinite(decode(bytes(data))).all()
+        assert np.isfinite(read_sound(bytes(data))).all()

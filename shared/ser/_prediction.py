@@ -1,0 +1,105 @@
+"""Predictions of a model for one sound."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ser._labels import Label
+
+
+class Probabilities(Mapping[str, float]):
+    """Probabilities by emotion, in the order of the model's labels. They cannot be changed.
+
+    Parameters
+    ----------
+    emotions
+        Name of each class.
+    array
+        float32 of shape (classes,), which sums to 1.
+    """
+
+    __slots__ = ("_emotions", "array")
+
+    def __init__(self, emotions: tuple[str, ...], array: NDArray[np.float32]) -> None:
+        self._emotions = emotions
+        self.array = array.view()
+        """float32 of shape (classes,), read-only."""
+        self.array.flags.writeable = False
+
+    def __getitem__(self, emotion: str) -> float:
+        try:
+            return float(self.array[self._emotions.index(emotion)])
+        except ValueError:
+            raise KeyError(emotion) from None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._emotions)
+
+    def __len__(self) -> int:
+        return len(self._emotions)
+
+    def __hash__(self) -> int:
+        return hash((self._emotions, self.array.tobytes()))
+
+    def __repr__(self) -> str:
+        return "{" + ", ".join(f"{emotion!r}: {p:.3f}" for emotion, p in self.items()) + "}"
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The emotion that a model hears in a sound.
+
+    Examples
+    --------
+    >>> prediction = ser.load_model("latest", registry="model").predict("speech.wav")
+    >>> prediction.emotion
+    'anger'
+    >>> prediction.label
+    Label(code='W', name='Ärger (Wut)', emotion='anger')
+    >>> list(prediction.probabilities)
+    ['neutral', 'sadness', 'anger']
+    >>> prediction.confidence == prediction.probabilities["anger"]
+    True
+    >>> prediction.probabilities.array.dtype
+    dtype('float32')
+    >>> prediction
+    Prediction('anger', confidence=0..., probabilities={'neutral': ...}, speech=True)
+    """
+
+    label: Label | None
+    """The most probable label; ``None`` without speech."""
+    probabilities: Probabilities
+    """Probability of each emotion, by its English word and in the order of the model's labels;
+    ``probabilities.array`` is float32 of shape (classes,). All are equal without speech."""
+    speech: bool
+    """Whether any frame of the sound is loud enough to be speech (-70 dBFS)."""
+
+    @property
+    def emotion(self) -> str | None:
+        """English word for the most probable emotion; ``None`` without speech."""
+        return self.label.emotion if self.label else None
+
+    @property
+    def confidence(self) -> float:
+        """The highest probability, from 0 to 1."""
+        return float(self.probabilities.array.max())
+
+    def __repr__(self) -> str:
+        return (
+            f"Prediction({self.emotion!r}, confidence={self.confidence:.3f}, "
+            f"probabilities={self.probabilities}, speech={self.speech})"
+        )
+
+
+def emotion_keys(labels: Sequence[Label]) -> tuple[str, ...]:
+    """Return a key for each label: its English word; with its code where two labels share it."""
+    labels_of = Counter(label.emotion for label in labels)
+    return tuple(
+        label.emotion if labels_of[label.emotion] == 1 else f"{label.emotion} ({label.code})"
+        for label in labels
+    )

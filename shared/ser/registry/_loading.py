@@ -1,0 +1,101 @@
+"""Models by the address of a file, of a folder, or of a name in a registry."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from ser._addresses import local_path, scheme
+from ser.errors import InvalidInput, NotFound
+from ser.model import Model
+from ser.registry._documents import MANIFEST, MODEL_FILE
+from ser.registry._model import PublishedModel
+from ser.registry._opening import open_registry
+from ser.store import open_store
+
+FILE_SUFFIX = Path(MODEL_FILE).suffix
+
+
+def load_model(
+    uri: str | os.PathLike[str], registry: str | os.PathLike[str] | None = None
+) -> Model:
+    """Return a model, ready to predict.
+
+    Parameters
+    ----------
+    uri
+        With a ``registry``, an id or alias in it. Without one,
+
+        - a file such as ``model.onnx``, local or on S3;
+        - the local folder of a model, with its manifest;
+        - an id or alias behind the address of its registry, such as ``model/latest`` or
+          ``s3://bucket/models/production``.
+    registry
+        Address of a registry, as for :func:`ser.open_registry`.
+
+    Returns
+    -------
+    Model
+        A :class:`~ser.registry.PublishedModel`, whose file is verified against the manifest, unless
+        ``uri`` is a file.
+
+    Raises
+    ------
+    NotFound
+        There is no such file, folder, model or alias.
+    InvalidInput
+        The address is of another kind, or the file cannot be read.
+    AlteredModel
+        The files are not those that were published.
+    Conflict
+        The file is not a model that this version of ``ser`` reads.
+
+    Examples
+    --------
+    >>> ser.load_model("latest", registry="model")
+    PublishedModel('2...Z-...')
+    >>> ser.load_model("model/latest").predict("speech.wav").emotion
+    'anger'
+    >>> ser.load_model("model.onnx")
+    Model(16000 Hz -> neutral, sadness, anger)
+    """
+    address = os.fspath(uri)
+    if registry is not None:
+        return open_registry(registry).load(address)
+    if scheme(address) in ("", "file") and (model := load_local(address)):
+        return model
+    place, _, name = address.rstrip("/").rpartition("/")
+    if not place or place.endswith(":/"):
+        raise NotFound(
+            f"There is no model {address!r}; allowed: a file such as {MODEL_FILE}, the folder of a "
+            "model, an address such as model/latest, or an id or alias and its registry, "
+            'such as load_model("latest", registry="model").'
+        )
+    if name.endswith(FILE_SUFFIX):
+        return load_file(place, name)
+    return open_registry(place).load(name)
+
+
+def load_local(address: str) -> Model | None:
+    """Return the model in the local file or folder ``address``; ``None`` if it is neither."""
+    try:
+        path = Path(local_path(address))
+        manifest = path / MANIFEST
+        file = next((each for each in (path, manifest) if each.is_file()), None)
+        data = None if file is None else file.read_bytes()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InvalidInput(f"{address!r} cannot be read: {reason}; allowed: a model") from error
+    if data is None:
+        return None
+    if file == manifest:
+        return PublishedModel(open_store(path), "", data).load()
+    return Model(data)
+
+
+def load_file(place: str, name: str) -> Model:
+    """Return the model in the file ``name`` of the store ``place``."""
+    stored = open_store(place).read(name)
+    if stored is None:
+        raise NotFound(f"There is no file {name!r} in {place}.")
+    return Model(stored.data)

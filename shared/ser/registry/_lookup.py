@@ -1,0 +1,58 @@
+"""Models in a store: ids, manifests, and lists of both."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+
+from ser.errors import AlteredModel
+from ser.registry._documents import MANIFEST, MODEL_ID
+from ser.registry._model import PublishedModel
+from ser.store import Store
+
+logger = logging.getLogger(__name__)
+
+
+def is_published(store: Store, name: str) -> bool:
+    """Return whether ``name`` is the id of a model, which is one that has a manifest."""
+    return bool(MODEL_ID.fullmatch(name)) and store.holds(f"{name}/{MANIFEST}")
+
+
+def published_ids(store: Store, before: str | None) -> Iterator[str]:
+    """Yield the ids of models that are older than the one with the id ``before``, newest first."""
+    return (name for name in candidates(store, before) if is_published(store, name))
+
+
+def readable_models(store: Store, before: str | None) -> Iterator[PublishedModel]:
+    """Yield models older than ``before``, newest first; log those with a damaged manifest."""
+    for model_id in candidates(store, before):
+        try:
+            if model := read_model(store, model_id):
+                yield model
+        except AlteredModel as error:
+            logger.warning("model %s is left out of a list: %s", model_id, error)
+
+
+def candidates(store: Store, before: str | None) -> Iterator[str]:
+    """Yield all names that have the form of an id, newest first."""
+    for name in reversed(store.names()):
+        model_id = name.removesuffix("/")
+        if MODEL_ID.fullmatch(model_id) and (before is None or model_id < before):
+            yield model_id
+
+
+def read_model(store: Store, model_id: str) -> PublishedModel | None:
+    """Return the model with this id; ``None`` if there is none.
+
+    Raises
+    ------
+    AlteredModel
+        The manifest is damaged, or that of another model.
+    """
+    manifest = store.read(f"{model_id}/{MANIFEST}")
+    if manifest is None:
+        return None
+    model = PublishedModel(store, model_id, manifest.data)
+    if model.model_id != model_id:
+        raise AlteredModel(f"{MANIFEST} of model {model_id} belongs to model {model.model_id!r}")
+    return model

@@ -1,0 +1,73 @@
+"""Publication of a model: all of its files, then its manifest, or nothing."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ser.errors import Conflict, InvalidInput, SerError, StorageFull
+from ser.registry._documents import MANIFEST, MODEL_ID, MODEL_ID_EXAMPLE, Digest, encode, timestamp
+from ser.registry._lookup import is_published, read_model
+from ser.store import Store
+
+logger = logging.getLogger(__name__)
+
+
+def publish(
+    store: Store, model_id: str, files: Mapping[str, bytes], manifest: Mapping[str, Any]
+) -> None:
+    """Publish a model in ``store``, as :meth:`ser.Registry.publish` documents."""
+    if not MODEL_ID.fullmatch(model_id):
+        raise InvalidInput(f"{model_id!r} is no model id; allowed: such as {MODEL_ID_EXAMPLE}")
+    if MANIFEST in files:
+        raise InvalidInput(f"a file is named {MANIFEST!r}; allowed: any other name")
+    document = encode(
+        {
+            **manifest,
+            "model_id": model_id,
+            "created_at": timestamp(),
+            "files": {name: Digest.of(data) for name, data in files.items()},
+        }
+    )
+    written: list[str] = []
+    try:
+        # All publishers write in the same order: the second one fails at the first file.
+        for name, data in [*sorted(files.items()), (MANIFEST, document)]:
+            create(store, model_id, name, data)
+            written.append(name)
+    except Conflict:
+        # A rival that is still publishing may have removed our files already.
+        if is_published(store, model_id):
+            withdraw(store, model_id, written)
+        raise
+    except BaseException as error:
+        if len(written) < len(files) or isinstance(error, InvalidInput | StorageFull):
+            withdraw(store, model_id, written)
+        raise
+
+
+def create(store: Store, model_id: str, name: str, data: bytes) -> None:
+    """Write a file of a new model; raise :class:`Conflict` if it exists already."""
+    if not store.create(f"{model_id}/{name}", data):
+        raise Conflict(
+            f"{store.uri} already keeps {name!r} of a model {model_id}, and nothing overwrites"
+            " a model; allowed: a new id"
+        )
+
+
+def withdraw(store: Store, model_id: str, written: Sequence[str]) -> None:
+    """Remove the files in ``written``, except those in the manifest of a rival's model."""
+    try:
+        rival = read_model(store, model_id)
+        published = rival.manifest["files"] if rival else {}
+    except SerError:
+        published = {}
+    for name in set(written) - set(published):
+        try:
+            store.delete(f"{model_id}/{name}")
+        except SerError as error:
+            logger.warning(
+                "%r of an unpublished model %s stays in %s: %s",
+                *(name, model_id, store.uri, error),
+            )

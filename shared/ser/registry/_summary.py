@@ -1,0 +1,97 @@
+"""Summaries of published models."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from ser.errors import AlteredModel
+from ser.registry._documents import MANIFEST
+
+
+class ModelSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """The most important facts about a published model; ``None`` where its manifest has none.
+
+    Examples
+    --------
+    >>> print(ser.open_registry("model").show("latest"))
+    2...Z-...  emodb  DiscriminantClassifier  UAR 0.862 (speakers left out 0.812)  latest
+    """
+
+    model_id: str
+    created_at: datetime
+    """Time of publication (UTC)."""
+    corpus: str | None
+    """Name of the corpus, such as ``emodb``."""
+    model_type: str | None
+    """Type of the classifier, such as ``DiscriminantClassifier``."""
+    uar: float | None
+    """Unweighted average recall of the utterances held out, from 0 to 1."""
+    loso_uar: float | None
+    """Unweighted average recall of speakers left out of training one by one, from 0 to 1."""
+    aliases: tuple[str, ...]
+    """Aliases that point at the model, sorted."""
+
+    def __str__(self) -> str:
+        figures = "no figures" if self.uar is None else f"UAR {self.uar:.3f}"
+        if self.loso_uar is not None:
+            figures += f" (speakers left out {self.loso_uar:.3f})"
+        facts = (self.model_id, self.corpus, self.model_type, figures, ", ".join(self.aliases))
+        return "  ".join(fact for fact in facts if fact)
+
+
+class Named(msgspec.Struct, frozen=True):
+    """The corpus in a manifest."""
+
+    name: str | None = None
+
+
+class Requested(msgspec.Struct, frozen=True):
+    """The request in a manifest."""
+
+    model_type: str | None = None
+
+
+class Figures(msgspec.Struct, frozen=True):
+    """Metrics in a manifest."""
+
+    uar: float | None = None
+
+
+class Facts(msgspec.Struct, frozen=True):
+    """The part of a manifest that a summary shows."""
+
+    model_id: str
+    created_at: datetime
+    corpus: Named = Named()
+    request: Requested = Requested()
+    metrics: Figures = Figures()
+    loso: Figures | None = None
+
+
+def summarize(manifest: Mapping[str, Any], aliases: Mapping[str, str]) -> ModelSummary:
+    """Return the summary of the model with ``manifest``; ``aliases`` maps aliases to ids.
+
+    Raises
+    ------
+    AlteredModel
+        The manifest is damaged.
+    """
+    try:
+        facts = msgspec.convert(manifest, Facts)
+    except msgspec.ValidationError as error:
+        raise AlteredModel(
+            f"{MANIFEST} of model {manifest['model_id']} is damaged: {error}"
+        ) from error
+    return ModelSummary(
+        model_id=facts.model_id,
+        created_at=facts.created_at,
+        corpus=facts.corpus.name,
+        model_type=facts.request.model_type,
+        uar=facts.metrics.uar,
+        loso_uar=facts.loso.uar if facts.loso else None,
+        aliases=tuple(sorted(alias for alias, id_ in aliases.items() if id_ == facts.model_id)),
+    )

@@ -1,0 +1,96 @@
+"""One way in for every form of a sound: path, bytes of a file, or array."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ser.errors import InvalidInput, NotFound, within
+from ser.limits import UNLIMITED, Limit
+from ser.sounds._arrays import read_array, whole_rate
+from ser.sounds._files import read_file
+from ser.sounds._signals import Signal
+
+SoundLike: TypeAlias = "str | os.PathLike[str] | bytes | bytearray | memoryview | NDArray[Any]"
+"""A sound in any form: the path of a file, the bytes of a file, or an array of samples."""
+
+
+def read_sound(
+    sound: SoundLike, sampling_rate: float | None = None, *, limit: Limit = UNLIMITED
+) -> Signal:
+    """Return ``sound`` as a signal: float32 of shape (samples,), mono, 16 kHz, from -1 to 1.
+
+    Channels are averaged; other sampling rates are resampled by soxr at its high quality. A file
+    and an array of the same recording give the same signal. An array that is a signal already is
+    returned without a copy.
+
+    Parameters
+    ----------
+    sound
+        Path of a sound file, bytes of a sound file, or an array of shape (samples,) or
+        (samples, channels). Floats in an array range from -1 to 1; integers are divided by the
+        full scale of their type (int16 by 32768).
+    sampling_rate
+        Sampling rate in Hz: needed with an array; with a file, refused unless it is the file's.
+    limit
+        Longest duration in seconds.
+
+    Raises
+    ------
+    InvalidInput
+        Not a sound, empty, cut short, shorter than 0.1 s, with samples that are not finite, with
+        a peak above 10 times full scale, or an array without its sampling rate. Silence is a
+        sound.
+    NotFound
+        No file has this path.
+    TooLarge
+        Longer than ``limit``.
+
+    Examples
+    --------
+    >>> from ser.sounds import read_sound
+    >>> read_sound("speech.wav").dtype
+    dtype('float32')
+    >>> second = np.zeros((44_100, 2), np.int16)
+    >>> read_sound(second, 44_100).shape
+    (16000,)
+    """
+    if isinstance(sound, str | os.PathLike):
+        with within(os.fsdecode(sound)):
+            return read_file(file_bytes(sound), rate_of_file(sampling_rate), limit)
+    if isinstance(sound, bytes | bytearray | memoryview):
+        return read_file(bytes(sound), rate_of_file(sampling_rate), limit)
+    if isinstance(sound, np.ndarray) or hasattr(sound, "__array__"):
+        return read_array(np.asarray(sound), sampling_rate, limit)
+    raise InvalidInput(
+        f"a {type(sound).__name__} is no sound; allowed: the path of a file, the bytes of a file, "
+        "or a NumPy array with its sampling rate"
+    )
+
+
+def rate_of_file(sampling_rate: float | None) -> int | None:
+    """Return the rate that the caller expects a file to have; ``None``: any."""
+    return None if sampling_rate is None else whole_rate(sampling_rate)
+
+
+def file_bytes(path: str | os.PathLike[str]) -> bytes:
+    """Return the bytes of the file ``path``.
+
+    Raises
+    ------
+    NotFound
+        No file has this path.
+    InvalidInput
+        It is a folder, or cannot be read.
+    """
+    try:
+        return Path(path).read_bytes()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise NotFound(f"There is no sound file {os.fsdecode(path)!r}.") from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InvalidInput(f"cannot be read: {reason}; allowed: a sound file") from error
