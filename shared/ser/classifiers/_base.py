@@ -101,13 +101,15 @@ class Classifier(ABC):
     request_defaults: ClassVar[Mapping[str, Any]] = {}
     """Defaults that this type has for other fields of a training request."""
 
-    random_state: int
     classes_: NDArray[Any]
     """Labels in the order of the probabilities, shape (classes,); set by :meth:`fit`."""
     n_features_in_: int
     """Number of features; set by :meth:`fit`."""
     fitted_: FittedClassifier
     """Parameters learned by :meth:`fit`."""
+
+    def __init__(self, *, random_state: int = DEFAULT_RANDOM_STATE) -> None:
+        self.random_state = random_state
 
     @classmethod
     def from_config(cls, config: object, *, random_state: int = DEFAULT_RANDOM_STATE) -> Self:
@@ -118,8 +120,8 @@ class Classifier(ABC):
         InvalidInput
             One fault for each field that is unknown or invalid.
         """
-        fields = msgspec.to_builtins(parse(cls.config_type, config))
-        return cls(**fields, random_state=random_state)
+        params: dict[str, Any] = msgspec.to_builtins(parse(cls.config_type, config))
+        return cls(**params | {"random_state": random_state})
 
     def fit(
         self,

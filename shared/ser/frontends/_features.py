@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -99,7 +99,9 @@ def features(
     with within("methods"):
         given = dict(methods) if isinstance(methods, Mapping) else methods
         analysis = build_analysis(FrontEnds.parse(given), level)
-    numbered: list[tuple[int | None, Any]] = [(None, sounds)] if single else [*enumerate(sounds)]
+    numbered: list[tuple[int | None, Any]] = (
+        [(None, sounds)] if single else [*enumerate(cast("Iterable[SoundLike]", sounds))]
+    )
     analyse = partial(analyse_sound, open_session(analysis.graph), sampling_rate)
     rows = THIS_MACHINE.map(analyse, numbered, by="threads") if numbered else []
     counts = [len(each) for each in rows]

@@ -27,7 +27,7 @@ from ser.errors import InvalidInput
 SPEAKERS = np.repeat(np.array(["03", "08", "09", "10"]), 15)
 LABELS = np.array(["anger", "boredom", "sadness"])[np.arange(60) % 3]
 ORIGINS = Origins(SPEAKERS, np.arange(60).astype(str), np.zeros(60, np.int64))
-FEW = {
+FEW: dict[str, dict[str, Any]] = {
     "KerasClassifier": {"epochs": 15, "lr": 0.02, "batch_size": 8},
     "RandomForestClassifier": {"n_estimators": 10},
     "XGBoostClassifier": {"n_estimators": 5, "colsample_bytree": 1.0},
