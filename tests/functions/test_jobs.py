@@ -373,7 +373,7 @@ def test_a_job_without_attempts_left_has_failed_when_a_client_asks_for_it(
     assert jobs.read(job_id).status == "running"
     job = train.get(f"/train/{job_id}").json
     assert (job["status"], job["attempts"]) == ("failed", 1)
-    assert "None of the 1 attempts was completed" in job["problem"]["detail"]
+    assert "no result after 1 attempt:" in job["problem"]["detail"]
 
 
 @pytest.mark.parametrize("state", ["queued", "waiting for another attempt", "held"])

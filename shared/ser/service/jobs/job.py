@@ -152,9 +152,9 @@ def exhaustion_error(job: Job) -> SerError:
     last = from_problem(job.problem) if job.problem else None
     if last is not None and not isinstance(last, Busy):
         return last
+    count = "1 attempt" if job.attempts == 1 else f"{job.attempts} attempts"
     return SerError(
-        f"None of the {job.attempts} attempts was completed: each time the process that ran the "
-        "job was lost."
+        f"The job has no result after {count}: each time the process that ran it was lost."
     )
 
 
