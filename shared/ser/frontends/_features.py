@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import Iterable, Mapping
 from contextlib import nullcontext
 from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,18 +15,16 @@ from ser._features import Features
 from ser._metadata import MetadataEncoding
 from ser._schemas import shown
 from ser._sessions import open_session
-from ser.errors import Fault, InvalidInput, NotFound, within
+from ser.errors import Fault, InvalidInput, within
 from ser.frontends._front_ends import METHODS, FrontEnds
 from ser.parallel import THIS_MACHINE
-from ser.sounds import SAMPLING_RATE, Signal, decode
+from ser.sounds import SAMPLING_RATE, SoundLike, read_sound
 
 if TYPE_CHECKING:
     import onnxruntime
     from spox import Var
 
 Level = Literal["functionals", "descriptors"]
-SoundLike: TypeAlias = str | os.PathLike[str] | bytes | NDArray[Any]
-"""A path, the bytes of a file, or an array of shape (samples,) or (samples, channels)."""
 
 FUNCTIONALS: Mapping[str, Mapping[str, Any]] = {"Functionals": {}}
 NO_METADATA = MetadataEncoding({})
@@ -199,24 +195,6 @@ def analyse_sound(
     """Return the rows of a sound; its number is ``None`` if it is the only one."""
     number, sound = numbered
     with nullcontext() if number is None else within(number):
-        signal = read(sound, sampling_rate)
+        signal = read_sound(sound, sampling_rate if isinstance(sound, np.ndarray) else None)
     (rows,) = session.run(["rows"], {"waveform": signal})
     return np.asarray(rows)
-
-
-def read(sound: SoundLike, sampling_rate: float | None) -> Signal:
-    """Return ``sound`` as a signal: float32 of shape (samples,), mono, at 16 kHz."""
-    import soundfile
-
-    if isinstance(sound, np.ndarray):
-        if not sampling_rate:
-            raise InvalidInput("an array needs its sampling_rate; allowed: a rate in Hz")
-        file = io.BytesIO()
-        soundfile.write(file, sound, round(sampling_rate), format="WAV", subtype="FLOAT")
-        return decode(file.getvalue())
-    if isinstance(sound, bytes | bytearray | memoryview):
-        return decode(bytes(sound))
-    try:
-        return decode(Path(sound).read_bytes())
-    except FileNotFoundError as error:
-        raise NotFound(f"There is no file {str(sound)!r}.") from error
