@@ -19,9 +19,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ser._schemas import decode_object
 from ser.classifiers import MODEL_TYPES, RECIPE
 from ser.errors import SerError
+from ser.service.bodies import decode_object
 from ser.service.training.process import TrainingProcesses
 from stack import ROOT
 

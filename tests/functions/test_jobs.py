@@ -22,8 +22,9 @@ from ser.registry import open_registry
 from ser.service.jobs.handover import alone, work
 from ser.service.jobs.jobs import Jobs, LeaseLost, open_jobs, utc_now
 from ser.service.jobs.running import Holding, cancel, run
+from ser.service.problems import TrainingLost
 from ser.service.settings import Settings
-from ser.service.training.process import TrainingLost, TrainingProcesses
+from ser.service.training.process import TrainingProcesses
 from ser.store import open_store
 from ser.store._folder import FolderStore
 from ser.store._s3 import S3Store

@@ -9,11 +9,12 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ser._schemas import decode_object
 from ser.classifiers import RECIPE
 from ser.corpora.fetching import NOTHING, PATIENCE, Answer, Interrupted, Missing, Version, source_of
 from ser.errors import Conflict, RemoteFailed, SerError, TooLarge
+from ser.service import problems
 from ser.service.access import Access
+from ser.service.bodies import decode_object
 from ser.service.events import Event, Ignored, ObjectCreated, Refused, is_ours, kind_of
 from ser.service.jobs.handover import handed_over
 from ser.service.jobs.job import Job
@@ -101,7 +102,7 @@ def add_job(event: ObjectCreated, job_id: str, jobs: Jobs, settings: Settings) -
     try:
         jobs.add(request_of(event, job_id, settings), job_id=job_id, trigger=trigger)
     except SerError as error:
-        if error.status >= 500:
+        if problems.status_of(error) >= 500:
             raise
         jobs.add({}, job_id=job_id, trigger=trigger, refusal=error)
 

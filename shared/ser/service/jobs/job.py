@@ -17,6 +17,7 @@ from msgspec.structs import replace
 
 from ser.corpora.fetching import without_secrets
 from ser.errors import SerError
+from ser.service import problems
 
 Status = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 
@@ -92,7 +93,9 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     def put_back(self, error: SerError) -> Job:
         """Return it to be begun again by whoever comes; its model may be there all the same."""
         stage = PUBLISHING if self.stage == PUBLISHING else WAITING
-        return replace(self, stage=stage, progress=0.0, lease=None, problem=error.problem())
+        return replace(
+            self, stage=stage, progress=0.0, lease=None, problem=problems.document(error)
+        )
 
     def succeeded(self, result: dict[str, Any], now: datetime) -> Job:
         """Return it with what its training came to."""

@@ -14,8 +14,9 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec.structs import replace
 
-from ser.errors import Busy, Conflict, NotFound, RemoteFailed, SerError, from_problem
+from ser.errors import Busy, Conflict, NotFound, RemoteFailed, SerError
 from ser.registry import MODEL_ID, encode, new_model_id
+from ser.service import problems
 from ser.service.jobs.job import PUBLISHING, Job, Lease
 from ser.service.settings import Settings
 from ser.store import Store, Stored, open_store
@@ -49,7 +50,7 @@ def passing() -> Iterator[None]:
     try:
         yield
     except SerError as error:
-        if error.status >= 500:
+        if problems.status_of(error) >= 500:
             raise
         raise RemoteFailed(f"The jobs cannot be kept: {error.detail}") from error
 
@@ -106,7 +107,7 @@ class Jobs:
         job_id = job_id or new_model_id()
         job = Job(job_id=job_id, request=request, trigger=trigger, created_at=now)
         if refusal:
-            job = job.failed(refusal.problem(), now)
+            job = job.failed(problems.document(refusal), now)
         with passing():
             created = self.store.create(job_key(job_id), encode(job))
         return job if created else self.read(job_id)
@@ -206,8 +207,8 @@ class Jobs:
         def step(job: Job) -> Job:
             if not job.is_held_by(lease):
                 return job
-            if error.status < 500 or job.attempts >= self.max_attempts:
-                return job.failed(error.problem(), self.clock())
+            if problems.status_of(error) < 500 or job.attempts >= self.max_attempts:
+                return job.failed(problems.document(error), self.clock())
             return job.put_back(error)
 
         return self._change(job_id, step)
@@ -287,7 +288,7 @@ def ours(job: Job, lease: Lease) -> Job:
 
 def given_up(job: Job) -> SerError:
     """Return what ended the last attempt of ``job``, or that nobody lived to tell."""
-    told = from_problem(job.problem) if job.problem else None
+    told = problems.from_document(job.problem) if job.problem else None
     if told is not None and not isinstance(told, Busy):
         return told
     return SerError(

@@ -11,6 +11,7 @@ from typing import Any
 
 from ser.errors import AlteredModel, Busy, Conflict, NotFound, RemoteFailed, SerError
 from ser.registry import PublishedModel, Registry, open_registry
+from ser.service import problems
 from ser.service.access import Access
 from ser.service.jobs.job import PUBLISHING, Job, Lease
 from ser.service.jobs.jobs import Jobs, LeaseLost
@@ -101,7 +102,7 @@ def attempt(
     except SerError as error:
         log.info("job %s: %s", job.job_id, error.detail)
         job = jobs.fail(job.job_id, lease, error)
-        if error.status < 500:
+        if problems.status_of(error) < 500:
             return job
         # Even if it was the last attempt: who keeps what could not be delivered keeps this.
         if job.is_ended:

@@ -17,6 +17,7 @@ import msgspec
 
 from ser.errors import SerError
 from ser.parallel import UnusableCluster
+from ser.service import problems
 from ser.service.settings import Settings, SettingsError
 from ser.service.terminal import shown
 from ser.service.training.execution import execute
@@ -47,7 +48,7 @@ def serve(answers: BinaryIO) -> None:
         try:
             tell(answers, {"answer": answer(body, answers, permitted)})
         except SerError as error:
-            tell(answers, {"problem": error.problem()})
+            tell(answers, {"problem": problems.document(error)})
         except (SettingsError, UnusableCluster) as error:
             # The operator's to read, in the log.
             sys.exit(str(error))

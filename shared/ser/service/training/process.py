@@ -22,16 +22,12 @@ import msgspec
 
 import ser
 from ser._progress import Progress, quiet
-from ser.errors import Busy, SerError, from_problem
+from ser.errors import Busy
+from ser.service import problems
+from ser.service.problems import TrainingLost
 from ser.service.training.request import Commission
 
 PULSE_SECONDS = 1.0
-
-
-class TrainingLost(SerError):
-    """The process ended without an answer: killed, most often for want of memory."""
-
-    title = "The training was lost"
 
 
 class TrainingProcesses:
@@ -130,7 +126,7 @@ def run(
             else f"The training process ended with code {process.returncode}; the log says why."
         )
     if "problem" in outcome:
-        raise from_problem(outcome["problem"])
+        raise problems.from_document(outcome["problem"])
     answer: dict[str, Any] = outcome["answer"]
     return answer
 

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ser.errors import Busy, Conflict, InvalidInput, NotFound, RemoteFailed, SerError
+from ser.service import problems
 from ser.service.jobs.job import PUBLISHING, Job, Lease
 from ser.service.jobs.jobs import Jobs, LeaseLost
 from ser.store import Stored
@@ -98,7 +99,7 @@ def test_a_passing_fault_lets_the_next_one_begin_at_once_until_the_last_attempt(
     fault = RemoteFailed("no answer")
     for _ in range(2):
         waiting = jobs.fail(job.job_id, taken(jobs, job), fault)
-        assert (waiting.status, waiting.problem) == ("running", fault.problem())
+        assert (waiting.status, waiting.problem) == ("running", problems.document(fault))
     assert jobs.fail(job.job_id, taken(jobs, job), fault).status == "failed"
 
 

@@ -18,7 +18,8 @@ import pytest
 
 from ser.errors import Busy, InvalidInput
 from ser.registry import open_registry
-from ser.service.training.process import TrainingLost, TrainingProcesses, python_path
+from ser.service.problems import TrainingLost
+from ser.service.training.process import TrainingProcesses, python_path
 
 
 @pytest.fixture
