@@ -22,6 +22,7 @@ from rich.text import Text
 from ser.classifiers import MODEL_TYPES, RECIPE
 from ser.errors import SerError
 from ser.service.bodies import decode_object
+from ser.service.problems import kind_of
 from ser.service.training.process import TrainingProcesses
 from stack import ROOT
 
@@ -42,7 +43,7 @@ def main() -> None:
         fields = decode_object(Path(request).read_bytes()) if request else {}
         evaluate(Path(corpus), fields)
     except SerError as error:
-        sys.exit(f"{error.title}: {error.detail}")
+        sys.exit(f"{kind_of(error).title}: {error.detail}")
     except KeyboardInterrupt:
         sys.exit("Stopped.")
 

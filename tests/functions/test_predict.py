@@ -253,6 +253,22 @@ def test_a_broken_multipart_body_cannot_be_read(
     assert response.status_code == 400
 
 
+@pytest.mark.parametrize(("parts", "status"), [(10_000, 422), (10_001, 400)])
+def test_the_number_of_parts_of_a_form_is_limited(
+    predict: Client, place: dict[str, str], parts: int, status: int
+) -> None:
+    part = b"--x\r\nContent-Disposition: form-data; name=colour\r\n\r\nred\r\n"
+    response = predict.post(
+        "/predict",
+        query_string=place,
+        data=part * parts + b"--x--\r\n",
+        content_type="multipart/form-data; boundary=x",
+    )
+    assert response.status_code == status
+    if status == 400:
+        assert "at most 10,000" in response.json["detail"]
+
+
 def test_a_compressed_body_is_refused(predict: Client, place: dict[str, str]) -> None:
     response = predict.post(
         "/predict", json=place | {"audio": "AAAA"}, headers={"Content-Encoding": "gzip"}
@@ -449,4 +465,9 @@ def test_health_status_and_description_are_served(predict: Client) -> None:
     assert predict.get("/").json == {"Status": "OK!", "Available Endpoints": ["/predict"]}
     document = predict.get("/openapi.json").json
     assert document["components"]["schemas"]["PredictRequest"]["required"] == ["model_id"]
+    assert set(document["paths"]) == {
+        "/predict",
+        "/predict/healthz",
+        "/models/{model_id}/report",
+    }
     assert predict.delete("/predict").status_code == 405

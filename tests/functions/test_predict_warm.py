@@ -19,7 +19,8 @@ import made
 from ser.errors import AlteredModel
 from ser.model import Model, Prediction
 from ser.registry import Registry, open_registry
-from ser.service.inference import Predictor, predictor
+from ser.service.answers import PredictAnswer
+from ser.service.inference import Predictor, PredictRequest, predictor
 from ser.service.inference.models import ALIAS_SECONDS, Models
 from ser.service.settings import Settings
 from ser.store._folder import FolderStore
@@ -164,14 +165,16 @@ def test_a_model_larger_than_all_that_is_kept_is_kept_alone(tmp_path: Path) -> N
 
 
 @pytest.fixture
-def ask(tmp_path: Path) -> Callable[[int], dict[str, Any]]:
-    """Ask about so many sounds in one request."""
+def ask(tmp_path: Path) -> Callable[[int], PredictAnswer]:
+    """Predict a number of sounds in one request."""
     settings = Settings(allowed_paths=(tmp_path,))
     place = {
         "model_id": graphs.publish(tmp_path, graphs.model()),
         "model_save_path": str(tmp_path),
     }
-    return lambda sounds: Predictor().predict({**place, "audio": [SOUND] * sounds}, settings)
+    return lambda sounds: Predictor().predict(
+        PredictRequest(**place, audio=[SOUND] * sounds), settings
+    )
 
 
 @pytest.fixture

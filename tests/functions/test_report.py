@@ -138,12 +138,10 @@ def test_a_report_cannot_be_posted(predict: Any, reported: Reported) -> None:
         *("/models/%3Cmodel_id%3E/reports", "/predict/models/a/report", "/" + "a" * 100_000),
     ],
 )
-def test_paths_that_lead_nowhere_are_problems_that_say_where_something_is(
-    predict: Any, path: str
-) -> None:
+def test_the_problem_of_an_unknown_path_lists_the_paths_that_exist(predict: Any, path: str) -> None:
     response = predict.get(path)
     assert response.status_code == 404
-    assert "/models/<model_id>/report" in response.json["detail"]
+    assert "/models/{model_id}/report" in response.json["detail"]
     assert len(response.text) < 1_000
 
 
@@ -164,8 +162,12 @@ def test_no_path_makes_the_function_fail(
     assert response.status_code < 500
 
 
-def test_the_description_tells_of_the_report(predict: Any) -> None:
+def test_the_report_is_documented_as_a_page(predict: Any) -> None:
     operation = predict.get("/openapi.json").json["paths"]["/models/{model_id}/report"]["get"]
     assert "text/html" in operation["responses"]["200"]["content"]
-    places = {each["name"]: (each["in"], each["required"]) for each in operation["parameters"]}
+    places = {
+        each["name"]: (each["in"], each["required"])
+        for each in operation["parameters"]
+        if "name" in each
+    }
     assert places == {"model_id": ("path", True), "model_save_path": ("query", False)}

@@ -451,9 +451,9 @@ def test_health_status_and_description_are_served(train: Client) -> None:
     document = train.get("/openapi.json").json
     properties = document["components"]["schemas"]["TrainRequest"]["properties"]
     assert properties["dataset_load_split_at"]["default"] == "min"
-    names, folders, table = properties["corpus"]["anyOf"]
-    assert "crema-d" in names["enum"]
-    assert set(folders["properties"]) == {"label", "speaker_pattern"}
-    assert set(table["properties"]) == {"table"}
+    schemas = document["components"]["schemas"]
+    assert "crema-d" in schemas["CorpusChoice"]["anyOf"][0]["enum"]
+    assert set(schemas["FolderCorpus"]["properties"]) == {"label", "speaker_pattern"}
+    assert set(schemas["TableCorpus"]["properties"]) == {"table"}
     assert train.delete("/train").status_code == 405
     assert train.get("/nowhere").status_code == 404

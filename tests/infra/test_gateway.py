@@ -49,7 +49,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def functions(folder: Path) -> Iterator[dict[str, str]]:
     """Where both functions are that the compose file's gateway knows as train and predict."""
     addresses = {name: f"{HOST}:{free_port()}" for name in ("train", "predict")}
-    environment = os.environ | {"SER_ALLOWED_PATHS": str(folder)}
+    environment = os.environ | {"SER_ALLOWED_PATHS": str(folder), "SER_GATEWAY": "true"}
     with ExitStack() as stack:
         for name, address in addresses.items():
             home = own_folders(folder / name)
@@ -116,6 +116,13 @@ def test_each_function_tells_its_health_and_describes_itself(url: str, name: str
     assert ask("GET", f"{url}/{name}/healthz").json() == {"status": "ok"}
     described = ask("GET", f"{url}/{name}/openapi.json").json()
     assert next(iter(described["paths"])) == f"/{name}"
+    assert [tag["name"] for tag in described["tags"]] == [name]
+
+
+def test_one_document_describes_both_functions(url: str) -> None:
+    described = ask("GET", f"{url}/openapi.json").json()
+    assert {"/train", "/predict", "/models/{model_id}/report"} <= set(described["paths"])
+    assert [tag["name"] for tag in described["tags"]] == ["train", "predict"]
 
 
 @pytest.mark.parametrize("path", ["/train", "/predict"])

@@ -201,7 +201,8 @@ def read_settings(exchange: Exchange, proceed: Proceed) -> Response:
 def answer(exchange: Exchange) -> Response:
     """Parse the request and answer it: the end of the pipeline."""
     assert exchange.handler is not None
-    request, fields = None, {}
+    request: Any = None
+    fields: Fields = {}
     if exchange.route is not None:
         request, fields = parse_request(exchange, exchange.route)
     headers = exchange.request.headers

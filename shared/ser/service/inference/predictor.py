@@ -82,11 +82,11 @@ class Predictor:
             sample_name=[sound.name for sound in sounds],
             ground_truth=[sound.ground_truth for sound in sounds],
             speech=[each.speech for each in predictions],
-            prediction=[label and label.code for label in labels],
+            prediction=[label.code if label else None for label in labels],
             probabilities=[
                 dict(zip(names, each.probabilities.tolist(), strict=True)) for each in predictions
             ],
-            emotions=[label and label.emotion for label in labels],
+            emotions=[label.emotion if label else None for label in labels],
             speaker_profile=profile or UNSET,
             model_id=published.model_id,
         )
