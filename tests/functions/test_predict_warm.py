@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
@@ -168,12 +168,14 @@ def test_a_model_larger_than_all_that_is_kept_is_kept_alone(tmp_path: Path) -> N
 def ask(tmp_path: Path) -> Callable[[int], PredictAnswer]:
     """Predict a number of sounds in one request."""
     settings = Settings(allowed_paths=(tmp_path,))
-    place = {
-        "model_id": graphs.publish(tmp_path, graphs.model()),
-        "model_save_path": str(tmp_path),
-    }
+    model_id = graphs.publish(tmp_path, graphs.model())
     return lambda sounds: Predictor().predict(
-        PredictRequest(**place, audio=[SOUND] * sounds), settings
+        PredictRequest(
+            model_id=model_id,
+            model_save_path=str(tmp_path),
+            audio=[b64decode(SOUND)] * sounds,
+        ),
+        settings,
     )
 
 
@@ -192,7 +194,7 @@ def workers(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 def test_several_sounds_of_a_request_are_judged_at_the_same_time(
-    ask: Callable[[int], dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+    ask: Callable[[int], PredictAnswer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "cpu_count", lambda: 2)
     predict, together = Model.predict, threading.Barrier(2)
@@ -202,11 +204,11 @@ def test_several_sounds_of_a_request_are_judged_at_the_same_time(
         return predict(model, *arguments)
 
     monkeypatch.setattr(Model, "predict", meeting)
-    assert len(ask(4)["prediction"]) == 4
+    assert len(ask(4).prediction) == 4
 
 
 def test_the_threads_of_a_request_are_bounded(
-    ask: Callable[[int], dict[str, Any]], workers: list[int], monkeypatch: pytest.MonkeyPatch
+    ask: Callable[[int], PredictAnswer], workers: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "cpu_count", lambda: 64)
     ask(50)
@@ -215,7 +217,7 @@ def test_the_threads_of_a_request_are_bounded(
 
 
 def test_one_sound_is_judged_by_the_thread_that_was_asked(
-    ask: Callable[[int], dict[str, Any]], workers: list[int]
+    ask: Callable[[int], PredictAnswer], workers: list[int]
 ) -> None:
     ask(1)
     assert workers == [threading.get_ident()]
