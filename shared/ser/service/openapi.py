@@ -327,6 +327,10 @@ def refine(schema: Any) -> None:
         if isinstance(values, list | tuple) and all(isinstance(each, str) for each in values):
             schema["enum"] = list(values)
             schema["type"] = "string"
+        # Null means the same as an absent field, and some generators make fields with a default
+        # mandatory.
+        if schema.get("default", ...) is None and "properties" not in schema:
+            del schema["default"]
         for each in schema.values():
             refine(each)
     elif isinstance(schema, list):
