@@ -1,42 +1,38 @@
-"""POST /predict: speech goes in, the probabilities of emotions come out; and models' reports."""
+"""The function predict: probabilities of emotions for sounds, and the reports of models."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import functions_framework
 from flask import Request, Response
-from werkzeug.datastructures import MultiDict
 
-from ser.service.bodies import joined, read_sounds
-from ser.service.http import Function, Page, Route
-from ser.service.inference import Predictor, describe_predict
-from ser.service.settings import Settings
+from ser.service.answers import PredictAnswer
+from ser.service.http import Function, Page, get_health
+from ser.service.inference import Predictor, PredictRequest, ReportRequest, routes
+from ser.service.routes import Call
 
 predictor = Predictor()
 
 
-def answer(request: Request, settings: Settings) -> dict[str, Any]:
-    """Return the probabilities of the sounds that ``request`` carries or names."""
-    return predictor.predict(read_sounds(request, settings), settings)
+def post_predict(call: Call[PredictRequest]) -> PredictAnswer:
+    """Return the predictions for the sounds that the request carries or names."""
+    return predictor.predict(call.request, call.settings)
 
 
-def report(request: Request, settings: Settings, model_id: str) -> Page:
-    """Return the report of the model behind ``model_id``, an id or an alias."""
-    query = joined(request.args, MultiDict([("model_id", model_id)]))
-    found, html = predictor.report(query, settings)
-    # An alias will lead to another model one day.
-    return Page(html, immutable=found == model_id)
+def get_report(call: Call[ReportRequest]) -> Page:
+    """Return the report of the model with the given id or alias."""
+    model_id, html = predictor.report(call.request)
+    # An alias may move to another model.
+    return Page(html, immutable=model_id == call.request.model_id)
 
 
 function = Function(
-    Route("POST", "/predict", answer),
-    Route("GET", "/models/<model_id>/report", report),
-    describe=describe_predict,
+    (routes.PREDICT, post_predict),
+    (routes.REPORT, get_report),
+    (routes.HEALTH, get_health),
 )
 
 
 @functions_framework.http
 def predict(request: Request) -> Response:
-    """The function."""
+    """Answer a request."""
     return function(request)

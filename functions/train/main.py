@@ -1,53 +1,56 @@
-"""POST /train: a corpus goes in, a model lands in the registry; now, as a job, or by an event."""
+"""The function train: models for corpora, at once, as jobs, or on the arrival of an object."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import functions_framework
+import msgspec
 from flask import Request, Response
 
-from ser._schemas import parse
 from ser.errors import SerError
+from ser.service import problems
+from ser.service.answers import (
+    EventsAnswer,
+    JobAnswer,
+    JobList,
+    JobSummary,
+    Problem,
+    TrainAnswer,
+)
 from ser.service.events import Refused, read_events
-from ser.service.http import Answer, Function, Reply, Route, read_body, read_json
+from ser.service.http import Function, Reply, get_health
 from ser.service.jobs.delivery import deliver
-from ser.service.jobs.description import Page, describe
 from ser.service.jobs.handover import hand_over
+from ser.service.jobs.job import Job
 from ser.service.jobs.jobs import as_transient, open_jobs
 from ser.service.jobs.running import cancel, end_if_exhausted
+from ser.service.routes import Call
 from ser.service.settings import Settings
+from ser.service.training import routes
 from ser.service.training.process import TrainingProcesses
-from ser.service.training.request import TrainRequest, check_writable, read_train_request
+from ser.service.training.request import TrainRequest, check_writable
 
 POLL_SECONDS = 2
 
 trainings = TrainingProcesses()
 
 
-def answer(request: Request, settings: Settings) -> Answer:
-    """Return what the training that ``request`` asks for came to, or the job that it became."""
-    train_request = read_train_request(read_json(request, settings), settings)
-    check_writable(train_request)
-    if prefers_job(request) and settings.jobs_uri:
-        return accept(train_request, settings)
-    return trainings.run(train_request, limit=settings.max_trainings)
+def post_train(call: Call[TrainRequest]) -> TrainAnswer | Reply:
+    """Return the answer of the training, or the job of a caller who does not wait."""
+    check_writable(call.request)
+    if "respond-async" in call.preferences and call.settings.jobs_uri:
+        return create_job(call.request, call.settings)
+    answer = trainings.run(call.request, limit=call.settings.max_trainings)
+    return msgspec.convert(answer, TrainAnswer)
 
 
-def prefers_job(request: Request) -> bool:
-    """Whether ``request`` says ``Prefer: respond-async`` (RFC 7240)."""
-    preferences = ",".join(request.headers.getlist("Prefer")).split(",")
-    return "respond-async" in {each.partition(";")[0].strip().lower() for each in preferences}
-
-
-def accept(request: TrainRequest, settings: Settings) -> Reply:
-    """Add a job that trains as ``request`` says, and return it."""
+def create_job(request: TrainRequest, settings: Settings) -> Reply:
+    """Return the reply with a new job for ``request``."""
     jobs = open_jobs(settings)
     job = jobs.add(request)
     try:
         hand_over(job, jobs, settings)
     except SerError:
-        # Nobody will ever run it.
+        # Without a process to run it, the job would stay queued forever.
         jobs.cancel(job.job_id)
         raise
     headers = {
@@ -55,50 +58,64 @@ def accept(request: TrainRequest, settings: Settings) -> Reply:
         "Retry-After": str(POLL_SECONDS),
         "Preference-Applied": "respond-async",
     }
-    return Reply(job.answer(), 202, headers)
+    return Reply(whole(job), 202, headers)
 
 
-def events(request: Request, settings: Settings) -> dict[str, Any]:
-    """Train on what ``request`` announces, and tell what came of it; refuse nothing, since a sender
-    would only send it again."""
+def receive_events(call: Call[None]) -> EventsAnswer:
+    """Train on the objects of a notification, and return the jobs.
+
+    Objects that cannot be identified are reported, not refused: the sender would repeat the
+    notification without end.
+    """
     with as_transient():
-        jobs = open_jobs(settings)
-    announced = read_events(dict(request.headers), read_body(request, settings))
-    delivered = deliver(announced, jobs, trainings, settings)
-    refused = [event.error.problem() for event in announced if isinstance(event, Refused)]
-    return {"jobs": [job.summary() for job in delivered], "refused": refused}
+        jobs = open_jobs(call.settings)
+    events = read_events(call.headers, call.fields["body"])
+    delivered = deliver(events, jobs, trainings, call.settings)
+    refused = [problems.document(event.error) for event in events if isinstance(event, Refused)]
+    return EventsAnswer(
+        jobs=[summary(job) for job in delivered], refused=msgspec.convert(refused, list[Problem])
+    )
 
 
-def list_jobs(request: Request, settings: Settings) -> dict[str, Any]:
-    """Return the jobs that there are, newest first."""
-    page = parse(Page, request.args.to_dict())
-    jobs = open_jobs(settings).newest(limit=page.limit, before=page.before)
-    return {"jobs": [job.summary() for job in jobs]}
+def list_jobs(call: Call[routes.JobsQuery]) -> JobList:
+    """Return a page of jobs, newest first."""
+    jobs = open_jobs(call.settings).newest(limit=call.request.limit, before=call.request.before)
+    return JobList(jobs=[summary(job) for job in jobs])
 
 
-def get_job(_request: Request, settings: Settings, job_id: str) -> dict[str, Any]:
-    """Return how far a job is, or what it came to."""
-    jobs = open_jobs(settings)
-    end_if_exhausted(jobs, job_id, trainings, settings)
-    return jobs.read(job_id).answer()
+def get_job(call: Call[None]) -> JobAnswer:
+    """Return the state of a job, with its result once it has ended."""
+    jobs, job_id = open_jobs(call.settings), call.path["job_id"]
+    end_if_exhausted(jobs, job_id, trainings, call.settings)
+    return whole(jobs.read(job_id))
 
 
-def cancel_job(_request: Request, settings: Settings, job_id: str) -> dict[str, Any]:
-    """End a job."""
-    return cancel(open_jobs(settings), job_id, settings).answer()
+def cancel_job(call: Call[None]) -> JobAnswer:
+    """Cancel a job and return it."""
+    return whole(cancel(open_jobs(call.settings), call.path["job_id"], call.settings))
+
+
+def whole(job: Job) -> JobAnswer:
+    """Return ``job`` with its request and its result."""
+    return msgspec.convert(job.answer(), JobAnswer)
+
+
+def summary(job: Job) -> JobSummary:
+    """Return ``job`` without its request and its result."""
+    return msgspec.convert(job.summary(), JobSummary)
 
 
 function = Function(
-    Route("POST", "/train", answer),
-    Route("POST", "/events", events),
-    Route("GET", "/train", list_jobs),
-    Route("GET", "/train/<job_id>", get_job),
-    Route("DELETE", "/train/<job_id>", cancel_job),
-    describe=describe,
+    (routes.TRAIN, post_train),
+    (routes.LIST_JOBS, list_jobs),
+    (routes.GET_JOB, get_job),
+    (routes.CANCEL_JOB, cancel_job),
+    (routes.EVENTS, receive_events),
+    (routes.HEALTH, get_health),
 )
 
 
 @functions_framework.http
 def train(request: Request) -> Response:
-    """The function."""
+    """Answer a request."""
     return function(request)

@@ -1,9 +1,10 @@
-# One address for both functions. What is not listed here does not exist from outside; POST /events
-# is not, since the bucket calls train by itself and nobody else has anything to announce.
+# One address for both functions. Only the routes in this list are reachable from outside; POST
+# /events is not among them, since the bucket invokes train directly.
 
 locals {
   routes = {
     "GET /"                         = "predict"
+    "GET /openapi.json"             = "predict"
     "POST /predict"                 = "predict"
     "GET /predict/healthz"          = "predict"
     "GET /predict/openapi.json"     = "predict"
@@ -19,11 +20,11 @@ locals {
   integrations = {
     predict = { function = "predict", headers = {} }
     train   = { function = "train", headers = {} }
-    # The API gives up after 30 s, so every training is a job.
+    # The API times out after 30 s, so every training is a job.
     job = { function = "train", headers = { Prefer = "respond-async" } }
   }
 
-  # A request has one id in answers, problems and both logs.
+  # A request has the same id in answers, problems and both logs.
   traced = { X-Request-Id = "$context.requestId" }
 }
 
@@ -71,7 +72,7 @@ resource "aws_apigatewayv2_authorizer" "jwt" {
 
 resource "aws_apigatewayv2_stage" "default" {
   api_id      = aws_apigatewayv2_api.api.id
-  name        = "$default" # paths begin with no stage, so a Location that a function answers leads back to it
+  name        = "$default" # paths have no stage as their prefix, so the Location in an answer of a function is valid
   auto_deploy = true
 
   default_route_settings {
@@ -105,7 +106,7 @@ resource "aws_apigatewayv2_stage" "default" {
   }
 }
 
-# Below /aws/vendedlogs/ a group does not count against the size of the account's log policy.
+# Groups below /aws/vendedlogs/ do not count against the size limit of the account's log policy.
 resource "aws_cloudwatch_log_group" "api" {
   name              = "/aws/vendedlogs/apigateway/${var.name}"
   retention_in_days = var.log_retention_days

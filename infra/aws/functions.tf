@@ -50,6 +50,7 @@ resource "aws_lambda_function" "function" {
       SER_MODEL_SAVE_PATH = "s3://${local.bucket}/models"
       SER_ALLOWED_BUCKETS = local.bucket
       SER_ALLOWED_PATHS   = "/tmp"
+      SER_GATEWAY         = "true"
     })
   }
 

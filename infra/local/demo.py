@@ -15,8 +15,8 @@ from rich.table import Table
 from ser.classifiers import RECIPE
 from ser.corpora.grammars.emodb import OFFICIAL_ARCHIVE
 from ser.corpora.synthesis import synthesise
-from ser.errors import from_problem
 from ser.evaluation.report import plots
+from ser.service.problems import from_document
 from stack import ROOT, running
 
 FOLDER = ROOT / "demo"
@@ -103,7 +103,7 @@ def post(url: str, body: dict[str, Any]) -> Any:
     )
     answer = msgspec.json.decode(response.data)
     if response.status != 200:
-        raise from_problem(answer)
+        raise from_document(answer)
     return answer
 
 

@@ -19,9 +19,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ser._schemas import decode_object
 from ser.classifiers import MODEL_TYPES, RECIPE
 from ser.errors import SerError
+from ser.service.bodies import decode_object
+from ser.service.problems import kind_of
 from ser.service.settings import Settings
 from ser.service.training.process import TrainingProcesses
 from ser.service.training.request import read_train_request
@@ -44,7 +45,7 @@ def main() -> None:
         fields = decode_object(Path(request).read_bytes()) if request else {}
         evaluate(Path(corpus), fields)
     except SerError as error:
-        sys.exit(f"{error.title}: {error.detail}")
+        sys.exit(f"{kind_of(error).title}: {error.detail}")
     except KeyboardInterrupt:
         sys.exit("Stopped.")
 

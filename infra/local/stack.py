@@ -79,6 +79,7 @@ def running(port: int, settings: Mapping[str, str] | None = None) -> Iterator[St
             "PORT": str(port),
             "SER_TRAIN_ADDRESS": train,
             "SER_PREDICT_ADDRESS": predict,
+            "SER_GATEWAY": "true",
         }
         commands = {
             "train": function_command("train", train),

@@ -1,22 +1,23 @@
-"""Requests as typed structures, checked so that every bad field is named at once.
+"""Requests as typed structures, checked so that every bad field is reported at once.
 
 msgspec describes and converts the types (its import costs a tenth of pydantic's), but stops at the
-first fault; :func:`parse` therefore converts field by field and gathers.
+first fault; :func:`parse` therefore converts field by field and collects the faults.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from types import NoneType
 from typing import Annotated, Any, Protocol, Self, TypeVar, get_args, get_origin, runtime_checkable
 
 import msgspec
 
-from ser.errors import Fault, InvalidInput, UnreadableRequest, within
+from ser.errors import Fault, InvalidInput, within
 
 MAX_NAMED = 20
-"""How many unknown fields, or items of a list, are named: an answer does not grow with the nonsense
-it is about."""
+"""Unknown fields, or bad items of a list, that are named one by one: an answer does not grow with
+the size of a bad request."""
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=4096)]
 """A string that names something."""
@@ -30,9 +31,10 @@ class Schema(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     @classmethod
     def cross_check(cls, values: Mapping[str, Any], given: Mapping[str, Any]) -> Iterator[Fault]:
-        """Yield what is wrong between fields.
+        """Yield the faults that concern more than one field.
 
-        ``values`` holds the fields that fit by themselves, ``given`` all as they came.
+        ``values`` holds the converted fields that are valid on their own, ``given`` all fields as
+        they arrived.
         """
         del values, given
         yield from ()
@@ -48,10 +50,10 @@ class Parsed(Protocol):
 
 
 class Methods(dict[str, T]):
-    """Structures by METHOD_NAME, in the order in which a request gives them."""
+    """Structures by METHOD_NAME, in the order of the request."""
 
     kinds: Mapping[str, type[Any]]
-    """What there is, by METHOD_NAME."""
+    """The available structures by METHOD_NAME."""
 
     @classmethod
     def parse(cls, value: object) -> Self:
@@ -81,35 +83,16 @@ class Methods(dict[str, T]):
         return {name: msgspec.to_builtins(method) for name, method in self.items()}
 
 
-def decode_object(body: bytes) -> dict[str, Any]:
-    """Return the JSON object that ``body`` holds.
-
-    Raises
-    ------
-    UnreadableRequest
-        The body is not JSON (the message says where it breaks), or not an object.
-    """
-    try:
-        value = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise UnreadableRequest(f"The body is not JSON that can be read: {error}.") from error
-    if not isinstance(value, dict):
-        raise UnreadableRequest(
-            f"The body is {shown(value)}; allowed: a JSON object such as {{...}}."
-        )
-    return value
-
-
 def parse(kind: type[T], value: object, *, checks: Mapping[str, Check] | None = None) -> T:
     """Return ``value`` (a mapping, or JSON inside a string) as a ``kind``.
 
-    Strings stand for what they spell (``"true"``, ``"1500"``): clients send both.
+    A string is converted to the type of its field (``"true"``, ``"1500"``): clients send both.
 
     Parameters
     ----------
     checks
-        By field name, a function from the converted value to the one to keep. What it raises as
-        :class:`InvalidInput` is gathered with the rest.
+        Functions by field name, each from the converted value to the value to keep. An
+        :class:`InvalidInput` that one raises is reported with the other faults.
 
     Raises
     ------
@@ -149,12 +132,15 @@ def parse(kind: type[T], value: object, *, checks: Mapping[str, Check] | None = 
 
 
 def convert(value: object, kind: Any) -> Any:
-    """Return ``value`` as a ``kind``; raise :class:`InvalidInput` with what would be allowed."""
+    """Return ``value`` as a ``kind``; raise :class:`InvalidInput` with the allowed values."""
+    if (own := with_own_grammar(kind)) and value is None:
+        return None
+    kind = own or kind
     if isinstance(kind, type) and issubclass(kind, Schema):
         return parse(kind, value)
     if isinstance(kind, type) and isinstance(kind, Parsed):
         return kind.parse(value)
-    if getattr(kind, "__origin__", kind) is dict:
+    if get_origin(plain(kind)) is dict or plain(kind) is dict:
         value = as_mapping(value)
     if isinstance(value, list) and (item := item_of(kind)):
         return convert_each(value, item)
@@ -164,8 +150,27 @@ def convert(value: object, kind: Any) -> Any:
         raise InvalidInput(f"{shown(value)} does not fit; allowed: {allowed(kind)}") from error
 
 
+def plain(kind: Any) -> Any:
+    """Return ``kind`` without its annotations."""
+    return plain(get_args(kind)[0]) if get_origin(kind) is Annotated else kind
+
+
+def with_own_grammar(kind: Any) -> Any:
+    """Return ``X`` if ``kind`` is ``X | None`` and ``X`` is a schema or a :class:`Parsed` type."""
+    members = [each for each in get_args(plain(kind)) if each is not NoneType]
+    if len(members) == 1 and NoneType in get_args(plain(kind)) and has_own_grammar(members[0]):
+        return members[0]
+    return None
+
+
+def has_own_grammar(kind: Any) -> bool:
+    """Whether :func:`convert` leaves ``kind`` to its own parser."""
+    return isinstance(kind, type) and (issubclass(kind, Schema) or isinstance(kind, Parsed))
+
+
 def item_of(kind: Any) -> Any:
-    """Return the type of the items if ``kind`` is a list or may be one."""
+    """Return the type of the items if ``kind`` is a list or a union with one."""
+    kind = plain(kind)
     for each in (kind, *get_args(kind)):
         if get_origin(each) is list:
             return get_args(each)[0]
@@ -173,7 +178,7 @@ def item_of(kind: Any) -> Any:
 
 
 def convert_each(values: list[object], kind: Any) -> list[Any]:
-    """Return ``values``, each as a ``kind``; the faults say which ones do not fit."""
+    """Return ``values``, each as a ``kind``; the faults name the index of each bad one."""
     converted, faults = [], []
     for index, value in enumerate(values):
         try:
@@ -190,7 +195,7 @@ def convert_each(values: list[object], kind: Any) -> list[Any]:
 
 
 def as_mapping(value: object) -> dict[str, Any]:
-    """Return the object that ``value`` is, or spells as JSON."""
+    """Return ``value``, an object or the JSON of one, as a dictionary."""
     if isinstance(value, str):
         with suppress(msgspec.DecodeError, RecursionError):
             value = msgspec.json.decode(value)
@@ -200,7 +205,7 @@ def as_mapping(value: object) -> dict[str, Any]:
 
 
 def allowed(kind: Any) -> str:
-    """Say in words which values a type takes."""
+    """Return a description in words of the values of a type."""
     return _spell(msgspec.inspect.type_info(kind))
 
 
@@ -239,10 +244,10 @@ def _spell_number(info: msgspec.inspect.IntType | msgspec.inspect.FloatType) -> 
 
 
 def shown(value: object) -> str:
-    """``value`` as JSON, short enough for a message."""
+    """Return ``value`` as JSON, short enough for a message."""
     return shortened(msgspec.json.encode(value, enc_hook=repr).decode())
 
 
 def shortened(text: str, limit: int = 80) -> str:
-    """``text``, or its beginning if it is longer than ``limit`` characters."""
+    """Return ``text``, cut to ``limit`` characters."""
     return text if len(text) <= limit else f"{text[: limit - 1]}…"

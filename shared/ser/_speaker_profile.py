@@ -1,7 +1,7 @@
-"""What a speaker sounds like: the mean and the deviation of the features of enrolled sounds.
+"""Profiles of speakers: mean and deviation of the features of enrolled sounds.
 
-A model that knows them judges a voice by how it differs from itself, not from everybody else's.
-The caller keeps the profile and sends it back; nothing about anyone stays on the server.
+With a profile, a model compares a voice with its own average instead of with the average of all
+speakers. The caller keeps the profile and sends it again; the server stores nothing about speakers.
 """
 
 from __future__ import annotations
@@ -20,13 +20,15 @@ if TYPE_CHECKING:
     import onnxruntime
 
 MAX_COUNT = 1_000_000
-"""Of sounds: more than any speaker enrols, and a number that float32 still holds."""
+"""Largest number of enrolled sounds; float32 represents it exactly."""
 MAX_MAGNITUDE = 1e12
-"""Of a feature; beyond it arithmetic in float32 is near its end."""
+"""Largest magnitude of a feature; the square of a larger one may overflow float32."""
 WIRE = np.dtype("<f4")
-"""Of the numbers in a profile: float32, little endian."""
+"""Type of the numbers in a profile: float32, little endian."""
 
-Numbers = Annotated[bytes, Meta(description="A float32 per feature, little endian, in base64.")]
+Numbers = Annotated[
+    bytes, Meta(description="One float32 for each feature, little endian, in base64.")
+]
 
 
 class SpeakerProfile(Schema, frozen=True, kw_only=True):
@@ -46,15 +48,15 @@ class SpeakerProfile(Schema, frozen=True, kw_only=True):
 
     front_end: Annotated[
         str,
-        Meta(min_length=64, max_length=64, description="SHA-256 of the front-end that heard it."),
+        Meta(min_length=64, max_length=64, description="SHA-256 of the front-end of the features."),
     ]
-    count: Annotated[int, Meta(ge=1, le=MAX_COUNT, description="How many sounds were enrolled.")]
+    count: Annotated[int, Meta(ge=1, le=MAX_COUNT, description="Number of enrolled sounds.")]
     mean: Numbers
     deviation: Numbers
 
     @classmethod
     def of(cls, front_end: str, features: NDArray[np.float32]) -> SpeakerProfile:
-        """Return the profile of one sound, of whose chunks ``features`` (chunks, features) are."""
+        """Return the profile of one sound from the features of its chunks, (chunks, features)."""
         wide = features.astype(np.float64)
         return cls(
             front_end=front_end,
@@ -65,7 +67,7 @@ class SpeakerProfile(Schema, frozen=True, kw_only=True):
 
     @classmethod
     def parse(cls, value: object) -> SpeakerProfile:
-        """Return the profile that ``value`` describes: an object, or JSON in a string.
+        """Return the profile in ``value``, an object or the JSON of one.
 
         Raises
         ------
@@ -85,12 +87,12 @@ class SpeakerProfile(Schema, frozen=True, kw_only=True):
 
     @classmethod
     def pooled(cls, profiles: Sequence[SpeakerProfile]) -> SpeakerProfile:
-        """Return the profile of all sounds of ``profiles``, as if they had been enrolled together.
+        """Return the profile of the sounds of all ``profiles`` together.
 
-        Each sound weighs the same, however many chunks it has; so neither the order nor the
-        grouping of the sounds matters. The variance is that within plus that between the profiles
-        (Chan, Golub, LeVeque, Algorithms for computing the sample variance, American
-        Statistician 37, 1983).
+        Every sound has the same weight, whatever its number of chunks, so neither the order nor
+        the grouping of the sounds matters. The variance is the sum of the variances within and
+        between the profiles (Chan, Golub, LeVeque, Algorithms for computing the sample variance,
+        American Statistician 37, 1983).
         """
         counts = np.array([profile.count for profile in profiles])
         weights = counts / counts.sum()
@@ -102,14 +104,14 @@ class SpeakerProfile(Schema, frozen=True, kw_only=True):
         variance = weights @ (deviations**2 + (means - mean) ** 2)
         return cls(
             front_end=profiles[0].front_end,
-            # What is given is also taken: a profile that has grown stays within its bounds.
+            # An answer is valid input: a profile that has grown stays within the bounds.
             count=min(int(counts.sum()), MAX_COUNT),
             mean=mean.astype(WIRE).tobytes(),
             deviation=np.sqrt(variance).clip(max=MAX_MAGNITUDE).astype(WIRE).tobytes(),
         )
 
     def inputs(self) -> dict[str, NDArray[np.float32]]:
-        """Return what a model's graph is told of it."""
+        """Return the inputs of a model's graph that hold the profile, by name."""
         return {
             "speaker_mean": numbers(self.mean),
             "speaker_deviation": numbers(self.deviation),
@@ -117,7 +119,15 @@ class SpeakerProfile(Schema, frozen=True, kw_only=True):
         }
 
     def require(self, front_end: str, features: int) -> None:
-        """Raise :class:`InvalidInput` unless it is of that front-end with so many features."""
+        """Raise :class:`InvalidInput` unless front-end and number of features are the given ones.
+
+        Parameters
+        ----------
+        front_end
+            SHA-256 of the model's front-end.
+        features
+            Number of its features.
+        """
         if self.front_end != front_end:
             raise InvalidInput(
                 Fault(
@@ -135,21 +145,21 @@ class SpeakerProfile(Schema, frozen=True, kw_only=True):
 
 
 def takes_profile(session: onnxruntime.InferenceSession) -> bool:
-    """Whether the graph of ``session`` can be told what the speaker sounds like."""
-    # Inputs that have a default, and so may be left out, are what may be overridden.
+    """Whether the graph of ``session`` has inputs for a profile."""
+    # Inputs with a default are listed as initializers that a caller may override.
     return "speaker_count" in {value.name for value in session.get_overridable_initializers()}
 
 
 def numbers(data: bytes) -> NDArray[np.float32]:
-    """Return the float32 that ``data`` holds, shape (features,)."""
+    """Return the numbers in ``data``, float32 of shape (features,)."""
     return np.frombuffer(data, WIRE)
 
 
 def unfit(data: bytes, lowest: float) -> str | None:
-    """Say what of ``data`` is no float32 from ``lowest`` to :data:`MAX_MAGNITUDE`, if anything."""
+    """Return a complaint if ``data`` is not float32 from ``lowest`` to :data:`MAX_MAGNITUDE`."""
     if len(data) % WIRE.itemsize:
         return f"{len(data)} bytes are no whole number of float32"
     values = numbers(data)
-    # Written so that NaN is among them.
+    # Negated, since every comparison with NaN is false.
     bad = values[~((values >= lowest) & (values <= MAX_MAGNITUDE))]
     return f"{len(bad)} numbers such as {bad[0]}" if len(bad) else None

@@ -1,4 +1,4 @@
-"""The functions, a request that fits, and a model to ask."""
+"""Clients of the functions, a valid request, and a published model."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def predict() -> Client:
 
 @pytest.fixture
 def train_body(bounds: Path, corpus_zip: Path) -> dict[str, Any]:
-    """A request that fits, of the fastest kind there is."""
+    """A valid request with the fastest training."""
     (bounds / "corpus.zip").write_bytes(corpus_zip.read_bytes())
     return {
         "data_path": "data",

@@ -1,4 +1,4 @@
-"""POST /predict for a speaker who is known: enrolled sounds, profiles, and silence."""
+"""POST /predict with enrolled sounds and profiles of speakers, and with silence."""
 
 from __future__ import annotations
 
@@ -35,30 +35,30 @@ def body_of(bounds: Path, model: bytes) -> Body:
 
 @pytest.fixture
 def place(bounds: Path) -> Body:
-    """The fields that name a model that takes profiles."""
+    """The fields that name a model with support for profiles."""
     return body_of(bounds, graphs.model())
 
 
 @pytest.fixture
 def profile(predict: Client, place: Body) -> Body:
-    """Of a speaker of whom three sounds were enrolled."""
+    """The profile of a speaker with three enrolled sounds."""
     asked = place | {"audio": encoded(SOUNDS[0]), "enrolment": encoded(*SOUNDS[:3])}
     profile: Body = predict.post("/predict", json=asked).json["speaker_profile"]
     return profile
 
 
 def faults(response: Any) -> list[list[str | int]]:
-    """Where the values stand that a response with status 422 is about."""
+    """Return the locations of the faults in a response with status 422."""
     assert response.status_code == 422, response.text
     return [error["loc"] for error in response.json["errors"]]
 
 
-def test_without_enrolment_there_is_no_profile(predict: Client, place: Body) -> None:
+def test_an_answer_without_enrolment_has_no_profile(predict: Client, place: Body) -> None:
     answer = predict.post("/predict", json=place | {"audio": encoded(SOUNDS[0])}).json
     assert "speaker_profile" not in answer
 
 
-def test_enrolment_changes_the_answer_and_gives_a_profile(predict: Client, place: Body) -> None:
+def test_enrolment_changes_the_answer_and_returns_a_profile(predict: Client, place: Body) -> None:
     asked = place | {"audio": encoded(*SOUNDS[:2])}
     stranger = predict.post("/predict", json=asked).json
     known = predict.post("/predict", json=asked | {"enrolment": encoded(*SOUNDS)}).json
@@ -68,7 +68,7 @@ def test_enrolment_changes_the_answer_and_gives_a_profile(predict: Client, place
     assert known["speaker_profile"]["front_end"] == "0f" * 32
 
 
-def test_the_profile_stands_for_the_sounds_it_came_from(predict: Client, place: Body) -> None:
+def test_a_profile_replaces_the_sounds_it_was_made_from(predict: Client, place: Body) -> None:
     asked = place | {"audio": encoded(*SOUNDS[:2])}
     enrolled = predict.post("/predict", json=asked | {"enrolment": encoded(*SOUNDS)}).json
     again = predict.post(
@@ -89,7 +89,7 @@ def test_a_profile_grows_by_what_is_enrolled_later(
     assert one == pytest.approx(other, abs=1e-5)
 
 
-def test_held_out_utterances_can_be_asked_about_for_a_known_speaker(
+def test_a_profile_applies_to_held_out_utterances(
     predict: Client, place: Body, profile: Body
 ) -> None:
     asked = place | {"sample_name": HELD_OUT}
@@ -130,7 +130,7 @@ def test_every_form_of_request_gets_the_same_answer(
     assert all(answer.json == answers[0].json for answer in answers)
 
 
-def test_one_enrolled_sound_is_as_good_as_a_list(predict: Client, place: Body) -> None:
+def test_enrolment_accepts_one_sound_without_a_list(predict: Client, place: Body) -> None:
     asked = place | {"audio": encoded(SOUNDS[0])}
     (one,) = encoded(SOUNDS[1])
     answers = [predict.post("/predict", json=asked | {"enrolment": e}).json for e in (one, [one])]
@@ -138,13 +138,13 @@ def test_one_enrolled_sound_is_as_good_as_a_list(predict: Client, place: Body) -
     assert answers[0]["speaker_profile"]["count"] == 1
 
 
-def test_null_is_no_enrolment(predict: Client, place: Body) -> None:
+def test_null_means_no_enrolment(predict: Client, place: Body) -> None:
     asked = place | {"audio": encoded(SOUNDS[0])}
     null = predict.post("/predict", json=asked | {"enrolment": None, "speaker_profile": None})
     assert null.json == predict.post("/predict", json=asked).json
 
 
-def test_every_bad_sound_is_named_at_once_to_be_judged_or_enrolled(
+def test_all_bad_sounds_of_audio_and_enrolment_are_reported_at_once(
     predict: Client, place: Body
 ) -> None:
     asked = {
@@ -167,7 +167,7 @@ def test_enrolled_sounds_count_towards_the_limit(
     assert predict.post("/predict", json=asked).status_code == 413
 
 
-def test_a_model_that_takes_no_profile_says_which_do(
+def test_a_model_without_profiles_names_the_models_that_take_them(
     predict: Client, bounds: Path, profile: Body
 ) -> None:
     asked = body_of(bounds, graphs.model(takes_profile=False)) | {"audio": encoded(SOUNDS[0])}
@@ -194,7 +194,7 @@ def test_a_model_that_takes_no_profile_says_which_do(
     ],
 )
 @pytest.mark.parametrize("form", [dict, json.dumps])
-def test_a_profile_that_does_not_fit_is_refused_by_field(
+def test_every_bad_field_of_a_profile_is_reported_by_name(
     predict: Client, place: Body, profile: Body, change: Body, loc: str, says: str, form: Any
 ) -> None:
     asked = place | {"audio": encoded(SOUNDS[0]), "speaker_profile": form(profile | change)}
@@ -204,26 +204,28 @@ def test_a_profile_that_does_not_fit_is_refused_by_field(
 
 
 @pytest.mark.parametrize("value", [5, "", "{", "[]", [], True])
-def test_what_is_no_profile_is_refused(predict: Client, place: Body, value: object) -> None:
+def test_a_value_that_is_not_an_object_is_refused_as_a_profile(
+    predict: Client, place: Body, value: object
+) -> None:
     asked = place | {"audio": encoded(SOUNDS[0]), "speaker_profile": value}
     response = predict.post("/predict", json=asked)
     assert faults(response) == [["speaker_profile"]]
     assert "allowed: an object" in response.json["errors"][0]["msg"]
 
 
-def test_a_bad_profile_is_named_with_the_other_bad_fields(
+def test_a_bad_profile_is_reported_with_the_other_bad_fields(
     predict: Client, place: Body, profile: Body
 ) -> None:
     asked = place | {"enrolment": [], "speaker_profile": profile | {"count": 0}, "loudness": 1}
     assert faults(predict.post("/predict", json=asked)) == [
         ["loudness"],
+        ["speaker_profile", "count"],
         ["audio"],
         ["enrolment"],
-        ["speaker_profile", "count"],
     ]
 
 
-def test_silence_is_answered_without_a_guess(predict: Client, place: Body, profile: Body) -> None:
+def test_silence_has_no_predicted_emotion(predict: Client, place: Body, profile: Body) -> None:
     quiet = made.sound(1e-5 * made.signal(HELD_OUT), subtype="FLOAT")
     asked = place | {"audio": encoded(SILENCE, SOUNDS[0], quiet), "speaker_profile": profile}
     answer = predict.post("/predict", json=asked).json
@@ -234,10 +236,10 @@ def test_silence_is_answered_without_a_guess(predict: Client, place: Body, profi
         assert list(answer["probabilities"][silent].values()) == pytest.approx([1 / 3] * 3)
 
 
-def test_a_trained_model_learns_a_speaker_in_one_request_and_knows_him_in_the_next(
+def test_a_trained_model_enrols_a_speaker_and_recognises_the_profile_in_the_next_request(
     train: Client, predict: Client, train_body: Body
 ) -> None:
-    """From a corpus to a profile, through both functions and their defaults."""
+    """The whole way from a corpus to a profile, with the defaults of both functions."""
     recipe = {"model_type": "DiscriminantClassifier"}
     asked = {name: train_body[name] for name in ("data_path", "remote_url", "model_save_path")}
     published = train.post("/train", json=asked | recipe).json
@@ -253,7 +255,7 @@ def test_a_trained_model_learns_a_speaker_in_one_request_and_knows_him_in_the_ne
         assert sum(probabilities.values()) == pytest.approx(1, abs=1e-5)
 
 
-def test_the_description_tells_of_profiles(predict: Client) -> None:
+def test_profiles_are_documented(predict: Client) -> None:
     document = predict.get("/openapi.json").json
     schemas = document["components"]["schemas"]
     fields = schemas["PredictRequest"]["properties"]
@@ -263,8 +265,8 @@ def test_the_description_tells_of_profiles(predict: Client) -> None:
     assert all(field["description"] for field in profile["properties"].values())
     reference = {"$ref": "#/components/schemas/SpeakerProfile"}
     assert reference in fields["speaker_profile"]["anyOf"]
-    operation = document["paths"]["/predict"]["post"]
-    answer = operation["responses"]["200"]["content"]["application/json"]["schema"]["properties"]
-    assert reference.items() <= answer["speaker_profile"].items()
-    form = operation["requestBody"]["content"]["multipart/form-data"]["schema"]["properties"]
-    assert {"audio", "enrolment", "speaker_profile"} <= form.keys()
+    answer = schemas["PredictAnswer"]
+    assert reference.items() <= answer["properties"]["speaker_profile"].items()
+    assert "speaker_profile" not in answer["required"]
+    form = schemas["PredictForm"]["properties"]
+    assert {"audio", "enrolment", "speaker_profile", "model_save_path"} <= form.keys()

@@ -32,8 +32,9 @@ from ser.service.jobs.running import (
     find_model,
     run,
 )
+from ser.service.problems import TrainingLost
 from ser.service.settings import Settings
-from ser.service.training.process import TrainingLost, TrainingProcesses
+from ser.service.training.process import TrainingProcesses
 from ser.service.training.request import TrainRequest, read_train_request
 from ser.store import open_store
 from ser.store._folder import FolderStore
@@ -517,17 +518,11 @@ def test_a_job_in_a_bucket_is_run_by_the_event_of_its_request(
     assert list(open_registry("model").ids()) == [job_id]
 
 
-def test_the_description_names_every_operation(train: Client) -> None:
+def test_jobs_are_documented_without_their_leases(train: Client) -> None:
     document = train.get("/openapi.json").json
-    paths = {path: set(item) for path, item in document["paths"].items()}
-    assert paths == {
-        "/train": {"post", "get"},
-        "/train/{job_id}": {"get", "delete"},
-        "/events": {"post"},
-    }
     listed = document["paths"]["/train"]["get"]["parameters"]
-    assert [each["name"] for each in listed] == ["limit", "before"]
-    job = document["components"]["schemas"]["Job"]["properties"]
+    assert [each["name"] for each in listed if "name" in each] == ["limit", "before"]
+    job = document["components"]["schemas"]["JobAnswer"]["properties"]
     assert "lease" not in job
     assert sorted(job["status"]["enum"]) == [
         "cancelled",

@@ -43,7 +43,7 @@ def ask(predict: Client, place: dict[str, str]) -> Callable[[bytes], Any]:
     )
 
 
-def test_held_out_names_are_answered_with_their_truth(
+def test_answers_for_held_out_names_include_their_true_labels(
     predict: Client, place: dict[str, str], published: Answer
 ) -> None:
     names = published["test_samples"]
@@ -61,7 +61,7 @@ def test_held_out_names_are_answered_with_their_truth(
         assert emotion in {"anger", "boredom", "disgust", "fear", "happiness", "neutral", "sadness"}
 
 
-def test_the_metrics_of_train_are_those_of_the_answers(
+def test_the_metrics_of_train_agree_with_the_predictions(
     predict: Client, place: dict[str, str], published: Answer
 ) -> None:
     names = published["test_samples"]
@@ -70,7 +70,7 @@ def test_the_metrics_of_train_are_those_of_the_answers(
     assert np.mean(right) == pytest.approx(published["metrics"]["wa"])
 
 
-def test_one_name_is_as_good_as_a_list(
+def test_sample_name_accepts_one_name_without_a_list(
     predict: Client, place: dict[str, str], published: Answer
 ) -> None:
     name = published["test_samples"][0]
@@ -95,7 +95,7 @@ def test_every_form_of_upload_gets_the_same_answer(predict: Client, place: dict[
     assert answers[0].json["sample_name"] == [None]
 
 
-def test_several_files_are_answered_in_their_order(predict: Client, place: dict[str, str]) -> None:
+def test_answers_keep_the_order_of_the_files(predict: Client, place: dict[str, str]) -> None:
     sounds = [made.sound(made.signal(f"03a01{code}a.wav")) for code in "WNT"]
     encoded = [b64encode(data).decode() for data in sounds]
     separate = [
@@ -123,7 +123,7 @@ def stereo(signal: NDArray[np.float32]) -> NDArray[np.float32]:
         (16_000, "AIFF", "PCM_16"),
     ],
 )
-def test_any_format_rate_and_number_of_channels_is_understood(
+def test_any_format_rate_and_number_of_channels_is_accepted(
     ask: Callable[[bytes], Any], sampling_rate: int, container: str, subtype: str | None
 ) -> None:
     signal = stereo(made.signal(NAME, sampling_rate))
@@ -132,7 +132,7 @@ def test_any_format_rate_and_number_of_channels_is_understood(
     assert sum(response.json["probabilities"][0].values()) == pytest.approx(1, abs=1e-5)
 
 
-def test_a_lossless_format_changes_nothing(ask: Callable[[bytes], Any]) -> None:
+def test_a_lossless_format_does_not_change_the_answer(ask: Callable[[bytes], Any]) -> None:
     signal = made.signal(NAME)
     assert ask(made.sound(signal)).json == ask(made.sound(stereo(signal), container="FLAC")).json
 
@@ -157,9 +157,7 @@ def with_nan(signal: NDArray[np.float32]) -> NDArray[np.float32]:
         ),
     ],
 )
-def test_a_sound_that_cannot_be_judged_is_refused(
-    ask: Callable[[bytes], Any], data: bytes, says: str
-) -> None:
+def test_an_invalid_sound_is_refused(ask: Callable[[bytes], Any], data: bytes, says: str) -> None:
     response = ask(data)
     assert response.status_code == 422
     (error,) = response.json["errors"]
@@ -168,7 +166,7 @@ def test_a_sound_that_cannot_be_judged_is_refused(
 
 
 @pytest.mark.parametrize("gain", [0, 1e-42, 1e-5])
-def test_silence_is_answered_without_a_guess(ask: Callable[[bytes], Any], gain: float) -> None:
+def test_silence_has_no_predicted_emotion(ask: Callable[[bytes], Any], gain: float) -> None:
     answer = ask(made.sound(gain * made.signal(NAME), subtype="FLOAT")).json
     assert (answer["speech"], answer["prediction"], answer["emotions"]) == ([False], [None], [None])
     (probabilities,) = answer["probabilities"]
@@ -185,7 +183,7 @@ def test_a_short_and_a_long_sound_are_answered(
     assert sum(answer["probabilities"][0].values()) == pytest.approx(1, abs=1e-4)
 
 
-def test_every_bad_sound_of_several_is_named(predict: Client, place: dict[str, str]) -> None:
+def test_every_bad_sound_is_reported_by_its_index(predict: Client, place: dict[str, str]) -> None:
     sounds = [b"", made.sound(made.signal(NAME)), b"no sound"]
     encoded = [b64encode(data).decode() for data in sounds]
     response = predict.post("/predict", json=place | {"audio": encoded})
@@ -219,7 +217,7 @@ def test_a_body_above_the_limit_is_refused_in_every_form(
     assert "SER_MAX_BODY_MB" in response.json["detail"]
 
 
-def test_a_chunked_body_above_the_limit_is_refused_not_cut(
+def test_a_chunked_body_above_the_limit_is_refused_instead_of_truncated(
     predict: Client, place: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SER_MAX_BODY_MB", "0.002")
@@ -253,6 +251,22 @@ def test_a_broken_multipart_body_cannot_be_read(
     assert response.status_code == 400
 
 
+@pytest.mark.parametrize(("parts", "status"), [(10_000, 422), (10_001, 400)])
+def test_the_number_of_parts_of_a_form_is_limited(
+    predict: Client, place: dict[str, str], parts: int, status: int
+) -> None:
+    part = b"--x\r\nContent-Disposition: form-data; name=colour\r\n\r\nred\r\n"
+    response = predict.post(
+        "/predict",
+        query_string=place,
+        data=part * parts + b"--x--\r\n",
+        content_type="multipart/form-data; boundary=x",
+    )
+    assert response.status_code == status
+    if status == 400:
+        assert "at most 10,000" in response.json["detail"]
+
+
 def test_a_compressed_body_is_refused(predict: Client, place: dict[str, str]) -> None:
     response = predict.post(
         "/predict", json=place | {"audio": "AAAA"}, headers={"Content-Encoding": "gzip"}
@@ -260,22 +274,20 @@ def test_a_compressed_body_is_refused(predict: Client, place: dict[str, str]) ->
     assert response.status_code == 415
 
 
-def test_a_field_given_twice_is_not_silently_one_of_them(
-    predict: Client, place: dict[str, str]
-) -> None:
+def test_a_field_with_two_values_is_refused(predict: Client, place: dict[str, str]) -> None:
     asked = place | {"audio": FileStorage(io.BytesIO(made.sound(made.signal(NAME))), "a.wav")}
     response = predict.post("/predict", query_string={"model_id": "other"}, data=asked)
     assert response.status_code == 422
     assert [error["loc"][0] for error in response.json["errors"]] == ["model_id"]
 
 
-def test_json_nested_beyond_reason_cannot_be_read(predict: Client, place: dict[str, str]) -> None:
+def test_json_that_is_nested_too_deeply_is_refused(predict: Client, place: dict[str, str]) -> None:
     data = b'{"model_id": ' + b"[" * 10_000 + b"]" * 10_000 + b"}"
     response = predict.post("/predict", data=data, content_type="application/json")
     assert response.status_code == 400
 
 
-def test_an_answer_does_not_grow_with_the_nonsense_it_is_about(
+def test_the_size_of_a_problem_does_not_grow_with_the_request(
     predict: Client, place: dict[str, str]
 ) -> None:
     nonsense = {f"field {n}": n for n in range(10_000)} | {"model_id": "x" * 100_000}
@@ -284,7 +296,7 @@ def test_an_answer_does_not_grow_with_the_nonsense_it_is_about(
     assert len(response.text) < 10_000
 
 
-def test_the_sounds_of_a_request_are_limited_together(
+def test_the_duration_limit_applies_to_all_sounds_of_a_request_together(
     predict: Client, place: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SER_MAX_AUDIO_SECONDS", "1")
@@ -302,7 +314,7 @@ def test_the_sounds_of_a_request_are_limited_together(
         ({"sample_name": ["03a01Wa.wav", "nobody.wav"]}, 404, "nobody.wav"),
     ],
 )
-def test_what_does_not_exist_is_named(
+def test_a_missing_model_or_sample_is_reported_by_name(
     predict: Client,
     place: dict[str, str],
     published: Answer,
@@ -331,7 +343,7 @@ def test_what_does_not_exist_is_named(
         ({"sample_name": "x", "model_save_path": "gs://bucket"}, ["model_save_path"]),
     ],
 )
-def test_bad_fields_are_named(
+def test_bad_fields_are_reported_by_name(
     predict: Client, place: dict[str, str], change: dict[str, Any], locations: list[str]
 ) -> None:
     response = predict.post("/predict", json=place | change)
@@ -339,7 +351,7 @@ def test_bad_fields_are_named(
     assert sorted(error["loc"][0] for error in response.json["errors"]) == locations
 
 
-def test_what_is_known_of_the_speaker_is_used_and_checked(
+def test_metadata_of_the_speaker_is_used_and_validated(
     predict: Client, place: dict[str, str]
 ) -> None:
     asked = place | {"audio": b64encode(made.sound(made.signal(NAME))).decode()}
@@ -350,7 +362,7 @@ def test_what_is_known_of_the_speaker_is_used_and_checked(
     assert "03" in response.json["errors"][0]["msg"]
 
 
-def test_a_model_whose_bytes_were_altered_is_refused(
+def test_a_model_with_altered_bytes_is_refused(
     predict: Client, place: dict[str, str], published: Answer, tmp_path: Path
 ) -> None:
     copy = Path(place["model_save_path"]).parent / f"altered-{tmp_path.name}"
@@ -365,7 +377,7 @@ def test_a_model_whose_bytes_were_altered_is_refused(
     assert "model.onnx" in response.json["detail"]
 
 
-def test_the_model_save_path_may_come_from_the_setting(
+def test_the_setting_provides_a_missing_model_save_path(
     predict: Client,
     place: dict[str, str],
     published: Answer,
@@ -383,7 +395,7 @@ def test_other_media_types_are_refused(predict: Client, content_type: str | None
     assert "multipart/form-data" in response.json["detail"]
 
 
-def test_a_manifest_that_was_altered_is_refused(
+def test_an_altered_manifest_is_refused(
     predict: Client, place: dict[str, str], published: Answer, tmp_path: Path
 ) -> None:
     copy = Path(place["model_save_path"]).parent / f"manifest-{tmp_path.name}"
@@ -398,7 +410,7 @@ def test_a_manifest_that_was_altered_is_refused(
     assert "manifest" in response.json["detail"]
 
 
-def test_errors_that_are_ours_reach_the_log_and_not_the_caller(
+def test_internal_errors_are_logged_and_hidden_from_the_caller(
     predict: Client,
     place: dict[str, str],
     published: Answer,
@@ -415,7 +427,7 @@ def test_errors_that_are_ours_reach_the_log_and_not_the_caller(
     assert "SER_MAX_BODY_MB is 'sixteen'" in caplog.text
 
 
-def test_a_fresh_predict_loads_nothing_of_what_trains(
+def test_a_fresh_predict_imports_no_training_library(
     place: dict[str, str], published: Answer
 ) -> None:
     script = """
@@ -449,4 +461,9 @@ def test_health_status_and_description_are_served(predict: Client) -> None:
     assert predict.get("/").json == {"Status": "OK!", "Available Endpoints": ["/predict"]}
     document = predict.get("/openapi.json").json
     assert document["components"]["schemas"]["PredictRequest"]["required"] == ["model_id"]
+    assert set(document["paths"]) == {
+        "/predict",
+        "/predict/healthz",
+        "/models/{model_id}/report",
+    }
     assert predict.delete("/predict").status_code == 405

@@ -1,4 +1,4 @@
-"""What predict loads, and the memory that it takes: the causes of a short cold start."""
+"""Imports and memory of predict, the causes of its short cold start."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ print(json.dumps([sorted(before), sorted(set(sys.modules) - before)]))
 
 
 def functionals_model() -> bytes:
-    """A model of the features of our recipe, whose classifier has not learned anything."""
+    """Return a model with the features of the recipe and a classifier without training."""
     encoding = MetadataEncoding({})
     front_ends = FrontEnds.parse({"Functionals": {}})
     front_end = graph.front_end_model(front_ends, chunk_samples=None, gain=1.0, encoding=encoding)
@@ -65,7 +65,7 @@ def functionals_model() -> bytes:
 
 @pytest.fixture
 def place(tmp_path: Path) -> dict[str, str]:
-    """The fields that name a model with the features of our recipe."""
+    """The fields that name a model with the features of the recipe."""
     return {
         "model_id": graphs.publish(tmp_path, functionals_model()),
         "model_save_path": str(tmp_path),
@@ -73,7 +73,7 @@ def place(tmp_path: Path) -> dict[str, str]:
 
 
 def loaded(place: dict[str, str], sound: Path) -> tuple[set[str], set[str]]:
-    """The modules that a fresh predict loads before its first answer, and for it."""
+    """Return the modules that a fresh predict imports before its first request, and for it."""
     arguments = (ROOT / "functions/predict/main.py", json.dumps(place), sound)
     run = subprocess.run(
         [sys.executable, "-c", SCRIPT, *map(str, arguments)], capture_output=True, check=True
@@ -82,7 +82,7 @@ def loaded(place: dict[str, str], sound: Path) -> tuple[set[str], set[str]]:
     return set(before), set(first)
 
 
-def test_decoder_and_runtime_are_loaded_by_the_first_sound_and_the_rest_on_need(
+def test_the_first_sound_imports_decoder_and_runtime_and_nothing_that_it_does_not_need(
     place: dict[str, str], tmp_path: Path
 ) -> None:
     sound = tmp_path / "sound.wav"
@@ -95,7 +95,7 @@ def test_decoder_and_runtime_are_loaded_by_the_first_sound_and_the_rest_on_need(
     assert "soxr" in loaded(place, sound)[1]
 
 
-def test_an_s3_registry_needs_botocore_alone() -> None:
+def test_an_s3_registry_imports_botocore_and_not_boto3() -> None:
     script = "import ser.store._s3, sys, json; print(json.dumps(sorted(sys.modules)))"
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
     modules = set(json.loads(run.stdout))
@@ -128,14 +128,14 @@ def ask(url: str, place: dict[str, str], sound: bytes) -> None:
 
 
 def peak(pid: int) -> float:
-    """The most memory that the process ever had resident, in MiB."""
+    """Return the peak of the resident memory of a process in MiB."""
     status = Path(f"/proc/{pid}/status").read_text()
     (line,) = (line for line in status.splitlines() if line.startswith("VmHWM"))
     return int(line.split()[1]) / 1024
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="/proc tells the memory of a process")
-def test_the_worker_is_small_up_to_its_first_answer_and_bounded_for_ten_minutes(
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the memory of a process from /proc")
+def test_memory_is_small_after_the_first_answer_and_bounded_for_ten_minutes_of_sound(
     place: dict[str, str], tmp_path: Path
 ) -> None:
     long = made.sound(np.resize(SIGNAL, 600 * audio.SAMPLING_RATE))
@@ -147,7 +147,7 @@ def test_the_worker_is_small_up_to_its_first_answer_and_bounded_for_ten_minutes(
         assert peak(pid) < 300
 
 
-def test_decoding_takes_the_memory_of_the_signal() -> None:
+def test_decoding_needs_no_more_memory_than_the_signal() -> None:
     data = made.sound(np.resize(SIGNAL, 120 * audio.SAMPLING_RATE))
     audio.read_sound(data)
     tracemalloc.start()

@@ -1,11 +1,11 @@
-"""Predict once it is warm: what is kept, how often a registry is asked, and who works when."""
+"""Predict after its first requests: models in memory, access to registries, and threads."""
 
 from __future__ import annotations
 
 import os
 import threading
 import time
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
@@ -19,7 +19,8 @@ import made
 from ser.errors import AlteredModel
 from ser.model import Model, Prediction
 from ser.registry import Registry, open_registry
-from ser.service.inference import Predictor, predictor
+from ser.service.answers import PredictAnswer
+from ser.service.inference import Predictor, PredictRequest, predictor
 from ser.service.inference.models import ALIAS_SECONDS, Models
 from ser.service.settings import Settings
 from ser.store._folder import FolderStore
@@ -29,7 +30,7 @@ SOUND = b64encode(made.sound(made.signal("03a01Wa.wav"))).decode()
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What folders were asked for, in order: ``read key``, ``holds key`` or ``names folder``."""
+    """The accesses to folders in order: ``read key``, ``holds key`` or ``names folder``."""
     calls: list[str] = []
 
     def watch(name: str) -> None:
@@ -51,7 +52,9 @@ def registry(tmp_path: Path) -> Registry:
     return open_registry(tmp_path)
 
 
-def test_a_model_in_memory_costs_its_registry_nothing(tmp_path: Path, asked: list[str]) -> None:
+def test_a_model_in_memory_is_used_without_access_to_the_registry(
+    tmp_path: Path, asked: list[str]
+) -> None:
     model_id = graphs.publish(tmp_path, graphs.model())
     years = count(step=10**8)
     models = Models(clock=lambda: next(years))
@@ -62,7 +65,7 @@ def test_a_model_in_memory_costs_its_registry_nothing(tmp_path: Path, asked: lis
     assert asked == []
 
 
-def test_an_alias_is_read_once_in_a_while_and_then_followed(
+def test_an_alias_is_read_at_intervals_and_then_followed(
     tmp_path: Path, registry: Registry, asked: list[str]
 ) -> None:
     old, new = (graphs.publish(tmp_path, graphs.model()) for _ in range(2))
@@ -81,7 +84,9 @@ def test_an_alias_is_read_once_in_a_while_and_then_followed(
     assert asked == ["read aliases/production.json"]
 
 
-def test_an_answer_under_a_moving_alias_is_of_one_model(tmp_path: Path, registry: Registry) -> None:
+def test_an_answer_during_the_move_of_an_alias_belongs_to_one_model(
+    tmp_path: Path, registry: Registry
+) -> None:
     digests = ["0f" * 32, "a1" * 32]
     made_with = {
         graphs.publish(tmp_path, graphs.model(front_end_digest=digest)): digest
@@ -133,7 +138,7 @@ def test_concurrent_first_requests_open_a_registry_once(
     assert opened == [str(tmp_path)]
 
 
-def test_a_model_that_could_not_be_loaded_is_tried_anew(tmp_path: Path) -> None:
+def test_loading_a_model_is_retried_after_a_failure(tmp_path: Path) -> None:
     model_id = graphs.publish(tmp_path, graphs.model())
     file = tmp_path / model_id / "model.onnx"
     data = file.read_bytes()
@@ -145,7 +150,7 @@ def test_a_model_that_could_not_be_loaded_is_tried_anew(tmp_path: Path) -> None:
     assert models.get(str(tmp_path), model_id).published.model_id == model_id
 
 
-def test_the_model_least_recently_used_goes_first(tmp_path: Path, asked: list[str]) -> None:
+def test_the_least_recently_used_model_is_dropped_first(tmp_path: Path, asked: list[str]) -> None:
     data = graphs.model()
     first, second, third = (graphs.publish(tmp_path, data) for _ in range(3))
     models = Models(max_bytes=2 * len(data))
@@ -156,7 +161,7 @@ def test_the_model_least_recently_used_goes_first(tmp_path: Path, asked: list[st
     assert loaded == [first, second, third, second]
 
 
-def test_a_model_larger_than_all_that_is_kept_is_kept_alone(tmp_path: Path) -> None:
+def test_a_model_above_the_limit_is_the_only_one_in_memory(tmp_path: Path) -> None:
     model_id = graphs.publish(tmp_path, graphs.model())
     models = Models(max_bytes=1)
     kept = models.get(str(tmp_path), model_id)
@@ -164,19 +169,23 @@ def test_a_model_larger_than_all_that_is_kept_is_kept_alone(tmp_path: Path) -> N
 
 
 @pytest.fixture
-def ask(tmp_path: Path) -> Callable[[int], dict[str, Any]]:
-    """Ask about so many sounds in one request."""
+def ask(tmp_path: Path) -> Callable[[int], PredictAnswer]:
+    """Predict a number of sounds in one request."""
     settings = Settings(allowed_paths=(tmp_path,))
-    place = {
-        "model_id": graphs.publish(tmp_path, graphs.model()),
-        "model_save_path": str(tmp_path),
-    }
-    return lambda sounds: Predictor().predict({**place, "audio": [SOUND] * sounds}, settings)
+    model_id = graphs.publish(tmp_path, graphs.model())
+    return lambda sounds: Predictor().predict(
+        PredictRequest(
+            model_id=model_id,
+            model_save_path=str(tmp_path),
+            audio=[b64decode(SOUND)] * sounds,
+        ),
+        settings,
+    )
 
 
 @pytest.fixture
 def workers(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The threads that judged sounds, one for each sound."""
+    """The threads that predicted sounds, one for each sound."""
     threads: list[int] = []
     predict = Model.predict
 
@@ -188,8 +197,8 @@ def workers(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return threads
 
 
-def test_several_sounds_of_a_request_are_judged_at_the_same_time(
-    ask: Callable[[int], dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+def test_several_sounds_of_a_request_are_predicted_concurrently(
+    ask: Callable[[int], PredictAnswer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "cpu_count", lambda: 2)
     predict, together = Model.predict, threading.Barrier(2)
@@ -199,11 +208,11 @@ def test_several_sounds_of_a_request_are_judged_at_the_same_time(
         return predict(model, *arguments, **options)
 
     monkeypatch.setattr(Model, "predict", meeting)
-    assert len(ask(4)["prediction"]) == 4
+    assert len(ask(4).prediction) == 4
 
 
-def test_the_threads_of_a_request_are_bounded(
-    ask: Callable[[int], dict[str, Any]], workers: list[int], monkeypatch: pytest.MonkeyPatch
+def test_the_number_of_threads_is_bounded(
+    ask: Callable[[int], PredictAnswer], workers: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "cpu_count", lambda: 64)
     ask(50)
@@ -211,8 +220,8 @@ def test_the_threads_of_a_request_are_bounded(
     assert len(set(workers)) <= predictor.MAX_THREADS
 
 
-def test_one_sound_is_judged_by_the_thread_that_was_asked(
-    ask: Callable[[int], dict[str, Any]], workers: list[int]
+def test_a_single_sound_is_predicted_in_the_thread_of_the_request(
+    ask: Callable[[int], PredictAnswer], workers: list[int]
 ) -> None:
     ask(1)
     assert workers == [threading.get_ident()]

@@ -46,7 +46,7 @@ def test_every_training_publishes_a_report(
     assert f"{published['metrics']['uar']:.3f}" in page
 
 
-def test_a_report_is_a_page_that_a_browser_may_only_show(predict: Any, reported: Reported) -> None:
+def test_a_browser_may_display_a_report_and_nothing_else(predict: Any, reported: Reported) -> None:
     response = predict.get(reported.path(reported.model_id))
     assert response.status_code == 200
     assert response.data == PAGE
@@ -56,9 +56,7 @@ def test_a_report_is_a_page_that_a_browser_may_only_show(predict: Any, reported:
     assert response.headers["Content-Security-Policy"] == policy
 
 
-def test_a_report_is_kept_by_caches_if_it_is_asked_for_by_id_and_not_by_alias(
-    predict: Any, reported: Reported
-) -> None:
+def test_a_report_is_cacheable_by_id_but_not_by_alias(predict: Any, reported: Reported) -> None:
     by_id = predict.get(reported.path(reported.model_id))
     by_alias = predict.get(reported.path("production"))
     assert by_alias.data == by_id.data
@@ -66,7 +64,7 @@ def test_a_report_is_kept_by_caches_if_it_is_asked_for_by_id_and_not_by_alias(
     assert by_alias.headers["Cache-Control"] == "no-cache"
 
 
-def test_the_registry_may_come_from_the_setting(
+def test_the_setting_provides_a_missing_registry(
     predict: Any, reported: Reported, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SER_MODEL_SAVE_PATH", str(reported.folder))
@@ -74,7 +72,7 @@ def test_the_registry_may_come_from_the_setting(
     assert predict.get("/models/production/report/").data == PAGE
 
 
-def test_head_is_answered_like_get_without_the_page(predict: Any, reported: Reported) -> None:
+def test_head_has_the_headers_of_get(predict: Any, reported: Reported) -> None:
     path = reported.path(reported.model_id)
     response = predict.head(path)
     assert response.data == b""
@@ -83,7 +81,7 @@ def test_head_is_answered_like_get_without_the_page(predict: Any, reported: Repo
 
 
 @pytest.mark.parametrize("name", ["20200101T000000Z-00000000", "staging", "..", "Ärger", "<b>"])
-def test_a_model_that_does_not_exist_is_named(predict: Any, reported: Reported, name: str) -> None:
+def test_a_missing_model_is_reported_by_name(predict: Any, reported: Reported, name: str) -> None:
     response = predict.get(reported.path(quote(name)))
     assert response.status_code == 404
     assert response.mimetype == "application/problem+json"
@@ -91,14 +89,14 @@ def test_a_model_that_does_not_exist_is_named(predict: Any, reported: Reported, 
     assert "production" in response.json["detail"]
 
 
-def test_a_model_without_report_says_so(predict: Any, reported: Reported) -> None:
+def test_a_missing_report_is_reported(predict: Any, reported: Reported) -> None:
     response = predict.get(reported.path(reported.without_report))
     assert response.status_code == 404
     detail = f"Model {reported.without_report} was published without a report."
     assert response.json["detail"] == detail
 
 
-def test_a_report_that_was_altered_is_refused(predict: Any, reported: Reported) -> None:
+def test_an_altered_report_is_refused(predict: Any, reported: Reported) -> None:
     (reported.folder / reported.model_id / "report.html").write_bytes(PAGE.upper())
     response = predict.get(reported.path(reported.model_id))
     assert response.status_code == 409
@@ -115,7 +113,7 @@ def test_a_report_that_was_altered_is_refused(predict: Any, reported: Reported) 
         ("model_save_path=model&model_id=other&colour=red", ["colour", "model_id"]),
     ],
 )
-def test_bad_fields_of_the_query_are_named(
+def test_bad_fields_of_the_query_are_reported_by_name(
     predict: Any, reported: Reported, query: str, locations: list[str]
 ) -> None:
     response = predict.get(f"/models/{reported.model_id}/report?{query}")
@@ -138,12 +136,10 @@ def test_a_report_cannot_be_posted(predict: Any, reported: Reported) -> None:
         *("/models/%3Cmodel_id%3E/reports", "/predict/models/a/report", "/" + "a" * 100_000),
     ],
 )
-def test_paths_that_lead_nowhere_are_problems_that_say_where_something_is(
-    predict: Any, path: str
-) -> None:
+def test_the_problem_of_an_unknown_path_lists_the_paths_that_exist(predict: Any, path: str) -> None:
     response = predict.get(path)
     assert response.status_code == 404
-    assert "/models/<model_id>/report" in response.json["detail"]
+    assert "/models/{model_id}/report" in response.json["detail"]
     assert len(response.text) < 1_000
 
 
@@ -164,8 +160,12 @@ def test_no_path_makes_the_function_fail(
     assert response.status_code < 500
 
 
-def test_the_description_tells_of_the_report(predict: Any) -> None:
+def test_the_report_is_documented_as_a_page(predict: Any) -> None:
     operation = predict.get("/openapi.json").json["paths"]["/models/{model_id}/report"]["get"]
     assert "text/html" in operation["responses"]["200"]["content"]
-    places = {each["name"]: (each["in"], each["required"]) for each in operation["parameters"]}
+    places = {
+        each["name"]: (each["in"], each["required"])
+        for each in operation["parameters"]
+        if "name" in each
+    }
     assert places == {"model_id": ("path", True), "model_save_path": ("query", False)}

@@ -19,7 +19,7 @@ def locations(problem: dict[str, Any]) -> set[str]:
 
 
 def refused(client: Client, body: dict[str, Any], status: int = 422) -> dict[str, Any]:
-    """The problem that ``body`` is answered with."""
+    """Return the problem document that refuses ``body``."""
     response = client.post("/train", json=body)
     assert response.status_code == status
     assert response.mimetype == "application/problem+json"
@@ -44,14 +44,14 @@ def test_a_training_publishes_a_model_and_moves_latest_to_it(
     assert registry.resolve("latest") == answer["model_id"]
     assert len(answer["classes"]) == 7
     assert set(answer["metrics"]) >= {"uar", "wa", "macro_f1", "per_class"}
-    # Tones whose pitch is the emotion: whoever hears anything at all does better than chance.
+    # The pitch of the tones depends on the emotion, so any working classifier beats chance.
     assert answer["metrics"]["uar"] > 2 / 7
     model = registry.model("latest")
     assert sorted(model.manifest["samples"]) == answer["test_samples"]
     assert [str(label) for label in Model(model.read("model.onnx")).labels] == answer["classes"]
 
 
-def test_every_emotion_is_held_out_once_at_the_least(
+def test_at_least_one_utterance_of_every_emotion_is_held_out(
     train: Client, train_body: dict[str, Any]
 ) -> None:
     answer = train.post("/train", json=train_body).json
@@ -83,7 +83,7 @@ def test_another_seed_holds_out_other_utterances(train: Client, train_body: dict
     assert answers[0]["test_samples"] != answers[1]["test_samples"]
 
 
-def test_objects_and_booleans_may_come_as_strings(
+def test_objects_and_booleans_are_accepted_as_strings(
     train: Client, train_body: dict[str, Any], bounds: Path
 ) -> None:
     methods = {"SpeakerAndGenderAndTextType": {"text": False}, "MFCC": {"num_cepstral": 5}}
@@ -108,7 +108,7 @@ def test_objects_and_booleans_may_come_as_strings(
     assert list(properties.metadata.values) == ["speaker", "gender"]
 
 
-def test_whole_speakers_are_held_out_if_asked_for(
+def test_split_by_speaker_holds_out_whole_speakers(
     train: Client, train_body: dict[str, Any]
 ) -> None:
     answer = train.post("/train", json=train_body | {"split": "speaker"}).json
@@ -156,11 +156,11 @@ def test_a_corpus_in_folders_is_trained_on_and_its_samples_are_predicted(
     assert predict.post("/predict", json=asked).json["ground_truth"] == [name.split("_")[2]]
 
 
-def test_speakers_nobody_knows_can_be_trained_on_and_not_held_out(
+def test_a_corpus_without_known_speakers_can_be_trained_on_but_not_split_by_speaker(
     train: Client, predict: Client, train_body: dict[str, Any], bounds: Path
 ) -> None:
     tones_in_folders(bounds / "corpus.zip")
-    # The default features, among them the speaker, of whom nothing is known here.
+    # The default features include the speaker, which is unknown here.
     del train_body["dataset_feature_extract_methods"]
     body = train_body | {"corpus": {"label": "folder"}}
     answer = train.post("/train", json=body).json
@@ -190,7 +190,7 @@ def test_folders_named_by_emotions_are_recognised_as_labels_and_noted(
     assert "the folders are the labels (angry, bored)" in answer["notes"][0]
 
 
-def test_whole_speakers_held_out_are_speakers_never_heard(
+def test_a_split_by_speaker_is_speaker_independent(
     train: Client, train_body: dict[str, Any]
 ) -> None:
     assert train.post("/train", json=train_body).json["speaker_dependent"] is True
@@ -213,7 +213,7 @@ def test_a_corpus_with_a_table_is_trained_on(
     assert answer["speaker_dependent"] is False
 
 
-def test_ten_bad_fields_are_named_at_once(train: Client, train_body: dict[str, Any]) -> None:
+def test_all_bad_fields_are_reported_at_once(train: Client, train_body: dict[str, Any]) -> None:
     problem = refused(
         train,
         {
@@ -270,7 +270,7 @@ def test_ten_bad_fields_are_named_at_once(train: Client, train_body: dict[str, A
         ("dataset_feature_extract_methods", "MFCC", "an object"),
     ],
 )
-def test_a_bad_value_is_named_with_what_is_allowed(
+def test_a_bad_value_is_reported_with_the_allowed_values(
     train: Client, train_body: dict[str, Any], bounds: Path, field: str, value: Any, says: str
 ) -> None:
     problem = refused(train, train_body | {field: value})
@@ -280,7 +280,7 @@ def test_a_bad_value_is_named_with_what_is_allowed(
     assert not (bounds / "model").is_dir() or not published(bounds / "model")
 
 
-def test_input_dim_above_what_the_data_allow_names_the_maximum(
+def test_input_dim_above_the_maximum_is_refused_with_the_maximum(
     train: Client, train_body: dict[str, Any]
 ) -> None:
     body = train_body | {"model_type": "KerasClassifier", "model_config": {"input_dim": 5000}}
@@ -297,7 +297,7 @@ def test_input_dim_above_what_the_data_allow_names_the_maximum(
         (["letter.wav", "03a01Xa.wav", "99a01Wa.wav"], "to any known corpus"),
     ],
 )
-def test_a_corpus_nothing_can_be_learnt_from_is_refused(
+def test_a_corpus_without_enough_data_is_refused(
     train: Client,
     train_body: dict[str, Any],
     bounds: Path,
@@ -319,7 +319,7 @@ def test_an_archive_without_sounds_is_refused(
     assert "no sounds" in error["msg"]
 
 
-def test_what_is_no_zip_is_refused_and_not_kept(
+def test_a_file_that_is_not_a_zip_archive_is_refused_and_removed(
     train: Client, train_body: dict[str, Any], bounds: Path
 ) -> None:
     (bounds / "corpus.zip").write_bytes(b"<html>not found</html>")
@@ -329,7 +329,7 @@ def test_what_is_no_zip_is_refused_and_not_kept(
     assert train.post("/train", json=train_body).status_code == 200
 
 
-def test_sounds_that_do_not_fit_are_reported_by_name_and_not_trained_on(
+def test_unusable_sounds_are_reported_by_name_and_not_trained_on(
     train: Client, train_body: dict[str, Any], bounds: Path
 ) -> None:
     files = {f"wav/{name}": made.sound(made.signal(name)) for name in made.names()}
@@ -370,11 +370,11 @@ def test_steps_done_for_the_same_url_are_not_done_again(
     assert refused(train, train_body | {"dataset_force": True})["errors"][0]["loc"] == [
         "remote_url"
     ]
-    # What was there is still there.
+    # The refusal has not removed the corpus.
     assert train.post("/train", json=train_body).status_code == 200
 
 
-def test_a_damaged_working_folder_is_mended_by_force(
+def test_dataset_force_repairs_a_damaged_working_folder(
     train: Client, train_body: dict[str, Any], bounds: Path
 ) -> None:
     assert train.post("/train", json=train_body).status_code == 200
@@ -384,7 +384,7 @@ def test_a_damaged_working_folder_is_mended_by_force(
     assert train.post("/train", json=train_body | {"dataset_force": True}).status_code == 200
 
 
-def test_the_model_save_path_may_come_from_the_setting(
+def test_the_setting_provides_a_missing_model_save_path(
     train: Client, train_body: dict[str, Any], bounds: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     del train_body["model_save_path"]
@@ -394,7 +394,7 @@ def test_the_model_save_path_may_come_from_the_setting(
     assert published(bounds / "default") == [answer["model_id"]]
 
 
-def test_a_model_whose_alias_cannot_be_moved_is_told_all_the_same(
+def test_a_model_is_answered_even_if_its_alias_cannot_be_moved(
     train: Client, train_body: dict[str, Any], bounds: Path
 ) -> None:
     (bounds / "model" / "aliases").mkdir(parents=True)
@@ -412,7 +412,7 @@ def test_a_refused_request_leaves_nothing_behind(
     assert sorted(path.name for path in bounds.iterdir()) == ["corpus.zip"]
 
 
-def test_one_speaker_alone_cannot_be_left_out(
+def test_a_corpus_with_a_single_speaker_cannot_leave_speakers_out(
     train: Client, train_body: dict[str, Any], bounds: Path
 ) -> None:
     made.corpus(bounds / "corpus.zip", made.names(speakers=["03"]))
@@ -420,7 +420,7 @@ def test_one_speaker_alone_cannot_be_left_out(
     assert train.post("/train", json=train_body).status_code == 200
 
 
-def test_a_data_path_in_use_is_answered_not_waited_for(
+def test_a_data_path_in_use_is_refused_without_waiting(
     train: Client, train_body: dict[str, Any], bounds: Path
 ) -> None:
     from ser.corpora import CorpusFolder
@@ -442,7 +442,7 @@ def test_a_data_path_in_use_is_answered_not_waited_for(
         ("data_path=data", "application/x-www-form-urlencoded", 415),
     ],
 )
-def test_a_body_that_is_no_json_object_is_refused(
+def test_a_body_that_is_not_a_json_object_is_refused(
     train: Client, data: str | bytes, content_type: str, status: int
 ) -> None:
     response = train.post("/train", data=data, content_type=content_type)
@@ -466,9 +466,9 @@ def test_health_status_and_description_are_served(train: Client) -> None:
     document = train.get("/openapi.json").json
     properties = document["components"]["schemas"]["TrainRequest"]["properties"]
     assert properties["dataset_load_split_at"]["default"] == "min"
-    names, folders, table = properties["corpus"]["anyOf"]
-    assert "crema-d" in names["enum"]
-    assert set(folders["properties"]) == {"label", "speaker_pattern"}
-    assert set(table["properties"]) == {"table"}
+    schemas = document["components"]["schemas"]
+    assert "crema-d" in schemas["CorpusChoice"]["anyOf"][0]["enum"]
+    assert set(schemas["FolderCorpus"]["properties"]) == {"label", "speaker_pattern"}
+    assert set(schemas["TableCorpus"]["properties"]) == {"table"}
     assert train.delete("/train").status_code == 405
     assert train.get("/nowhere").status_code == 404

@@ -1,4 +1,4 @@
-"""The gateway by itself: what every Caddy makes of its configuration, before real functions."""
+"""The configuration of the gateway, with each release of Caddy and both functions."""
 
 from __future__ import annotations
 
@@ -47,9 +47,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def functions(folder: Path) -> Iterator[dict[str, str]]:
-    """Where both functions are that the compose file's gateway knows as train and predict."""
+    """Addresses of both functions by their names in the compose file."""
     addresses = {name: f"{HOST}:{free_port()}" for name in ("train", "predict")}
-    environment = os.environ | {"SER_ALLOWED_PATHS": str(folder)}
+    environment = os.environ | {"SER_ALLOWED_PATHS": str(folder), "SER_GATEWAY": "true"}
     with ExitStack() as stack:
         for name, address in addresses.items():
             home = own_folders(folder / name)
@@ -94,38 +94,45 @@ def ask(method: str, url: str, **options: Any) -> urllib3.BaseHTTPResponse:
 
 
 @pytest.mark.parametrize("path", ["/", "/healthz"])
-def test_it_says_that_both_functions_answer(url: str, path: str) -> None:
+def test_the_status_is_ok_if_both_functions_answer(url: str, path: str) -> None:
     answer = ask("GET", url + path)
     assert (answer.status, answer.json()) == (200, ANSWERS)
     assert answer.headers["Content-Type"] == "application/json"
     assert answer.headers["X-Request-Id"]
 
 
-def test_head_is_answered_as_get_is_without_a_body(url: str) -> None:
+def test_head_is_answered_without_a_body(url: str) -> None:
     answer = ask("HEAD", url)
     assert (answer.status, answer.data) == (200, b"")
 
 
-def test_the_status_is_only_read(url: str) -> None:
+def test_the_status_cannot_be_posted(url: str) -> None:
     answer = ask("POST", url, json={})
     assert (answer.status, answer.headers["Content-Type"]) == (405, "application/problem+json")
 
 
 @pytest.mark.parametrize("name", ["train", "predict"])
-def test_each_function_tells_its_health_and_describes_itself(url: str, name: str) -> None:
+def test_each_function_reports_its_health_and_its_own_document(url: str, name: str) -> None:
     assert ask("GET", f"{url}/{name}/healthz").json() == {"status": "ok"}
     described = ask("GET", f"{url}/{name}/openapi.json").json()
     assert next(iter(described["paths"])) == f"/{name}"
+    assert [tag["name"] for tag in described["tags"]] == [name]
+
+
+def test_one_document_describes_both_functions(url: str) -> None:
+    described = ask("GET", f"{url}/openapi.json").json()
+    assert {"/train", "/predict", "/models/{model_id}/report"} <= set(described["paths"])
+    assert [tag["name"] for tag in described["tags"]] == ["train", "predict"]
 
 
 @pytest.mark.parametrize("path", ["/train", "/predict"])
-def test_what_functions_refuse_is_told_in_their_words(url: str, path: str) -> None:
+def test_problems_of_functions_pass_through_unchanged(url: str, path: str) -> None:
     problem = ask("POST", url + path, json={"colour": "red"})
     assert (problem.status, problem.headers["Content-Type"]) == (422, "application/problem+json")
     assert {"loc", "msg"} <= set(problem.json()["errors"][0])
 
 
-def test_a_request_keeps_the_name_that_its_client_gave_it(url: str) -> None:
+def test_a_request_keeps_the_id_of_its_client(url: str) -> None:
     for path, status in (("/predict", 422), ("/nowhere", 404)):
         problem = ask("POST", url + path, json={}, headers={"X-Request-Id": "mine-1"})
         assert problem.status == status
@@ -133,7 +140,7 @@ def test_a_request_keeps_the_name_that_its_client_gave_it(url: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["", 'no","json":"', "long" * 100])
-def test_a_request_without_a_plain_name_gets_one(url: str, name: str) -> None:
+def test_a_request_without_a_plain_id_gets_a_new_one(url: str, name: str) -> None:
     for path, status in (("/predict", 422), ("/nowhere", 404)):
         problem = ask("POST", url + path, json={}, headers={"X-Request-Id": name})
         assert problem.status == status
@@ -141,7 +148,7 @@ def test_a_request_without_a_plain_name_gets_one(url: str, name: str) -> None:
         assert len(problem.json()["instance"]) == 36
 
 
-def test_pages_and_large_json_are_compressed_for_who_takes_it(url: str, folder: Path) -> None:
+def test_pages_and_large_json_are_compressed_on_request(url: str, folder: Path) -> None:
     registry, model_id = open_registry(folder / f"model-{url[-5:]}"), new_model_id()
     page = b"<!doctype html>" + 1000 * b"<p>much the same</p>"
     registry.publish(model_id, {"report.html": page}, {})
@@ -157,19 +164,19 @@ def test_pages_and_large_json_are_compressed_for_who_takes_it(url: str, folder: 
         packed.release_conn()
 
 
-def test_what_is_too_large_is_refused_by_the_function_not_by_the_gateway(url: str) -> None:
+def test_a_large_body_is_refused_by_the_function_not_by_the_gateway(url: str) -> None:
     headers = {"Content-Type": "audio/wav"}
     answer = ask("POST", f"{url}/predict?model_id=latest", body=bytes(17_000_000), headers=headers)
     assert answer.status == 413
     assert "SER_MAX_BODY_MB" in answer.json()["detail"]
 
 
-def test_it_sets_no_limit_to_how_long_a_training_takes(caddy: str) -> None:
+def test_the_gateway_does_not_limit_the_duration_of_a_training(caddy: str) -> None:
     environment = os.environ | compose.environment("gateway", {})
     command = [caddy, "adapt", "--adapter", "caddyfile", "--config", str(CADDYFILE)]
     adapted = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     assert "warn" not in adapted.stderr
-    # A connection may be quiet for as long as anybody likes; only what nobody uses is closed.
+    # Only unused connections are closed; a pending request may take any time.
     limits = {name for name, _ in settings_in(json.loads(adapted.stdout)) if "time" in name}
     assert limits == {"idle_timeout"}
     assert "max_size" not in adapted.stdout
@@ -187,19 +194,19 @@ def settings_in(configuration: Any) -> Iterator[tuple[str, Any]]:
 
 
 class Mirror(BaseHTTPRequestHandler):
-    """A function that tells what reached it."""
+    """A function that answers with the request as it arrived."""
 
     protocol_version = "HTTP/1.1"
 
     def do_POST(self) -> None:
         size = len(self.rfile.read(int(self.headers["Content-Length"])))
-        self.tell({"path": self.path, "size": size, **dict(self.headers)})
+        self.answer({"path": self.path, "size": size, **dict(self.headers)})
 
     def do_GET(self) -> None:
-        self.tell({"path": self.path, "size": 0, **dict(self.headers)})
+        self.answer({"path": self.path, "size": 0, **dict(self.headers)})
 
-    def tell(self, heard: dict[str, object]) -> None:
-        body = json.dumps(heard).encode()
+    def answer(self, received: dict[str, object]) -> None:
+        body = json.dumps(received).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -225,20 +232,20 @@ def mirror(caddy: str) -> Iterator[str]:
 @pytest.mark.parametrize(
     "path", ["/train", "/train/a-job", "/events", "/predict?x=%2F", "/models/a%2Fb/report"]
 )
-def test_paths_and_bodies_reach_a_function_as_they_are(mirror: str, path: str) -> None:
-    heard = ask("POST", mirror + path, body=bytes(20_000_000)).json()
-    assert (heard["path"], heard["size"]) == (path, 20_000_000)
+def test_paths_and_bodies_reach_a_function_unchanged(mirror: str, path: str) -> None:
+    received = ask("POST", mirror + path, body=bytes(20_000_000)).json()
+    assert (received["path"], received["size"]) == (path, 20_000_000)
 
 
-def test_a_function_hears_who_asked_and_believes_nobody_else(mirror: str) -> None:
+def test_a_function_receives_the_forwarding_headers_of_the_gateway_alone(mirror: str) -> None:
     lies = {"X-Forwarded-For": "192.0.2.1", "X-Forwarded-Proto": "https", "X-Forwarded-Host": "no"}
-    heard = ask("POST", f"{mirror}/train", body=b"", headers=lies).json()
-    assert heard["X-Forwarded-For"] == HOST
-    assert heard["X-Forwarded-Proto"] == "http"
-    assert heard["X-Forwarded-Host"] == heard["Host"] == mirror.removeprefix("http://")
+    received = ask("POST", f"{mirror}/train", body=b"", headers=lies).json()
+    assert received["X-Forwarded-For"] == HOST
+    assert received["X-Forwarded-Proto"] == "http"
+    assert received["X-Forwarded-Host"] == received["Host"] == mirror.removeprefix("http://")
 
 
-def test_a_function_that_is_gone_is_a_problem_with_the_name_of_the_request(
+def test_an_unavailable_function_is_a_problem_with_the_id_of_the_request(
     caddy: str, functions: dict[str, str]
 ) -> None:
     gone = functions | {"predict:8080": f"{HOST}:{free_port()}"}

@@ -1,7 +1,7 @@
-"""Where a request may reach: local paths, buckets and network addresses.
+"""Access rules of requests: local paths, buckets and network addresses.
 
-Who sends a request chooses paths, buckets and hosts; the operator's settings say which of them are
-within bounds. A refusal is an :class:`~ser.errors.InvalidInput` that names the setting in charge.
+A request names paths, buckets and hosts; the settings of the operator allow some of them. A refusal
+is an :class:`~ser.errors.InvalidInput` that names the setting.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from ser._addresses import bucket_name, resolved, scheme
 from ser.errors import InvalidInput
 from ser.service.settings import Settings
 
-# Every public IPv6 address begins so; what wraps an IPv4 address (mapped, NAT64) lies outside.
+# All public IPv6 addresses; those that embed an IPv4 address (mapped, NAT64) lie outside.
 PUBLIC_IPV6 = ip_network("2000::/3")
-# Counted as public by some releases of Python: 6to4 wraps any IPv4 address, private ones included,
-# and some clouds answer for a machine's credentials in 192.0.0.0/24.
+# Public according to some releases of Python: 6to4 embeds any IPv4 address, private ones included,
+# and some clouds serve a machine's credentials in 192.0.0.0/24.
 NEVER_PUBLIC = (ip_network("2002::/16"), ip_network("192.0.0.0/24"))
 
 
 class Access:
-    """The bounds that settings draw around what a request may name."""
+    """The access rules that follow from settings."""
 
     def __init__(self, settings: Settings) -> None:
         roots = settings.allowed_paths or (Path(),)
@@ -32,45 +32,45 @@ class Access:
         self.cloud_storage = settings.cloud_storage
 
     def path(self, value: str) -> Path:
-        """The absolute path that ``value``, a path or ``file://`` URL, leads to.
+        """Return the absolute path of ``value``, a path or ``file://`` URL.
 
-        Symbolic links are followed first; nothing needs to exist there.
+        Symbolic links are followed first; the path need not exist.
 
         Raises
         ------
         InvalidInput
-            No local path, or one that ends outside of ``SER_ALLOWED_PATHS``.
+            ``value`` is not a local path, or leads outside of ``SER_ALLOWED_PATHS``.
         """
         path = resolved(value)
         if not any(path.is_relative_to(root) for root in self.roots):
             roots = ", ".join(map(str, self.roots))
             raise InvalidInput(
-                f"{value!r} leads outside of what SER_ALLOWED_PATHS allows: {roots} and below"
+                f"{value!r} is outside of SER_ALLOWED_PATHS; allowed: {roots} and below"
             )
         return path
 
     def bucket(self, name: str) -> str:
-        """``name`` itself, once it is known to be a bucket that requests may use.
+        """Return ``name`` if it is a bucket that requests may use.
 
         Raises
         ------
         InvalidInput
-            Not the name of a bucket, or of one that ``SER_ALLOWED_BUCKETS`` leaves out.
+            It is not a valid name of a bucket, or not in ``SER_ALLOWED_BUCKETS``.
         """
         bucket_name(name)
         if self.buckets is not None and name not in self.buckets:
             raise InvalidInput(
-                f"bucket {name!r} is not one that SER_ALLOWED_BUCKETS allows: "
+                f"bucket {name!r} is not in SER_ALLOWED_BUCKETS; allowed: "
                 f"{', '.join(self.buckets) or 'none'}"
             )
         return name
 
     def endpoint(self, store: str) -> str | None:
-        """The URL of the server with the buckets of ``s3`` or ``gs``; ``None``: AWS decides."""
+        """Return the URL of the server for ``s3`` or ``gs``; ``None``: the default of AWS."""
         return self.cloud_storage if store == "gs" else None
 
     def address(self, host: str, address: str) -> None:
-        """Return if a request may reach ``host`` at ``address``, the IP address it has just now.
+        """Check that a request may connect to ``host`` at its current IP address ``address``.
 
         Raises
         ------
@@ -84,12 +84,12 @@ class Access:
             )
 
     def location(self, uri: str) -> str:
-        """A place for models: ``s3://bucket/prefix`` without a trailing slash, or a folder's path.
+        """Return the normal form of a place for models: ``s3://bucket/prefix``, or a path.
 
         Raises
         ------
         InvalidInput
-            Neither of the two, or outside of the settings' bounds.
+            ``uri`` is neither of the two, or the settings do not allow it.
         """
         if scheme(uri) not in ("", "file", "s3"):
             raise InvalidInput(
@@ -107,7 +107,7 @@ class Access:
 
 
 def is_public(address: str) -> bool:
-    """Whether ``address`` is one that anybody on the internet may be reached at."""
+    """Whether ``address`` is reachable from the public internet."""
     ip = ip_address(address)
     return (
         ip.is_global

@@ -1,65 +1,178 @@
-"""The forms in which sounds reach predict: JSON, multipart, or the sound itself as the body."""
+"""Bodies of requests, in all forms that the functions read.
+
+A :class:`Form` reads one kind of body into fields by name. A route lists the forms that it reads;
+:func:`read_fields` chooses among them.
+"""
 
 from __future__ import annotations
 
 import io
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
+import msgspec
 from flask import Request
 from werkzeug.datastructures import FileStorage, MultiDict
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser
 
-from ser.errors import UnreadableRequest, UnsupportedMediaType
-from ser.service.http import is_json, read_body, read_json
-from ser.service.settings import Settings
+from ser._schemas import shown
+from ser.errors import TooLarge
+from ser.service.problems import UnreadableRequest, UnsupportedMediaType
+from ser.service.settings import MEGABYTE, Settings
 
-MULTIPART = "multipart/form-data"
+Fields = dict[str, Any]
+
+JSON_TYPE = "application/json"
+MULTIPART_TYPE = "multipart/form-data"
+AUDIO_TYPES = ("audio/wav", "audio/flac", "audio/ogg", "audio/mpeg")
+"""Media types that clients are advised to use; any other ``audio/*`` is read, too."""
 MAX_PARTS = 10_000
+"""Largest number of parts of a multipart body; each part takes memory beside its content."""
+PAST_BYTES = 100 * MEGABYTE
+"""Bytes drained past the limit."""
 
 
-def read_sounds(request: Request, settings: Settings) -> dict[str, Any]:
-    """Return what ``request`` carries as the JSON object it stands for, sounds as bytes.
+class Form(NamedTuple):
+    """One kind of body, and the function that reads its fields."""
+
+    media_types: tuple[str, ...]
+    """The media types that the form has in the documentation."""
+    accepts: Callable[[str], bool]
+    """Whether the form reads a body of a media type."""
+    read: Callable[[Request, bytes], Fields]
+    """Returns the fields of a request from its body; raises :class:`UnreadableRequest`."""
+    description: str
+    """The form in words, for the message that refuses all others."""
+
+
+def read_fields(request: Request, forms: Sequence[Form], settings: Settings) -> Fields:
+    """Return the fields that ``request`` carries in one of ``forms``.
 
     Raises
     ------
     UnsupportedMediaType
-        The body is neither JSON nor ``multipart/form-data`` nor ``audio/*``.
+        None of ``forms`` reads its media type, or the body is compressed.
+    TooLarge
+        The body is larger than ``SER_MAX_BODY_MB``.
     UnreadableRequest
-        It is broken.
+        The body is broken.
     """
-    if is_json(request):
-        return read_json(request, settings)
-    if request.mimetype == MULTIPART:
-        return read_multipart(request, settings)
-    if request.mimetype.startswith("audio/"):
-        return joined(request.args, MultiDict([("audio", read_body(request, settings))]))
+    for form in forms:
+        if form.accepts(request.mimetype):
+            return form.read(request, read_body(request, settings))
     raise UnsupportedMediaType(
-        f"The body is sent as {request.mimetype or 'nothing'!r}; allowed: application/json, "
-        f"{MULTIPART} with files named audio and enrolment, or audio/* with the sound itself."
+        f"The media type of the body is {request.mimetype or 'missing'!r}; allowed: "
+        f"{', '.join(form.description for form in forms)}."
     )
 
 
-def read_multipart(request: Request, settings: Settings) -> dict[str, Any]:
-    body = read_body(request, settings)
-    # The body is in memory, so its parts need no files of their own.
-    parser = FormDataParser(
-        stream_factory=lambda *_, **__: io.BytesIO(), max_form_parts=MAX_PARTS, silent=False
-    )
-    try:
-        _, form, files = parser.parse(
-            io.BytesIO(body), MULTIPART, len(body), dict(request.mimetype_params)
+def read_body(request: Request, settings: Settings) -> bytes:
+    """Return the body of ``request``, with or without a ``Content-Length``.
+
+    Raises
+    ------
+    TooLarge
+        The body is larger than ``SER_MAX_BODY_MB``.
+    UnsupportedMediaType
+        The body is compressed.
+    """
+    if (encoding := request.headers.get("Content-Encoding", "identity")) != "identity":
+        raise UnsupportedMediaType(f"The body is encoded as {encoding!r}; allowed: no encoding.")
+    limit = settings.max_body_bytes
+    body = request.stream.read(limit + 1)
+    # A client reads the answer after it has sent its body, and gateways drop an answer that comes
+    # earlier. So the rest of a large body is drained, up to a limit.
+    left = PAST_BYTES if len(body) > limit else 0
+    while left > 0 and (drained := request.stream.read(MEGABYTE)):
+        left -= len(drained)
+    # functions-framework reads the body again after the answer, whatever its size.
+    request.environ |= {"wsgi.input": io.BytesIO(), "CONTENT_LENGTH": "0"}
+    request.__dict__.pop("stream", None)
+    if len(body) > limit:
+        raise TooLarge(
+            f"The body is larger than {limit / MEGABYTE:g} MB, the limit set by SER_MAX_BODY_MB."
         )
-    except (ValueError, RequestEntityTooLarge) as error:
-        raise UnreadableRequest(f"The body is not {MULTIPART} that can be read: {error}") from error
-    return joined(request.args, form, files)
+    return body
 
 
-def joined(*sources: MultiDict[str, Any]) -> dict[str, Any]:
-    """Return all values by name; a field given several times, wherever, is a list."""
+def decode_object(body: bytes) -> Fields:
+    """Return the JSON object in ``body``.
+
+    Raises
+    ------
+    UnreadableRequest
+        The body is not JSON (the message names the position), or not an object.
+    """
+    try:
+        value = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise UnreadableRequest(f"The body is not valid JSON: {error}.") from error
+    if not isinstance(value, dict):
+        raise UnreadableRequest(
+            f"The body is {shown(value)}; allowed: a JSON object such as {{...}}."
+        )
+    return value
+
+
+def joined(*sources: MultiDict[str, Any]) -> Fields:
+    """Return all values of ``sources`` by name; a repeated field becomes a list."""
     values: dict[str, list[Any]] = {}
     for source in sources:
         for name, found in source.items(multi=True):
             value = found.read() if isinstance(found, FileStorage) else found
             values.setdefault(name, []).append(value)
     return {name: found[0] if len(found) == 1 else found for name, found in values.items()}
+
+
+def is_json(media_type: str) -> bool:
+    """Whether a body of ``media_type`` is JSON."""
+    return media_type == JSON_TYPE or media_type.endswith("+json")
+
+
+def _read_multipart(request: Request, body: bytes) -> Fields:
+    # The body is in memory already, so its parts need no files of their own.
+    parser = FormDataParser(
+        stream_factory=lambda *_, **__: io.BytesIO(), max_form_parts=MAX_PARTS, silent=False
+    )
+    try:
+        _, form, files = parser.parse(
+            io.BytesIO(body), MULTIPART_TYPE, len(body), dict(request.mimetype_params)
+        )
+    except RequestEntityTooLarge as error:
+        raise UnreadableRequest(
+            f"The body has too many parts; allowed: at most {MAX_PARTS:,}."
+        ) from error
+    except ValueError as error:
+        raise UnreadableRequest(f"The body is not valid {MULTIPART_TYPE}: {error}") from error
+    return joined(request.args, form, files)
+
+
+JSON = Form(
+    (JSON_TYPE,),
+    is_json,
+    lambda _request, body: decode_object(body),
+    JSON_TYPE,
+)
+"""A JSON object."""
+MULTIPART = Form(
+    (MULTIPART_TYPE,),
+    lambda media_type: media_type == MULTIPART_TYPE,
+    _read_multipart,
+    f"{MULTIPART_TYPE} with files named audio and enrolment",
+)
+"""Files and values as browsers send them; the query may hold further fields."""
+SOUND = Form(
+    AUDIO_TYPES,
+    lambda media_type: media_type.startswith("audio/"),
+    lambda request, body: joined(request.args, MultiDict([("audio", body)])),
+    "audio/* with the sound itself",
+)
+"""The sound itself, as the field ``audio``; the query holds the other fields."""
+NOTIFICATION = Form(
+    (JSON_TYPE,),
+    lambda _media_type: True,
+    lambda _request, body: {"body": body},
+    JSON_TYPE,
+)
+"""Whatever a store sends, whatever it calls it, as the field ``body``."""

@@ -1,210 +1,263 @@
-"""A function over HTTP: routes, problem documents, health, and its own description.
+"""A function over HTTP: it finds the route of a request, runs its handler and answers.
 
-functions-framework hands every path to the one function it runs, and its own crash handler tells
-callers what failed inside; so nothing may escape :class:`Function`.
+functions-framework hands every path to the one function it runs, and its own crash handler reveals
+internals to callers; so no exception may escape :class:`Function`.
 """
 
 from __future__ import annotations
 
-import io
 import logging
 import uuid
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, NamedTuple
 
 import msgspec
 from flask import Request, Response
 from werkzeug import exceptions
+from werkzeug.datastructures import MultiDict
 from werkzeug.routing import Map, Rule
 
-from ser._schemas import decode_object, shortened
-from ser.errors import (
-    MethodNotAllowed,
-    NotFound,
-    SerError,
-    TooLarge,
-    UnsupportedMediaType,
-)
-from ser.service.settings import MEGABYTE, Settings
+from ser._schemas import parse, shortened
+from ser.errors import NotFound, SerError
+from ser.service import problems
+from ser.service.answers import Health, Status
+from ser.service.bodies import JSON_TYPE, Fields, joined, read_fields
+from ser.service.problems import MethodNotAllowed
+from ser.service.routes import Call, Route
+from ser.service.settings import Settings
 
 log = logging.getLogger("ser")
 
-PAST_BYTES = 100 * MEGABYTE
-"""How much more than it may hold of a body is read, and not kept."""
 PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
-"""All that a page may do in a browser: be looked at."""
+"""Allows a page to be displayed, and nothing else."""
 
 
 class Page(NamedTuple):
-    """An answer for people: HTML that needs nothing else."""
+    """An answer for people: HTML without external resources."""
 
     html: bytes
     immutable: bool
-    """Whether this address will never answer anything else."""
+    """Whether the same address always answers this page."""
 
 
 class Reply(NamedTuple):
-    """A JSON object that is more than answered: it says what became of the request."""
+    """An answer with a status and headers of its own."""
 
-    answer: Mapping[str, Any]
+    answer: msgspec.Struct
     status: int
     headers: Mapping[str, str]
 
 
-Answer = Mapping[str, Any] | Page | Reply
-"""A JSON object, a page, or a JSON object with a status of its own."""
+Answer = msgspec.Struct | Mapping[str, Any] | Page | Reply
+Handler = Callable[[Call[Any]], Answer]
 
 
-class Route(NamedTuple):
-    """A method and a path, and who answers."""
+@dataclass
+class Exchange:
+    """A request in the pipeline, with the findings of the steps so far."""
 
-    method: str
-    path: str
-    """May have placeholders: ``/models/<model_id>/report``."""
-    answer: Callable[..., Answer]
-    """Takes the request, the settings and, by name, what stands in place of the placeholders."""
+    request: Request
+    request_id: str = ""
+    settings: Settings = field(default_factory=Settings)
+    route: Route | None = None
+    """``None``: a path that is served and not documented."""
+    handler: Handler | None = None
+    path: Mapping[str, str] = field(default_factory=dict)
+
+
+Proceed = Callable[[Exchange], Response]
+Step = Callable[[Exchange, Proceed], Response]
 
 
 class Function:
-    """What functions-framework calls: ``Function(...)(request)``.
+    """The callable that functions-framework runs: ``Function(...)(request)``.
+
+    Beside its routes it answers ``/`` (the first route, and a status on ``GET``), ``/healthz`` and
+    ``/openapi.json``, the latter also below the path of the first route.
 
     Parameters
     ----------
-    routes
-        The first one also answers on ``/``: where a platform mounts the function under a name of
-        its own, that is the path that reaches it.
-    describe
-        Returns the OpenAPI document of the routes; called when it is asked for.
+    bindings
+        Routes with their handlers. The first one also answers on ``/``, the path that remains
+        where a platform mounts the function under a name of its own.
     """
 
-    def __init__(self, *routes: Route, describe: Callable[[], dict[str, Any]]) -> None:
-        first = routes[0]
-        endpoints = sorted({route.path for route in routes if "<" not in route.path})
-        told = (
-            ("/healthz", lambda *_: {"status": "ok"}),
-            ("/openapi.json", lambda *_: describe()),
-        )
-        every = (
-            *routes,
-            Route(first.method, "/", first.answer),
-            Route("GET", "/", lambda *_: {"Status": "OK!", "Available Endpoints": endpoints}),
-            # Below its own path, too: behind a gateway that it shares with others.
-            *(
-                Route("GET", below + path, tell)
-                for below in ("", first.path)
-                for path, tell in told
-            ),
-        )
-        rules = [Rule(path, methods=[method], endpoint=answer) for method, path, answer in every]
-        # With or without a slash at its end a path is answered, never redirected.
-        self._routes = Map(rules, strict_slashes=False, merge_slashes=False).bind("")
+    def __init__(self, *bindings: tuple[Route, Handler]) -> None:
+        self._routes = tuple(route for route, _ in bindings)
+        first, handler = bindings[0]
+        endpoints = {
+            route.path
+            for route in self._routes
+            if "{" not in route.path and route.answer is not Health
+        }
+        status = Status(status="OK!", endpoints=sorted(endpoints))
+        rules = [
+            *(rule(route.method, route.path, route, handler) for route, handler in bindings),
+            rule(first.method, "/", first, handler),
+            rule("GET", "/", None, lambda _: status),
+            rule("GET", "/healthz", None, get_health),
+            rule("GET", "/openapi.json", None, self._describe_address),
+            rule("GET", f"{first.path}/openapi.json", None, self._describe),
+        ]
+        # A slash at the end of a path is ignored; a redirect would lose the body.
+        self._map = Map(rules, strict_slashes=False, merge_slashes=False).bind("")
+        # In this order before the handler, in the opposite order after it.
+        steps: tuple[Step, ...] = (identify, report_errors, self._match, read_settings)
+        self._pipeline: Proceed = answer
+        for step in reversed(steps):
+            self._pipeline = partial(run_step, step, self._pipeline)
 
     def __call__(self, request: Request) -> Response:
-        request_id = request.headers.get("X-Request-Id") or str(uuid.uuid4())
-        try:
-            answer = self._dispatch(request)
-            if not isinstance(answer, Reply):
-                return respond(200, answer, request_id)
-            response = respond(answer.status, answer.answer, request_id)
-            response.headers.update(answer.headers)
-            return response
-        except SerError as error:
-            log.info("%s %s: %s", request.method, request.path, error.detail)
-            return problem(error, request_id)
-        except Exception:
-            # The last line of defence: told to the log, not to callers.
-            log.exception("%s %s failed (request %s)", request.method, request.path, request_id)
-            detail = "An error that is ours, not yours; the log has it under the request's id."
-            return problem(SerError(detail), request_id)
+        return self._pipeline(Exchange(request))
 
-    def _dispatch(self, request: Request) -> Answer:
+    def _match(self, exchange: Exchange, proceed: Proceed) -> Response:
+        """Find the route and the handler; refuse unknown paths and methods."""
+        request = exchange.request
         path = shortened(request.path)
         try:
-            answer, placeholders = self._routes.match(request.path, request.method)
-        except exceptions.MethodNotAllowed as error:
-            allowed = sorted(error.valid_methods or ())
-            refusal = MethodNotAllowed(
-                f"{request.method} is not answered at {path!r}; allowed: {', '.join(allowed)}."
+            (exchange.route, exchange.handler), exchange.path = self._map.match(
+                request.path, request.method
             )
-            refusal.methods = tuple(allowed)
-            raise refusal from error
+        except exceptions.MethodNotAllowed as error:
+            allowed = tuple(sorted(error.valid_methods or ()))
+            raise MethodNotAllowed(
+                f"{path!r} does not answer {request.method}; allowed: {', '.join(allowed)}.",
+                allowed,
+            ) from error
         except exceptions.NotFound as error:
-            paths = ", ".join(sorted({rule.rule for rule in self._routes.map.iter_rules()}))
-            raise NotFound(f"There is nothing at {path!r}; there is {paths}.") from error
-        found: Answer = answer(request, Settings.from_environment(), **placeholders)
-        return found
+            rules = {each.rule for each in self._map.map.iter_rules()}
+            paths = ", ".join(sorted(with_braces(each) for each in rules))
+            raise NotFound(f"There is no path {path!r}; allowed: {paths}.") from error
+        return proceed(exchange)
+
+    def _describe(self, _call: Call[Any]) -> Mapping[str, Any]:
+        """Return the OpenAPI document of this function."""
+        # Its import costs a cold start more than the request for a document is worth.
+        from ser.service.openapi import document
+
+        return document(self._routes)
+
+    def _describe_address(self, call: Call[Any]) -> Mapping[str, Any]:
+        """Return the OpenAPI document of all functions at this address."""
+        if not call.settings.gateway:
+            return self._describe(call)
+        from ser.service.openapi import document, routes_of_all_functions
+
+        return document(routes_of_all_functions())
 
 
-def read_body(request: Request, settings: Settings) -> bytes:
-    """Return the body of ``request``, whether or not it says how long it is.
-
-    Raises
-    ------
-    TooLarge
-        More than ``SER_MAX_BODY_MB``.
-    UnsupportedMediaType
-        It is compressed.
-    """
-    if (encoding := request.headers.get("Content-Encoding", "identity")) != "identity":
-        raise UnsupportedMediaType(f"The body is encoded as {encoding!r}; allowed: not at all.")
-    limit = settings.max_body_bytes
-    body = request.stream.read(limit + 1)
-    # A refusal is heard by who has said all he had to say; gateways lose one that comes before. So
-    # the rest is read past, within reason.
-    left = PAST_BYTES if len(body) > limit else 0
-    while left > 0 and (passed := request.stream.read(MEGABYTE)):
-        left -= len(passed)
-    # functions-framework reads the body again after the answer, whatever its size.
-    request.environ |= {"wsgi.input": io.BytesIO(), "CONTENT_LENGTH": "0"}
-    request.__dict__.pop("stream", None)
-    if len(body) > limit:
-        raise TooLarge(
-            f"The body is larger than {limit / MEGABYTE:g} MB, the limit set by SER_MAX_BODY_MB."
-        )
-    return body
+def get_health(_call: Call[Any]) -> Health:
+    """Return that the function is running."""
+    return Health(status="ok")
 
 
-def read_json(request: Request, settings: Settings) -> dict[str, Any]:
-    """Return the JSON object that ``request`` carries.
-
-    Raises
-    ------
-    UnsupportedMediaType
-        It is sent as something else.
-    UnreadableRequest
-        It is no JSON object.
-    """
-    if not is_json(request):
-        raise UnsupportedMediaType(
-            f"The body is sent as {request.mimetype or 'nothing'!r}; allowed: application/json."
-        )
-    return decode_object(read_body(request, settings))
+def rule(method: str, path: str, route: Route | None, handler: Handler) -> Rule:
+    """Return the rule of werkzeug that leads from a method and a path to a handler."""
+    path = path.replace("{", "<").replace("}", ">")
+    return Rule(path, methods=[method], endpoint=(route, handler))
 
 
-def is_json(request: Request) -> bool:
-    """Whether the body is sent as JSON."""
-    return request.mimetype == "application/json" or request.mimetype.endswith("+json")
+def with_braces(rule: str) -> str:
+    """Return the path of a rule as documents write it."""
+    return rule.replace("<", "{").replace(">", "}")
 
 
-def problem(error: SerError, request_id: str) -> Response:
-    """Return the RFC 9457 response that tells ``error``."""
-    response = respond(error.status, {**error.problem(), "instance": request_id}, request_id)
-    response.mimetype = "application/problem+json"
-    response.headers.update(error.headers)
+def run_step(step: Step, proceed: Proceed, exchange: Exchange) -> Response:
+    """Run ``step``, which calls ``proceed`` for the rest of the pipeline."""
+    return step(exchange, proceed)
+
+
+def identify(exchange: Exchange, proceed: Proceed) -> Response:
+    """Give the request an id, unless it brings one, and repeat it in the response."""
+    exchange.request_id = exchange.request.headers.get("X-Request-Id") or str(uuid.uuid4())
+    response = proceed(exchange)
+    response.headers["X-Request-Id"] = exchange.request_id
     return response
 
 
-def respond(status: int, answer: Mapping[str, Any] | Page, request_id: str) -> Response:
-    """Return ``answer`` as a response."""
-    if isinstance(answer, Page):
-        response = Response(answer.html, status=status, mimetype="text/html")
-        response.headers["Content-Security-Policy"] = PAGE_POLICY
-        response.headers["X-Content-Type-Options"] = "nosniff"
-        response.headers["Cache-Control"] = (
-            "max-age=31536000, immutable" if answer.immutable else "no-cache"
-        )
+def report_errors(exchange: Exchange, proceed: Proceed) -> Response:
+    """Answer errors with problem documents; log defects and keep their details from callers."""
+    request = exchange.request
+    try:
+        return proceed(exchange)
+    except SerError as error:
+        log.info("%s %s: %s", request.method, request.path, error.detail)
+        return problem_response(error, exchange.request_id)
+    except Exception:
+        request_id = exchange.request_id
+        log.exception("%s %s failed (request %s)", request.method, request.path, request_id)
+        detail = "Internal error; the log has its cause under the id of the request."
+        return problem_response(SerError(detail), request_id)
+
+
+def read_settings(exchange: Exchange, proceed: Proceed) -> Response:
+    """Read the settings, anew for each request."""
+    exchange.settings = Settings.from_environment()
+    return proceed(exchange)
+
+
+def answer(exchange: Exchange) -> Response:
+    """Parse the request and answer it: the end of the pipeline."""
+    assert exchange.handler is not None
+    request: Any = None
+    fields: Fields = {}
+    if exchange.route is not None:
+        request, fields = parse_request(exchange, exchange.route)
+    headers = exchange.request.headers
+    preferences = ",".join(headers.getlist("Prefer")).split(",")
+    call = Call(
+        request=request,
+        fields=fields,
+        path=exchange.path,
+        headers=dict(headers),
+        preferences=frozenset(each.partition(";")[0].strip().lower() for each in preferences),
+        settings=exchange.settings,
+    )
+    return respond(exchange.handler(call))
+
+
+def parse_request(exchange: Exchange, route: Route) -> tuple[Any, Fields]:
+    """Return the request as the type that ``route`` states, and its fields as they arrived."""
+    if route.reads:
+        fields = read_fields(exchange.request, route.reads, exchange.settings)
+    elif route.request:
+        fields = joined(exchange.request.args, MultiDict(exchange.path))
     else:
-        body = msgspec.json.encode(answer) + b"\n"
-        response = Response(body, status=status, mimetype="application/json")
-    response.headers["X-Request-Id"] = request_id
+        fields = {}
+    if route.parse:
+        return route.parse(fields, exchange.settings), fields
+    return (parse(route.request, fields) if route.request else None), fields
+
+
+def respond(answer: Answer) -> Response:
+    """Return ``answer`` as a response."""
+    match answer:
+        case Page(html, immutable):
+            response = Response(html, mimetype="text/html")
+            response.headers["Content-Security-Policy"] = PAGE_POLICY
+            response.headers["X-Content-Type-Options"] = "nosniff"
+            response.headers["Cache-Control"] = (
+                "max-age=31536000, immutable" if immutable else "no-cache"
+            )
+        case Reply(value, status, headers):
+            response = Response(encoded(value), status=status, mimetype=JSON_TYPE)
+            response.headers.update(headers)
+        case _:
+            response = Response(encoded(answer), mimetype=JSON_TYPE)
+    return response
+
+
+def encoded(value: object) -> bytes:
+    """Return ``value`` as one line of JSON."""
+    return msgspec.json.encode(value) + b"\n"
+
+
+def problem_response(error: SerError, request_id: str) -> Response:
+    """Return the RFC 9457 response that reports ``error``."""
+    document = {**problems.document(error), "instance": request_id}
+    response = Response(encoded(document), status=problems.status_of(error))
+    response.mimetype = problems.MEDIA_TYPE
+    response.headers.update(problems.headers_of(error))
     return response

@@ -17,20 +17,22 @@ if TYPE_CHECKING:
     from ser.parallel import Workers
 
 MEGABYTE = 1_000_000
+PROVIDED_FIELDS = ("model_save_path",)
+"""Fields of requests that settings may provide."""
 
 
 class SettingsError(Exception):
-    """A setting that cannot be used: the operator's fault, never the caller's."""
+    """A setting with a value that is not allowed: a fault of the operator, not of a caller."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What the operator of the functions decides; every limit has its default here."""
+    """The settings of the operator, with all defaults."""
 
     model_save_path: str | None = None
-    """Where models are kept when the request does not say: a folder or ``s3://bucket/prefix``."""
+    """Registry of models for requests without one: a folder or ``s3://bucket/prefix``."""
     allowed_paths: tuple[Path, ...] = ()
-    """Local roots that paths of a request may lie in; the working directory when not set."""
+    """Roots of the local paths that a request may name; empty: the working directory."""
     allowed_buckets: tuple[str, ...] | None = None
     """Buckets a request may name; ``None``: any that the credentials reach."""
     allowed_hosts: frozenset[str] = frozenset()
@@ -40,27 +42,29 @@ class Settings:
     max_body_bytes: int = 16 * MEGABYTE
     max_audio_seconds: float = 600.0
     max_trainings: int = 2
-    """Trainings that may run at once; a further one is answered 503."""
+    """Largest number of concurrent trainings; a further one is answered 503."""
     jobs_uri: str | None = None
-    """Where jobs are kept: a folder or ``s3://bucket/prefix``; ``None``: there are none."""
+    """Place of jobs: a folder or ``s3://bucket/prefix``; ``None``: no jobs."""
     train_defaults: Mapping[str, Any] = field(default_factory=lambda: {"data_path": "data"})
     """Fields of POST /train for a corpus that arrives without a request."""
     max_attempts: int = 5
-    """How often a job is begun before it is given up."""
+    """Largest number of attempts of a job."""
     lease_seconds: float = 30.0
-    """How long a job is left to whoever gives no more signs of life."""
+    """Time after which a job without signs of life is given to another worker."""
     wait_seconds: float = 20.0
-    """How long an event waits for somebody else who is at work on its job."""
+    """Longest time for which an event waits for another worker to finish its job."""
     cloud_storage: str = "https://storage.googleapis.com"
-    """URL of the server that ``gs://`` is read from, by the protocol of S3."""
+    """URL of the server for ``gs://``, which is read by the protocol of S3."""
     dask_scheduler: str | None = None
-    """Of the Dask cluster that trainings have their work done on: ``tcp://host:port`` or
-    ``tls://host:port``; ``None``: on this machine."""
+    """Address of the scheduler of a Dask cluster for trainings: ``tcp://host:port`` or
+    ``tls://host:port``; ``None``: trainings use this machine alone."""
+    gateway: bool = False
+    """Whether both functions share one address: their OpenAPI documents are then one."""
 
     @property
     def request_defaults(self) -> dict[str, str]:
-        """The fields that a request may leave out because a setting states them."""
-        return {"model_save_path": self.model_save_path} if self.model_save_path else {}
+        """Fields of a request that settings provide, for requests without them."""
+        return {name: value for name in PROVIDED_FIELDS if (value := getattr(self, name))}
 
     @property
     def corpus_limits(self) -> Limits:
@@ -73,7 +77,7 @@ class Settings:
 
     @property
     def workers(self) -> Workers:
-        """Who does the work of trainings."""
+        """The workers of trainings."""
         from ser.parallel import Workers
 
         shared = ("TF_ENABLE_ONEDNN_OPTS", "TF_CPP_MIN_LOG_LEVEL")
@@ -83,11 +87,12 @@ class Settings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
-        """The settings of ``environment`` (default: the process's own).
+        """Return the settings in ``environment`` (default: that of the process).
 
         Raises
         ------
         SettingsError
+            A value is not allowed; the message names the setting.
         """
         env = os.environ if environment is None else environment
         buckets = env.get("SER_ALLOWED_BUCKETS")
@@ -119,6 +124,7 @@ class Settings:
             wait_seconds=positive(env, "SER_WAIT_SECONDS", default.wait_seconds),
             cloud_storage=url(env.get("STORAGE_EMULATOR_HOST") or default.cloud_storage),
             dask_scheduler=dask_scheduler(env, "SER_DASK_SCHEDULER"),
+            gateway=flag(env, "SER_GATEWAY"),
         )
 
 
@@ -138,9 +144,16 @@ def positive(env: Mapping[str, str], name: str, default: float, least: float = 0
     except ValueError:
         value = 0.0
     if not max(0.0, least) <= value < float("inf") or not value:
-        allowed = f"a number from {least:g} on" if least else "a positive number"
+        allowed = f"a number of {least:g} or more" if least else "a positive number"
         raise SettingsError(f"{name} is {text!r}; allowed: {allowed}")
     return value
+
+
+def flag(env: Mapping[str, str], name: str) -> bool:
+    text = env.get(name) or "false"
+    if text.lower() not in ("true", "false"):
+        raise SettingsError(f"{name} is {text!r}; allowed: true or false")
+    return text.lower() == "true"
 
 
 def json_object(env: Mapping[str, str], name: str) -> dict[str, Any]:
@@ -162,7 +175,7 @@ def dask_scheduler(env: Mapping[str, str], name: str) -> str | None:
         parts = urlsplit(text)
         address = f"{parts.scheme}://{parts.netloc}"
         fits = address == text and parts.scheme in ("tcp", "tls") and parts.hostname and parts.port
-    except ValueError:  # a port that is none, half an IPv6 address
+    except ValueError:  # a port that is no number, an incomplete IPv6 address
         fits = False
     if not fits or "@" in text:
         raise SettingsError(f"{name} is {text!r}; allowed: tcp://host:port or tls://host:port")

@@ -11,7 +11,7 @@ from ser._progress import Progress
 
 @contextmanager
 def shown(title: str) -> Iterator[Progress]:
-    """Yield what shows the progress of ``title``."""
+    """Yield a callback that shows the progress of ``title``."""
     if not sys.stderr.isatty():
         yield lines(title)
         return
@@ -30,7 +30,7 @@ def shown(title: str) -> Iterator[Progress]:
 
 
 def lines(title: str) -> Progress:
-    """Return what writes one line for each step that is done."""
+    """Return a callback that writes one line for each completed step."""
     done = set()
 
     def show(step: str, share: float) -> None:

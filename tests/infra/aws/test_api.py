@@ -1,4 +1,4 @@
-"""The API, and who may call what."""
+"""The API and the permissions to invoke the functions."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from clients import client_of
 from terraform import ACCOUNT, REGION
 
 
-def test_the_api_has_the_routes_of_the_functions_and_no_other(deployed: Deployment) -> None:
-    routes = {"GET /": "ser-predict"}
+def test_the_api_has_the_documented_routes_and_no_other(deployed: Deployment) -> None:
+    routes = {"GET /": "ser-predict", "GET /openapi.json": "ser-predict"}
     for name in ("train", "predict"):
-        routes |= {f"GET /{name}/{each}": f"ser-{name}" for each in ("healthz", "openapi.json")}
+        routes[f"GET /{name}/openapi.json"] = f"ser-{name}"
         for path, operations in client_of(name).get("/openapi.json").json["paths"].items():
             routes |= {f"{method.upper()} {path}": f"ser-{name}" for method in operations}
-    # The bucket announces what arrives to train itself; from outside nobody has to.
+    # The bucket invokes train directly, so the route is not public.
     del routes["POST /events"]
     found = deployed.routes()
     assert {key: function for key, (function, _) in found.items()} == routes
 
 
-def test_every_training_that_is_asked_for_is_a_job_since_the_api_waits_half_a_minute(
+def test_every_training_is_a_job_because_the_api_times_out_after_half_a_minute(
     deployed: Deployment,
 ) -> None:
     preferred = {
@@ -42,14 +42,14 @@ def test_a_request_has_one_id_in_answers_and_logs(deployed: Deployment) -> None:
         assert headers["X-Request-Id"] == "$context.requestId"
 
 
-def test_every_route_wants_a_signature_of_aws_unless_something_else_is_chosen(
+def test_every_route_requires_a_signature_of_aws_by_default(
     deployed: Deployment,
 ) -> None:
     routes = deployed.client("apigatewayv2").get_routes(ApiId=deployed.api_id)["Items"]
     assert {route["AuthorizationType"] for route in routes} == {"AWS_IAM"}
 
 
-def test_paths_begin_with_no_stage_and_calls_are_throttled_trainings_more_so(
+def test_paths_have_no_stage_and_calls_are_throttled_trainings_most(
     deployed: Deployment,
 ) -> None:
     (stage,) = deployed.client("apigatewayv2").get_stages(ApiId=deployed.api_id)["Items"]
@@ -65,7 +65,7 @@ def test_paths_begin_with_no_stage_and_calls_are_throttled_trainings_more_so(
     )
 
 
-def test_who_called_what_is_logged_as_json(deployed: Deployment) -> None:
+def test_callers_and_routes_are_logged_as_json(deployed: Deployment) -> None:
     (stage,) = deployed.client("apigatewayv2").get_stages(ApiId=deployed.api_id)["Items"]
     settings = stage["AccessLogSettings"]
     assert settings["DestinationArn"].endswith(":log-group:/aws/vendedlogs/apigateway/ser")
@@ -74,7 +74,7 @@ def test_who_called_what_is_logged_as_json(deployed: Deployment) -> None:
     assert {"ip", "requestId", "routeKey", "status", "integrationError", "error"} <= line.keys()
 
 
-def test_the_functions_are_called_by_the_api_and_train_by_the_bucket_of_this_account(
+def test_the_api_may_invoke_both_functions_and_the_bucket_of_this_account_train(
     deployed: Deployment,
 ) -> None:
     api = {
@@ -95,5 +95,5 @@ def test_the_functions_are_called_by_the_api_and_train_by_the_bucket_of_this_acc
     for name, allowed in (("predict", [api]), ("train", [api, bucket])):
         answer = deployed.client("lambda").get_policy(FunctionName=f"ser-{name}")
         found = json.loads(answer["Policy"])["Statement"]
-        told = [{key: each[key] for key in api} for each in found]
-        assert sorted(told, key=str) == sorted(allowed, key=str)
+        statements = [{key: each[key] for key in api} for each in found]
+        assert sorted(statements, key=str) == sorted(allowed, key=str)

@@ -31,6 +31,7 @@ def test_the_functions_are_told_their_places_and_reach_nothing_else(deployed: De
         "SER_MODEL_SAVE_PATH": f"s3://{BUCKET}/models",
         "SER_ALLOWED_BUCKETS": BUCKET,
         "SER_ALLOWED_PATHS": "/tmp",
+        "SER_GATEWAY": "true",
     }
     defaults = json.loads(told["train"].pop("SER_TRAIN_DEFAULTS"))
     assert defaults == {"data_path": "/tmp/data", "evaluation": "loso"}

@@ -6,14 +6,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Annotated, Any, Literal
 
-import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Meta
 
-from ser._schemas import Schema, decode_object, parse
-from ser.errors import Fault, InvalidInput, SerError, UnreadableRequest, from_problem
+from ser._schemas import Schema, parse
+from ser.errors import Fault, InvalidInput, NotFound
 
 
 class Inner(Schema, frozen=True, kw_only=True):
@@ -140,25 +139,11 @@ def test_whatever_comes_is_parsed_or_refused(value: dict[str, Any]) -> None:
         assert isinstance(parse(Request, value), Request)
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"\xff", b"[1]", b'"text"', b"null", b"NaN"])
-def test_a_body_that_is_no_json_object_cannot_be_read(body: bytes) -> None:
-    with pytest.raises(UnreadableRequest):
-        decode_object(body)
-
-
-@pytest.mark.parametrize(
-    "error",
-    [
-        SerError("ours"),
-        UnreadableRequest("not JSON"),
-        InvalidInput(Fault(("a", 0), "bad"), Fault(("b",), "worse")),
-    ],
-)
-def test_an_error_survives_its_problem_document(error: SerError) -> None:
-    sent = msgspec.json.decode(msgspec.json.encode(error.problem()))
-    again = from_problem(sent)
-    assert type(again) is type(error)
-    assert again.problem() == error.problem()
+def test_errors_are_caught_as_the_exceptions_of_python_that_they_are() -> None:
+    with pytest.raises(ValueError, match="number: 0 does not fit"):
+        parse(Request, {"name": "a", "number": 0})
+    with pytest.raises(LookupError):
+        raise NotFound("there is no model")
 
 
 def test_a_long_list_of_nonsense_gets_a_short_answer() -> None:

@@ -15,7 +15,7 @@ from unicodedata import normalize
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 from ser._progress import Report, silent
-from ser.errors import InvalidInput, StorageFull, TooLarge
+from ser.errors import InvalidInput, SerError, StorageFull, TooLarge
 from ser.limits import UNLIMITED, Limit
 
 MAX_ENTRIES = 100_000  # folders that are only implied by the names below them included
@@ -77,6 +77,8 @@ def zip_errors(what: str) -> Iterator[None]:
     """Translate the exceptions of :mod:`zipfile` for a broken ``what``."""
     try:
         yield
+    except SerError:
+        raise
     except (BadZipFile, EOFError, NotImplementedError, ValueError, zlib.error) as error:
         raise InvalidInput(f"{what} is broken: {error}") from error
 

@@ -13,8 +13,9 @@ from functools import partial
 from typing import Any
 from urllib.parse import unquote_plus
 
-from ser._schemas import decode_object, shown
+from ser._schemas import shown
 from ser.errors import InvalidInput, within
+from ser.service.bodies import decode_object
 from ser.service.events.event import Event, Ignored, ObjectCreated, Refused, StoreName
 
 LOCAL_SOURCE = "ser:inbox"

@@ -1,8 +1,8 @@
-"""Answering: from the body of POST /predict to the probabilities of each utterance."""
+"""Inference: from the request of POST /predict to the probabilities of each sound."""
 
 from __future__ import annotations
 
-from ser.service.inference.description import describe_predict
 from ser.service.inference.predictor import Predictor
+from ser.service.inference.request import PredictRequest, ReportRequest
 
-__all__ = ["Predictor", "describe_predict"]
+__all__ = ["PredictRequest", "Predictor", "ReportRequest"]

@@ -1,4 +1,4 @@
-"""The models that are kept in memory between requests."""
+"""Models that stay in memory between requests."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from ser.model import Model
 from ser.registry import PublishedModel, Registry, open_registry
 
 MAX_BYTES = 256_000_000
-"""Of the files of all models that are kept."""
+"""Largest total size of the files of the models in memory."""
 ALIAS_SECONDS = 2.0
-"""How long a model may be asked under an alias that has moved on."""
+"""Longest time for which an alias that has moved still leads to the previous model."""
 
-Place = tuple[str, str]
+Key = tuple[str, str]
 """The address of a registry, and an id or an alias in it."""
 
 
 class Kept(NamedTuple):
-    """A model in memory; ``size`` is that of its file in bytes."""
+    """A model in memory, and the size of its file in bytes."""
 
     model: Model
     published: PublishedModel
@@ -30,24 +30,24 @@ class Kept(NamedTuple):
 
 
 class Resolved(NamedTuple):
-    """The id behind an alias, believed ``until`` then."""
+    """The id behind an alias, valid ``until`` that time of the clock."""
 
     model_id: str
     until: float
 
 
 class Models:
-    """Models of any registry, each loaded once however many ask for it at the same time.
+    """Models of any registry, each loaded once, whatever the number of concurrent requests.
 
-    An id that is in memory costs its registry nothing, and an alias one reading in
-    :data:`ALIAS_SECONDS`. A model is always whole: file, labels and manifest of one id.
+    A request for an id in memory does not access the registry; requests for an alias access it
+    once in :data:`ALIAS_SECONDS`. File, labels and manifest of a model always belong together.
 
     Parameters
     ----------
     max_bytes
-        How many bytes of model files are kept; the one least recently used goes first.
+        Largest total size of the model files; the least recently used model is dropped first.
     clock
-        Tells the time in seconds.
+        Returns a monotonic time in seconds.
     """
 
     def __init__(
@@ -55,46 +55,46 @@ class Models:
     ) -> None:
         self._max_bytes = max_bytes
         self._clock = clock
-        # A registry keeps its connection to the store.
+        # A registry holds the connection to its store.
         self._open = lru_cache(maxsize=16)(open_registry)
-        self._kept: OrderedDict[Place, Kept] = OrderedDict()
-        self._resolved: dict[Place, Resolved] = {}
+        self._kept: OrderedDict[Key, Kept] = OrderedDict()
+        self._resolved: dict[Key, Resolved] = {}
         self._opening = threading.Lock()
-        self._loading: dict[Place, threading.Lock] = {}
+        self._loading: dict[Key, threading.Lock] = {}
         self._lock = threading.Lock()
 
     def registry(self, uri: str) -> Registry:
         """Return the registry at ``uri``."""
-        # One at a time: a client of S3 takes longer to make, and more memory, than a model.
+        # One at a time: creating a client of S3 takes more time and memory than loading a model.
         with self._opening:
             return self._open(uri)
 
     def get(self, uri: str, name: str) -> Kept:
-        """Return the model called ``name``, an id or an alias, of the registry at ``uri``.
+        """Return the model ``name``, an id or an alias, of the registry at ``uri``.
 
         Raises
         ------
         SerError
-            What :class:`~ser.registry.Registry` and :class:`~ser.model.Model` raise.
+            Any error of :class:`~ser.registry.Registry` and :class:`~ser.model.Model`.
         """
-        place = uri, self._resolve(uri, name)
+        key = uri, self._resolve(uri, name)
         with self._lock:
-            # A lock for each model: one that is slow to come keeps nobody waiting for another.
-            loading = self._loading.setdefault(place, threading.Lock())
+            # One lock for each model: slow loading of one does not delay requests for another.
+            loading = self._loading.setdefault(key, threading.Lock())
         with loading:
-            kept = self._kept.get(place) or self._load(*place)
-            self._keep(place, kept)
+            kept = self._kept.get(key) or self._load(*key)
+            self._keep(key, kept)
         return kept
 
     def _resolve(self, uri: str, name: str) -> str:
-        """Return the id behind ``name``, as it is or was a moment ago."""
+        """Return the id behind ``name``, at most :data:`ALIAS_SECONDS` old."""
         if (uri, name) in self._kept:
             return name
         now = self._clock()
         known = self._resolved.get((uri, name))
         if known is None or now >= known.until:
             known = Resolved(self.registry(uri).resolve(name), now + ALIAS_SECONDS)
-            fresh = {place: other for place, other in self._resolved.items() if now < other.until}
+            fresh = {key: other for key, other in self._resolved.items() if now < other.until}
             self._resolved = {**fresh, (uri, name): known}
         return known.model_id
 
@@ -103,12 +103,12 @@ class Models:
         data = published.read("model.onnx")
         return Kept(Model(data), published, len(data))
 
-    def _keep(self, place: Place, kept: Kept) -> None:
-        """Keep the model as the one used last; the one used least recently goes first."""
+    def _keep(self, key: Key, kept: Kept) -> None:
+        """Store the model as the most recently used one; drop the least recently used ones."""
         with self._lock:
-            self._loading.pop(place, None)
-            self._kept[place] = kept
-            self._kept.move_to_end(place)
+            self._loading.pop(key, None)
+            self._kept[key] = kept
+            self._kept.move_to_end(key)
             while (
                 len(self._kept) > 1 and sum(k.size for k in self._kept.values()) > self._max_bytes
             ):

@@ -1,36 +1,70 @@
-"""What may be asked: the bodies and queries that predict answers."""
+"""Requests of predict."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from ser._metadata import FIELDS
+from msgspec import Meta
+
+from ser import _metadata
 from ser._schemas import Name, Schema, parse
 from ser._speaker_profile import SpeakerProfile
-from ser.errors import Fault, InvalidInput, within
+from ser.errors import Fault
 from ser.service.access import Access
 from ser.service.settings import Settings
 
 RequestT = TypeVar("RequestT", bound=Schema)
 
+ModelName = Annotated[
+    Name, Meta(description="The model: an id, or an alias such as `latest` or `production`.")
+]
+ModelSavePath = Annotated[
+    Name,
+    Meta(
+        description="The registry of models: a folder or `s3://bucket/prefix`. May be missing "
+        "where the setting `SER_MODEL_SAVE_PATH` names one."
+    ),
+]
+
 
 class PredictRequest(Schema, frozen=True, kw_only=True):
-    """Which model is asked about which sounds."""
+    """A model, and the sounds whose emotions it predicts: either `audio` or `sample_name`."""
 
-    # What each field means is told, to programs too, by ser.service.inference.description.FIELDS.
-    model_id: Name
-    model_save_path: Name
-    sample_name: Name | list[Name] | None = None
-    audio: bytes | list[bytes] | None = None
-    enrolment: bytes | list[bytes] | None = None
-    speaker_profile: dict[str, Any] | str | None = None
-    speaker: Name | None = None
-    gender: Name | None = None
-    text: Name | None = None
+    model_id: ModelName
+    model_save_path: ModelSavePath
+    sample_name: Annotated[
+        Name | list[Name] | None,
+        Meta(description="Held-out utterances of the model: `test_samples` in its /train answer."),
+    ] = None
+    audio: Annotated[
+        bytes | list[bytes] | None,
+        Meta(description="The sounds: files in any format that libsndfile reads."),
+    ] = None
+    enrolment: Annotated[
+        bytes | list[bytes] | None,
+        Meta(
+            description="Other sounds of the speaker of all the sounds, from which the model "
+            "learns the voice. Some 20 with various emotions help most."
+        ),
+    ] = None
+    speaker_profile: Annotated[
+        SpeakerProfile | None,
+        Meta(
+            description="`speaker_profile` of an earlier answer. It is extended by the sounds of "
+            "`enrolment`, and fits every model whose front-end has the same digest."
+        ),
+    ] = None
+    speaker: Annotated[
+        Name | None,
+        Meta(description="The speaker, for models trained on SpeakerAndGenderAndTextType."),
+    ] = None
+    gender: Annotated[Name | None, Meta(description="The gender, for the same models.")] = None
+    text: Annotated[Name | None, Meta(description="The sentence, for the same models.")] = None
 
     @classmethod
     def cross_check(cls, values: Mapping[str, Any], given: Mapping[str, Any]) -> Iterator[Fault]:
+        del values
         names, sounds = (given.get(name) for name in ("sample_name", "audio"))
         if (names is None) == (sounds is None):
             number = "neither is given" if names is None else "both are given"
@@ -38,36 +72,29 @@ class PredictRequest(Schema, frozen=True, kw_only=True):
         for name in ("sample_name", "audio", "enrolment"):
             if given.get(name) == []:
                 yield Fault((name,), "an empty list; allowed: one or more")
-        try:
-            read_profile(values.get("speaker_profile"))
-        except InvalidInput as error:
-            yield from error.faults
 
     @property
     def known(self) -> dict[str, str | None]:
-        """What the request says of the speaker and the text."""
-        return {field: getattr(self, field) for field in FIELDS}
-
-    @property
-    def profile(self) -> SpeakerProfile | None:
-        """What ``speaker_profile`` describes."""
-        return read_profile(self.speaker_profile)
-
-
-def read_profile(value: object) -> SpeakerProfile | None:
-    """Return the profile that the field ``speaker_profile`` holds, if any."""
-    with within("speaker_profile"):
-        return None if value is None else SpeakerProfile.parse(value)
+        """The metadata of the sounds, by name."""
+        return {name: getattr(self, name) for name in _metadata.FIELDS}
 
 
 class ReportRequest(Schema, frozen=True, kw_only=True):
-    """Which model is reported on."""
+    """The model of a report."""
 
-    model_id: Name
-    model_save_path: Name
+    model_id: ModelName
+    model_save_path: ModelSavePath
 
 
-def read_request(kind: type[RequestT], body: Mapping[str, Any], settings: Settings) -> RequestT:
-    """Return the request in ``body`` as a ``kind``, its place resolved and checked."""
+def read_request(kind: type[RequestT], fields: Mapping[str, Any], settings: Settings) -> RequestT:
+    """Return the request in ``fields`` as a ``kind``; its registry is resolved and allowed.
+
+    Raises
+    ------
+    InvalidInput
+        One fault for each field that does not fit.
+    """
     location = Access(settings).location
-    return parse(kind, {**settings.request_defaults, **body}, checks={"model_save_path": location})
+    return parse(
+        kind, {**settings.request_defaults, **fields}, checks={"model_save_path": location}
+    )

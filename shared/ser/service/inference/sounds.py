@@ -1,4 +1,4 @@
-"""The sounds that a request brings or names, on their way to signals."""
+"""The sounds that a request carries or names, and their signals."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 
 class Sample(msgspec.Struct, frozen=True):
-    """What a manifest says of a held-out utterance."""
+    """The entry of a held-out utterance in a manifest."""
 
     ground_truth: str
     speaker: str
@@ -28,17 +28,17 @@ class Sample(msgspec.Struct, frozen=True):
     text: str
 
 
-class Held(msgspec.Struct, frozen=True):
-    """The part of a manifest that predict relies on."""
+class HeldOut(msgspec.Struct, frozen=True):
+    """The part of a manifest that predict reads."""
 
     samples: dict[str, Sample]
 
 
-class Sound(NamedTuple):
-    """What is to be judged, or to be learned from."""
+class RequestedSound(NamedTuple):
+    """A sound of a request, for prediction or for enrolment."""
 
     loc: Location
-    """Where it stands in the request."""
+    """The location of the sound in the request."""
     name: str | None
     data: bytes
     known: Mapping[str, str | None]
@@ -46,30 +46,30 @@ class Sound(NamedTuple):
     silence_allowed: bool
 
 
-def uploaded(request: PredictRequest) -> Iterator[Sound]:
-    """Yield the sounds that came with ``request`` to be judged."""
+def uploaded_sounds(request: PredictRequest) -> Iterator[RequestedSound]:
+    """Yield the uploaded sounds for prediction."""
     for loc, data in numbered("audio", request.audio):
-        yield Sound(loc, None, data, request.known, None, silence_allowed=True)
+        yield RequestedSound(loc, None, data, request.known, None, silence_allowed=True)
 
 
-def enrolled(request: PredictRequest) -> Iterator[Sound]:
-    """Yield the sounds that came with ``request`` to learn what the speaker sounds like."""
+def enrolment_sounds(request: PredictRequest) -> Iterator[RequestedSound]:
+    """Yield the sounds for enrolment."""
     for loc, data in numbered("enrolment", request.enrolment):
-        yield Sound(loc, None, data, request.known, None, silence_allowed=False)
+        yield RequestedSound(loc, None, data, request.known, None, silence_allowed=False)
 
 
-def held_out(request: PredictRequest, published: PublishedModel) -> Iterator[Sound]:
+def held_out_sounds(request: PredictRequest, published: PublishedModel) -> Iterator[RequestedSound]:
     """Yield the held-out utterances that ``request`` names.
 
     Raises
     ------
     NotFound
-        Names that are not held out: all of them are listed.
+        Some names are not held out; the message lists all of them.
     AlteredModel
-        The manifest or a sound is not what was published.
+        The manifest or a sound differs from the published one.
     """
     try:
-        samples = msgspec.convert(published.manifest, Held).samples
+        samples = msgspec.convert(published.manifest, HeldOut).samples
     except msgspec.ValidationError as error:
         raise AlteredModel(
             f"The manifest of model {published.model_id} is damaged: {error}."
@@ -77,7 +77,7 @@ def held_out(request: PredictRequest, published: PublishedModel) -> Iterator[Sou
     names = list(numbered("sample_name", request.sample_name))
     if unknown := [name for _, name in names if name not in samples]:
         raise NotFound(
-            f"{shown(unknown)} not held out by model {published.model_id}; "
+            f"Model {published.model_id} holds out no {shown(unknown)}; "
             f"allowed: {len(samples)} names such as {', '.join(sorted(samples)[:3])} "
             "(test_samples in the answer of /train)."
         )
@@ -85,26 +85,26 @@ def held_out(request: PredictRequest, published: PublishedModel) -> Iterator[Sou
         sample = samples[name]
         known = {field: getattr(sample, field) for field in FIELDS}
         data = published.read(f"samples/{name}")
-        yield Sound(loc, name, data, known, sample.ground_truth, silence_allowed=True)
+        yield RequestedSound(loc, name, data, known, sample.ground_truth, silence_allowed=True)
 
 
 def numbered(field: str, values: T | list[T] | None) -> Iterator[tuple[Location, T]]:
-    """Yield the values of ``field``, one or a list of them, each with its place."""
+    """Yield the value or the values of ``field``, each with its location."""
     if isinstance(values, list):
         yield from (((field, index), value) for index, value in enumerate(values))
     elif values is not None:
         yield (field,), values
 
 
-def decode(sounds: Iterable[Sound], settings: Settings) -> list[audio.Signal]:
-    """Return the signals of ``sounds``, which together may last ``SER_MAX_AUDIO_SECONDS``.
+def read_signals(sounds: Iterable[RequestedSound], settings: Settings) -> list[audio.Signal]:
+    """Return the signals of ``sounds``.
 
     Raises
     ------
     InvalidInput
-        A fault for each sound that cannot be judged, or learned from.
+        One fault for each sound that cannot be read, or is silent where speech is required.
     TooLarge
-        They last longer.
+        The sounds together are longer than ``SER_MAX_AUDIO_SECONDS``.
     """
     signals: list[audio.Signal] = []
     faults: list[Fault] = []
@@ -119,7 +119,7 @@ def decode(sounds: Iterable[Sound], settings: Settings) -> list[audio.Signal]:
             faults += error.faults
         except TooLarge as error:
             raise TooLarge(
-                f"The sounds of the request last longer than {settings.max_audio_seconds:g} s, "
+                f"The sounds of the request are longer than {settings.max_audio_seconds:g} s, "
                 "the limit set by SER_MAX_AUDIO_SECONDS."
             ) from error
     if faults:

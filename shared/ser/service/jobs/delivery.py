@@ -8,7 +8,6 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-from ser._schemas import decode_object
 from ser.classifiers import RECIPE
 from ser.corpora.fetching import (
     NOTHING,
@@ -20,7 +19,9 @@ from ser.corpora.fetching import (
     opener_for,
 )
 from ser.errors import Conflict, RemoteFailed, SerError, TooLarge
+from ser.service import problems
 from ser.service.access import Access
+from ser.service.bodies import decode_object
 from ser.service.events import Event, Ignored, ObjectCreated, Refused, is_ours, kind_of
 from ser.service.jobs.handover import handed_over_job
 from ser.service.jobs.job import Job
@@ -110,7 +111,7 @@ def add_job(event: ObjectCreated, job_id: str, jobs: Jobs, settings: Settings) -
     try:
         jobs.add(read_request(event, job_id, settings), job_id=job_id, trigger=trigger)
     except SerError as error:
-        if error.status >= 500:
+        if problems.status_of(error) >= 500:
             raise
         jobs.add(None, job_id=job_id, trigger=trigger, refusal=error)
 

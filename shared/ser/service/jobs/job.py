@@ -17,7 +17,8 @@ import msgspec
 from msgspec.structs import replace
 
 from ser.corpora.fetching import redact_url
-from ser.errors import Busy, InvalidInput, SerError, from_problem
+from ser.errors import Busy, InvalidInput, SerError
+from ser.service import problems
 from ser.service.training.request import TrainRequest, decode_field
 
 Status = Literal["queued", "running", "succeeded", "failed", "cancelled"]
@@ -110,7 +111,9 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
         The stage :data:`PUBLISHING` stays: the model may have been published nevertheless.
         """
         stage = PUBLISHING if self.stage == PUBLISHING else WAITING
-        return replace(self, stage=stage, progress=0.0, lease=None, problem=error.problem())
+        return replace(
+            self, stage=stage, progress=0.0, lease=None, problem=problems.document(error)
+        )
 
     def as_succeeded(self, result: dict[str, Any], now: datetime) -> Job:
         """Return the job ended with the answer of its training."""
@@ -149,7 +152,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
 
 def exhaustion_error(job: Job) -> SerError:
     """Return the error for a job without attempts left: that of its last attempt, if it had one."""
-    last = from_problem(job.problem) if job.problem else None
+    last = problems.from_document(job.problem) if job.problem else None
     if last is not None and not isinstance(last, Busy):
         return last
     count = "1 attempt" if job.attempts == 1 else f"{job.attempts} attempts"

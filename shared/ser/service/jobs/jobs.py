@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from ser.errors import Busy, Conflict, NotFound, RemoteFailed, SerError
 from ser.registry import MODEL_ID, encode, new_model_id
+from ser.service import problems
 from ser.service.jobs.job import PUBLISHING, Job, Lease, decode_job, exhaustion_error
 from ser.service.settings import Settings
 from ser.service.training.request import TrainRequest
@@ -46,7 +47,7 @@ def as_transient() -> Iterator[None]:
     try:
         yield
     except SerError as error:
-        if error.status >= 500:
+        if problems.status_of(error) >= 500:
             raise
         raise RemoteFailed(f"The jobs cannot be stored: {error.detail}") from error
 
@@ -103,7 +104,7 @@ class Jobs:
         job_id = job_id or new_model_id()
         job = Job(job_id=job_id, request=request, trigger=trigger, created_at=now)
         if refusal:
-            job = job.as_failed(refusal.problem(), now)
+            job = job.as_failed(problems.document(refusal), now)
         with as_transient():
             created = self.store.create(job_key(job_id), encode(job))
         return job if created else self.read(job_id)
@@ -212,8 +213,8 @@ class Jobs:
         def step(job: Job) -> Job:
             if not job.is_held_by(lease):
                 return job
-            if error.status < 500 or job.attempts >= self.max_attempts:
-                return job.as_failed(error.problem(), self.clock())
+            if problems.status_of(error) < 500 or job.attempts >= self.max_attempts:
+                return job.as_failed(problems.document(error), self.clock())
             return job.without_lease(error)
 
         return self._change(job_id, step)

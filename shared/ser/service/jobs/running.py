@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ser.errors import AlteredModel, Busy, Conflict, NotFound, RemoteFailed, SerError
 from ser.registry import PublishedModel, open_registry
+from ser.service import problems
 from ser.service.jobs.job import PUBLISHING, Job, Lease, LeaseLost
 from ser.service.jobs.jobs import Jobs
 from ser.service.settings import Settings
@@ -112,7 +113,7 @@ def attempt(
     except SerError as error:
         log.info("job %s: %s", job.job_id, error.detail)
         job = jobs.fail(job.job_id, lease, error)
-        if error.status < 500:
+        if problems.status_of(error) < 500:
             return job
         # Raised even after the last attempt, so that a queue keeps the event it could not deliver.
         if job.is_ended:

@@ -19,6 +19,7 @@ import msgspec
 
 from ser.errors import SerError
 from ser.parallel import UnusableCluster
+from ser.service import problems
 from ser.service.settings import Settings, SettingsError
 from ser.service.terminal import shown
 from ser.service.training.execution import execute
@@ -49,7 +50,7 @@ def serve(output: BinaryIO) -> None:
         try:
             write_message(output, {"answer": train(line, output, permitted)})
         except SerError as error:
-            write_message(output, {"problem": error.problem()})
+            write_message(output, {"problem": problems.document(error)})
         except (SettingsError, UnusableCluster) as error:
             # For the operator, who reads the log.
             sys.exit(str(error))

@@ -22,16 +22,12 @@ import msgspec
 
 import ser
 from ser._progress import Progress, quiet
-from ser.errors import Busy, SerError, from_problem
+from ser.errors import Busy
+from ser.service import problems
+from ser.service.problems import TrainingLost
 from ser.service.training.request import JobContext, TrainRequest
 
 HEARTBEAT_SECONDS = 1.0
-
-
-class TrainingLost(SerError):
-    """The process of a training ended without an answer: killed, usually for lack of memory."""
-
-    title = "The training was lost"
 
 
 class TrainingProcesses:
@@ -128,7 +124,7 @@ def run(
             else f"The training process exited with code {process.returncode}; see the log."
         )
     if "problem" in last:
-        raise from_problem(last["problem"])
+        raise problems.from_document(last["problem"])
     answer: dict[str, Any] = last["answer"]
     return answer
 

@@ -1,4 +1,4 @@
-"""Nothing that a request names leads outside of what the settings allow."""
+"""A request reaches only the paths, buckets and addresses that the settings allow."""
 
 from pathlib import Path
 
@@ -91,7 +91,7 @@ def test_without_roots_the_working_directory_is_the_root(
         ("file://host/a", "'host'"),
     ],
 )
-def test_what_is_no_local_path_is_refused_with_the_reason(
+def test_an_invalid_local_path_is_refused_with_the_reason(
     access: Access, value: str, reason: str
 ) -> None:
     with pytest.raises(InvalidInput, match=reason):
@@ -99,7 +99,7 @@ def test_what_is_no_local_path_is_refused_with_the_reason(
 
 
 @given(parts=st.lists(st.sampled_from(["..", ".", "", "a", "link", "~", "a b"]), max_size=8))
-def test_whatever_is_accepted_lies_inside(
+def test_every_accepted_path_lies_inside_a_root(
     parts: list[str], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     root = tmp_path_factory.getbasetemp() / "property" / "root"
@@ -122,7 +122,7 @@ def test_any_well_formed_bucket_is_allowed_by_default(access: Access, name: str)
     "name",
     ["", "ab", "a" * 64, "Upper", "under_score", "-ab", "ab-", "a..b", "a.-b", "1.2.3.4", "abc\n"],
 )
-def test_what_is_not_the_name_of_a_bucket_is_refused(access: Access, name: str) -> None:
+def test_an_invalid_bucket_name_is_refused(access: Access, name: str) -> None:
     with pytest.raises(InvalidInput, match="is not the name of a bucket"):
         access.bucket(name)
 
@@ -206,7 +206,7 @@ def test_a_prefix_in_a_bucket_has_one_spelling(access: Access, uri: str, locatio
     assert access.location(uri) == location
 
 
-def test_a_folder_for_models_is_told_as_an_absolute_path(
+def test_a_folder_for_models_becomes_an_absolute_path(
     access: Access, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(root)
@@ -234,7 +234,7 @@ def test_a_folder_for_models_is_told_as_an_absolute_path(
         "file://host/a",
     ],
 )
-def test_anything_else_is_no_place_for_models(
+def test_any_other_place_for_models_is_refused(
     access: Access, root: Path, monkeypatch: pytest.MonkeyPatch, uri: str
 ) -> None:
     monkeypatch.chdir(root)
@@ -242,6 +242,6 @@ def test_anything_else_is_no_place_for_models(
         access.location(uri)
 
 
-def test_a_bucket_for_models_is_one_of_the_list() -> None:
+def test_a_bucket_for_models_must_be_in_the_list() -> None:
     with pytest.raises(InvalidInput, match="SER_ALLOWED_BUCKETS"):
         Access(Settings(allowed_buckets=("models",))).location("s3://other/prefix")

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ser.errors import UnreadableRequest
 from ser.service.events import LOCAL_SOURCE, Ignored, ObjectCreated, Refused, read_events
+from ser.service.problems import UnreadableRequest
 
 from .emitted import EVENTS, KEY, PLAIN, VERSIONED, capture
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from ser.errors import Busy, Conflict, InvalidInput, NotFound, RemoteFailed, SerError
 from ser.registry import new_model_id
+from ser.service import problems
 from ser.service.jobs.job import PUBLISHING, Job, Lease, LeaseLost
 from ser.service.jobs.jobs import Jobs
 from ser.service.settings import Settings
@@ -108,7 +109,7 @@ def test_a_transient_error_allows_another_attempt_at_once_unless_it_was_the_last
     error = RemoteFailed("no answer")
     for _ in range(2):
         waiting = jobs.fail(job.job_id, begin_attempt(jobs, job), error)
-        assert (waiting.status, waiting.problem) == ("running", error.problem())
+        assert (waiting.status, waiting.problem) == ("running", problems.document(error))
     assert jobs.fail(job.job_id, begin_attempt(jobs, job), error).status == "failed"
 
 

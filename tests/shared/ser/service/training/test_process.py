@@ -18,8 +18,9 @@ import pytest
 
 from ser.errors import Busy, InvalidInput
 from ser.registry import open_registry
+from ser.service.problems import TrainingLost
 from ser.service.settings import Settings
-from ser.service.training.process import TrainingLost, TrainingProcesses, python_path
+from ser.service.training.process import TrainingProcesses, python_path
 from ser.service.training.request import (
     TrainRequest,
     decode_train_request,

@@ -1,0 +1,103 @@
+"""Routes: the operations of the functions, as :mod:`.http` runs and :mod:`.openapi` documents them.
+
+A route has no handler, so that one function can document the operations of the other one without
+importing the code behind them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, Literal, NamedTuple, TypeVar
+
+import msgspec
+
+from ser._schemas import Schema
+from ser.service.answers import Health
+from ser.service.bodies import Fields, Form
+from ser.service.settings import Settings
+
+RequestT = TypeVar("RequestT")
+
+Scope = Literal["predict", "train", "manage"]
+"""The permission that an operation needs once callers have keys."""
+
+
+class Html(NamedTuple):
+    """The answer of an operation for people: an HTML page."""
+
+    description: str
+
+
+class Other(NamedTuple):
+    """An answer with a status other than 200."""
+
+    answer: type[msgspec.Struct]
+    description: str
+    headers: Mapping[str, str]
+    """Descriptions of its headers by name."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Route:
+    """One operation: a method on a path, with the types of its request and its answers."""
+
+    method: str
+    path: str
+    """A path with or without placeholders: ``/models/{model_id}/report``."""
+    operation: str
+    """A name that is unique among the operations of both functions (``operationId``)."""
+    tag: str
+    """The function that answers."""
+    summary: str
+    answer: type[msgspec.Struct] | Html
+    """The answer with status 200."""
+    others: Mapping[int, Other] = field(default_factory=dict)
+    """Answers with other statuses, errors excepted."""
+    problems: tuple[int, ...] = ()
+    """Statuses of the problem documents that are specific to the operation."""
+    scope: Scope | None = None
+    """The permission that the operation needs; ``None``: none."""
+    request: type[Schema] | None = None
+    """The fields of the request: those of the body, else of path and query."""
+    parse: Callable[[Fields, Settings], Any] | None = None
+    """Returns the request for its fields; default: ``request`` alone decides what is valid."""
+    reads: tuple[Form, ...] = ()
+    """The forms of the body; empty for an operation without one."""
+    body: str = ""
+    """A description of the body."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Descriptions by name of the request headers that the operation reads."""
+    fields: Mapping[str, str] = field(default_factory=dict)
+    """Descriptions by name of the fields of ``request`` that have none in their type."""
+    example: Any = None
+    """A request."""
+    answer_example: Any = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call(Generic[RequestT]):
+    """A request that has passed all checks, as its handler receives it."""
+
+    request: RequestT
+    fields: Fields
+    """The fields of the request as they arrived."""
+    path: Mapping[str, str]
+    """The values of the placeholders in the path."""
+    headers: Mapping[str, str]
+    preferences: frozenset[str]
+    """The tokens of all ``Prefer`` headers (RFC 7240), in lower case and without parameters."""
+    settings: Settings
+
+
+def health_of(name: str) -> Route:
+    """Return the health route of the function ``name``."""
+    return Route(
+        method="GET",
+        path=f"/{name}/healthz",
+        operation=f"get_{name}_health",
+        tag=name,
+        summary=f"Check that {name} is running",
+        answer=Health,
+        answer_example={"status": "ok"},
+    )

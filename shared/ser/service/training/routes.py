@@ -1,0 +1,190 @@
+"""Routes of train."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from ser._schemas import Name, Schema
+from ser.classifiers import RECIPE
+from ser.service.answers import EventsAnswer, JobAnswer, JobList, TrainAnswer
+from ser.service.bodies import JSON, NOTIFICATION
+from ser.service.routes import Other, Route, health_of
+from ser.service.training.request import TrainRequest, read_train_request
+
+FIELDS = {
+    "data_path": "A folder for the corpus: `pristine/` holds the archive, `working/` its content.",
+    "remote_url": "A zip archive: `http(s)://`, `s3://bucket/key`, `gs://bucket/key`, a path, or "
+    "`file://`.",
+    "corpus": "The rules for the emotion and the speaker of each file.",
+    "random_state": "Seed of everything random: equal requests have equal metrics.",
+    "dataset_force": "Repeat all steps, the download included.",
+    "dataset_load_split_at": "Length of the chunks that utterances are cut into: that of the "
+    "shortest, longest or mean utterance, or milliseconds; null: utterances stay whole.",
+    "dataset_load_normalize": "Apply one gain to the whole corpus, and store it with the model.",
+    "dataset_feature_extract_methods": "Front-ends: METHOD_NAME -> CONFIG; their features are "
+    "concatenated in this order.",
+    "dataset_augmentation": "Augmentation: METHOD_NAME -> CONFIG of the altered copies that are "
+    "added to the training utterances.",
+    "model_type": f"The classifier. `{RECIPE}`, the recommended one, has features, augmentation "
+    "and whole utterances as its defaults.",
+    "model_config": "Options of the classifier, merged over its defaults.",
+    "model_save_path": "The registry of models: a folder or `s3://bucket/prefix`. May be missing "
+    "where the setting `SER_MODEL_SAVE_PATH` names one.",
+    "split": "The held-out part: a tenth of the utterances of each emotion, or of the speakers.",
+    "evaluation": "`holdout`: evaluate the held-out part. `loso`: also leave each speaker out "
+    "once. `full`: also leave each text out once, enrol speakers, and degrade sounds.",
+    "alias": "An alias that moves to the model, as `latest` does, unless it points at a newer one.",
+}
+"""Descriptions of the fields of POST /train, in Markdown."""
+
+JOB_EXAMPLE = {
+    "job_id": "20261122T193834Z-ef40734d",
+    "status": "running",
+    "stage": "features",
+    "progress": 0.357,
+    "attempts": 1,
+    "created_at": "2026-11-22T19:38:34.988126Z",
+    "begun_at": "2026-11-22T19:38:35.120458Z",
+    "ended_at": None,
+    "trigger": None,
+}
+REQUEST_EXAMPLE = {
+    "data_path": "./data",
+    "remote_url": "s3://corpora/emodb.zip",
+    "model_save_path": "./model",
+    "model_type": RECIPE,
+}
+TRAIN_EXAMPLE = {
+    "model_id": "20261122T193834Z-ef40734d",
+    "test_samples": ["03a05Nd.wav"],
+    "classes": ["N - Neutral", "W - Ärger (Wut)"],
+    "metrics": {
+        "uar": 1.0,
+        "wa": 1.0,
+        "macro_f1": 1.0,
+        "ece": 0.25,
+        "reliability": [{"confidence": 0.75, "accuracy": 1.0, "count": 1}],
+        "per_class": {"N - Neutral": {"recall": 1.0, "precision": 1.0, "f1": 1.0, "support": 1}},
+        "per_speaker": {"03": 1.0},
+        "per_gender": {"male": 1.0},
+        "confusion_matrix": [[1, 0], [0, 0]],
+    },
+    "notes": [],
+    "split": "utterance",
+    "speaker_dependent": True,
+    "rejected": [{"file": "wav/laughter.wav", "reason": "the name is not that of an utterance"}],
+    "chosen": None,
+    "seconds": {"load": 0.832, "features": 1.574},
+}
+
+
+class JobsQuery(Schema, frozen=True, kw_only=True):
+    """The query of GET /train."""
+
+    limit: Annotated[int, Meta(ge=1, le=100, description="Largest number of jobs.")] = 20
+    before: Annotated[Name | None, Meta(description="Id of the last job of the page before.")] = (
+        None
+    )
+
+
+TRAIN = Route(
+    method="POST",
+    path="/train",
+    operation="train",
+    tag="train",
+    summary="Train a model on a corpus and publish it",
+    scope="train",
+    request=TrainRequest,
+    parse=read_train_request,
+    fields=FIELDS,
+    reads=(JSON,),
+    body="The recipe, the corpus and the registry.",
+    headers={
+        "Prefer": "`respond-async` (RFC 7240) asks for a job instead of an answer; granted where "
+        "the setting `SER_JOBS_URI` names a place for jobs."
+    },
+    answer=TrainAnswer,
+    others={
+        202: Other(
+            JobAnswer,
+            "The job that was created on `Prefer: respond-async`.",
+            {
+                "Location": "The path of the job.",
+                "Retry-After": "Seconds before the job is worth a look.",
+                "Preference-Applied": "`respond-async`",
+            },
+        )
+    },
+    problems=(400, 409, 413, 415, 422, 502, 503, 507),
+    example=REQUEST_EXAMPLE,
+    answer_example=TRAIN_EXAMPLE,
+)
+LIST_JOBS = Route(
+    method="GET",
+    path="/train",
+    operation="list_jobs",
+    tag="train",
+    summary="List jobs, newest first",
+    scope="train",
+    request=JobsQuery,
+    answer=JobList,
+    problems=(404, 422, 502),
+    answer_example={"jobs": [JOB_EXAMPLE | {"problem": None}]},
+)
+GET_JOB = Route(
+    method="GET",
+    path="/train/{job_id}",
+    operation="get_job",
+    tag="train",
+    summary="Get the progress of a job, or its result",
+    scope="train",
+    answer=JobAnswer,
+    problems=(404, 409, 502),
+    answer_example=JOB_EXAMPLE | {"request": REQUEST_EXAMPLE, "result": None, "problem": None},
+)
+CANCEL_JOB = Route(
+    method="DELETE",
+    path="/train/{job_id}",
+    operation="cancel_job",
+    tag="train",
+    summary="Cancel a job that is queued or running",
+    scope="train",
+    answer=JobAnswer,
+    problems=(404, 409, 502, 503),
+    answer_example=JOB_EXAMPLE
+    | {"status": "cancelled", "ended_at": "2026-11-22T19:39:01.733190Z"}
+    | {"request": REQUEST_EXAMPLE, "result": None, "problem": None},
+)
+EVENTS = Route(
+    method="POST",
+    path="/events",
+    operation="receive_events",
+    tag="train",
+    summary="Train on objects whose arrival a store announces",
+    scope="train",
+    reads=(NOTIFICATION,),
+    body="A notification of S3, EventBridge, MinIO or Cloud Storage. An object `*.train.json` is "
+    "a body of POST /train, an object `*.zip` a corpus; all others are ignored.",
+    answer=EventsAnswer,
+    problems=(400, 404, 413, 415, 502, 503),
+    example={
+        "Records": [
+            {
+                "eventName": "ObjectCreated:Put",
+                "s3": {
+                    "bucket": {"name": "corpora"},
+                    "object": {
+                        "key": "inbox/emodb.zip",
+                        "eTag": "d41d8cd98f00b204e9800998ecf8427e",
+                    },
+                },
+            }
+        ]
+    },
+    answer_example={"jobs": [JOB_EXAMPLE | {"problem": None}], "refused": []},
+)
+HEALTH = health_of("train")
+
+ROUTES = (TRAIN, LIST_JOBS, GET_JOB, CANCEL_JOB, EVENTS, HEALTH)
