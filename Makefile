@@ -73,13 +73,14 @@ PIP_PROGRESS = awk -v tty="$$([ -t 1 ] && echo 1)" ' \
 	END { exit status }'
 
 $(VENV)/installed: tests/requirements.txt shared/pyproject.toml
+	@test ! -s $@ || test "$$(cat $@)" = "$(CURDIR)" || { echo >&2 "$(VENV) is the environment of $$(cat $@); name another one: make VENV=..."; exit 1; }
 	@test -n "$(PYTHON)" || { echo >&2 "Python 3.11, 3.12 or 3.13 was not found; name one: make PYTHON=..."; exit 1; }
 	@echo "Making the environment in $(VENV) with $$($(PYTHON) --version), once:"
 	@echo "about 700 MB to download and 3 GB on disk; two minutes of work, and the download."
 	@$(PYTHON) -m venv $(VENV)
 	@{ $(BIN)/pip install --disable-pip-version-check -r tests/requirements.txt; echo "exit status $$?"; } | $(PIP_PROGRESS)
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable shared
-	@touch $@
+	@echo "$(CURDIR)" >$@
 
 test: init ## Run the tests; those on the real corpus need EMODB_ZIP=
 	$(BIN)/pytest

@@ -168,7 +168,7 @@ def show_predictions(predicted: dict[str, Any]) -> None:
 
 def show_recalls(metrics: dict[str, Any], speakers: int) -> None:
     """Print a table of the figures of each emotion on speakers left out of training."""
-    table = Table(title=f"Speakers never heard in training ({speakers}, each left out once)")
+    table = Table(title=f"{speakers} speakers, each left out of training once")
     table.add_column("emotion")
     for column in ("utterances", "recall", "precision"):
         table.add_column(column, justify="right")
@@ -187,8 +187,8 @@ def show_figures(name: str, trained: dict[str, Any]) -> None:
         style="bold",
     )
     console.print(
-        f"On held-out utterances of speakers heard in training, which is easier: unweighted average "
-        f"recall {heard['uar']:.3f}, accuracy {heard['wa']:.3f}."
+        f"On {len(trained['test_samples'])} held-out utterances of speakers heard in training: "
+        f"unweighted average recall {heard['uar']:.3f}, accuracy {heard['wa']:.3f}."
     )
     console.print(f"Training and evaluation took {sum(trained['seconds'].values()):.0f} s.")
 

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from clones import Clone, made_clone
+from clones import Clone, make_clone
 from stacks import Client, serving
 
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Clone:
     """A clone of the repository, with small images."""
-    return made_clone(tmp_path)
+    return make_clone(tmp_path)
 
 
 @pytest.fixture(scope="package")

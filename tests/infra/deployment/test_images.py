@@ -16,7 +16,7 @@ def test_package_builds_both_images_with_the_engine_that_is_chosen(
     clone: Clone, engine: str
 ) -> None:
     clone.install(engine)
-    clone.done("package", ENGINE=engine, BASE="debian", PLATFORM="linux/arm64")
+    clone.succeed("package", ENGINE=engine, BASE="debian", PLATFORM="linux/arm64")
     commands = clone.recorded()
     assert [re.findall(r"--target (\S+)", each) for each in commands] == [["train"], ["predict"]]
     for each in commands:
@@ -30,19 +30,19 @@ def test_package_builds_both_images_with_the_engine_that_is_chosen(
 
 def test_the_tag_tells_the_content(clone: Clone) -> None:
     clone.install("podman")
-    first = tags(clone.done("package", ENGINE="podman"))
+    first = tags(clone.succeed("package", ENGINE="podman"))
     assert len(set(first)) == 1
-    assert tags(clone.done("package", ENGINE="podman")) == first
-    assert tags(clone.done("package", ENGINE="podman", BASE="debian")) != first
+    assert tags(clone.succeed("package", ENGINE="podman")) == first
+    assert tags(clone.succeed("package", ENGINE="podman", BASE="debian")) != first
     with (clone.root / "functions" / "train" / "main.py").open("a") as source:
         source.write("\n# changed\n")
-    assert tags(clone.done("package", ENGINE="podman")) != first
+    assert tags(clone.succeed("package", ENGINE="podman")) != first
 
 
 def test_package_builds_images_of_lambda_with_the_real_buildah(
     clone: Clone, buildah: dict[str, str]
 ) -> None:
-    (tag,) = set(tags(clone.done("package", "aws", **buildah)))
+    (tag,) = set(tags(clone.succeed("package", "aws", **buildah)))
     for function in ("train", "predict"):
         inspect = ["buildah", "inspect", "--type=image", f"ser-{function}-lambda:{tag}"]
         environment = clone.environment(**buildah)

@@ -44,7 +44,7 @@ def test_knative_is_deployed_twice_and_removed(
 
         secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "ser-s3"}}
         cluster.objects["Secret", "ser-s3"] = secret
-        first = clone.done("deploy", "knative", **choices)
+        first = clone.succeed("deploy", "knative", **choices)
         assert "the cluster of context 'stand-in', namespace 'speech'" in first
         (tag,) = set(tags(first))
         for function in ("train", "predict"):
@@ -60,11 +60,11 @@ def test_knative_is_deployed_twice_and_removed(
         (settings,) = (each for (k, _), each in cluster.objects.items() if k == "ConfigMap")
         assert settings["data"]["BUCKET"] == "speech-models"
 
-        again = clone.done("deploy", "knative", **choices)
+        again = clone.succeed("deploy", "knative", **choices)
         assert again.count(" unchanged\n") == 6
         assert "created" not in again
 
-        clone.done("undeploy", "knative", **choices)
+        clone.succeed("undeploy", "knative", **choices)
         assert list(cluster.objects) == [("Secret", "ser-s3")]
 
 
@@ -80,7 +80,7 @@ def address_in(stack: Client) -> kubernetes.AddressOf:
 def test_compose_is_started_and_asked(clone: Clone, stack: Client, engine: str, wait: str) -> None:
     clone.install(engine)
     port = stack.stack.url.rpartition(":")[2]
-    told = clone.done("deploy", "compose", ENGINE=engine, PORT=port)
+    told = clone.succeed("deploy", "compose", ENGINE=engine, PORT=port)
     file = clone.root / "infra" / "local" / "compose.yaml"
     assert clone.recorded() == [f"{engine} compose --file {file} up --build --detach{wait}"]
     assert f"http://localhost:{port}/healthz is healthy." in told
@@ -98,7 +98,7 @@ def test_compose_keeps_its_volumes_unless_told(
     clone: Clone, choice: Mapping[str, str], option: str
 ) -> None:
     clone.install("docker")
-    told = clone.done("undeploy", "compose", **choice)
+    told = clone.succeed("undeploy", "compose", **choice)
     assert [each.partition(".yaml ")[2] for each in clone.recorded()] == [f"down{option}"]
     assert ("ARE LOST" in told) is bool(option)
 
@@ -134,7 +134,7 @@ def test_aws_is_deployed_twice_and_removed_but_for_models(
         # Skips where Terraform or its provider cannot be had.
         terraform.Root(clone.root / "infra/aws/repositories", tmp_path / "probe", cloud)
         choices = {**cloud.environment, "ENGINE": "podman", "ADDRESS": authorised}
-        first = clone.done("deploy", "aws", **choices)
+        first = clone.succeed("deploy", "aws", **choices)
         assert f"AWS account {ACCOUNT}, region {REGION}, as arn:aws:" in first
         assert f"{authorised}/train/healthz is healthy." in first
         (tag,) = set(tags(first))
@@ -151,21 +151,21 @@ def test_aws_is_deployed_twice_and_removed_but_for_models(
                 repositoryName=name, imageManifest=json.dumps(manifest), imageTag=tag
             )
         pushed = len(clone.recorded())
-        clone.done("deploy", "aws", **choices)
+        clone.succeed("deploy", "aws", **choices)
         assert not [each for each in clone.recorded()[pushed:] if " push " in each]
 
         s3, bucket = cloud.client("s3"), f"ser-{ACCOUNT}-{REGION}"
         s3.put_object(Bucket=bucket, Key="models/a/model.onnx", Body=b"a model")
-        kept = clone.done("undeploy", "aws", **choices)
+        kept = clone.succeed("undeploy", "aws", **choices)
         assert f"but for s3://{bucket}, which is not empty" in kept
         assert cloud.client("lambda").list_functions()["Functions"] == []
         assert cloud.client("ecr").describe_repositories()["repositories"] == []
         assert s3.get_object(Bucket=bucket, Key="models/a/model.onnx")["Body"].read() == b"a model"
 
-        lost = clone.done("undeploy", "aws", DELETE="data", **choices)
+        lost = clone.succeed("undeploy", "aws", DELETE="data", **choices)
         assert f"s3://{bucket} with it: ALL MODELS, JOBS AND CORPORA THERE ARE LOST" in lost
         assert bucket not in {each["Name"] for each in s3.list_buckets()["Buckets"]}
-        assert "nothing is in its bucket" in clone.done("undeploy", "aws", **choices)
+        assert "nothing is in its bucket" in clone.succeed("undeploy", "aws", **choices)
 
 
 SLOW = """
