@@ -85,6 +85,8 @@ def carry_out(title: str, steps: Sequence[Step], *, confirmed: bool) -> None:
 def ask() -> None:
     # Deployments cost money and deletions are final: without an explicit yes nothing happens.
     if not sys.stdin.isatty():
-        raise DeploymentError("Nothing was done: there is no terminal to ask at; YES=1 agrees in advance.")
+        raise DeploymentError(
+            "Nothing was done: there is no terminal to ask at; YES=1 agrees in advance."
+        )
     if input("Go ahead? [y/N] ").strip().lower() not in ("y", "yes"):
         raise DeploymentError("Nothing was done.")
