@@ -1,4 +1,4 @@
-"""The requirements and the steps of a command, and how they are checked and carried out."""
+"""The requirements and steps of a command; checking the former and taking the latter."""
 
 from __future__ import annotations
 
@@ -85,8 +85,6 @@ def carry_out(title: str, steps: Sequence[Step], *, confirmed: bool) -> None:
 def ask() -> None:
     # Deployments cost money and deletions are final: without an explicit yes nothing happens.
     if not sys.stdin.isatty():
-        raise DeploymentError(
-            "Nothing was done: there is no terminal to ask at; YES=1 agrees in advance."
-        )
+        raise DeploymentError("Nothing was done: no terminal to ask at; YES=1 agrees in advance.")
     if input("Go ahead? [y/N] ").strip().lower() not in ("y", "yes"):
         raise DeploymentError("Nothing was done.")

@@ -266,5 +266,5 @@ def test_a_bucket_that_cannot_be_made_is_named() -> None:
         check=False,
     )
     assert done.returncode == 1
-    assert done.stderr.startswith("s3://ser cannot be made: ")
+    assert done.stderr.startswith("s3://ser cannot be created: ")
     assert "Traceback" not in done.stderr

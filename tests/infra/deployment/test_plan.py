@@ -74,10 +74,8 @@ def test_without_a_terminal_and_without_consent_nothing_is_done(clone: Clone) ->
     clone.install("docker")
     run = clone.run("deploy", "compose")
     assert run.returncode == 1
-    assert "  1. Start what infra/local/compose.yaml describes" in run.stdout
-    assert (
-        run.stderr == "Nothing was done: there is no terminal to ask at; YES=1 agrees in advance.\n"
-    )
+    assert "  1. Start the services of infra/local/compose.yaml" in run.stdout
+    assert run.stderr == "Nothing was done: no terminal to ask at; YES=1 agrees in advance.\n"
     assert clone.recorded() == []
 
 
