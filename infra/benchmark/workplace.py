@@ -50,7 +50,7 @@ def question(body: dict[str, Any]) -> Question:
 
 
 def choose_corpus(folder: Path, progress: Progress) -> tuple[str, Path]:
-    """Return the name and the archive of the corpus: ``EMODB_ZIP``, or synthesised in ``folder``."""
+    """Return name and archive of the corpus: ``EMODB_ZIP``, or one synthesised in ``folder``."""
     if archive := os.environ.get("EMODB_ZIP"):
         return "EmoDB", Path(archive).resolve()
     made = folder / "synthetic.zip"
