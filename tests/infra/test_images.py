@@ -23,7 +23,6 @@ import images
 import made
 from images import DOCKERFILE, NOBODY, SECONDS, Buildah, Container
 from probes import INSTALLED, PROBE, WITHOUT_BYTECODE, WRITABLE
-from ser.corpora.synthesis import synthesise
 from stack import HOST, ROOT, SCRIPTS, free_port
 
 FUNCTIONS = ("train", "predict")
@@ -123,20 +122,13 @@ def test_the_health_check_tells_whether_the_function_answers(
     assert container.run(*check, PORT=str(free_port())).returncode == 1
 
 
-def test_train_and_predict_over_http_on_the_demo_corpus(
-    built: Built, addresses: dict[str, str]
+# XGBoost needs a system library that the base lacks.
+@pytest.mark.parametrize("model_type", ["KerasClassifier", "XGBoostClassifier"])
+def test_train_and_predict_work_over_http(
+    built: Built, addresses: dict[str, str], model_type: str
 ) -> None:
-    synthesise(built.scratch / "demo.zip")
-    train_and_predict(addresses, "demo", "KerasClassifier")
-
-
-def test_train_fits_trees_without_system_libraries(built: Built, addresses: dict[str, str]) -> None:
-    made.corpus(built.scratch / "small.zip")
-    train_and_predict(addresses, "small", "XGBoostClassifier")
-
-
-def train_and_predict(addresses: dict[str, str], corpus: str, model_type: str) -> None:
-    place = {"data_path": f"/tmp/{corpus}", "remote_url": f"/tmp/{corpus}.zip"}
+    corpus = made.corpus(built.scratch / "corpus.zip")
+    place = {"data_path": "/tmp/data", "remote_url": f"/tmp/{corpus.name}"}
     models = {"model_save_path": "/tmp/model"}
     trained = post(f"{addresses['train']}/train", place | models | {"model_type": model_type})
     asked = {"model_id": trained["model_id"], "sample_name": trained["test_samples"]}
@@ -162,7 +154,7 @@ def test_a_termination_signal_reaches_the_server(built: Built) -> None:
 
 
 def server(pid: int) -> int:
-    """Return the first process in the container of the buildah process ``pid``: Python, no shell."""
+    """Return the first process in the container of buildah process ``pid``: Python, no shell."""
     while "buildah" in (program := Path(f"/proc/{pid}/exe").resolve().name):
         threads = Path(f"/proc/{pid}/task").glob("*/children")
         pid = int(" ".join(each.read_text() for each in threads).split()[0])
@@ -229,7 +221,7 @@ def test_the_image_for_lambda_adds_the_adapter_to_the_function(
     built: Built, tmp_path: Path
 ) -> None:
     """A script takes the place of the adapter, which only its registry has."""
-    image = images.build_lambda(built.buildah, "predict", built.buildah.folder / "wheels", tmp_path)
+    image = images.build_lambda(built.buildah, built.images["predict"], tmp_path)
     function, config = (built.buildah.config(each) for each in (built.images["predict"], image))
     adapter = {name: value for name, value in variables(config) if name.startswith("AWS_LWA_")}
     assert adapter == {

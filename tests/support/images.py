@@ -133,12 +133,12 @@ def fetch_wheels(folder: Path, *requirements: Path) -> None:
     )
 
 
-def build(buildah: Buildah, target: str, wheels: Path, *, tag: str = "", **arguments: str) -> str:
+def build(buildah: Buildah, target: str, wheels: Path, **arguments: str) -> str:
     """Build the stage ``target`` of the Dockerfile from ``wheels``; return the name of its image.
 
     A stage that needs the adapter of Lambda fails unless ``arguments`` name one.
     """
-    image = f"localhost/{tag or f'ser-{target}'}"
+    image = f"localhost/ser-{target}"
     configuration = buildah.folder / "pip.conf"
     configuration.write_text("[install]\nno-index = true\nfind-links = /mnt\n")
     build_image(
@@ -151,16 +151,19 @@ def build(buildah: Buildah, target: str, wheels: Path, *, tag: str = "", **argum
     return image
 
 
-def build_lambda(buildah: Buildah, function: str, wheels: Path, folder: Path) -> str:
-    """Build the image of ``function`` for Lambda, with a script in place of the adapter; return its
-    name."""
+def build_lambda(buildah: Buildah, function: str, folder: Path) -> str:
+    """Build the image for Lambda on ``function``, the image of a function; return its name.
+
+    A script takes the place of the adapter.
+
+    The image takes the place of the stage with the same content, which would be built again.
+    """
     adapter = "localhost/adapter"
     (folder / "lambda-adapter").write_text("#!/bin/sh\necho adapter\n")
     (folder / "lambda-adapter").chmod(0o755)
     (folder / "Dockerfile").write_text("FROM scratch\nCOPY lambda-adapter /\n")
     build_image(buildah, folder, "--tag", adapter)
-    tag = f"ser-{function}-lambda"
-    return build(buildah, "lambda", wheels, tag=tag, FUNCTION=function, ADAPTER=adapter)
+    return build(buildah, "lambda", folder, FUNCTION=function, ADAPTER=adapter)
 
 
 def build_image(buildah: Buildah, context: Path, *options: str | Path, **arguments: str) -> None:
