@@ -77,12 +77,13 @@ def test_make_demo_shows_first_how_well_unknown_speakers_are_heard(
 
 
 def test_make_demo_leaves_the_files_that_it_names(demonstration: Demonstration) -> None:
-    lines = r"^(Model|Report|Confusion matrix).*: (\S+)$"
+    lines = r"^(Model|Report|Confusion matrix|Sound).*: (\S+)$"
     named = dict(re.findall(lines, demonstration.run.stdout, flags=re.MULTILINE))
     files = {name: demonstration.folder / path for name, path in named.items()}
     assert files["Confusion matrix"].read_bytes().startswith(b"\x89PNG")
     assert files["Report"].read_text().startswith("<!doctype html>")
     assert files["Model"].stat().st_size > 100_000
+    assert files["Sound"].read_bytes().startswith(b"RIFF")
 
 
 def test_sample_requests_need_nothing_but_the_demo(demonstration: Demonstration) -> None:

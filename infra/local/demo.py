@@ -1,7 +1,7 @@
 """A demonstration over HTTP: train on a corpus, predict emotions, and show how good they are.
 
-It posts ``requests/train-recipe.json``, and leaves the corpus and the model in ``demo/``, where all
-files in ``requests/`` look for them.
+It posts ``requests/train-recipe.json``, and leaves the corpus in ``demo/`` and the model in ``model/``,
+where all files in ``requests/`` look for them.
 """
 
 from __future__ import annotations
@@ -24,11 +24,16 @@ from ser.corpora.grammars.emodb import LABELS, OFFICIAL_ARCHIVE
 from ser.corpora.synthesis import synthesise
 from ser.errors import SerError, from_problem
 from ser.evaluation.report import plots
+from ser.registry import open_registry
 from stack import ROOT, running
 
 FOLDER = ROOT / "demo"
 CORPUS = FOLDER / "corpus.zip"
 """The archive that ``requests/*.json`` name."""
+SPEECH = FOLDER / "speech.wav"
+"""A held-out utterance, for requests with an uploaded sound."""
+MODELS = ROOT / "model"
+"""The registry that ``requests/*.json`` name, the default of ``make serve``."""
 REQUEST = ROOT / "requests" / "train-recipe.json"
 ANSWER_SECONDS = 3.0
 """Time for the official server to answer before the demo synthesises a corpus."""
@@ -48,8 +53,10 @@ def main() -> None:
     FOLDER.mkdir(exist_ok=True)
     name, archive = choose_corpus()
     provide(archive)
-    request = msgspec.json.decode(REQUEST.read_bytes())
-    with running(port=0, settings={"SER_ALLOWED_PATHS": str(FOLDER)}) as stack:
+    models = choose_registry()
+    request = {**msgspec.json.decode(REQUEST.read_bytes()), "model_save_path": str(models)}
+    roots = os.pathsep.join(map(str, (FOLDER, models)))
+    with running(port=0, settings={"SER_ALLOWED_PATHS": roots}) as stack:
         console.print(f"Both functions answer behind {stack.url}.")
         console.print(
             f"POST /train with {REQUEST.relative_to(ROOT)}: a model, and for the figures one more "
@@ -58,7 +65,7 @@ def main() -> None:
         trained = post(f"{stack.url}/train", request)
         console.print(f"POST /predict with the {len(trained['test_samples'])} held-out utterances.")
         body = {
-            "model_save_path": request["model_save_path"],
+            "model_save_path": str(models),
             "model_id": trained["model_id"],
             "sample_name": trained["test_samples"],
         }
@@ -66,7 +73,17 @@ def main() -> None:
     show_predictions(predicted)
     show_recalls(trained["loso"], len(trained["loso"]["per_speaker"]))
     show_figures(name, trained)
-    show_files(name, trained)
+    show_files(name, trained, models / trained["model_id"])
+
+
+def choose_registry() -> Path:
+    """Return the folder for the model: one where it replaces no other as ``latest``."""
+    if "latest" not in open_registry(MODELS).aliases():
+        return MODELS
+    console.print(
+        f"{MODELS.name}/ has a model `latest`, so the demo keeps its model in demo/model/."
+    )
+    return FOLDER / "model"
 
 
 def choose_corpus() -> tuple[str, Path]:
@@ -193,8 +210,8 @@ def show_figures(name: str, trained: dict[str, Any]) -> None:
     console.print(f"Training and evaluation took {sum(trained['seconds'].values()):.0f} s.")
 
 
-def show_files(name: str, trained: dict[str, Any]) -> None:
-    """Draw the confusion matrix, and print where it, the report and the model are."""
+def show_files(name: str, trained: dict[str, Any], model: Path) -> None:
+    """Write a confusion matrix and a sound to try, and print the paths of all files."""
     picture = FOLDER / "confusion_matrix.png"
     picture.write_bytes(
         plots.confusion_picture(
@@ -203,17 +220,18 @@ def show_files(name: str, trained: dict[str, Any]) -> None:
             f"Speakers never heard in training, {name}",
         )
     )
-    model = FOLDER / "model" / trained["model_id"]
-    for what, path in (
+    utterance = trained["test_samples"][0]
+    shutil.copyfile(model / "samples" / utterance, SPEECH)
+    for title, path in (
         ("Model", model / "model.onnx"),
         ("Report of its evaluation", model / "report.html"),
         ("Confusion matrix", picture),
+        (f"Sound to try, {CODES[utterance[5]]}", SPEECH),
     ):
-        console.print(f"{what}: {path.relative_to(ROOT)}", soft_wrap=True)
+        console.print(f"{title}: {path.relative_to(ROOT)}", soft_wrap=True)
     console.print(
         "Next: `make serve`, and in another terminal, also without network:\n"
-        "  curl -H 'Content-Type: application/json' -d @requests/predict-held-out.json "
-        "localhost:5000/predict",
+        f"  curl -F audio=@{SPEECH.relative_to(ROOT)} localhost:5000/predict",
         soft_wrap=True,
     )
 

@@ -173,9 +173,9 @@ def engine(tmp_path: Path) -> Path:
     return script
 
 
-def prune(engine: Path, typed: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
+def prune(engine: Path, typed: str = "", confirm: str = "") -> subprocess.CompletedProcess[str]:
     rule = "clean-docker-full-only-in-emergency"
-    return make(rule, f"ENGINE={engine}", stdin=typed, **variables)
+    return make(rule, f"ENGINE={engine}", stdin=typed, CONFIRM=confirm)
 
 
 @pytest.mark.parametrize("typed", ["", "yes\n", "delete everything\n"])
@@ -189,8 +189,8 @@ def test_nothing_is_deleted_before_the_exact_words_are_typed(engine: Path, typed
 def test_the_exact_words_delete_everything_of_the_engine(engine: Path) -> None:
     words = f"delete everything of {engine}"
     log = engine.with_suffix(".log")
-    for typed, variables in ((words + "\n", {}), ("", {"CONFIRM": words})):
-        done = prune(engine, typed, **variables)
+    for typed, confirm in ((words + "\n", ""), ("", words)):
+        done = prune(engine, typed, confirm)
         assert done.returncode == 0, done.stderr
         assert log.read_text().splitlines() == [
             "ps --all --quiet",

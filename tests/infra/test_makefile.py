@@ -66,7 +66,7 @@ class Engine:
         """Return the command lines that ``make <rules>`` gives the engine, without inspections."""
         log = self.path.with_name(f"{self.path.name}.log")
         log.write_text("")
-        run = make(*rules, **{"ENGINE": str(self.path), **variables})
+        run = make(*rules, f"ENGINE={self.path}", *(f"{k}={v}" for k, v in variables.items()))
         assert run.returncode == 0, run.stderr
         return [line for line in log.read_text().splitlines() if " inspect " not in line]
 
