@@ -1,7 +1,7 @@
 """A demonstration over HTTP: train on a corpus, predict emotions, and show how good they are.
 
-It posts ``requests/train-recipe.json``, and leaves the corpus in ``demo/`` and the model in ``model/``,
-where all files in ``requests/`` look for them.
+It posts ``requests/train-recipe.json``, and leaves the corpus in ``demo/`` and the model in
+``model/``, where all files in ``requests/`` look for them.
 """
 
 from __future__ import annotations
@@ -231,7 +231,7 @@ def show_files(name: str, trained: dict[str, Any], model: Path) -> None:
         console.print(f"{title}: {path.relative_to(ROOT)}", soft_wrap=True)
     console.print(
         "Next: `make serve`, and in another terminal, also without network:\n"
-        f"  curl -F audio=@{SPEECH.relative_to(ROOT)} localhost:5000/predict",
+        f"  curl -F model_id=latest -F audio=@{SPEECH.relative_to(ROOT)} localhost:5000/predict",
         soft_wrap=True,
     )
 
