@@ -43,12 +43,9 @@ def body(folder: Path) -> dict[str, Any]:
         "remote_url": str(folder / "corpus.zip"),
         "model_save_path": str(folder / "model"),
         "model_type": "RandomForestClassifier",
+        "model_config": {"n_estimators": 5},
+        "dataset_feature_extract_methods": {"MFCC": {"num_cepstral": 3}},
     }
-
-
-def test_the_gateway_reports_that_both_functions_answer(client: Client) -> None:
-    status = {"Status": "OK!", "Available Endpoints": ["/train", "/predict"]}
-    assert client.get("/") == (200, "application/json", status)
 
 
 def test_train_and_predict_over_http(client: Client, body: dict[str, Any]) -> None:
@@ -106,24 +103,6 @@ def test_trainings_above_the_limit_are_answered_with_503(
             training.join(timeout=SECONDS)
         assert sorted(statuses) == [200, 503, 503]
         assert client.post("/train", body).status == 200
-
-
-@pytest.mark.parametrize("path", ["/nowhere", "/trainer", "/healthz/x"])
-def test_unknown_paths_are_answered_with_problems(client: Client, path: str) -> None:
-    answer = client.get(path)
-    assert (answer.status, answer.media_type) == (404, "application/problem+json")
-
-
-def test_problems_of_the_functions_pass_through_the_gateway(client: Client) -> None:
-    answer = client.post("/train", {})
-    assert (answer.status, answer.media_type) == (422, "application/problem+json")
-    assert len(answer.body["errors"]) == 4
-
-
-@pytest.mark.parametrize("name", ["train", "predict"])
-def test_each_function_describes_itself(client: Client, name: str) -> None:
-    document = client.get(f"/{name}/openapi.json").body
-    assert next(iter(document["paths"])) == f"/{name}"
 
 
 def test_reports_are_served_through_the_gateway(client: Client, folder: Path) -> None:
