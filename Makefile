@@ -64,8 +64,8 @@ init: $(VENV)/installed ## Make the environment in .venv (700 MB to download, 3 
 # Reads the output of pip install, shows the downloads and, since writing the files takes a minute without
 # output, announces that. In a terminal each line replaces the one before. The last line of input is the
 # exit status of pip, which a pipe would lose.
-PIP_PROGRESS = awk -v tty="$$([ -t 1 ] && echo 1)" ' \
-	function show(text) { printf tty ? "\r\033[K  %s" : "  %s\n", text; fflush() } \
+PIP_PROGRESS = awk -v tty="$$([ -t 2 ] && echo 1)" ' \
+	function show(text) { printf((tty ? "\r\033[K  %s" : "  %s\n"), text); fflush() } \
 	/^Collecting/ { count++; if (tty || count % 50 == 0) show(count " packages: " $$2) } \
 	/^ *Downloading .* MB\)/ { show(count " packages: " $$2 " " $$(NF-1) " " $$NF) } \
 	/^Installing collected packages/ { show("Writing " count " packages to $(VENV): about a minute"); if (tty) print "" } \
