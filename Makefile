@@ -1,30 +1,30 @@
-# The front door. Every rule that needs the environment makes it first.
+# Every command of the project. A rule that needs the environment makes it first.
 
 PORT ?= 5000
 JUPYTER_PORT ?= 8888
 EMODB_ZIP ?=
-# The same from anywhere; abspath would cut at spaces.
+# As an absolute path; abspath would split it at spaces.
 ARCHIVE = $(if $(filter /%,$(firstword $(EMODB_ZIP))),$(EMODB_ZIP),$(CURDIR)/$(EMODB_ZIP))
-# Of make evaluate: a zip archive or a folder; a model_type; a file with more fields of /train.
+# For make evaluate: a zip archive or a folder; a model_type; a file with more fields of /train.
 CORPUS ?=
 MODEL_TYPE ?=
 REQUEST ?=
 VENV ?= .venv
 BIN := $(VENV)/bin
-# Any of the Pythons that the project runs on.
+# The first Python of a version that the project supports.
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
 	&& echo $$python && break; done)
-# What requests may reach locally: this folder, and the corpus that was named.
+# Local paths that requests may reach: this folder, and the archive in EMODB_ZIP.
 SER_ALLOWED_PATHS ?= $(CURDIR)$(if $(EMODB_ZIP),:$(ARCHIVE))
-# A local stack may fetch from local servers; deployed functions may not.
+# A local stack may download from local servers; deployed functions may not.
 SER_ALLOWED_HOSTS ?= localhost,127.0.0.1
-# Of the development container: an engine, and what its image and it are called.
+# For the development container: the engine, and the names of the container and its image.
 ENGINE ?= $(shell command -v docker >/dev/null && echo docker || echo podman)
 BASE ?=
 CONTAINER ?= ser
 CONTAINER_IMAGE ?= ser-container:$(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' shared/ser/__init__.py)
-# Rootless podman makes its root of whoever starts it; elsewhere a user of the same number owns the clone.
+# Rootless podman maps its root to the user who starts it; Docker needs the number of the user who owns the clone.
 OWNER = $(shell [ "$(notdir $(ENGINE))" = podman ] && echo 0:0 || echo "$$(id -u):$$(id -g)")
 export PORT JUPYTER_PORT VENV EMODB_ZIP CORPUS MODEL_TYPE REQUEST SER_ALLOWED_PATHS SER_ALLOWED_HOSTS
 
@@ -33,16 +33,16 @@ export PORT JUPYTER_PORT VENV EMODB_ZIP CORPUS MODEL_TYPE REQUEST SER_ALLOWED_PA
 	update-env pip-freeze clean package deploy undeploy boot-app init-docker create-container \
 	start-container attach clean-container clean-image clean-docker clean-docker-full-only-in-emergency
 
-help: ## Print every rule with what it does
+help: ## Print every rule and its purpose
 	@awk -F ':.*## ' '/^## / {printf "\n%s\n", substr($$0, 4)} \
 		/^[a-z-]+:.*## / {printf "  %-17s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-## Hear what it does
+## Try it
 
-demo: init ## Get a corpus, train and predict over HTTP, show the result
+demo: init ## Fetch or synthesise a corpus, train and predict over HTTP, show the figures (EMODB_ZIP=)
 	$(BIN)/python infra/local/demo.py
 
-serve: init ## Serve both functions behind the gateway on PORT (default 5000)
+serve: init ## Serve both functions behind the gateway (PORT=5000)
 	$(BIN)/python infra/local/stack.py
 
 recipe: init ## Print the model_type of our recipe
@@ -54,22 +54,35 @@ evaluate: init ## Leave each speaker of CORPUS out once: figures and a report (M
 notebook: init ## Open docs/report.ipynb in Jupyter: the corpus, the features, the models (EMODB_ZIP=)
 	EMODB_ZIP="$(if $(EMODB_ZIP),$(ARCHIVE))" $(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) --ServerApp.ip=127.0.0.1 docs/report.ipynb
 
-bench: init ## Measure predict beside the usual function, and trainings (RUNS=5, EMODB_ZIP=)
+bench: init ## Compare predict with TensorFlow and librosa in the handler; time trainings (RUNS=5, EMODB_ZIP=)
 	@PYTHONPATH=infra:infra/local $(BIN)/python -m benchmark
 
-## Work on it
+## Develop it
 
-init: $(VENV)/installed ## Make the environment in .venv
+init: $(VENV)/installed ## Make the environment in .venv (700 MB to download, 3 GB on disk)
+
+# Reads the output of pip install, shows the downloads and, since writing the files takes a minute without
+# output, announces that. In a terminal each line replaces the one before. The last line of input is the
+# exit status of pip, which a pipe would lose.
+PIP_PROGRESS = awk -v tty="$$([ -t 2 ] && echo 1)" ' \
+	function show(text) { printf((tty ? "\r\033[K  %s" : "  %s\n"), text); fflush() } \
+	/^Collecting/ { count++; if (tty || count % 50 == 0) show(count " packages: " $$2) } \
+	/^ *Downloading .* MB\)/ { show(count " packages: " $$2 " " $$(NF-1) " " $$NF) } \
+	/^Installing collected packages/ { show("Writing " count " packages to $(VENV): about a minute"); if (tty) print "" } \
+	/^exit status/ { status = $$3 } \
+	END { exit status }'
 
 $(VENV)/installed: tests/requirements.txt shared/pyproject.toml
-	@test -n "$(PYTHON)" || { echo >&2 "No Python 3.11, 3.12 or 3.13 is found; name one: make PYTHON=..."; exit 1; }
-	@echo "Making the environment in $(VENV) with $$($(PYTHON) --version); this takes some minutes." >&2
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check -r tests/requirements.txt
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable shared
-	@touch $@
+	@test ! -s $@ || test "$$(cat $@)" = "$(CURDIR)" || { echo >&2 "$(VENV) is the environment of $$(cat $@); name another one: make VENV=..."; exit 1; }
+	@test -n "$(PYTHON)" || { echo >&2 "Python 3.11, 3.12 or 3.13 was not found; name one: make PYTHON=..."; exit 1; }
+	@echo "Making the environment in $(VENV) with $$($(PYTHON) --version), once:"
+	@echo "about 700 MB to download and 3 GB on disk; two minutes of work, and the download."
+	@$(PYTHON) -m venv $(VENV)
+	@{ $(BIN)/pip install --disable-pip-version-check -r tests/requirements.txt; echo "exit status $$?"; } | $(PIP_PROGRESS)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable shared
+	@echo "$(CURDIR)" >$@
 
-test: init ## Run the tests; those on the real corpus need EMODB_ZIP
+test: init ## Run the tests; those on the real corpus need EMODB_ZIP=
 	$(BIN)/pytest
 
 pytest: test ## The same as test
@@ -83,39 +96,39 @@ format: init ## Format the code
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-check: lint test ## The one gate: lint and test
+check: lint test ## Run lint and test, as every change must pass them
 
 UV_COMPILE = $(BIN)/uv pip compile --quiet --universal --fork-strategy fewest \
 	--python-version 3.11 --custom-compile-command "make lock" $(LOCK_OPTIONS)
 
-lock: init ## Renew the pinned requirements from shared/pyproject.toml and tests/requirements.in
+lock: init ## Update the pinned requirements from shared/pyproject.toml and tests/requirements.in
 	$(UV_COMPILE) shared/pyproject.toml --extra http --extra train --extra cluster tests/requirements.in -o tests/requirements.txt
 	$(UV_COMPILE) shared/pyproject.toml --extra http --extra train -c tests/requirements.txt -o functions/train/requirements.txt
 	$(UV_COMPILE) shared/pyproject.toml --extra http -c tests/requirements.txt -o functions/predict/requirements.txt
 
-update-env: ## Make the environment anew
+update-env: ## Delete the environment and make it again
 	rm -rf $(VENV)
 	$(MAKE) init
 
-pip-freeze: init ## Print what is installed
+pip-freeze: init ## Print the installed packages
 	$(BIN)/pip freeze --exclude-editable
 
-clean: ## Remove the environment and all that was made; corpora in data/ and models in model/ stay
+clean: ## Delete the environment and generated files; keep corpora in data/ and models in model/
 	rm -rf $(VENV) demo benchmark build .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-## Deploy it: docs/deployment.md
+## Deploy it (docs/deployment.md)
 
-package: init ## Build the images of both functions (ENGINE=, BASE=, PLATFORM=; TARGET=aws: those of Lambda)
+package: init ## Build the images of both functions (ENGINE=, BASE=, PLATFORM=; TARGET=aws: for Lambda)
 	@PYTHONPATH=infra:infra/local $(BIN)/python -m deployment package $(TARGET)
 
-deploy: init ## Deploy to TARGET=aws, knative or compose and ask its /healthz (YES=1: without asking)
+deploy: init ## Deploy to TARGET=aws, knative or compose and check /healthz (YES=1: do not ask)
 	@PYTHONPATH=infra:infra/local $(BIN)/python -m deployment deploy $(TARGET)
 
-undeploy: init ## Remove what deploy made (TARGET=, YES=1; models stay unless DELETE=data)
+undeploy: init ## Remove a deployment, but keep its models (TARGET=, YES=1; DELETE=data: models too)
 	@PYTHONPATH=infra:infra/local $(BIN)/python -m deployment undeploy $(TARGET)
 
-## Work in a container, or in two screens: API on PORT, JUPYTER on JUPYTER_PORT
+## Work in a container, or in two screens (API on PORT, JUPYTER on JUPYTER_PORT)
 
 boot-app: init ## Start both screens, here or in the container, and wait until they answer
 	@infra/container/boot.sh
@@ -124,25 +137,25 @@ init-docker: ## Build the image of the container (ENGINE=docker or podman, BASE=
 	$(ENGINE) build --file infra/container/Dockerfile --tag $(CONTAINER_IMAGE) \
 		--build-arg OWNER=$(OWNER) $(if $(BASE),--build-arg BASE=$(BASE)) .
 
-create-container: init-docker ## Make the container: the clone is mounted, both ports are on loopback
+create-container: init-docker ## Create the container, with the clone mounted and both ports on loopback
 	$(ENGINE) container inspect $(CONTAINER) >/dev/null 2>&1 || \
 	$(ENGINE) create --init --name $(CONTAINER) --volume "$(CURDIR):/ser" \
 		--publish 127.0.0.1:$(PORT):5000 --publish 127.0.0.1:$(JUPYTER_PORT):8888 $(CONTAINER_IMAGE)
 
-start-container: create-container ## Start the container and both screens in it
+start-container: create-container ## Start the container and both of its screens
 	$(ENGINE) start $(CONTAINER)
 	$(ENGINE) exec $(CONTAINER) make boot-app
 
-attach: start-container ## Open a shell in the container; there: screen -r API, screen -r JUPYTER
+attach: start-container ## Open a shell in the container (then: screen -r API, screen -r JUPYTER)
 	$(ENGINE) exec --interactive --tty $(CONTAINER) bash
 
-clean-container: ## Remove the container; the clone with all that was made in it stays
+clean-container: ## Remove the container; keep the clone and everything in it
 	if $(ENGINE) container inspect $(CONTAINER) >/dev/null 2>&1; then $(ENGINE) rm --force $(CONTAINER); fi
 
-clean-image: clean-container ## Remove the image, and the container made of it
+clean-image: clean-container ## Remove the image and its container
 	if $(ENGINE) image inspect $(CONTAINER_IMAGE) >/dev/null 2>&1; then $(ENGINE) image rm $(CONTAINER_IMAGE); fi
 
-clean-docker: clean-container clean-image ## Remove both
+clean-docker: clean-container clean-image ## Remove the container and the image
 
-clean-docker-full-only-in-emergency: ## Delete everything of the engine, of other projects too (asks first; CONFIRM=)
+clean-docker-full-only-in-emergency: ## Delete every container, image and volume of the engine, of other projects too (asks first; CONFIRM=)
 	@infra/container/prune.sh $(ENGINE)

@@ -1,4 +1,4 @@
-"""Fixtures of all tests."""
+"""Fixtures for all tests."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from hypothesis import settings
 
 import made
 
-# The same examples everywhere: what fails for one fails for all.
+# The same examples on every machine, so that failures are reproducible.
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
 
 
 @pytest.fixture(autouse=True)
 def bounds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Work in a folder of the test's own, which is all that requests may reach."""
+    """Work in a temporary folder, the only one that requests may reach."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SER_ALLOWED_PATHS", str(tmp_path))
     for setting in (

@@ -1,10 +1,10 @@
-# What somebody has to look at.
+# Alarms for the operators.
 
 locals {
   alarms_of_functions = merge([
     for function in keys(local.functions) : {
       "${function}-errors" = {
-        description = "${function} failed, or was not done in time."
+        description = "${function} failed or timed out."
         namespace   = "AWS/Lambda"
         metric      = "Errors"
         dimensions  = { FunctionName = "${var.name}-${function}" }
@@ -13,7 +13,7 @@ locals {
         threshold   = 0
       }
       "${function}-throttles" = {
-        description = "Requests to ${function} found no instance free."
+        description = "Requests to ${function} were throttled."
         namespace   = "AWS/Lambda"
         metric      = "Throttles"
         dimensions  = { FunctionName = "${var.name}-${function}" }
@@ -22,7 +22,7 @@ locals {
         threshold   = 0
       }
       "${function}-cold-start" = {
-        description = "Instances of ${function} take long to start, in ms."
+        description = "Instances of ${function} start slowly (ms)."
         namespace   = var.name
         metric      = "${function}-cold-start"
         dimensions  = {}
@@ -44,7 +44,7 @@ locals {
       threshold   = 0
     }
     "dead-letters" = {
-      description = "What arrived in the bucket was given up; the queue says what."
+      description = "Events of the bucket failed for good; the queue has them."
       namespace   = "AWS/SQS"
       metric      = "ApproximateNumberOfMessagesVisible"
       dimensions  = { QueueName = aws_sqs_queue.dead_letters.name }
@@ -73,7 +73,7 @@ resource "aws_cloudwatch_metric_alarm" "alarm" {
   ok_actions          = var.alarm_topic_arn == null ? [] : [var.alarm_topic_arn]
 }
 
-# Only the first invocation of an instance reports how long it took to start.
+# Only the first invocation of an instance reports its start-up time.
 resource "aws_cloudwatch_log_metric_filter" "cold_start" {
   for_each = local.functions
 

@@ -1,4 +1,4 @@
-# One bucket: corpora come in, jobs are kept, models stay.
+# One bucket for corpora, jobs and models.
 
 locals {
   bucket = coalesce(var.bucket, "${var.name}-${data.aws_caller_identity.current.account_id}-${data.aws_region.current.name}")
@@ -47,7 +47,7 @@ resource "aws_s3_bucket_policy" "registry" {
   bucket = aws_s3_bucket.registry.id
   policy = data.aws_iam_policy_document.bucket.json
 
-  # S3 refuses two changes of a bucket's access at the same moment.
+  # S3 refuses concurrent changes of a bucket's access.
   depends_on = [aws_s3_bucket_public_access_block.registry]
 }
 
@@ -74,7 +74,7 @@ data "aws_iam_policy_document" "bucket" {
 resource "aws_s3_bucket_lifecycle_configuration" "registry" {
   bucket = aws_s3_bucket.registry.id
 
-  # Not jobs/claims/: an object that was trained on is known for ever.
+  # Not jobs/claims/: claims keep an object from being trained on twice, however late.
   dynamic "rule" {
     for_each = toset(["jobs", "requests"])
 
@@ -90,7 +90,7 @@ resource "aws_s3_bucket_lifecycle_configuration" "registry" {
         days = var.job_retention_days
       }
 
-      # A job is rewritten each second while it runs.
+      # A running job is rewritten every second.
       noncurrent_version_expiration {
         noncurrent_days = 1
       }
@@ -118,6 +118,6 @@ resource "aws_s3_bucket_lifecycle_configuration" "registry" {
     }
   }
 
-  # Versions expire only where there are versions.
+  # Expiry of versions requires versioning.
   depends_on = [aws_s3_bucket_versioning.registry]
 }

@@ -1,7 +1,7 @@
-# What arrives in the bucket is announced to train: corpora, requests, and jobs handed over by it.
+# The bucket announces new corpora, requests and asynchronous jobs to train.
 
 locals {
-  retries = 2 # after the first delivery; Lambda allows no more
+  retries = 2 # in addition to the first delivery; the maximum of Lambda
 
   announced = {
     corpora  = { prefix = "inbox/", suffix = ".zip" }
@@ -25,7 +25,7 @@ resource "aws_s3_bucket_notification" "arrivals" {
     }
   }
 
-  # S3 tries whether it may call before it promises to.
+  # S3 checks the permission when the notification is created.
   depends_on = [aws_lambda_permission.bucket]
 }
 
@@ -35,15 +35,15 @@ resource "aws_lambda_permission" "bucket" {
   function_name = aws_lambda_function.function["train"].function_name
   principal     = "s3.amazonaws.com"
   source_arn    = aws_s3_bucket.registry.arn
-  # The name of a bucket that was deleted may become somebody else's.
+  # The name of a deleted bucket may later belong to another account.
   source_account = data.aws_caller_identity.current.account_id
 }
 
-# An answer of 5xx has an event delivered again; jobs see to it that nothing is trained twice.
+# An event answered with 5xx is delivered again; jobs ensure that no object is trained on twice.
 resource "aws_lambda_function_event_invoke_config" "train" {
   function_name                = aws_lambda_function.function["train"].function_name
   maximum_retry_attempts       = local.retries
-  maximum_event_age_in_seconds = 21600 # trainings wait that long for each other
+  maximum_event_age_in_seconds = 21600 # how long a training may wait for others
 
   destination_config {
     on_failure {
@@ -55,5 +55,5 @@ resource "aws_lambda_function_event_invoke_config" "train" {
 resource "aws_sqs_queue" "dead_letters" {
   name                      = "${var.name}-dead-letters"
   sqs_managed_sse_enabled   = true
-  message_retention_seconds = 1209600 # 14 days; SQS keeps nothing longer
+  message_retention_seconds = 1209600 # 14 days, the maximum of SQS
 }

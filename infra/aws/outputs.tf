@@ -1,34 +1,34 @@
 output "url" {
-  description = "Where both functions answer, without a slash at its end."
+  description = "Address of both functions, without a trailing slash."
   value       = aws_apigatewayv2_api.api.api_endpoint
 }
 
 output "execution_arn" {
-  description = "What the policy of a caller names: execute-api:Invoke on <execution_arn>/*/POST/predict."
+  description = "ARN for the policies of callers: execute-api:Invoke on <execution_arn>/*/POST/predict."
   value       = aws_apigatewayv2_api.api.execution_arn
 }
 
 output "bucket" {
-  description = "The bucket of models, jobs and corpora."
+  description = "Bucket of models, jobs and corpora."
   value       = aws_s3_bucket.registry.bucket
 }
 
 output "inbox" {
-  description = "Where a corpus (*.zip) or a request (*.train.json) is trained on as it arrives."
+  description = "Upload a corpus (*.zip) or a request (*.train.json) here to train on it."
   value       = "s3://${aws_s3_bucket.registry.bucket}/inbox/"
 }
 
 output "train_function" {
-  description = "The name of train."
+  description = "Name of train."
   value       = aws_lambda_function.function["train"].function_name
 }
 
 output "predict_function" {
-  description = "The name of predict."
+  description = "Name of predict."
   value       = aws_lambda_function.function["predict"].function_name
 }
 
 output "dead_letter_queue" {
-  description = "The address of the queue of events that were given up."
+  description = "Address of the queue of failed events."
   value       = aws_sqs_queue.dead_letters.url
 }

@@ -1,4 +1,4 @@
-# What each function may do, and nothing else: predict reads models, train works in its own bucket.
+# The permissions of each function: predict reads models, train works in its own bucket.
 
 locals {
   policies = {
@@ -42,9 +42,9 @@ data "aws_iam_policy_document" "common" {
     resources = ["${aws_cloudwatch_log_group.function[each.key].arn}:*"]
   }
 
-  # Whoever may not list a bucket is told that an object which is missing is forbidden. No condition
-  # on the prefix: nobody promises that it is met when S3 decides so about a single object, and if
-  # it is not, every unknown job and alias is a 403. To see our own names is the lesser evil.
+  # Without s3:ListBucket, S3 answers 403 instead of 404 for a missing object. No condition on the
+  # prefix: AWS does not document that S3 evaluates one for a single object, and if it did not, every
+  # unknown job and alias would be a 403. Listing the names of its own bucket is the lesser evil.
   statement {
     sid       = "LearnWhatIsMissing"
     actions   = ["s3:ListBucket"]
@@ -65,7 +65,7 @@ data "aws_iam_policy_document" "predict" {
 data "aws_iam_policy_document" "train" {
   source_policy_documents = [data.aws_iam_policy_document.common["train"].json]
 
-  # Of what is announced the very version that was.
+  # Notifications name a version, and exactly that one is read.
   statement {
     sid       = "ReadWhatArrives"
     actions   = ["s3:GetObject", "s3:GetObjectVersion"]
@@ -84,7 +84,7 @@ data "aws_iam_policy_document" "train" {
     resources = ["${aws_s3_bucket.registry.arn}/jobs/*"]
   }
 
-  # What an attempt that failed has left of a model is removed.
+  # Deleting is for the remains of failed attempts.
   statement {
     sid       = "PublishModels"
     actions   = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"]

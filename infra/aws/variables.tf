@@ -1,5 +1,5 @@
 variable "name" {
-  description = "What everything is called, or begins with."
+  description = "Name of the deployment, and prefix of the names of its resources."
   type        = string
   default     = "ser"
 
@@ -10,7 +10,7 @@ variable "name" {
 }
 
 variable "tags" {
-  description = "Tags of everything, beside Application and ManagedBy."
+  description = "Tags of all resources, in addition to Application and ManagedBy."
   type        = map(string)
   default     = {}
 }
@@ -18,7 +18,7 @@ variable "tags" {
 # The functions
 
 variable "train_image" {
-  description = "The image of train, made for Lambda, in a repository of the region that is deployed to."
+  description = "Image of train for Lambda, in a repository of the same region."
   type        = string
 
   validation {
@@ -28,7 +28,7 @@ variable "train_image" {
 }
 
 variable "predict_image" {
-  description = "The image of predict, made for Lambda, in a repository of the region that is deployed to."
+  description = "Image of predict for Lambda, in a repository of the same region."
   type        = string
 
   validation {
@@ -38,7 +38,7 @@ variable "predict_image" {
 }
 
 variable "architecture" {
-  description = "What the images were built for."
+  description = "Architecture that the images were built for."
   type        = string
   default     = "x86_64"
 
@@ -49,7 +49,7 @@ variable "architecture" {
 }
 
 variable "train_memory" {
-  description = "MB of train; each 1769 are one processor. New accounts have at most 3008, others 10240."
+  description = "Memory of train in MB; 1769 MB come with one vCPU. The maximum is 3008 in new accounts, 10240 in others."
   type        = number
   default     = 3008
 
@@ -60,7 +60,7 @@ variable "train_memory" {
 }
 
 variable "predict_memory" {
-  description = "MB of predict; each 1769 are one processor."
+  description = "Memory of predict in MB; 1769 MB come with one vCPU."
   type        = number
   default     = 1769
 
@@ -71,7 +71,7 @@ variable "predict_memory" {
 }
 
 variable "train_storage" {
-  description = "MB in /tmp of train: an archive (1024 at most), what it holds (4096) and the features of that."
+  description = "Size of /tmp of train in MB: for an archive (at most 1024), its content (4096) and the features."
   type        = number
   default     = 6144
 
@@ -82,18 +82,18 @@ variable "train_storage" {
 }
 
 variable "train_concurrency" {
-  description = "How many instances of train may run, kept free for it; questions about jobs are answered by them, too. -1: as many as the account has left. More trainings wait for hours, then go to the dead-letter queue."
+  description = "Reserved concurrency of train, which also answers requests about jobs. -1: none is reserved. Further trainings wait for up to six hours, then go to the dead-letter queue."
   type        = number
   default     = -1
 
   validation {
     condition     = var.train_concurrency == -1 || (var.train_concurrency >= 2 && floor(var.train_concurrency) == var.train_concurrency)
-    error_message = "train_concurrency is ${var.train_concurrency}; allowed: -1, or a whole number from 2 on, one of which answers while another trains."
+    error_message = "train_concurrency is ${var.train_concurrency}; allowed: -1, or a whole number from 2 on, so that one instance answers while another trains."
   }
 }
 
 variable "train_defaults" {
-  description = "Fields of POST /train for a corpus that arrives without a request (SER_TRAIN_DEFAULTS)."
+  description = "Fields of POST /train for a corpus that is uploaded without a request (SER_TRAIN_DEFAULTS)."
   type        = any
   default     = {}
 
@@ -103,10 +103,10 @@ variable "train_defaults" {
   }
 }
 
-# Who may call
+# Callers
 
 variable "authorization" {
-  description = "What lets a caller in: a signature of AWS, or a token of the issuer that jwt names."
+  description = "How callers authenticate: an AWS signature, or a token of the issuer in jwt."
   type        = string
   default     = "AWS_IAM"
 
@@ -117,7 +117,7 @@ variable "authorization" {
 }
 
 variable "jwt" {
-  description = "Who issues the tokens, and for whom (the claims iss and aud); for authorization JWT alone."
+  description = "Issuer and audience of the tokens (claims iss and aud); for authorization JWT alone."
   type = object({
     issuer   = string
     audience = list(string)
@@ -141,7 +141,7 @@ variable "jwt" {
 }
 
 variable "throttling" {
-  description = "Requests per second to each route, and how many may come at once."
+  description = "Requests per second to each route, and burst."
   type = object({
     rate  = number
     burst = number
@@ -155,7 +155,7 @@ variable "throttling" {
 }
 
 variable "train_throttling" {
-  description = "The same for POST /train, each of which costs minutes."
+  description = "The same for POST /train, where each request costs minutes."
   type = object({
     rate  = number
     burst = number
@@ -168,10 +168,10 @@ variable "train_throttling" {
   }
 }
 
-# What is kept
+# Storage
 
 variable "bucket" {
-  description = "The name of the bucket, which nobody else in the world may have; null: made of name, account and region."
+  description = "Name of the bucket, globally unique; null: made of name, account and region."
   type        = string
   default     = null
 
@@ -182,13 +182,13 @@ variable "bucket" {
 }
 
 variable "force_destroy" {
-  description = "Whether destroying deletes the bucket with all models in it; otherwise it refuses."
+  description = "Whether destroying deletes a bucket that is not empty, with all models in it; otherwise it fails."
   type        = bool
   default     = false
 }
 
 variable "job_retention_days" {
-  description = "How long a job is kept after its last change."
+  description = "Days that a job is kept after its last change."
   type        = number
   default     = 30
 
@@ -199,7 +199,7 @@ variable "job_retention_days" {
 }
 
 variable "noncurrent_version_days" {
-  description = "How long what was overwritten or deleted can be had back."
+  description = "Days that overwritten and deleted objects can be restored."
   type        = number
   default     = 30
 
@@ -210,7 +210,7 @@ variable "noncurrent_version_days" {
 }
 
 variable "log_retention_days" {
-  description = "How long logs are kept."
+  description = "Days that logs are kept."
   type        = number
   default     = 30
 
@@ -220,10 +220,10 @@ variable "log_retention_days" {
   }
 }
 
-# Who is told
+# Alarms
 
 variable "alarm_topic_arn" {
-  description = "The SNS topic that alarms are sent to; null: they are only shown."
+  description = "SNS topic of the alarms; null: alarms are only shown."
   type        = string
   default     = null
 
@@ -234,7 +234,7 @@ variable "alarm_topic_arn" {
 }
 
 variable "cold_start_alarm_ms" {
-  description = "Milliseconds that a function may take to start, on average over 15 minutes, before an alarm is raised."
+  description = "Average start-up time of a function over 15 minutes, in ms, above which an alarm is raised."
   type        = number
   default     = 5000
 

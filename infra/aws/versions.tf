@@ -1,5 +1,5 @@
 terraform {
-  # Conditions of a variable may name other variables since 1.9.
+  # Since 1.9, validations may refer to other variables.
   required_version = ">= 1.9, < 2"
 
   required_providers {

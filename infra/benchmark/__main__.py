@@ -1,6 +1,6 @@
 """Measure, print the table, and write JSON and a plot to ``benchmark/``.
 
-``EMODB_ZIP`` names the corpus, ``RUNS`` how often each contestant has its turn.
+``EMODB_ZIP`` names the corpus, ``RUNS`` is the number of turns of each contestant.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ def main() -> None:
     """Run the benchmark."""
     runs = os.environ.get("RUNS") or "5"
     if not runs.isdecimal() or not int(runs):
-        sys.exit(f"RUNS={runs}; allowed: a number of runs, 1 or more")
-    # TensorFlow, here and in the functions, has much to say that is no error.
+        sys.exit(f"RUNS={runs}; allowed: a whole number from 1 on")
+    # TensorFlow, here and in the functions, logs much that is no error.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    # Where no terminal says how wide it is, a line of the table stays a line.
+    # Without a terminal, lines of the table must not wrap.
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 150)
     with tempfile.TemporaryDirectory() as folder, shown("bench") as progress:
         name, archive = choose_corpus(Path(folder), progress)

@@ -1,4 +1,4 @@
-"""Who is compared, where, and over which sounds."""
+"""The contestants of a benchmark, and the sounds that they are compared on."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 import soundfile
 from urllib3.filepost import encode_multipart_formdata
 
-from benchmark.rows import Row, Rows, Who
+from benchmark.rows import Row, Rows, Side
 from benchmark.servers import Question, Server, serving
 from benchmark.workplace import Workplace
 from ser.sounds import SAMPLING_RATE, Signal
@@ -25,22 +25,22 @@ USUAL = Path(__file__).parent / "usual" / "main.py"
 class Contestant(NamedTuple):
     """A predict function with the model that it serves."""
 
-    who: Who
+    side: Side
     model: Path
     """The folder of the model in its registry."""
-    hears: Callable[[Signal], str]
-    """From a signal to the code of the emotion that is the correct answer."""
-    endings: tuple[str, ...]
-    """What the names of the rows end in that it competes in."""
-    further: tuple[tuple[str, str], ...] = ()
-    """Fields of its requests beside the usual ones."""
+    expected_code: Callable[[Signal], str]
+    """Returns the code of the emotion that is the correct answer to a signal."""
+    suffixes: tuple[str, ...]
+    """The suffixes of the names of the rows in which it competes."""
+    extra_fields: tuple[tuple[str, str], ...] = ()
+    """Further fields of its requests."""
 
     def serving(self, settings: Mapping[str, str]) -> AbstractContextManager[Server]:
-        """Serve the function meanwhile, in the environment of ``settings``."""
-        return serving(OURS if self.who == "ours" else USUAL, "predict", settings)
+        """Serve the function with ``settings`` until the context ends."""
+        return serving(OURS if self.side == "ours" else USUAL, "predict", settings)
 
     def question(self, signal: Signal, registries: str, container: str = "WAV") -> Question:
-        """Return a request for the emotion of ``signal``, the registry being in ``registries``."""
+        """Return a request for the emotion of ``signal``; the registry is below ``registries``."""
         file = io.BytesIO()
         soundfile.write(file, signal, SAMPLING_RATE, format=container)
         kind = container.lower()
@@ -48,61 +48,63 @@ class Contestant(NamedTuple):
             "model_save_path": f"{registries}/{self.model.parent.name}",
             "model_id": self.model.name,
             "audio": (f"sound.{kind}", file.getvalue(), f"audio/{kind}"),
-            **dict(self.further),
+            **dict(self.extra_fields),
         }
         return Question(*encode_multipart_formdata(fields))
 
     def first_answer(self, server: Server, signal: Signal, registries: str) -> float:
-        """Return how many seconds after the start of ``server`` the first correct answer came.
+        """Return the seconds from the start of ``server`` to its first answer.
 
         Raises
         ------
         RuntimeError
-            The first answer is not correct.
+            The answer is not correct.
         """
         seconds, answer = server.first_answer(self.question(signal, registries))
-        if answer["prediction"] != [self.hears(signal)]:
-            raise RuntimeError(f"{self.who} answers {answer}; correct is {self.hears(signal)}")
+        if answer["prediction"] != [self.expected_code(signal)]:
+            raise RuntimeError(
+                f"{self.side} answers {answer}; correct is {self.expected_code(signal)}"
+            )
         return seconds
 
 
 class Effort(NamedTuple):
-    """How much is asked; the default takes about six minutes on two cores."""
+    """The number of measurements; the defaults take about six minutes on two cores."""
 
     runs: int = 5
-    """Turns that the contestants take; each adds one value to a row."""
+    """Turns of each contestant; each adds one value to a row."""
     requests: int = 40
-    """Of one client after the other, for the percentiles of one turn."""
+    """Successive requests in one turn, for its percentiles."""
     load_seconds: float = 1.0
-    """How long the answers to one or to eight clients are counted."""
+    """Time for which answers to one or eight clients are counted."""
     long_seconds: int = 600
     """Duration of the long sound."""
 
 
 class Contest(NamedTuple):
-    """A benchmark under way."""
+    """A benchmark in progress."""
 
     place: Workplace
     contestants: tuple[Contestant, ...]
     """Ours with our recipe, ours with the network of the usual function, the usual one, and those
-    that compete in less."""
+    that compete in fewer rows."""
     utterances: tuple[Signal, ...]
     effort: Effort
     rows: Rows
 
     def sound(self, seconds: int) -> Signal:
-        """Return utterances one after the other, float32 of shape (samples,)."""
+        """Return concatenated utterances, float32 of shape (samples,)."""
         return np.resize(np.concatenate(self.utterances), seconds * SAMPLING_RATE)
 
     def competing(self, name: str) -> list[Contestant]:
-        """Return who competes in a row called ``name``, whatever it ends in."""
+        """Return the contestants in rows called ``name``, with any suffix."""
         return [each for each in self.contestants if self._rows_of(each, name)]
 
     def note(self, contestant: Contestant, name: str, value: float) -> None:
-        """Add ``value`` to the rows called ``name`` that ``contestant`` competes in."""
+        """Add ``value`` to the rows called ``name`` in which ``contestant`` competes."""
         for row in self._rows_of(contestant, name):
-            row.of(contestant.who).append(value)
+            row.of(contestant.side).append(value)
 
     def _rows_of(self, contestant: Contestant, name: str) -> list[Row]:
-        names = [name + ending for ending in contestant.endings]
+        names = [name + suffix for suffix in contestant.suffixes]
         return [self.rows[each] for each in names if each in self.rows]

@@ -1,4 +1,4 @@
-"""The machine that the figures are of."""
+"""The machine that the figures were measured on."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LIBRARIES = ("functions-framework", "onnxruntime", "numpy", "keras", "librosa")
 
 
 def machine() -> dict[str, str]:
-    """Return what the machine is called, and what its figures depend on."""
+    """Return the properties of this machine that the figures depend on, by name."""
     processor = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return {

@@ -1,4 +1,4 @@
-"""The whole of a benchmark, in the order of what needs what."""
+"""The measurements of a benchmark, in order."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ MEASUREMENTS = {
 
 
 def measure(place: Workplace, corpus: str, effort: Effort, progress: Progress) -> Results:
-    """Return what was measured at ``place`` of the corpus called ``corpus``."""
+    """Return the results for the corpus called ``corpus``, measured in ``place``."""
     rows = all_rows()
     measure_sizes(rows)
     progress("trainings", 0.0)
@@ -39,10 +39,12 @@ def measure(place: Workplace, corpus: str, effort: Effort, progress: Progress) -
     progress("trainings", 1.0)
     network = yardstick.same_network
     contestants = (
-        Contestant("ours", recipe, ear(recipe), ("", DIRECT)),
-        Contestant("ours", network, ear(network), (SAME_NETWORK,)),
-        Contestant("usual", yardstick.usual, ear(network), ("", SAME_NETWORK)),
-        Contestant("usual", yardstick.usual, ear(network), (DIRECT,), (("call", "directly"),)),
+        Contestant("ours", recipe, code_predictor(recipe), ("", DIRECT)),
+        Contestant("ours", network, code_predictor(network), (SAME_NETWORK,)),
+        Contestant("usual", yardstick.usual, code_predictor(network), ("", SAME_NETWORK)),
+        Contestant(
+            "usual", yardstick.usual, code_predictor(network), (DIRECT,), (("call", "directly"),)
+        ),
     )
     contest = Contest(place, contestants, yardstick.utterances, effort, rows)
     for name, measurement in MEASUREMENTS.items():
@@ -52,8 +54,8 @@ def measure(place: Workplace, corpus: str, effort: Effort, progress: Progress) -
     return Results(rows, stages, {"corpus": corpus, "runs": str(effort.runs), **machine()})
 
 
-def ear(model: Path) -> Callable[[Signal], str]:
-    """Return a function from a signal to the code of the emotion that ``model`` hears in it."""
+def code_predictor(model: Path) -> Callable[[Signal], str]:
+    """Return a function from a signal to the code of the emotion that ``model`` predicts."""
     loaded = Model((model / "model.onnx").read_bytes())
 
     def code(signal: Signal) -> str:
@@ -64,7 +66,7 @@ def ear(model: Path) -> Callable[[Signal], str]:
 
 
 def measure_sizes(rows: Rows) -> None:
-    """Add up what the requirements of each function take."""
+    """Measure the installed size of the requirements of each function."""
     train, predict = (ROOT / "functions" / name for name in ("train", "predict"))
     for values, folder in (
         (rows["installed size, predict"].ours, predict),

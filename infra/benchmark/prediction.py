@@ -1,4 +1,4 @@
-"""What predict costs: from cold, warm, and under load."""
+"""The cost of predict: cold, warm, and under load."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from benchmark.rows import DURATIONS, PERCENTILES
 from benchmark.servers import Question, Server
 
 CLIP_SECONDS = 3
-"""Duration of the clip wherever a row does not compare durations."""
+"""Duration of the clip in rows that do not compare durations."""
 CLIENTS = {"1 client": 1, "8 clients": 8}
 
 
 def measure_cold(contest: Contest) -> None:
-    """Start each function anew for its first answer, and for a long sound after it."""
+    """Measure first answers of new processes, and the answer to a long sound after each."""
     clip, long = contest.sound(CLIP_SECONDS), contest.sound(contest.effort.long_seconds)
     place = contest.place
     local = str(place.registries)
@@ -30,14 +30,14 @@ def measure_cold(contest: Contest) -> None:
                 contest.note(each, "first answer, local", seconds)
                 contest.note(each, "resident memory after it", server.memory("VmRSS"))
                 contest.note(each, "peak memory up to it", server.memory("VmHWM"))
-                # As FLAC ten minutes stay below the limit of a request's size.
+                # As FLAC, ten minutes stay below the size limit of requests.
                 asked = each.question(long, local, container="FLAC")
                 contest.note(each, "10 min sound", server.milliseconds(asked) / 1000)
                 contest.note(each, "10 min sound, peak memory", server.memory("VmHWM"))
 
 
 def measure_cold_from_s3(contest: Contest) -> None:
-    """Start each function anew for its first answer with a model in a bucket."""
+    """Measure first answers of new processes with a model in a bucket."""
     clip = contest.sound(CLIP_SECONDS)
     with in_bucket(contest.place.registries) as (remote, settings):
         for _ in range(contest.effort.runs):
@@ -48,7 +48,7 @@ def measure_cold_from_s3(contest: Contest) -> None:
 
 
 def measure_warm(contest: Contest) -> None:
-    """Ask each function, once it is warm, for clips of all durations, one and many at once."""
+    """Measure answers of warm processes to clips of all durations, and under load."""
     place, effort = contest.place, contest.effort
     registries = str(place.registries)
     questions = {
@@ -76,10 +76,10 @@ def measure_warm(contest: Contest) -> None:
 
 
 def rate(server: Server, question: Question, clients: int, seconds: float) -> float:
-    """Return the answers to a second that ``clients`` get when all ask again and again."""
+    """Return the answers per second to ``clients`` that send requests without pause."""
     start = time.perf_counter()
 
-    def ask_on(_client: int) -> int:
+    def count_answers(_client: int) -> int:
         answers = 0
         while time.perf_counter() < start + seconds:
             server.ask(question)
@@ -87,5 +87,5 @@ def rate(server: Server, question: Question, clients: int, seconds: float) -> fl
         return answers
 
     with ThreadPoolExecutor(clients) as threads:
-        answers = sum(threads.map(ask_on, range(clients)))
+        answers = sum(threads.map(count_answers, range(clients)))
     return answers / (time.perf_counter() - start)

@@ -1,4 +1,4 @@
-"""The results as a table, as JSON, and as a plot."""
+"""The results as tables, JSON, and a plot."""
 
 from __future__ import annotations
 
@@ -18,35 +18,35 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 NOTHING = "–"
-"""Stands where nothing was measured, or nothing is compared."""
+"""Placeholder for values that were not measured or are not compared."""
 BLUE, RED = "#3b82c4", "#c2410c"
 SYMBOLS = {True: "yes", False: "no", None: NOTHING}
 
 
 @dataclass(frozen=True)
 class Results:
-    """What a benchmark found."""
+    """The results of a benchmark."""
 
     rows: Rows
     stages: Stages
     facts: dict[str, str]
-    """The machine, the corpus, and how often was measured."""
+    """Properties of the machine and the corpus, and the number of runs."""
 
     def as_json(self) -> bytes:
-        """Return all values, with what they come to."""
-        rows = [recorded(row) for row in self.rows.values()]
+        """Return all values and their summaries."""
+        rows = [row_document(row) for row in self.rows.values()]
         document = {"facts": self.facts, "rows": rows, "stages": self.stages}
         return msgspec.json.format(msgspec.json.encode(document)) + b"\n"
 
     def table(self) -> Table:
-        """Return a line for each row."""
+        """Return a table with a line for each row."""
         table = Table(
             title="Median (lowest – highest)",
-            caption="Times better: usual / ours; where more is better, ours / usual. Memory is "
+            caption="Times better: usual / ours, or ours / usual where more is better. Memory is "
             "that of the worker process.",
         )
         table.add_column("row")
-        for column in ("ours", "usual", "times better", "reach", "reached"):
+        for column in ("ours", "usual", "times better", "target", "reached"):
             table.add_column(column, justify="right", no_wrap=True)
         for row in self.rows.values():
             table.add_row(
@@ -54,12 +54,12 @@ class Results:
                 summary(row.ours),
                 summary(row.usual),
                 summary(row.ratios),
-                *reach(row),
+                *targets_of(row),
             )
         return table
 
     def stage_table(self) -> Table:
-        """Return the seconds that each training spent in each stage."""
+        """Return a table of the seconds of each training by stage."""
         table = Table(title="Stages of a training, in seconds")
         table.add_column("row")
         names = stage_names(self.stages)
@@ -83,39 +83,39 @@ class Results:
         figure.savefig(file, dpi=150)
 
 
-def recorded(row: Row) -> dict[str, Any]:
+def row_document(row: Row) -> dict[str, Any]:
     return {
         "name": row.name,
         "unit": row.unit,
         "more_is_better": row.more_is_better,
-        "ours": described(row.ours),
-        "usual": described(row.usual),
-        "ratio": described(row.ratios),
+        "ours": summary_document(row.ours),
+        "usual": summary_document(row.usual),
+        "ratio": summary_document(row.ratios),
         "guide": row.guide,
         "targets": [{**target._asdict(), "reached": row.reached(target)} for target in row.targets],
     }
 
 
-def described(values: list[float]) -> dict[str, Any] | None:
+def summary_document(values: list[float]) -> dict[str, Any] | None:
     if not values:
         return None
     return {"median": median(values), "min": min(values), "max": max(values), "values": values}
 
 
 def summary(values: list[float]) -> str:
-    """Return ``0.51 (0.50 – 0.60)``, or the one value."""
+    """Return ``0.51 (0.50 – 0.60)``, or a single value."""
     if len(values) < 2:
         return number(values[0]) if values else NOTHING
     return f"{number(median(values))} ({number(min(values))} – {number(max(values))})"
 
 
 def number(value: float) -> str:
-    """Return ``value`` with three digits that count."""
+    """Return ``value`` with three significant digits."""
     return f"{value:.0f}" if value >= 100 else f"{value:#.3g}"
 
 
-def reach(row: Row) -> tuple[str, str]:
-    """Return what ``row`` is to reach, and whether it does."""
+def targets_of(row: Row) -> tuple[str, str]:
+    """Return the targets of ``row``, and whether it reaches them."""
     targets = [bound(row, target) for target in row.targets]
     guide = [f"guide {row.guide:g}"] if row.guide is not None else []
     reached = [SYMBOLS[row.reached(target)] for target in row.targets]
@@ -133,7 +133,7 @@ def stage_names(stages: Stages) -> list[str]:
 
 
 def plot_ratios(axes: Axes, rows: list[Row]) -> None:
-    """Draw how many times better ours is in each of ``rows``, and what is to be reached."""
+    """Draw the ratio of each of ``rows``, with its range and its target."""
     for position, row in enumerate(rows):
         ratio, least, most = median(row.ratios), min(row.ratios), max(row.ratios)
         axes.barh(position, ratio - 1, left=1, color=BLUE if ratio >= 1 else RED)
@@ -150,13 +150,12 @@ def plot_ratios(axes: Axes, rows: list[Row]) -> None:
     axes.margins(y=0.01)
     axes.invert_yaxis()
     axes.set_xlabel(
-        "times better than TensorFlow and librosa in the handler "
-        "(black: lowest to highest; red mark: to be reached)"
+        "times better than TensorFlow and librosa in the handler (black: range; red mark: target)"
     )
 
 
 def plot_stages(axes: Axes, stages: Stages) -> None:
-    """Draw how long each training spent in each stage."""
+    """Draw the seconds of each training by stage."""
     left = dict.fromkeys(stages, 0.0)
     for stage in stage_names(stages):
         seconds = [each.get(stage, 0.0) for each in stages.values()]

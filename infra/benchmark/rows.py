@@ -1,4 +1,4 @@
-"""What is measured, in which unit, and what is to be reached."""
+"""The measured quantities with their units and targets."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from statistics import median
 from typing import Literal, NamedTuple
 
 DURATIONS = (1, 3, 10)
-"""Of the clips that warm functions are asked about, in seconds."""
+"""Durations of the clips for warm functions, in seconds."""
 PERCENTILES = (50, 95, 99)
 SAME_NETWORK = ", same network"
-"""Ends the names of rows in which our function serves the very network of the usual one."""
+"""Suffix of rows in which our function serves the network of the usual one."""
 DIRECT = ", without Keras's predict()"
-"""Ends the names of rows in which the usual function calls its network itself."""
+"""Suffix of rows in which the usual function calls its network directly."""
 
-Who = Literal["ours", "usual"]
+Side = Literal["ours", "usual"]
 
 
 class Target(NamedTuple):
-    """What a row is to reach: the median of ours, or of the ratios, not worse than ``bound``."""
+    """A target of a row: the median of ours, or of the ratios, is not worse than ``bound``."""
 
     of: Literal["ours", "ratio"]
     bound: float
@@ -26,29 +26,29 @@ class Target(NamedTuple):
 
 @dataclass
 class Row:
-    """One measured thing; the values of ``ours`` and ``usual`` were taken in turn."""
+    """A measured quantity; values of ``ours`` and ``usual`` are measured in turn."""
 
     name: str
     unit: str
     targets: tuple[Target, ...] = ()
     guide: float | None = None
-    """What the median should be about on a machine of two cores; not judged."""
+    """Approximate median on a machine with two cores; no target."""
     more_is_better: bool = False
     ours: list[float] = field(default_factory=list)
     usual: list[float] = field(default_factory=list)
 
-    def of(self, who: Who) -> list[float]:
-        """The values of ``who``."""
-        return self.ours if who == "ours" else self.usual
+    def of(self, side: Side) -> list[float]:
+        """Return the values of ``side``."""
+        return self.ours if side == "ours" else self.usual
 
     @property
     def ratios(self) -> list[float]:
-        """How many times better ours is, turn by turn; empty where nothing is compared."""
+        """Factor by which ours is better, by turn; empty if nothing is compared."""
         pairs = list(zip(self.ours, self.usual, strict=True)) if self.usual else []
         return [o / u if self.more_is_better else u / o for o, u in pairs]
 
     def reached(self, target: Target) -> bool | None:
-        """Whether ``target`` is; ``None`` if what it judges was not measured."""
+        """Return whether ``target`` is reached; ``None`` if its values were not measured."""
         values = self.ratios if target.of == "ratio" else self.ours
         if not values:
             return None
@@ -60,7 +60,7 @@ Rows = dict[str, Row]
 
 
 def all_rows() -> Rows:
-    """Return every row of the benchmark by its name, with nothing measured yet."""
+    """Return all rows of the benchmark by name, without values."""
     listed = [
         Row("first answer, local", "s", (Target("ratio", 12),), guide=0.5),
         Row(f"first answer, local{SAME_NETWORK}", "s"),

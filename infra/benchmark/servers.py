@@ -1,4 +1,4 @@
-"""Functions at work, each in processes of its own, and how they are asked."""
+"""Functions served by their own processes, and requests to them."""
 
 from __future__ import annotations
 
@@ -23,30 +23,30 @@ MEBIBYTE_IN_KIB = 1024
 
 
 class Question(NamedTuple):
-    """The body of a request, encoded before any clock runs."""
+    """The body of a request, encoded before time is measured."""
 
     body: bytes
     media_type: str
 
 
 class Server(NamedTuple):
-    """A function that is being served."""
+    """A function that is served."""
 
     port: int
     process: subprocess.Popen[bytes]
     started: float
-    """By :func:`time.perf_counter`."""
+    """Time of the start, by :func:`time.perf_counter`."""
     http: urllib3.PoolManager
     log: Path
 
     def first_answer(self, question: Question) -> tuple[float, Any]:
-        """Return how many seconds after the start ``question`` was answered, and the answer."""
+        """Return the seconds from the start to the answer to ``question``, and the answer."""
         self.wait()
         answer = self.ask(question)
         return time.perf_counter() - self.started, answer
 
     def wait(self) -> None:
-        """Return once the server takes connections; ``RuntimeError`` if it has ended."""
+        """Return once the server accepts connections; ``RuntimeError`` if it has exited."""
         while self.process.poll() is None:
             try:
                 socket.create_connection((HOST, self.port)).close()
@@ -54,7 +54,7 @@ class Server(NamedTuple):
                 time.sleep(POLL_SECONDS)
             else:
                 return
-        raise RuntimeError(f"{self.process.args!r} has ended:\n{self.said()}")
+        raise RuntimeError(f"{self.process.args!r} exited:\n{self.output()}")
 
     def ask(self, question: Question) -> Any:
         """Return the answer to ``question``; ``RuntimeError`` unless its status is 200."""
@@ -65,23 +65,23 @@ class Server(NamedTuple):
             headers={"Content-Type": question.media_type},
         )
         if response.status != 200:
-            raise RuntimeError(f"{response.status}: {response.data.decode()}\n{self.said()}")
+            raise RuntimeError(f"{response.status}: {response.data.decode()}\n{self.output()}")
         return msgspec.json.decode(response.data)
 
     def milliseconds(self, question: Question) -> float:
-        """Return how long the answer to ``question`` takes."""
+        """Return the time until the answer to ``question``, in ms."""
         start = time.perf_counter()
         self.ask(question)
         return 1000 * (time.perf_counter() - start)
 
-    def said(self) -> str:
-        """What the processes wrote."""
+    def output(self) -> str:
+        """Return the output of the processes."""
         return self.log.read_text()
 
     def memory(self, field: str) -> float:
-        """Return the memory of the workers in MiB: ``VmRSS`` for now, ``VmHWM`` for the peak.
+        """Return the memory of the workers in MiB: present (``VmRSS``) or peak (``VmHWM``).
 
-        gunicorn's main process, which only watches over its one worker, is left out.
+        gunicorn's main process, which only supervises the worker, is not counted.
         """
         pid = self.process.pid
         workers = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
@@ -97,12 +97,12 @@ def kibibytes(pid: str, field: str) -> int:
 
 @contextmanager
 def serving(source: Path, function: str, settings: Mapping[str, str]) -> Iterator[Server]:
-    """Serve the ``function`` of the module ``source``, as ``make serve`` does it, meanwhile.
+    """Serve ``function`` of the module ``source``, as ``make serve`` does, until the context ends.
 
     Parameters
     ----------
     settings
-        Environment variables beside those of this process.
+        Environment variables that extend those of this process.
     """
     port = free_port()
     command = function_command(function, f"{HOST}:{port}")

@@ -1,4 +1,4 @@
-"""How much room the requirements of a function take once they are installed."""
+"""The installed size of the requirements of a function."""
 
 from __future__ import annotations
 
@@ -14,20 +14,19 @@ MEGABYTE = 1_000_000
 
 
 def installed_megabytes(requirements: Path, path: Sequence[str] = sys.path) -> float:
-    """Return the size of all that ``requirements`` ask for, directly and through each other.
+    """Return the installed size of ``requirements`` and all their dependencies, in MB.
 
     Parameters
     ----------
     requirements
-        A requirements file, locked or not; lines whose markers speak of other machines are left
-        out.
+        A requirements file, locked or not; lines with markers for other machines are ignored.
     path
-        Folders in which distributions are installed.
+        Folders with installed distributions.
 
     Raises
     ------
     ValueError
-        One of them is not installed.
+        A requirement is not installed.
     """
     found = {canonicalize_name(each.name): each for each in distributions(path=list(path))}
     return sum(map(size, closure(read(requirements), found))) / MEGABYTE
@@ -42,26 +41,28 @@ def read(requirements: Path) -> Iterator[Requirement]:
 def closure(
     requirements: Iterable[Requirement], found: Mapping[NormalizedName, Distribution]
 ) -> Iterator[Distribution]:
-    """Yield each distribution that ``requirements`` lead to, once."""
+    """Yield each distribution that ``requirements`` need, once."""
     waiting = [(requirement, "") for requirement in requirements]
-    met: set[tuple[str, str]] = set()
+    seen: set[tuple[str, str]] = set()
     while waiting:
-        requirement, asked_with = waiting.pop()
-        if requirement.marker and not requirement.marker.evaluate({"extra": asked_with}):
+        requirement, asked_extra = waiting.pop()
+        if requirement.marker and not requirement.marker.evaluate({"extra": asked_extra}):
             continue
         name = canonicalize_name(requirement.name)
         if name not in found:
-            raise ValueError(f"{requirement} is not installed; allowed: what `make init` installs")
+            raise ValueError(
+                f"{requirement} is not installed; allowed: packages that `make init` installs"
+            )
         for extra in ("", *requirement.extras):
-            if (name, extra) in met:
+            if (name, extra) in seen:
                 continue
-            met.add((name, extra))
+            seen.add((name, extra))
             waiting += [(Requirement(each), extra) for each in found[name].requires or ()]
             if not extra:
                 yield found[name]
 
 
 def size(distribution: Distribution) -> int:
-    """Return the size in bytes of the files that ``distribution`` has installed."""
-    places = (Path(str(file.locate())) for file in distribution.files or ())
-    return sum(place.stat().st_size for place in places if place.is_file())
+    """Return the size of the installed files of ``distribution`` in bytes."""
+    paths = (Path(str(file.locate())) for file in distribution.files or ())
+    return sum(path.stat().st_size for path in paths if path.is_file())

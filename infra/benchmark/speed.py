@@ -1,4 +1,4 @@
-"""How fast features are computed, on one thread."""
+"""The speed of feature extraction on one thread."""
 
 from __future__ import annotations
 
@@ -15,35 +15,35 @@ from benchmark.contest import Contest
 from benchmark.usual.main import extract
 from ser.sounds import SAMPLING_RATE, Signal
 
-HEARD_SECONDS = 60
-"""Of speech, in utterances as the corpus has them."""
+SPEECH_SECONDS = 60
+"""Duration of the extracted speech, in whole utterances of the corpus."""
 ERROR = 3
-"""Of onnxruntime's log; the level below warns of every input that may be left out."""
+"""Log level of onnxruntime; at the level below it warns of every optional input."""
 
-Hear = Callable[[Signal], object]
+Extract = Callable[[Signal], object]
 
 
 def measure_speed(contest: Contest) -> None:
-    """Let the front-end of each contestant hear the same utterances in turn."""
+    """Measure the front-end of each contestant on the same utterances in turn."""
     recipe, network, usual = (each.model for each in contest.contestants[:3])
-    hearers = (
+    front_ends = (
         (contest.rows["front-end Functionals"].ours, front_end(recipe)),
         (contest.rows["front-end MFCC"].ours, front_end(network)),
         (contest.rows["front-end MFCC"].usual, usual_front_end(usual)),
     )
     lengths = accumulate(map(len, contest.utterances))
-    heard = sum(length <= HEARD_SECONDS * SAMPLING_RATE for length in lengths)
-    utterances = contest.utterances[:heard]
+    count = sum(length <= SPEECH_SECONDS * SAMPLING_RATE for length in lengths)
+    utterances = contest.utterances[:count]
     with threadpool_limits(1):
-        for _, hear in hearers:
-            hear(utterances[0])
+        for _, extract_features in front_ends:
+            extract_features(utterances[0])
         for _ in range(contest.effort.runs):
-            for values, hear in hearers:
-                values.append(times_real_time(hear, utterances))
+            for values, extract_features in front_ends:
+                values.append(times_real_time(extract_features, utterances))
 
 
-def front_end(model: Path) -> Hear:
-    """Return what computes the features of ``model``, a folder in a registry of ours."""
+def front_end(model: Path) -> Extract:
+    """Return the front-end of ``model``, a folder in our registry."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.log_severity_level = ERROR
@@ -51,14 +51,15 @@ def front_end(model: Path) -> Hear:
     return lambda signal: session.run(["features"], {"waveform": signal})
 
 
-def usual_front_end(model: Path) -> Hear:
-    """Return what computes the features of ``model``, a folder of the usual function."""
+def usual_front_end(model: Path) -> Extract:
+    """Return the front-end of ``model``, a folder of the usual function."""
     settings = json.loads((model / "settings.json").read_text())
     return lambda signal: extract(signal, settings)
 
 
-def times_real_time(hear: Hear, utterances: tuple[Signal, ...]) -> float:
+def times_real_time(extract_features: Extract, utterances: tuple[Signal, ...]) -> float:
+    """Return the duration of ``utterances`` divided by the time that their features take."""
     start = time.perf_counter()
     for utterance in utterances:
-        hear(utterance)
+        extract_features(utterance)
     return sum(map(len, utterances)) / SAMPLING_RATE / (time.perf_counter() - start)

@@ -1,4 +1,4 @@
-"""Whole trainings, and predict beside one."""
+"""Whole trainings, and predict during one."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from stack import ROOT
 
 TRAIN = ROOT / "functions" / "train" / "main.py"
 TRAININGS = {"KerasClassifier": "KerasClassifier", "our recipe": RECIPE}
-"""The ``model_type`` of each training that is measured; nothing else is asked for."""
+"""The ``model_type`` of each measured training; all other fields have their defaults."""
 
 Stages = dict[str, dict[str, float]]
-"""By the name of a row, the seconds of each stage of that training."""
+"""Seconds of each stage of a training, by the name of its row."""
 
 
 def measure_trainings(rows: Rows, place: Workplace) -> tuple[Path, Stages]:
-    """Train each twice, from scratch and once more.
+    """Measure each training twice, first without and then with extracted features.
 
     Returns
     -------
     tuple
-        The folder of our recipe's model, and the stages.
+        The folder of our recipe's model, and the stages of all trainings.
     """
     stages: Stages = {}
     models: dict[str, Path] = {}
@@ -51,7 +51,7 @@ def measure_trainings(rows: Rows, place: Workplace) -> tuple[Path, Stages]:
 
 
 def measure_beside_training(contest: Contest) -> None:
-    """Ask ours while nothing else happens, and while a training of our recipe runs."""
+    """Measure answers of ours on an idle machine, and during a training of our recipe."""
     ours, *_ = contest.contestants
     place, effort = contest.place, contest.effort
     asked = ours.question(contest.sound(CLIP_SECONDS), str(place.registries))

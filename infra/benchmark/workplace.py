@@ -1,4 +1,4 @@
-"""Where a benchmark keeps what it makes, and the corpus that it is about."""
+"""The folder and the corpus of a benchmark."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from ser.corpora.synthesis import synthesise
 
 
 class Workplace(NamedTuple):
-    """A folder, and the archive of a corpus."""
+    """The folder of a benchmark, and the archive of its corpus."""
 
     folder: Path
     archive: Path
 
     @property
     def settings(self) -> dict[str, str]:
-        """Environment variables of all functions."""
+        """Environment variables for all functions."""
         return {"SER_ALLOWED_PATHS": os.pathsep.join(map(str, self))}
 
     @property
     def registries(self) -> Path:
-        """The registry of each contestant is a folder in it."""
+        """The folder that holds the registry of each contestant."""
         return self.folder / "registries"
 
     @property
     def registry(self) -> Path:
-        """The one that train publishes to."""
+        """The registry that train publishes to."""
         return self.registries / "ours"
 
     def training(self, model_type: str, data: str) -> dict[str, Any]:
-        """Return the body of a training that keeps the corpus in the folder ``data``."""
+        """Return the body of a training with the data path ``data``."""
         return {
             "data_path": str(self.folder / data),
             "remote_url": str(self.archive),
@@ -45,12 +45,12 @@ class Workplace(NamedTuple):
 
 
 def question(body: dict[str, Any]) -> Question:
-    """Return ``body`` as a request in JSON."""
+    """Return ``body`` as a JSON request."""
     return Question(msgspec.json.encode(body), "application/json")
 
 
 def choose_corpus(folder: Path, progress: Progress) -> tuple[str, Path]:
-    """Return the name of the corpus and its archive: ``EMODB_ZIP``, or one made in ``folder``."""
+    """Return name and archive of the corpus: ``EMODB_ZIP``, or one synthesised in ``folder``."""
     if archive := os.environ.get("EMODB_ZIP"):
         return "EmoDB", Path(archive).resolve()
     made = folder / "synthetic.zip"

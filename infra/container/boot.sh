@@ -1,6 +1,6 @@
 #!/bin/sh
-# Starts what is not there yet of two screens, and returns once both answer: API, the functions
-# behind their gateway on PORT, and JUPYTER, a laboratory in the clone on JUPYTER_PORT.
+# Starts two screens unless they run already, and returns once both answer: API, the functions behind
+# their gateway on PORT, and JUPYTER, JupyterLab in the clone on JUPYTER_PORT.
 set -eu
 cd "$(dirname "$0")/../.."
 
@@ -16,19 +16,19 @@ if ! command -v screen >/dev/null; then
   exit 1
 fi
 
-is_there() {
+is_running() {
   screen -ls | grep -q "[.]$1[[:space:]]"
 }
 
 start() {
   name=$1
   shift
-  if is_there "$name"; then
-    echo "$name is there already."
+  if is_running "$name"; then
+    echo "$name is running already."
     return
   fi
   rm -f "$logs/$name.log"
-  # Not -Logfile, which the screen of macOS does not know.
+  # The screen of macOS has no option -Logfile.
   echo "logfile $logs/$name.log" >"$logs/$name.rc"
   screen -c "$logs/$name.rc" -L -dmS "$name" "$@"
 }
@@ -41,8 +41,8 @@ answers() {
 wait_for() {
   name=$1 url=$2 left=$patience
   while true; do
-    # First: on its port somebody else may answer.
-    if ! is_there "$name"; then
+    # Checked first, because another program may answer on its port.
+    if ! is_running "$name"; then
       echo >&2 "$name has ended:"
       tail -n 20 "$logs/$name.log" >&2
       exit 1
@@ -51,8 +51,8 @@ wait_for() {
       return
     fi
     if [ "$left" -le 0 ]; then
-      echo >&2 "$name does not answer at $url within $patience s; see: screen -r $name"
-      echo >&2 "If it serves another port, end it first: screen -S $name -X stuff ^C"
+      echo >&2 "$name does not answer at $url within $patience s; see screen -r $name."
+      echo >&2 "If it uses another port, stop it first: screen -S $name -X stuff ^C"
       exit 1
     fi
     left=$((left - 1))
@@ -60,15 +60,15 @@ wait_for() {
   done
 }
 
-root_too=
+allow_root=
 if [ "$(id -u)" = 0 ]; then
-  root_too=--allow-root
+  allow_root=--allow-root
 fi
 
 mkdir -p "$logs"
 screen -wipe >/dev/null || true
 start API make serve PORT="$port"
-start JUPYTER "$bin/jupyter" lab --no-browser $root_too --ServerApp.ip="$address" \
+start JUPYTER "$bin/jupyter" lab --no-browser $allow_root --ServerApp.ip="$address" \
   --ServerApp.port="$jupyter_port" --ServerApp.port_retries=0 --ServerApp.root_dir="$PWD"
 wait_for API "http://127.0.0.1:$port/"
 wait_for JUPYTER "http://127.0.0.1:$jupyter_port/api"
@@ -80,6 +80,6 @@ print(next(s["token"] for s in json.load(sys.stdin) if s["port"] == int(sys.argv
 cat <<EOF
 API      http://localhost:$port
 JUPYTER  http://localhost:$jupyter_port/lab?token=$token
-Look in: screen -r API, screen -r JUPYTER (leave with Ctrl-A D).
+Attach:  screen -r API, screen -r JUPYTER (detach with Ctrl-A D).
 End:     screen -S API -X stuff ^C; screen -S JUPYTER -X quit
 EOF

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Deletes every container, image, volume, network and build cache of the engine that is named,
-# those of other projects too, once somebody has said so in words: at the prompt or by CONFIRM.
+# Deletes every container, image, volume, network and build cache of the engine given as argument,
+# those of other projects too. It asks for the exact words first, unless CONFIRM holds them.
 set -eu
 
 engine=$1

@@ -1,1 +1,1 @@
-"""What stands behind `make package`, `make deploy` and `make undeploy`."""
+"""The commands `make package`, `make deploy` and `make undeploy`."""

@@ -21,22 +21,22 @@ TARGETS: dict[str, Callable[[Choices], Target]] = {
 
 
 def package(target: str, choices: Choices) -> None:
-    """Build the images of both functions, for Lambda if ``target`` says so."""
+    """Build the images of both functions; those for Lambda if ``target`` is ``aws``."""
     images = Images(choices, for_lambda=target == "aws")
     check([images.need()])
-    # Nothing but images comes of it, so nobody is asked.
+    # It only adds local images, so it needs no consent.
     carry_out("The images of both functions:", images.build(), confirmed=True)
 
 
 def deploy(target: str, choices: Choices) -> None:
-    """Deploy to ``target``, and return once it is healthy."""
+    """Deploy to ``target``, and return once the deployment is healthy."""
     chosen = TARGETS[target](choices)
     check([*chosen.needs(), *chosen.needs_to_deploy()])
     carry_out(f"Deploy to {chosen.place()}:", chosen.deploy(), confirmed=choices.yes == "1")
 
 
 def undeploy(target: str, choices: Choices) -> None:
-    """Remove from ``target`` what deploy made."""
+    """Remove the deployment from ``target``."""
     chosen = TARGETS[target](choices)
     check(chosen.needs())
     carry_out(f"Remove from {chosen.place()}:", chosen.undeploy(), confirmed=choices.yes == "1")
@@ -46,7 +46,7 @@ COMMANDS = {"package": package, "deploy": deploy, "undeploy": undeploy}
 
 
 def main(arguments: list[str]) -> None:
-    """Do what the command line says; end with a message and code 1 if that fails."""
+    """Run the command of the command line; exit with a message and code 1 if it fails."""
     try:
         match arguments:
             case ["package"]:
@@ -59,7 +59,7 @@ def main(arguments: list[str]) -> None:
     except DeploymentError as error:
         sys.exit(str(error))
     except KeyboardInterrupt:
-        sys.exit("Interrupted; doing it again goes on from here.")
+        sys.exit("Interrupted; the same command continues from here.")
 
 
 if __name__ == "__main__":

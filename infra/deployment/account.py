@@ -1,4 +1,4 @@
-"""The AWS account that the standard variables and files lead to."""
+"""The AWS account of the standard environment variables and files."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from deployment.errors import DeploymentError
 
 
 class Account:
-    """Whoever the credentials belong to, in the region that is set."""
+    """The account that the credentials belong to, in the configured region."""
 
     def __init__(self) -> None:
         self._session: Session = get_session()
@@ -25,25 +25,25 @@ class Account:
     @cached_property
     def region(self) -> str:
         """The region; empty if none is set."""
-        # Terraform's provider asks this variable first, and botocore does not know it.
+        # Terraform's provider reads this variable first; botocore ignores it.
         return os.environ.get("AWS_REGION") or str(
             self._session.get_config_variable("region") or ""
         )
 
     @cached_property
     def identity(self) -> Mapping[str, str]:
-        """Who asks, as STS tells: ``Account``, ``Arn``.
+        """The caller according to STS: ``Account``, ``Arn``.
 
         Raises
         ------
         DeploymentError
-            Nobody is known by these credentials.
+            AWS refuses the credentials.
         """
         try:
-            told: Mapping[str, str] = self._client("sts").get_caller_identity()
+            identity: Mapping[str, str] = self._client("sts").get_caller_identity()
         except (BotoCoreError, ClientError) as error:
-            raise DeploymentError(f"AWS does not know who asks: {error}") from error
-        return told
+            raise DeploymentError(f"AWS refuses the credentials: {error}") from error
+        return identity
 
     @property
     def number(self) -> str:
@@ -51,7 +51,7 @@ class Account:
         return self.identity["Account"]
 
     def is_known(self) -> bool:
-        """Tell whether the credentials are good."""
+        """Return whether AWS accepts the credentials."""
         try:
             return bool(self.number)
         except DeploymentError:
@@ -62,14 +62,14 @@ class Account:
         return f"{self.number}.dkr.ecr.{self.region}.amazonaws.com"
 
     def registry_login(self) -> tuple[str, str]:
-        """Return the user and the password that the registry takes for twelve hours."""
+        """Return a user and a password for the registry, valid for twelve hours."""
         answer = self._client("ecr").get_authorization_token()
         token = base64.b64decode(answer["authorizationData"][0]["authorizationToken"]).decode()
         user, _, password = token.partition(":")
         return user, password
 
     def has_image(self, repository: str, tag: str) -> bool:
-        """Tell whether ``repository``, an address in our registry, has ``tag``."""
+        """Return whether ``repository``, an address in the account's registry, has ``tag``."""
         name = repository.partition("/")[2]
         try:
             self._client("ecr").describe_images(repositoryName=name, imageIds=[{"imageTag": tag}])
@@ -80,7 +80,7 @@ class Account:
         return True
 
     def is_empty(self, bucket: str) -> bool:
-        """Tell whether nothing, no earlier version either, is in ``bucket``, or it is gone."""
+        """Return whether ``bucket`` does not exist, or holds no version of any object."""
         client = self._client("s3")
         try:
             held = client.list_object_versions(Bucket=bucket, MaxKeys=1)
@@ -91,7 +91,7 @@ class Account:
         return not held.get("Versions") and not held.get("DeleteMarkers")
 
     def signature(self, url: str) -> Mapping[str, str]:
-        """Return the headers that sign ``GET url`` for an API that wants to know who asks."""
+        """Return the headers that sign ``GET url`` for an API with authorization ``AWS_IAM``."""
         request = AWSRequest("GET", url)
         SigV4Auth(self._session.get_credentials(), "execute-api", self.region).add_auth(request)
         return dict(request.headers.items())

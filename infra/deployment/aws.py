@@ -1,4 +1,4 @@
-"""AWS: images in ECR, everything else by Terraform."""
+"""AWS: images in ECR, and everything else made by Terraform."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from stack import ROOT
 FUNCTIONS_ROOT = ROOT / "infra" / "aws"
 REPOSITORIES_ROOT = FUNCTIONS_ROOT / "repositories"
 BUCKET = "aws_s3_bucket"
-"""What the types of the bucket and of its settings begin with."""
+"""Prefix of the Terraform types of the bucket and its settings."""
 NOTIFICATION = "aws_s3_bucket_notification"
-"""The one of them that leads to a function, and goes with it."""
+"""The one of these settings that refers to a function, and is destroyed with it."""
 
 
 class Aws:
     """The account and region of the standard AWS variables and files.
 
-    Whatever else infra/aws has variables for is chosen by Terraform's own ``TF_VAR_...``.
+    Terraform's own ``TF_VAR_...`` set the other variables of infra/aws.
     """
 
     def __init__(self, choices: Choices) -> None:
@@ -47,42 +47,45 @@ class Aws:
             yield self._images.need()
 
     def place(self) -> str:
-        who = self._account.identity["Arn"]
-        return f"AWS account {self._account.number}, region {self._account.region}, as {who}"
+        arn = self._account.identity["Arn"]
+        return f"AWS account {self._account.number}, region {self._account.region}, as {arn}"
 
     def deploy(self) -> list[Step]:
         name = self._choices.deployment
-        made = []
+        building: list[Step] = []
         if not self._choices.images:
-            made = [
-                Step(f"Have the image repositories {name}-...-lambda.", self._have_repositories),
+            building = [
+                Step(
+                    f"Create the image repositories {name}-...-lambda unless they exist.",
+                    self._create_repositories,
+                ),
                 *self._images.build(),
-                Step("Push both images, unless they are there.", self._push),
+                Step("Push both images unless the registry has them.", self._push),
             ]
         return [
-            *made,
+            *building,
             Step(f"Apply infra/aws as {name!r} with {self._choices.images_in_words}.", self._apply),
-            Step("Ask /healthz of both functions.", self._ask),
+            Step("Check /healthz of both functions.", self._check_health),
         ]
 
     def undeploy(self) -> list[Step]:
-        made = f"Destroy what infra/aws made as {self._choices.deployment!r}"
+        destruction = f"Destroy the resources of infra/aws named {self._choices.deployment!r}"
         self._functions.open()
         bucket = self._functions.outputs().get("bucket", "")
         if not bucket or self._account.is_empty(bucket):
-            step = Step(f"{made}; nothing is in its bucket.", self._destroy)
+            step = Step(f"{destruction}; the bucket is empty.", self._destroy)
         elif self._choices.deletes_data:
-            says = f"{made}, s3://{bucket} with it: ALL MODELS, JOBS AND CORPORA THERE ARE LOST."
-            step = Step(says, self._destroy_with_data)
+            data = f"s3://{bucket} included: ALL MODELS, JOBS AND CORPORA IN IT ARE LOST"
+            step = Step(f"{destruction}, {data}.", self._destroy_with_data)
         else:
-            says = f"{made}, but for s3://{bucket}, which is not empty (DELETE=data deletes it)."
-            step = Step(says, self._destroy_without_data)
+            data = f"except s3://{bucket}, which is not empty (DELETE=data deletes it)"
+            step = Step(f"{destruction}, {data}.", self._destroy_without_data)
         return [
             step,
             Step("Destroy the image repositories with their images.", self._destroy_repositories),
         ]
 
-    def _have_repositories(self) -> None:
+    def _create_repositories(self) -> None:
         self._repositories.open()
         self._repositories.apply({})
 
@@ -91,7 +94,7 @@ class Aws:
         self._images.log_in(self._account.registry(), *self._account.registry_login())
         for function in FUNCTIONS:
             repository = addresses[f"{function}_repository"]
-            # Nothing overwrites a tag there; ours tell the content, so it is the same image.
+            # Tags are immutable there and derived from the content, so it is the same image.
             if self._account.has_image(repository, self._images.tag):
                 self._names[function] = f"{repository}:{self._images.tag}"
             else:
@@ -101,7 +104,7 @@ class Aws:
         self._functions.open()
         self._functions.apply(image_variables(self._names))
 
-    def _ask(self) -> None:
+    def _check_health(self) -> None:
         url = self._choices.address.rstrip("/") or self._functions.outputs()["url"]
         for function in FUNCTIONS:
             healthz = f"{url}/{function}/healthz"
@@ -113,19 +116,19 @@ class Aws:
         return self._account.signature(url)
 
     def _destroy(self) -> None:
-        self._functions.destroy(self._gone)
+        self._functions.destroy(self._placeholder_images)
 
     def _destroy_with_data(self) -> None:
-        wanted = {**self._gone, "force_destroy": "true"}
-        # Terraform deletes what is in a bucket only if the state said so beforehand.
+        wanted = {**self._placeholder_images, "force_destroy": "true"}
+        # Terraform empties a bucket only if the state already has force_destroy.
         self._functions.apply(wanted, "-target=aws_s3_bucket.registry")
         self._functions.destroy(wanted)
 
     def _destroy_without_data(self) -> None:
-        # The bucket stays in the state, so that deploying again takes it up.
+        # The bucket stays in the state, so that the next deployment uses it again.
         resources = self._functions.resources()
         if rest := [f"-target={each}" for each in resources if not stays_with_data(each)]:
-            self._functions.destroy(self._gone, *rest)
+            self._functions.destroy(self._placeholder_images, *rest)
 
     def _destroy_repositories(self) -> None:
         wanted = {"force_delete": "true"}
@@ -135,9 +138,9 @@ class Aws:
             self._repositories.destroy(wanted)
 
     @property
-    def _gone(self) -> dict[str, str]:
-        """Images that need not be there: Terraform wants to hear of some to destroy, too."""
-        return image_variables(dict.fromkeys(FUNCTIONS, f"{self._account.registry()}/ser:gone"))
+    def _placeholder_images(self) -> dict[str, str]:
+        """Variables for images that need not exist: Terraform requires them to destroy, too."""
+        return image_variables(dict.fromkeys(FUNCTIONS, f"{self._account.registry()}/ser:none"))
 
     @cached_property
     def _functions(self) -> Terraform:
@@ -157,10 +160,11 @@ class Aws:
 
 
 def image_variables(images: Mapping[str, str]) -> dict[str, str]:
+    """Return the Terraform variables that name ``images``."""
     return {f"{function}_image": image for function, image in images.items()}
 
 
 def stays_with_data(resource: str) -> bool:
-    """Tell whether ``resource``, an address of Terraform's, is the bucket or a setting of it."""
+    """Return whether the address ``resource`` is that of the bucket or of one of its settings."""
     kind = resource.partition(".")[0]
     return kind.startswith(BUCKET) and kind != NOTIFICATION

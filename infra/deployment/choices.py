@@ -1,4 +1,4 @@
-"""What may be chosen on make's command line, which passes it on as environment variables."""
+"""The options of a deployment: variables of make's command line, which exports them."""
 
 from __future__ import annotations
 
@@ -14,45 +14,45 @@ PLATFORMS = ("linux/amd64", "linux/arm64")
 
 @dataclass(frozen=True, kw_only=True)
 class Choices:
-    """Every field is the variable of its name in capitals; empty means not chosen."""
+    """The options; each field is the variable of its name in capitals, empty if not given."""
 
     engine: str = ""
-    """What builds images: one of ``ENGINES``; the first that works."""
+    """Program that builds images: one of ``ENGINES``. Default: the first that works."""
     base: str = ""
-    """The image that ours begin with; that of the Dockerfile."""
+    """Base of the images. Default: that of the Dockerfile."""
     pip_conf: str = ""
-    """A file that tells pip where packages come from; it stays out of the images."""
+    """File with pip's configuration; it stays out of the images."""
     platform: str = ""
-    """What images are for: one of ``PLATFORMS``; this machine."""
+    """Platform of the images: one of ``PLATFORMS``. Default: that of this machine."""
     registry: str = ""
-    """Where images are pushed to for Knative: ``registry.example.com/somebody``."""
+    """Registry that images for Knative are pushed to: ``registry.example.com/you``."""
     train_image: str = ""
     predict_image: str = ""
-    """Images that are in a registry already: none is built then."""
+    """Images in a registry; if given, none is built."""
     deployment: str = "ser"
-    """What things on AWS are called; a second deployment has another name."""
+    """Name of the deployment on AWS; a second one needs another name."""
     bucket: str = ""
-    """The bucket that functions on Knative keep everything in."""
+    """Bucket of the functions on Knative, for models, jobs and corpora."""
     s3_endpoint: str = ""
-    """The address of that bucket's store, if it is not AWS's."""
+    """Address of that bucket's store, unless it is AWS's."""
     aws_default_region: str = "us-east-1"
-    """The region of that bucket."""
+    """Region of that bucket."""
     context: str = ""
-    """kubectl's; the current one."""
+    """Context of kubectl. Default: the current one."""
     namespace: str = ""
-    """Of the cluster; that of the context."""
+    """Namespace of the cluster. Default: that of the context."""
     address: str = ""
-    """Where /healthz of AWS is asked: a domain of your own."""
+    """Address at which /healthz on AWS is checked, if you have your own domain."""
     jwt: str = ""
-    """What /healthz of AWS is asked with where a JWT is wanted; otherwise requests are signed."""
+    """Token for that check where authorization is JWT; otherwise requests are signed."""
     port: str = "5000"
-    """Of the local stack."""
+    """Port of the local stack."""
     wait: str = "300"
-    """How many seconds a deployment has to become healthy."""
+    """Seconds within which a deployment must become healthy."""
     delete: str = ""
-    """``data``: undeploy deletes models, jobs and corpora, too."""
+    """``data``: undeploy deletes models, jobs and corpora too."""
     yes: str = ""
-    """``1``: do it without asking."""
+    """``1``: consent in advance."""
 
     @property
     def wait_seconds(self) -> int:
@@ -64,30 +64,30 @@ class Choices:
 
     @property
     def images(self) -> dict[str, str]:
-        """The images that are there already, by function; empty if they have to be built."""
+        """The given images by function; empty if images have to be built."""
         images = {"train": self.train_image, "predict": self.predict_image}
         return images if self.train_image else {}
 
     @property
     def images_in_words(self) -> str:
-        """What a plan says of the images."""
+        """The images as a plan names them."""
         return " and ".join(self.images.values()) or "these images"
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Choices:
-        """The choices in ``environment`` (default: the process's own).
+        """Return the options in ``environment`` (default: that of this process).
 
         Raises
         ------
         DeploymentError
-            One is not allowed; all of them are named.
+            Some are not allowed; all of them are named.
         """
-        told = os.environ if environment is None else environment
+        variables = os.environ if environment is None else environment
         chosen = cls(
             **{
                 name: value
                 for name in cls.__dataclass_fields__
-                if (value := told.get(name.upper(), "").strip())
+                if (value := variables.get(name.upper(), "").strip())
             }
         )
         if refusals := chosen.refusals():
@@ -95,7 +95,7 @@ class Choices:
         return chosen
 
     def refusals(self) -> list[str]:
-        """Return what is wrong, each with what is allowed."""
+        """Return a message for each option that is not allowed, with the allowed values."""
         fits = {
             "ENGINE": (self.engine, self.engine in ("", *ENGINES), ", ".join(ENGINES)),
             "PLATFORM": (self.platform, self.platform in ("", *PLATFORMS), ", ".join(PLATFORMS)),

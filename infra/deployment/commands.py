@@ -1,4 +1,4 @@
-"""Other programs, run so that whoever watches sees what is done."""
+"""Running other programs."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from deployment.errors import DeploymentError
 
 
 def run(command: Sequence[str], *, secret: str = "") -> None:
-    """Show ``command`` and run it; ``secret`` goes to its standard input.
+    """Print ``command`` and run it, with ``secret`` on its standard input.
 
     Raises
     ------
     DeploymentError
-        It failed; what it has to say stands above.
+        It failed; its own output precedes the message.
     """
     print(f"$ {shlex.join(command)}", flush=True)
-    # Lambda takes no image with the attestations that buildx adds unasked.
+    # Lambda refuses images with the attestations that buildx adds by default.
     environment = {**os.environ, "BUILDX_NO_DEFAULT_ATTESTATIONS": "1"}
     done = subprocess.run(command, input=secret or None, text=True, env=environment, check=False)
     if done.returncode:
@@ -27,7 +27,7 @@ def run(command: Sequence[str], *, secret: str = "") -> None:
 
 
 def output_of(command: Sequence[str]) -> str:
-    """Return what ``command`` prints.
+    """Return the output of ``command``.
 
     Raises
     ------
@@ -41,7 +41,7 @@ def output_of(command: Sequence[str]) -> str:
 
 
 def succeeds(command: Sequence[str]) -> bool:
-    """Tell whether ``command`` is there and does not fail."""
+    """Return whether ``command`` exists and exits with code 0."""
     try:
         return subprocess.run(command, capture_output=True, check=False).returncode == 0
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""The local stack of containers: both functions, their gateway, a store and a notebook."""
+"""The local stack in containers: both functions, gateway, object store and notebook."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CAPABLE = ("docker", "podman")
 
 
 class Compose:
-    """Docker's or Podman's Compose on this machine."""
+    """Compose of Docker or Podman on this machine."""
 
     def __init__(self, choices: Choices) -> None:
         self._choices = choices
@@ -37,32 +37,32 @@ class Compose:
 
     def deploy(self) -> list[Step]:
         url = f"http://localhost:{self._choices.port}/healthz"
-        # Compose builds what its file describes, a notebook's image among it.
+        # Compose builds every image of its file, that of the notebook included.
         build = [] if self._choices.images else ["--build"]
-        # podman-compose refuses to wait up to its release 1.5; we ask for health all the same.
+        # podman-compose up to 1.5 has no --wait; the health check below does not need it.
         wait = ["--wait"] if self._engine == "docker" else []
         return [
             Step(
-                f"Start what {FILE.relative_to(ROOT)} describes and does not run yet"
-                + (", from images built anew where something has changed." if build else "."),
+                f"Start the services of {FILE.relative_to(ROOT)}"
+                + (", after building their images." if build else "."),
                 lambda: self._compose("up", *build, "--detach", *wait),
             ),
-            Step(f"Ask {url}.", lambda: wait_until_healthy(url, self._choices.wait_seconds)),
+            Step(f"Check {url}.", lambda: wait_until_healthy(url, self._choices.wait_seconds)),
         ]
 
     def undeploy(self) -> list[Step]:
         if self._choices.deletes_data:
-            says = "Remove the containers, and their volumes: MODELS, JOBS AND CORPORA ARE LOST."
-            return [Step(says, lambda: self._compose("down", "--volumes"))]
-        says = "Remove the containers; their volumes stay (DELETE=data deletes them)."
-        return [Step(says, lambda: self._compose("down"))]
+            removal = "Remove the containers and their volumes: MODELS, JOBS AND CORPORA ARE LOST."
+            return [Step(removal, lambda: self._compose("down", "--volumes"))]
+        removal = "Remove the containers, but keep their volumes (DELETE=data deletes them)."
+        return [Step(removal, lambda: self._compose("down"))]
 
     def _compose(self, *arguments: str) -> None:
-        # The notebook writes in the clone as whoever owns it.
+        # The notebook writes to the clone as the clone's owner.
         os.environ.setdefault("OWNER", f"{os.getuid()}:{os.getgid()}")
         run([self._engine, "compose", "--file", str(FILE), *arguments])
 
 
 def composes(engine: str) -> bool:
-    """Tell whether ``engine`` has Compose and somebody who runs containers."""
+    """Return whether ``engine`` has Compose and can run containers."""
     return succeeds([engine, "compose", "version"]) and succeeds([engine, "info"])

@@ -1,7 +1,7 @@
-"""What a deployment ends with when it does not succeed."""
+"""The error of an unsuccessful deployment."""
 
 from __future__ import annotations
 
 
 class DeploymentError(Exception):
-    """Something is missing, was refused or failed; the message is for whoever typed the command."""
+    """A requirement is missing, or a step was refused or failed; the message is for the user."""

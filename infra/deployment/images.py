@@ -1,4 +1,4 @@
-"""The images of both functions: built by whichever engine is there, and pushed to a registry."""
+"""The images of both functions: building them and pushing them to a registry."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from stack import ROOT
 FUNCTIONS = ("train", "predict")
 DOCKERFILE = ROOT / "infra" / "images" / "Dockerfile"
 CONTENT = ("functions", "infra/images", "shared/ser")
-"""What the images are made of: that which .dockerignore lets through."""
-HOW = "install Docker, Podman or Buildah, and start it"
+"""Folders that the images are made of, the same as in .dockerignore."""
+REMEDY = "install Docker, Podman or Buildah, and start it"
 
 
 class Images:
-    """The images of a state of the tree, built as ``choices`` say.
+    """The images of the present state of the tree, built with ``choices``.
 
     Parameters
     ----------
     for_lambda
-        Whether they are those that Lambda runs.
+        Whether they are images for Lambda.
     """
 
     def __init__(self, choices: Choices, *, for_lambda: bool = False) -> None:
@@ -38,25 +38,25 @@ class Images:
 
     @cached_property
     def engine(self) -> str:
-        """What builds them; empty if nothing is found."""
+        """The program that builds them; empty if none works."""
         return self._choices.engine or next(filter(works, ENGINES), "")
 
     @cached_property
     def tag(self) -> str:
-        """Their version, and what tells this state of the tree from any other of that version."""
+        """Their tag: the version, and a digest of the sources."""
         return f"{__version__}-{digest(self._choices)}"
 
     def need(self) -> Need:
-        """What builds them."""
-        what = self._choices.engine or "an engine that builds images"
-        return Need(what, lambda: bool(self.engine) and works(self.engine), HOW)
+        """Return the need of an engine."""
+        name = self._choices.engine or "an engine that builds images"
+        return Need(name, lambda: bool(self.engine) and works(self.engine), REMEDY)
 
     def name(self, function: str) -> str:
-        """The local name of an image, without its tag."""
+        """Return the local name of an image, without its tag."""
         return f"ser-{function}{self._suffix}"
 
     def build(self) -> list[Step]:
-        """The steps that build both."""
+        """Return the steps that build both."""
         return [
             Step(
                 f"Build {self.name(function)}:{self.tag} with {self.engine}.",
@@ -66,14 +66,14 @@ class Images:
         ]
 
     def push(self, function: str, repository: str) -> str:
-        """Push an image to ``repository``; return what it is called there."""
+        """Push an image to ``repository``; return its name there."""
         local, remote = (f"{name}:{self.tag}" for name in (self.name(function), repository))
         run([self.engine, "tag", local, remote])
         run([self.engine, "push", remote])
         return remote
 
     def log_in(self, registry: str, user: str, password: str) -> None:
-        """Have the engine remember who pushes to ``registry``."""
+        """Log the engine in to ``registry``."""
         command = [self.engine, "login", "--username", user, "--password-stdin", registry]
         run(command, secret=password)
 
@@ -86,14 +86,14 @@ class Images:
             "REVISION": revision(),
         }
         command = [self.engine, "build", "--file", str(DOCKERFILE)]
-        # The version alone names the newest build of it, which a local stack takes.
+        # The version alone is the tag of the newest build, which the local stack runs.
         for tag in (self.tag, __version__):
             command += ["--tag", f"{name}:{tag}"]
         command += ["--target", "lambda" if self._for_lambda else function]
         for argument, value in arguments.items():
             command += ["--build-arg", f"{argument}={value}"] if value else []
         if self.engine != "docker":
-            command += ["--format", "docker"]  # OCI's own has no health check
+            command += ["--format", "docker"]  # OCI's format has no health check
         if chosen.platform:
             command += ["--platform", chosen.platform]
         if chosen.pip_conf:
@@ -102,21 +102,21 @@ class Images:
 
 
 def works(engine: str) -> bool:
-    """Tell whether ``engine`` is there; a client of Docker without its daemon builds nothing."""
+    """Return whether ``engine`` can build: a Docker client without its daemon cannot."""
     return succeeds([engine, "info"])
 
 
 def digest(choices: Choices) -> str:
-    """Return 12 digits that differ whenever the images would."""
-    seen = hashlib.sha256(f"{choices.base}\0{choices.platform}".encode())
+    """Return 12 hexadecimal digits that change whenever the images would."""
+    content = hashlib.sha256(f"{choices.base}\0{choices.platform}".encode())
     for path in sources():
-        content = hashlib.sha256(path.read_bytes()).hexdigest()
-        seen.update(f"\0{path.relative_to(ROOT).as_posix()}\0{content}".encode())
-    return seen.hexdigest()[:12]
+        file = hashlib.sha256(path.read_bytes()).hexdigest()
+        content.update(f"\0{path.relative_to(ROOT).as_posix()}\0{file}".encode())
+    return content.hexdigest()[:12]
 
 
 def sources() -> Iterator[Path]:
-    """Yield the files that images are made of, in an order that is always the same."""
+    """Yield the files that images are made of, in a fixed order."""
     for folder in CONTENT:
         for path in sorted((ROOT / folder).rglob("*")):
             if path.is_file() and "__pycache__" not in path.parts:
@@ -124,12 +124,12 @@ def sources() -> Iterator[Path]:
 
 
 def revision() -> str:
-    """Return what git calls this state of the tree; nothing outside of git."""
+    """Return the git revision of the tree; empty outside of a repository."""
     describe = ["git", "-C", str(ROOT), "describe", "--always", "--dirty"]
     return output_of(describe) if shutil.which("git") and succeeds(describe) else ""
 
 
 def architecture(choices: Choices) -> str:
-    """Return what images are for, in Lambda's words: ``x86_64`` or ``arm64``."""
+    """Return the architecture of the images as Lambda names it: ``x86_64`` or ``arm64``."""
     chosen = choices.platform or platform.machine().lower()
     return "arm64" if chosen in ("linux/arm64", "arm64", "aarch64") else "x86_64"

@@ -1,4 +1,4 @@
-"""A cluster with Knative, through kubectl."""
+"""Knative, by way of kubectl."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from deployment.plan import Need, Step, tool
 from stack import ROOT
 
 BASE = ROOT / "infra" / "knative" / "base"
-OURS = "app.kubernetes.io/part-of=ser-functions"
-"""The label that all of the manifests carry."""
+LABEL = "app.kubernetes.io/part-of=ser-functions"
+"""The label of all manifests."""
 KINDS = (
     "services.serving.knative.dev",
     "triggers.eventing.knative.dev",
     "brokers.eventing.knative.dev",
 )
-HOW_TO_MAKE_IT = (
+CREDENTIALS_REMEDY = (
     "kubectl create secret generic ser-s3 --from-literal=AWS_ACCESS_KEY_ID=..."
     " --from-literal=AWS_SECRET_ACCESS_KEY=... (without literals where the service account `ser`"
     " has access)"
@@ -33,7 +33,7 @@ HOW_TO_MAKE_IT = (
 
 
 class Knative:
-    """The namespace of a cluster."""
+    """A namespace of a cluster."""
 
     def __init__(self, choices: Choices) -> None:
         self._choices = choices
@@ -51,14 +51,16 @@ class Knative:
             yield Need(kind, partial(self._has, kind), "install Knative Serving and Eventing")
 
     def needs_to_deploy(self) -> Iterator[Need]:
-        yield Need("the Secret ser-s3", partial(self._has, "secrets", "ser-s3"), HOW_TO_MAKE_IT)
-        yield Need("BUCKET", lambda: bool(self._choices.bucket), "the bucket to keep all in")
+        yield Need("the Secret ser-s3", partial(self._has, "secrets", "ser-s3"), CREDENTIALS_REMEDY)
+        yield Need(
+            "BUCKET", lambda: bool(self._choices.bucket), "the bucket for models, jobs and corpora"
+        )
         if not self._choices.images:
             yield self._images.need()
             yield Need(
                 "REGISTRY",
                 lambda: bool(self._choices.registry),
-                "where the cluster pulls images from: registry.example.com/somebody",
+                "where the cluster pulls images from: registry.example.com/you",
             )
 
     def place(self) -> str:
@@ -68,23 +70,23 @@ class Knative:
         return f"the cluster of context {context!r}, namespace {namespace!r}"
 
     def deploy(self) -> list[Step]:
-        built = []
+        building: list[Step] = []
         bucket, images = self._choices.bucket, self._choices.images_in_words
         if not self._choices.images:
-            built = [
+            building = [
                 *self._images.build(),
                 Step(f"Push both to {self._choices.registry}.", self._push),
             ]
         return [
-            *built,
+            *building,
             Step(f"Apply infra/knative with bucket {bucket} and {images}.", self._apply),
             Step("Wait until both services are ready.", self._wait),
-            Step("Ask /healthz of both.", self._ask),
+            Step("Check /healthz of both services.", self._check_health),
         ]
 
     def undeploy(self) -> list[Step]:
-        says = f"Delete what is labelled {OURS}; the bucket, the Secret and pushed images stay."
-        return [Step(says, self._delete)]
+        kept = "the bucket, the Secret and pushed images stay"
+        return [Step(f"Delete the objects labelled {LABEL}; {kept}.", self._delete)]
 
     def _push(self) -> None:
         for function in FUNCTIONS:
@@ -102,22 +104,22 @@ class Knative:
         timeout = f"--timeout={self._choices.wait_seconds}s"
         run(self._kubectl("wait", "--for=condition=Ready", timeout, *services))
 
-    def _ask(self) -> None:
+    def _check_health(self) -> None:
         for function in FUNCTIONS:
             service = f"services.serving.knative.dev/ser-{function}"
-            asking = self._kubectl("get", service, "--output=jsonpath={.status.url}")
-            wait_until_healthy(f"{output_of(asking)}/healthz", self._choices.wait_seconds)
+            command = self._kubectl("get", service, "--output=jsonpath={.status.url}")
+            wait_until_healthy(f"{output_of(command)}/healthz", self._choices.wait_seconds)
 
     def _delete(self) -> None:
         kinds = ",".join([*KINDS, "configmaps", "serviceaccounts"])
-        run(self._kubectl("delete", kinds, f"--selector={OURS}", "--ignore-not-found"))
+        run(self._kubectl("delete", kinds, f"--selector={LABEL}", "--ignore-not-found"))
 
     @cached_property
     def _answers(self) -> bool:
         return succeeds(self._kubectl("version"))
 
     def _has(self, kind: str, *names: str) -> bool:
-        # Of a cluster that is silent, nobody can tell what else is missing.
+        # Without a cluster that answers, nothing more is known to be missing.
         return not self._answers or succeeds(self._kubectl("get", kind, *names, "--output=name"))
 
     def _kubectl(self, *arguments: str) -> list[str]:
@@ -127,8 +129,10 @@ class Knative:
 
 
 def kustomization(folder: Path, choices: Choices, images: dict[str, str]) -> bytes:
-    """Return the kustomization, JSON and so YAML, that lies in ``folder`` and puts ``images``,
-    the bucket and its region into the manifests."""
+    """Return a kustomization for ``folder`` that sets ``images``, bucket and region.
+
+    It is JSON, which is YAML too.
+    """
     settings = [f"BUCKET={choices.bucket}", f"AWS_DEFAULT_REGION={choices.aws_default_region}"]
     if choices.s3_endpoint:
         settings.append(f"AWS_ENDPOINT_URL={choices.s3_endpoint}")
@@ -148,12 +152,12 @@ def kustomization(folder: Path, choices: Choices, images: dict[str, str]) -> byt
 
 
 def address(image: str) -> dict[str, str]:
-    """Return the parts of ``image`` in kustomize's words."""
+    """Return the parts of ``image`` under the names of kustomize."""
     name, _, digest = image.partition("@")
     if digest:
         return {"newName": name, "digest": digest}
     name, colon, tag = image.rpartition(":")
-    # A colon before a slash is that of a port.
+    # A colon before a slash precedes a port.
     if not colon or "/" in tag:
         return {"newName": image, "newTag": "latest"}
     return {"newName": name, "newTag": tag}

@@ -1,4 +1,4 @@
-"""What has to be there, what will be done, and the doing of it."""
+"""The requirements and steps of a command; checking the former and taking the latter."""
 
 from __future__ import annotations
 
@@ -11,80 +11,80 @@ from deployment.errors import DeploymentError
 
 
 class Need(NamedTuple):
-    """Something without which nothing is begun."""
+    """A requirement without which no step is taken."""
 
-    what: str
-    is_there: Callable[[], bool]
-    how: str
-    """How to get it."""
+    name: str
+    is_met: Callable[[], bool]
+    remedy: str
+    """The way to meet it."""
 
 
 class Step(NamedTuple):
-    """One thing to do, and how it is announced: a plan cannot differ from what is done."""
+    """An action with its announcement, so that a plan cannot differ from the actions."""
 
-    says: str
-    do: Callable[[], None]
+    announcement: str
+    act: Callable[[], None]
 
 
 class Target(Protocol):
-    """A place to deploy to."""
+    """A platform to deploy to."""
 
     def needs(self) -> Iterable[Need]:
-        """What both deploy and undeploy want."""
+        """Return the requirements of both deploy and undeploy."""
 
     def needs_to_deploy(self) -> Iterable[Need]:
-        """What only deploy wants."""
+        """Return the further requirements of deploy."""
 
     def place(self) -> str:
-        """Where it is, so that a wrong account or cluster is noticed in time."""
+        """Return the account, cluster or machine in words: a wrong one is noticed in time."""
 
     def deploy(self) -> Sequence[Step]:
-        """The steps that lead there, whatever of them was done before."""
+        """Return the steps of a deployment; each may have been taken before."""
 
     def undeploy(self) -> Sequence[Step]:
-        """The steps that remove what deploy made, whatever of it is there."""
+        """Return the steps that remove a deployment, complete or not."""
 
 
-def tool(name: str, how: str) -> Need:
-    """The need of a program."""
-    return Need(name, lambda: shutil.which(name) is not None, how)
+def tool(name: str, remedy: str) -> Need:
+    """Return the need of the program called ``name``."""
+    return Need(name, lambda: shutil.which(name) is not None, remedy)
 
 
 def check(needs: Iterable[Need]) -> None:
-    """Return if nothing is missing.
+    """Return if all ``needs`` are met.
 
     Raises
     ------
     DeploymentError
-        It names all that is.
+        Some are not; all of them are named.
     """
-    missing = [f"- {need.what}: {need.how}" for need in needs if not need.is_there()]
+    missing = [f"- {need.name}: {need.remedy}" for need in needs if not need.is_met()]
     if missing:
         raise DeploymentError("\n".join(["This is missing:", *missing]))
 
 
 def carry_out(title: str, steps: Sequence[Step], *, confirmed: bool) -> None:
-    """Say what will be done, ask unless ``confirmed``, and do it.
+    """Print the plan, ask for consent unless it is ``confirmed``, and take the steps.
 
     Raises
     ------
     DeploymentError
-        A step failed, it was not wanted, or nobody can be asked.
+        A step failed, the user declined, or there is no terminal to ask at.
     """
     print(title)
     for number, step in enumerate(steps, start=1):
-        print(f"  {number}. {step.says}")
+        print(f"  {number}. {step.announcement}")
     sys.stdout.flush()
     if not confirmed:
         ask()
     for number, step in enumerate(steps, start=1):
-        print(f"[{number}/{len(steps)}] {step.says}", flush=True)
-        step.do()
+        print(f"[{number}/{len(steps)}] {step.announcement}", flush=True)
+        step.act()
 
 
 def ask() -> None:
-    # Money is spent and things are deleted here: silence is no consent, that of a script neither.
+    # Deployments cost money and deletions are final: without an explicit yes nothing happens.
     if not sys.stdin.isatty():
-        raise DeploymentError("Nothing was done: nobody can be asked here; to agree, say YES=1.")
+        raise DeploymentError("Nothing was done: no terminal to ask at; YES=1 agrees in advance.")
     if input("Go ahead? [y/N] ").strip().lower() not in ("y", "yes"):
         raise DeploymentError("Nothing was done.")

@@ -1,4 +1,4 @@
-"""Terraform on one of our roots, with a state for each deployment, account and region."""
+"""Terraform in one of our root modules, with a state for each deployment, account and region."""
 
 from __future__ import annotations
 
@@ -12,11 +12,10 @@ from deployment.commands import output_of, run
 
 
 class Terraform:
-    """The configuration in ``root`` as ``workspace`` has it.
+    """The root module in the folder ``root``, with the state of ``workspace``.
 
-    A workspace keeps apart what is deployed under other names, to other accounts and regions:
-    nothing is ever compared with the state of somewhere else. It works the same with states on
-    this machine and in a backend.
+    Each deployment, account and region has its own workspace, so that none is ever compared with
+    the state of another. This holds for local states and for those in a backend.
     """
 
     def __init__(self, root: Path, workspace: str, variables: Mapping[str, str]) -> None:
@@ -25,32 +24,32 @@ class Terraform:
         self._variables = dict(variables)
 
     def open(self) -> None:
-        """Fetch the providers and choose the workspace."""
+        """Install the providers and select the workspace."""
         run([*self._command, "init", "-input=false"])
         run([*self._command, "workspace", "select", "-or-create", self._workspace])
 
     def apply(self, variables: Mapping[str, str], *options: str) -> None:
-        """Make what there is what the configuration says."""
+        """Apply the configuration."""
         run([*self._command, "apply", *self._options(variables), *options])
 
     def destroy(self, variables: Mapping[str, str], *options: str) -> None:
-        """Delete what there is."""
+        """Destroy the resources in the state."""
         run([*self._command, "destroy", *self._options(variables), *options])
 
     def resources(self) -> list[str]:
-        """Return the addresses of what there is."""
+        """Return the addresses of the resources in the state."""
         state = msgspec.json.decode(output_of([*self._command, "show", "-json"]))
         found = state.get("values", {}).get("root_module", {}).get("resources", [])
         return [each["address"] for each in found if each["mode"] == "managed"]
 
     def outputs(self) -> dict[str, str]:
-        """Return what the configuration tells of what there is."""
-        told = msgspec.json.decode(output_of([*self._command, "output", "-json"]))
-        return {name: output["value"] for name, output in told.items()}
+        """Return the outputs by name."""
+        outputs = msgspec.json.decode(output_of([*self._command, "output", "-json"]))
+        return {name: output["value"] for name, output in outputs.items()}
 
     def _options(self, variables: Mapping[str, str]) -> list[str]:
         chosen = {**self._variables, **variables}
-        options = ["-input=false", "-auto-approve"]  # we have asked already
+        options = ["-input=false", "-auto-approve"]  # the plan has consent already
         if not sys.stdout.isatty():
             options.append("-no-color")
         return options + [f"-var={name}={value}" for name, value in chosen.items()]

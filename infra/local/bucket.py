@@ -1,7 +1,7 @@
-"""Makes the bucket of the local stack, and has it announce what arrives: run once, again at will.
+"""Create the bucket of the local stack and configure its notifications; safe to run again.
 
-``SER_BUCKET`` names the bucket, ``SER_NOTIFY`` the ARN of whoever hears of new objects; which
-server to ask, and as whom, say the standard variables of AWS.
+``SER_BUCKET`` names the bucket, ``SER_NOTIFY`` the ARN that is notified of new objects. The
+standard variables of AWS name the server and hold the credentials.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ ARRIVALS = {
     "requests": ("inbox/", ".train.json"),
     "jobs": ("jobs/requests/", ".train.json"),
 }
-"""Prefix and suffix of what is announced: what people bring, and jobs that nobody waits for."""
+"""Prefix and suffix of the objects that are announced: uploads, and asynchronous jobs."""
 
 
-def notifications(listener: str) -> dict[str, Any]:
-    """Return the configuration by which a bucket announces all ``ARRIVALS`` to ``listener``."""
+def notifications(arn: str) -> dict[str, Any]:
+    """Return the configuration by which a bucket announces all ``ARRIVALS`` to ``arn``."""
     return {
         "QueueConfigurations": [
             {
                 "Id": name,
-                "QueueArn": listener,
+                "QueueArn": arn,
                 "Events": ["s3:ObjectCreated:*"],
                 "Filter": {
                     "Key": {
@@ -44,23 +44,23 @@ def notifications(listener: str) -> dict[str, Any]:
     }
 
 
-def make(s3: Any, bucket: str, listener: str) -> None:
-    """Make ``bucket`` unless it is there, and have it announce arrivals to ``listener``."""
+def make(s3: Any, bucket: str, arn: str) -> None:
+    """Create ``bucket`` unless it exists, and have it announce arrivals to ``arn``."""
     with suppress(s3.exceptions.BucketAlreadyOwnedByYou):
         s3.create_bucket(Bucket=bucket)
     s3.put_bucket_notification_configuration(
-        Bucket=bucket, NotificationConfiguration=notifications(listener)
+        Bucket=bucket, NotificationConfiguration=notifications(arn)
     )
 
 
 def main() -> None:
-    """Make the bucket that the environment names."""
-    bucket, listener = os.environ["SER_BUCKET"], os.environ["SER_NOTIFY"]
+    """Create the bucket that the environment names."""
+    bucket, arn = os.environ["SER_BUCKET"], os.environ["SER_NOTIFY"]
     try:
-        make(botocore.session.get_session().create_client("s3"), bucket, listener)
+        make(botocore.session.get_session().create_client("s3"), bucket, arn)
     except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError) as error:
-        sys.exit(f"s3://{bucket} cannot be made: {error}")
-    print(f"s3://{bucket} announces what arrives.")
+        sys.exit(f"s3://{bucket} cannot be created: {error}")
+    print(f"s3://{bucket} exists and announces new objects.")
 
 
 if __name__ == "__main__":

@@ -1,104 +1,166 @@
-"""The main job, shown: a corpus goes in through train, emotions come out of predict, over HTTP."""
+"""A demonstration over HTTP: train on a corpus, predict emotions, and show how good they are.
+
+It posts ``requests/train-recipe.json``, and leaves the corpus in ``demo/`` and the model in
+``model/``, where all files in ``requests/`` look for them.
+"""
 
 from __future__ import annotations
 
+import filecmp
 import os
-import zlib
+import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import urllib3
 from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from ser.classifiers import RECIPE
-from ser.corpora.grammars.emodb import OFFICIAL_ARCHIVE
+from ser.corpora.fetching import FULL_ACCESS, fetch
+from ser.corpora.grammars.emodb import LABELS, OFFICIAL_ARCHIVE
 from ser.corpora.synthesis import synthesise
+from ser.errors import SerError
 from ser.evaluation.report import plots
+from ser.registry import open_registry
 from ser.service.problems import from_document
 from stack import ROOT, running
 
 FOLDER = ROOT / "demo"
+CORPUS = FOLDER / "corpus.zip"
+"""The archive that ``requests/*.json`` name."""
+SPEECH = FOLDER / "speech.wav"
+"""A held-out utterance, for requests with an uploaded sound."""
+MODELS = ROOT / "model"
+"""The registry that ``requests/*.json`` name, the default of ``make serve``."""
+REQUEST = ROOT / "requests" / "train-recipe.json"
 ANSWER_SECONDS = 3.0
-"""How long the official archive is waited for before the demo goes on without it."""
+"""Time for the official server to answer before the demo synthesises a corpus."""
 SHOWN = 10
-"""How many utterances the table shows."""
+"""Number of utterances in the table of predictions."""
+EMOTIONS = {str(label): f"{label.emotion} ({label.code})" for label in LABELS}
+"""By label of the HTTP answers, the English emotion with the code of the corpus."""
+CODES = {label.code: EMOTIONS[str(label)] for label in LABELS}
 
-console = Console(markup=False)
+console = Console(markup=False, highlight=False)
 
 
 def main() -> None:
-    """Run the demo."""
+    """Run the demonstration."""
+    # The paths in requests are relative to the root of the clone.
+    os.chdir(ROOT)
     FOLDER.mkdir(exist_ok=True)
     name, archive = choose_corpus()
-    roots = [str(FOLDER), os.environ.get("EMODB_ZIP", "")]
-    settings = {"SER_ALLOWED_PATHS": os.pathsep.join(filter(None, roots))}
-    place = {"model_save_path": str(FOLDER / "model")}
-    with running(port=0, settings=settings) as stack:
+    provide(archive)
+    models = choose_registry()
+    request = {**msgspec.json.decode(REQUEST.read_bytes()), "model_save_path": str(models)}
+    roots = os.pathsep.join(map(str, (FOLDER, models)))
+    with running(port=0, settings={"SER_ALLOWED_PATHS": roots}) as stack:
         console.print(f"Both functions answer behind {stack.url}.")
-        trained = post(
-            f"{stack.url}/train",
-            {
-                # One folder for each archive: train refuses to mix them.
-                "data_path": str(FOLDER / f"data-{zlib.crc32(archive.encode()):08x}"),
-                "remote_url": archive,
-                "model_type": RECIPE,
-                "evaluation": "loso",
-                **place,
-            },
+        console.print(
+            f"POST /train with {REQUEST.relative_to(ROOT)}: a model, and for the figures one more "
+            "for each speaker, trained without that speaker. About a minute."
         )
-        asked = {"model_id": trained["model_id"], "sample_name": trained["test_samples"], **place}
-        predicted = post(f"{stack.url}/predict", asked)
-    show(trained, predicted)
-    picture = FOLDER / "confusion_matrix.png"
-    picture.write_bytes(
-        plots.confusion_picture(
-            trained["metrics"]["confusion_matrix"],
-            trained["classes"],
-            f"Held-out utterances of {name}",
-        )
+        trained = post(f"{stack.url}/train", request)
+        console.print(f"POST /predict with the {len(trained['test_samples'])} held-out utterances.")
+        body = {
+            "model_save_path": str(models),
+            "model_id": trained["model_id"],
+            "sample_name": trained["test_samples"],
+        }
+        predicted = post(f"{stack.url}/predict", body)
+    show_predictions(predicted)
+    show_recalls(trained["loso"], len(trained["loso"]["per_speaker"]))
+    show_figures(name, trained)
+    show_files(name, trained, models / trained["model_id"])
+
+
+def choose_registry() -> Path:
+    """Return the folder for the model: one where it replaces no other as ``latest``."""
+    if "latest" not in open_registry(MODELS).aliases():
+        return MODELS
+    console.print(
+        f"{MODELS.name}/ has a model `latest`, so the demo keeps its model in demo/model/."
     )
-    console.print(f"The confusion matrix as a picture: {picture}", soft_wrap=True)
-    report = FOLDER / "model" / trained["model_id"] / "report.html"
-    console.print(f"How well it does, as a page: {report}", soft_wrap=True)
+    return FOLDER / "model"
 
 
-def choose_corpus() -> tuple[str, str]:
-    """Return the name of the corpus and where its archive is; say which one it is."""
-    if archive := os.environ.get("EMODB_ZIP"):
-        console.print(f"Corpus: EmoDB, from EMODB_ZIP ({archive}).")
-        return "emodb", str(Path(archive).resolve())
-    try:
-        # The head of the answer is enough to know that it is there; train fetches the rest.
-        answer = urllib3.request(
-            "HEAD", OFFICIAL_ARCHIVE, timeout=ANSWER_SECONDS, retries=urllib3.Retry(0, redirect=5)
-        )
-        if answer.status == 200:
-            console.print(f"Corpus: EmoDB, from {OFFICIAL_ARCHIVE}.")
-            return "emodb", OFFICIAL_ARCHIVE
-    except urllib3.exceptions.HTTPError:
-        pass
-    archive = str(FOLDER / "synthetic.zip")
+def choose_corpus() -> tuple[str, Path]:
+    """Return the name of the corpus and its archive, and print which one it is."""
+    if chosen := os.environ.get("EMODB_ZIP"):
+        console.print(f"Corpus: EmoDB, from EMODB_ZIP ({chosen}).")
+        return "EmoDB", Path(chosen)
+    archive = FOLDER / "emodb.zip"
+    if archive.exists():
+        console.print(f"Corpus: EmoDB, from {archive}, where an earlier demo downloaded it.")
+        return "EmoDB", archive
+    if official_server_answers():
+        console.print(f"Corpus: EmoDB, from {OFFICIAL_ARCHIVE} (40 MB).")
+        try:
+            download(archive)
+            return "EmoDB", archive
+        except SerError as error:
+            console.print(f"The download failed: {error.detail}")
+    archive = FOLDER / "synthetic.zip"
     console.print(
         "Corpus: synthetic speech made by this program, because EMODB_ZIP is not set and "
         f"{OFFICIAL_ARCHIVE} does not answer. Its figures say nothing about people."
     )
-    if not Path(archive).exists():
-        with console.status("Synthesising the corpus"):
-            synthesise(Path(archive))
-    return "synthetic", archive
+    if not archive.exists():
+        with bars() as progress:
+            task = progress.add_task("Synthesising 350 utterances", total=1.0)
+            synthesise(archive, report=lambda share: progress.update(task, completed=share))
+    return "synthetic speech", archive
+
+
+def official_server_answers() -> bool:
+    """Return whether the official server has the archive."""
+    try:
+        answer = urllib3.request(
+            "HEAD", OFFICIAL_ARCHIVE, timeout=ANSWER_SECONDS, retries=urllib3.Retry(0, redirect=5)
+        )
+    except urllib3.exceptions.HTTPError:
+        return False
+    return answer.status == 200
+
+
+def download(archive: Path) -> None:
+    """Download the official archive to ``archive``."""
+    with bars() as progress:
+        task = progress.add_task("Downloading EmoDB", total=1.0)
+        fetch(
+            OFFICIAL_ARCHIVE,
+            archive,
+            access=FULL_ACCESS,
+            report=lambda share: progress.update(task, completed=share),
+        )
+
+
+def bars() -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:.0f} %"))
+    return Progress(*columns, TimeRemainingColumn(), console=console)
+
+
+def provide(archive: Path) -> None:
+    """Copy ``archive`` to :data:`CORPUS`; delete what was extracted from another archive there."""
+    if CORPUS.exists() and filecmp.cmp(archive, CORPUS, shallow=False):
+        return
+    shutil.rmtree(FOLDER / "data", ignore_errors=True)
+    unfinished = CORPUS.with_suffix(".part")
+    shutil.copyfile(archive, unfinished)
+    unfinished.replace(CORPUS)
 
 
 def post(url: str, body: dict[str, Any]) -> Any:
-    """Return the answer to ``body``; raise what the function says is wrong."""
-    console.print(f"POST {url}")
+    """Return the answer to ``body``; raise the error that a problem document describes."""
     response = urllib3.request(
         "POST",
         url,
         body=msgspec.json.encode(body),
         headers={"Content-Type": "application/json"},
-        timeout=urllib3.Timeout(connect=5, read=None),
+        timeout=urllib3.Timeout(connect=30, read=None),
         retries=False,
     )
     answer = msgspec.json.decode(response.data)
@@ -107,40 +169,76 @@ def post(url: str, body: dict[str, Any]) -> Any:
     return answer
 
 
-def show(trained: dict[str, Any], predicted: dict[str, Any]) -> None:
-    """Print some utterances as predict judges them, and the recall of each emotion."""
-    utterances = Table(title=f"{SHOWN} held-out utterances, as /predict hears them")
-    for column in ("utterance", "truth", "prediction", "emotion"):
-        utterances.add_column(column)
-    utterances.add_column("probability", justify="right")
-    columns = ("sample_name", "ground_truth", "prediction", "emotions", "probabilities")
+def show_predictions(predicted: dict[str, Any]) -> None:
+    """Print a table of some utterances with their true and predicted emotions."""
+    columns = ("sample_name", "ground_truth", "prediction", "probabilities")
     rows = list(zip(*(predicted[column] for column in columns), strict=True))
-    for name, truth, prediction, emotion, probabilities in rows[:: len(rows) // SHOWN][:SHOWN]:
+    table = Table(title=f"{SHOWN} of the {len(rows)} held-out utterances, as /predict answers them")
+    for column in ("utterance", "true emotion", "predicted emotion"):
+        table.add_column(column)
+    table.add_column("probability", justify="right")
+    for name, truth, prediction, probabilities in rows[:: max(1, len(rows) // SHOWN)][:SHOWN]:
         style = "green" if truth == prediction else "red"
         probability = f"{max(probabilities.values()):.2f}"
-        utterances.add_row(name, truth, prediction, emotion, probability, style=style)
-    console.print(utterances)
+        table.add_row(name, CODES[truth], CODES[prediction], probability, style=style)
+    console.print(table)
 
-    metrics = trained["metrics"]
-    classes = Table(title=f"All {len(rows)} held-out utterances")
-    classes.add_column("emotion")
+
+def show_recalls(metrics: dict[str, Any], speakers: int) -> None:
+    """Print a table of the figures of each emotion on speakers left out of training."""
+    table = Table(title=f"{speakers} speakers, each left out of training once")
+    table.add_column("emotion")
     for column in ("utterances", "recall", "precision"):
-        classes.add_column(column, justify="right")
+        table.add_column(column, justify="right")
     for label, scores in metrics["per_class"].items():
-        precision = f"{scores['precision']:.2f}"
-        classes.add_row(label, str(scores["support"]), f"{scores['recall']:.2f}", precision)
-    console.print(classes)
+        figures = (f"{scores[figure]:.2f}" for figure in ("recall", "precision"))
+        table.add_row(EMOTIONS[label], str(scores["support"]), *figures)
+    console.print(table)
+
+
+def show_figures(name: str, trained: dict[str, Any]) -> None:
+    """Print the overall figures, those on unknown speakers first."""
+    unknown, heard = trained["loso"], trained["metrics"]
     console.print(
-        f"Unweighted average recall {metrics['uar']:.3f}, accuracy {metrics['wa']:.3f}: the same "
-        "speakers were heard in training."
+        f"On speakers never heard in training: unweighted average recall {unknown['uar']:.3f}, "
+        f"accuracy {unknown['wa']:.3f} ({name}).",
+        style="bold",
     )
     console.print(
-        f"On speakers never heard (each left out once): unweighted average recall "
-        f"{trained['loso']['uar']:.3f}, accuracy {trained['loso']['wa']:.3f}."
+        f"On {len(trained['test_samples'])} held-out utterances of speakers heard in training: "
+        f"unweighted average recall {heard['uar']:.3f}, accuracy {heard['wa']:.3f}."
     )
-    console.print(f"The model is {trained['model_id']}, alias latest.")
-    console.print(f"The training took {sum(trained['seconds'].values()):.0f} s.")
+    console.print(f"Training and evaluation took {sum(trained['seconds'].values()):.0f} s.")
+
+
+def show_files(name: str, trained: dict[str, Any], model: Path) -> None:
+    """Write a confusion matrix and a sound to try, and print the paths of all files."""
+    picture = FOLDER / "confusion_matrix.png"
+    picture.write_bytes(
+        plots.confusion_picture(
+            trained["loso"]["confusion_matrix"],
+            [EMOTIONS[label] for label in trained["classes"]],
+            f"Speakers never heard in training, {name}",
+        )
+    )
+    utterance = trained["test_samples"][0]
+    shutil.copyfile(model / "samples" / utterance, SPEECH)
+    for title, path in (
+        ("Model", model / "model.onnx"),
+        ("Report of its evaluation", model / "report.html"),
+        ("Confusion matrix", picture),
+        (f"Sound to try, {CODES[utterance[5]]}", SPEECH),
+    ):
+        console.print(f"{title}: {path.relative_to(ROOT)}", soft_wrap=True)
+    console.print(
+        "Next: `make serve`, and in another terminal, also without network:\n"
+        f"  curl -F model_id=latest -F audio=@{SPEECH.relative_to(ROOT)} localhost:5000/predict",
+        soft_wrap=True,
+    )
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except (SerError, OSError, RuntimeError) as error:
+        sys.exit(str(error))

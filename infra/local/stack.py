@@ -1,6 +1,6 @@
-"""Both functions behind the gateway, as processes of this machine: what ``make serve`` runs.
+"""Both functions behind the gateway, as processes of this machine: the command ``make serve``.
 
-Settings of the functions are taken from the environment; ``PORT`` is the gateway's.
+Settings of the functions are environment variables; ``PORT`` is the port of the gateway.
 """
 
 from __future__ import annotations
@@ -22,20 +22,21 @@ import urllib3
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = Path(sys.executable).parent
-START_SECONDS = 60
+START_SECONDS = 300
+"""Time-out of the start: a busy machine may need minutes for it."""
 HOST = "127.0.0.1"
 
 
 class Stack(NamedTuple):
-    """What runs: the address of the gateway, and the processes."""
+    """A running stack: the address of the gateway, and the processes."""
 
     url: str
     processes: list[subprocess.Popen[bytes]]
 
     def wait(self) -> None:
-        """Return once ``GET /`` answers 200, which it does once both functions do."""
+        """Return once the status of ``GET /`` is 200, because both functions answer."""
         deadline = time.monotonic() + START_SECONDS
-        http = urllib3.PoolManager(retries=False, timeout=5)
+        http = urllib3.PoolManager(retries=False, timeout=30)
         while time.monotonic() < deadline:
             self.check()
             try:
@@ -60,14 +61,14 @@ def running(port: int, settings: Mapping[str, str] | None = None) -> Iterator[St
     Parameters
     ----------
     port
-        The gateway's; 0 takes a free one.
+        Port of the gateway; 0 for any free port.
     settings
-        Environment variables beside those of this process.
+        Environment variables that extend those of this process.
 
     Raises
     ------
     RuntimeError
-        The port is taken, or something does not start: its own message stands above.
+        The port is taken, or a process does not start; its own output precedes the message.
     """
     port = port or free_port()
     refuse_taken(port)
@@ -98,7 +99,8 @@ def running(port: int, settings: Mapping[str, str] | None = None) -> Iterator[St
 
 
 def own_folders(home: Path) -> dict[str, str]:
-    """Where Caddy and gunicorn keep what they would share with others in the user's home."""
+    """Return variables by which Caddy and gunicorn keep their files in ``home``, apart from those
+    of other processes."""
     home.mkdir()
     return dict.fromkeys(("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_RUNTIME_DIR"), str(home))
 
@@ -122,7 +124,7 @@ def gateway_command() -> list[str]:
 def process(
     command: list[str], environment: Mapping[str, str]
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run ``command`` meanwhile; end it politely, and by force if it does not listen."""
+    """Run ``command`` until the context ends; kill it if it does not terminate."""
     with subprocess.Popen(command, env=environment) as running_process:
         try:
             yield running_process
@@ -131,12 +133,15 @@ def process(
 
 
 def end(running_process: subprocess.Popen[bytes]) -> None:
-    """Tell a process to end, twice if need be: Python may lose what a signal raises. gunicorn gives
-    those whom it answers half a minute."""
-    for patience in (10, 30):
+    """Terminate a process, and kill it if it ignores that.
+
+    It gets the signal twice, since Python may lose an exception raised by a signal handler;
+    gunicorn gives requests in progress 30 s.
+    """
+    for seconds in (10, 30):
         running_process.terminate()
         try:
-            running_process.wait(timeout=patience)
+            running_process.wait(timeout=seconds)
         except subprocess.TimeoutExpired:
             continue
         return
@@ -162,9 +167,9 @@ def refuse_taken(port: int) -> None:
             ) from error
 
 
-def own_places() -> dict[str, str]:
-    """Return where a local stack keeps what it makes, and takes what arrives, unless told; what it
-    was told to use it may reach."""
+def default_settings() -> dict[str, str]:
+    """Return the settings of a local stack: models, jobs and inbox in the clone unless the
+    environment names other places, which the functions may then reach."""
     places = {
         "SER_INBOX": ROOT / "inbox",
         "SER_JOBS_URI": ROOT / "jobs",
@@ -179,8 +184,8 @@ def own_places() -> dict[str, str]:
 
 
 def resume_jobs(settings: Mapping[str, str]) -> None:
-    """Have the jobs gone on with that were under way when the stack last stopped."""
-    # Those in a bucket are resumed by the bucket, which announces them until they are done.
+    """Resume the jobs that were running when the stack last stopped."""
+    # A bucket resumes its jobs itself: it announces each until it is done.
     if "://" not in settings["SER_JOBS_URI"]:
         subprocess.run(
             [sys.executable, "-m", "ser.service.jobs"], env={**os.environ, **settings}, check=True
@@ -193,14 +198,14 @@ def interrupt(*_: object) -> None:
 
 def main() -> None:
     """Serve until interrupted or terminated, or until the terminal is closed."""
-    for polite in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(polite, interrupt)
+    for terminating in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(terminating, interrupt)
     try:
-        places = own_places()
-        with running(int(os.environ.get("PORT", "5000")), settings=places) as stack:
-            resume_jobs(places)
+        settings = default_settings()
+        with running(int(os.environ.get("PORT", "5000")), settings=settings) as stack:
+            resume_jobs(settings)
             print(f"SER functions answer: POST {stack.url}/train, POST {stack.url}/predict")
-            print(f"A corpus copied into {places['SER_INBOX']} is trained on.")
+            print(f"To train on a corpus, copy its archive into {settings['SER_INBOX']}.")
             print("Stop with Ctrl-C.", flush=True)
             while True:
                 stack.check()

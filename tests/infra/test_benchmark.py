@@ -1,4 +1,4 @@
-"""The benchmark: what it computes, and that its yardstick is a fair one. Nothing is timed."""
+"""The benchmark: its figures, and the fairness of its yardstick. No test depends on time."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rich.console import Console
 import made
 from benchmark.contest import USUAL, Contest, Contestant, Effort
 from benchmark.machine import machine
-from benchmark.measuring import ear, measure_sizes
+from benchmark.measuring import code_predictor, measure_sizes
 from benchmark.prediction import measure_cold, measure_cold_from_s3, measure_warm
 from benchmark.report import Results
 from benchmark.rows import DIRECT, SAME_NETWORK, Row, Target, all_rows
@@ -26,7 +26,7 @@ from benchmark.yardstick import Yardstick, make_yardstick
 from clients import Client, client_of
 
 pytestmark = [
-    # Keras, as it saves a network, and what librosa reads files with are older than these.
+    # Raised by Keras when it saves a network, and by the audio reader of librosa.
     pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
     pytest.mark.filterwarnings("ignore:'(aifc|audioop|sunau)' is:DeprecationWarning"),
 ]
@@ -43,7 +43,7 @@ def yardstick(place: Workplace) -> Yardstick:
     return make_yardstick(place)
 
 
-def test_ratios_are_of_turns_and_say_how_many_times_better_ours_is() -> None:
+def test_ratios_compare_turn_by_turn_and_are_above_one_where_ours_is_better() -> None:
     seconds = Row("first answer", "s", ours=[1.0, 2.0, 4.0], usual=[12.0, 18.0, 60.0])
     assert seconds.ratios == [12.0, 9.0, 15.0]
     speed = Row("requests", "1/s", more_is_better=True, ours=[50.0], usual=[10.0])
@@ -51,7 +51,7 @@ def test_ratios_are_of_turns_and_say_how_many_times_better_ours_is() -> None:
     assert Row("front-end", "x", ours=[300.0]).ratios == []
 
 
-def test_turns_that_lack_a_contestant_are_refused() -> None:
+def test_unequal_numbers_of_turns_are_refused() -> None:
     with pytest.raises(ValueError, match="shorter"):
         _ = Row("first answer", "s", ours=[1.0, 2.0], usual=[12.0]).ratios
 
@@ -77,13 +77,13 @@ def test_a_target_is_reached_on_the_better_side_of_its_bound(
 
 
 def install(folder: Path, name: str, size: int, *requires: str) -> None:
-    """Make a distribution of ``size`` bytes in ``folder``."""
+    """Write a distribution of ``size`` bytes to ``folder``."""
     information = folder / f"{name}-1.0.dist-info"
     information.mkdir(parents=True)
     lines = [f"Name: {name}", "Version: 1.0", *(f"Requires-Dist: {each}" for each in requires)]
     (information / "METADATA").write_text("\n".join(lines))
     (folder / f"{name}.py").write_bytes(b" " * size)
-    # A file that is gone, as some compiled ones are, takes no room.
+    # Files that no longer exist, such as bytecode, do not count.
     (information / "RECORD").write_text(f"{name}.py,,\n{name}.pyc,,\n")
 
 
@@ -106,7 +106,7 @@ def environment(tmp_path: Path) -> Path:
         ("faster\nFASTER", 4.0),
     ],
 )
-def test_size_is_that_of_all_that_requirements_lead_to(
+def test_the_size_includes_dependencies_once(
     environment: Path, tmp_path: Path, requirements: str, megabytes: float
 ) -> None:
     file = tmp_path / "requirements.txt"
@@ -114,7 +114,9 @@ def test_size_is_that_of_all_that_requirements_lead_to(
     assert installed_megabytes(file, [str(environment)]) == megabytes
 
 
-def test_an_extra_is_counted_where_it_is_asked_for(environment: Path, tmp_path: Path) -> None:
+def test_the_dependencies_of_an_extra_count_only_if_it_is_required(
+    environment: Path, tmp_path: Path
+) -> None:
     install(environment, "plain", 1_000_000, "faster; extra == 'fast'")
     file = tmp_path / "requirements.txt"
     for requirement, megabytes in (("plain", 1.0), ("plain[fast]", 5.0)):
@@ -122,31 +124,31 @@ def test_an_extra_is_counted_where_it_is_asked_for(environment: Path, tmp_path: 
         assert installed_megabytes(file, [str(environment)]) == megabytes
 
 
-def test_what_is_not_installed_is_named(environment: Path, tmp_path: Path) -> None:
+def test_a_requirement_that_is_not_installed_is_named(environment: Path, tmp_path: Path) -> None:
     file = tmp_path / "requirements.txt"
     file.write_text("missing>=2")
     with pytest.raises(ValueError, match="missing>=2 is not installed"):
         installed_megabytes(file, [str(environment)])
 
 
-def test_the_yardstick_answers_the_same_to_the_same_sound(
+def test_the_yardstick_answers_like_our_function_with_the_same_network(
     place: Workplace, yardstick: Yardstick, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SER_ALLOWED_PATHS", str(place.folder))
     create_app: Any = functions_framework.create_app
     usual: Client = create_app("predict", str(USUAL)).test_client()
-    hears = ear(yardstick.same_network)
+    expected_code = code_predictor(yardstick.same_network)
     asked = (
-        (client_of("predict"), Contestant("ours", yardstick.same_network, hears, ())),
-        (usual, Contestant("usual", yardstick.usual, hears, ())),
-        (usual, Contestant("usual", yardstick.usual, hears, (), (("call", "directly"),))),
+        (client_of("predict"), Contestant("ours", yardstick.same_network, expected_code, ())),
+        (usual, Contestant("usual", yardstick.usual, expected_code, ())),
+        (usual, Contestant("usual", yardstick.usual, expected_code, (), (("call", "directly"),))),
     )
     for signal in map(made.signal, ("03a01Wa.wav", "09a01Ta.wav")):
         ours, *theirs = (
             answer(client, contestant.question(signal, str(place.registries)))
             for client, contestant in asked
         )
-        assert ours["prediction"] == [hears(signal)]
+        assert ours["prediction"] == [expected_code(signal)]
         for each in theirs:
             assert set(each) == set(ours) - {"ground_truth", "speech"}
             assert all(each[field] == ours[field] for field in ("prediction", "emotions"))
@@ -163,11 +165,11 @@ def answer(client: Client, question: Question) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def results(place: Workplace, yardstick: Yardstick) -> Results:
-    """Of a contest without trainings, in which only what is quick takes part in all of the rest."""
-    hears = ear(yardstick.same_network)
+    """Results of a contest without trainings, with the slow contestant only where it is needed."""
+    expected_code = code_predictor(yardstick.same_network)
     ours, usual = (
-        Contestant("ours", yardstick.same_network, hears, ("", SAME_NETWORK, DIRECT)),
-        Contestant("usual", yardstick.usual, hears, ("", SAME_NETWORK)),
+        Contestant("ours", yardstick.same_network, expected_code, ("", SAME_NETWORK, DIRECT)),
+        Contestant("usual", yardstick.usual, expected_code, ("", SAME_NETWORK)),
     )
     effort = Effort(runs=1, requests=2, load_seconds=0.05, long_seconds=4)
     contest = Contest(place, (ours, usual), yardstick.utterances, effort, all_rows())
@@ -180,7 +182,7 @@ def results(place: Workplace, yardstick: Yardstick) -> Results:
     return Results(contest.rows, stages, {"corpus": "made", **machine()})
 
 
-def test_all_rows_are_in_the_table(results: Results) -> None:
+def test_the_table_has_all_rows(results: Results) -> None:
     console = Console(width=150, record=True)
     console.print(results.table(), results.stage_table())
     text = console.export_text()
@@ -189,7 +191,7 @@ def test_all_rows_are_in_the_table(results: Results) -> None:
     assert "first time" in text
 
 
-def test_all_rows_are_in_the_document(results: Results) -> None:
+def test_the_document_has_all_rows(results: Results) -> None:
     document = json.loads(results.as_json())
     rows = {row["name"]: row for row in document["rows"]}
     assert list(rows) == list(all_rows())
@@ -201,6 +203,6 @@ def test_all_rows_are_in_the_document(results: Results) -> None:
     assert document["facts"]["onnxruntime"] == version("onnxruntime")
 
 
-def test_results_are_drawn(results: Results, tmp_path: Path) -> None:
+def test_the_plot_is_a_png(results: Results, tmp_path: Path) -> None:
     results.plot(tmp_path / "results.png")
     assert (tmp_path / "results.png").read_bytes().startswith(b"\x89PNG")

@@ -1,7 +1,7 @@
-"""Trainings whose work is done on a Dask cluster of this machine."""
+"""Trainings that use a Dask cluster on this machine."""
 
 # mypy: disable-error-code="no-untyped-call"
-# distributed states types, but not of all.
+# distributed is typed only in part.
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from ser.service.settings import Settings
 from ser.service.training.process import TrainingProcesses, python_path
 from ser.service.training.request import TrainRequest, read_train_request
 
+SECONDS = 300
 FIGURES = ("metrics", "loso", "degraded", "enrolment", "notes")
 
 
@@ -45,7 +46,7 @@ def read(body: dict[str, Any]) -> TrainRequest:
     return read_train_request(body, Settings.from_environment())
 
 
-def test_the_figures_are_those_of_one_machine_even_if_a_worker_dies(
+def test_the_figures_equal_those_of_one_machine_even_if_a_worker_dies(
     body: dict[str, Any],
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
@@ -73,12 +74,12 @@ def test_the_figures_are_those_of_one_machine_even_if_a_worker_dies(
     ] * 2
     assert shares["leave speakers out"] == [0.25, 0.5, 0.75, 1.0]
     assert len(shares["features"]) > 50
-    told = capfd.readouterr().err.splitlines()
-    assert [line for line in told if not line.startswith("train: ")] == []
+    output = capfd.readouterr().err.splitlines()
+    assert [line for line in output if not line.startswith("train: ")] == []
 
 
-def begun(body: dict[str, Any], made: Cluster) -> subprocess.Popen[bytes]:
-    """Return the process of a training that the cluster is at work for."""
+def start(body: dict[str, Any], made: Cluster) -> subprocess.Popen[bytes]:
+    """Return the process of a training that is using the cluster."""
     process = subprocess.Popen(
         [sys.executable, "-m", "ser.service.training"],
         stdin=subprocess.PIPE,
@@ -96,15 +97,15 @@ def begun(body: dict[str, Any], made: Cluster) -> subprocess.Popen[bytes]:
 
 def test_the_tasks_of_a_training_end_with_it(body: dict[str, Any]) -> None:
     with cluster() as made, made.client() as client:
-        process = begun(body | {"model_config": {"n_estimators": 500}}, made)
+        process = start(body | {"model_config": {"n_estimators": 500}}, made)
         assert process.stdin is not None
         assert process.stdout is not None
         assert client.run_on_scheduler(clusters.tasks_of) > 0
-        # As a server does whose job is cancelled.
+        # As a server does when a job is cancelled.
         process.stdin.close()
-        assert process.wait(timeout=60) == -signal.SIGTERM
+        assert process.wait(timeout=SECONDS) == -signal.SIGTERM
         process.stdout.close()
-        end = time.monotonic() + 60
+        end = time.monotonic() + SECONDS
         while client.run_on_scheduler(clusters.tasks_of):
             assert time.monotonic() < end
             time.sleep(0.1)

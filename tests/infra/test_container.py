@@ -17,21 +17,31 @@ from tempfile import mkdtemp
 import pytest
 import urllib3
 
+import makes
+from makes import make
 from stack import HOST, ROOT, free_port
 
 FOLDER = ROOT / "infra" / "container"
 SCRIPTS = sorted(FOLDER.glob("*.sh"))
 TOOLS = Path(sys.executable).parent
+SECONDS = 300
+"""Time-out of whatever a test waits for, on a busy machine too."""
 
 needs_screen = pytest.mark.skipif(shutil.which("screen") is None, reason="screen is missing")
 
 
 @pytest.fixture
 def environment(tmp_path: Path) -> Iterator[dict[str, str]]:
-    """What ``make boot-app`` finds: free ports, and screens that nobody else sees."""
-    screens = mkdtemp()  # where tmp_path is too long for a socket
+    """Environment variables of ``make boot-app``: free ports, and screens of this test alone."""
+    screens = mkdtemp()  # tmp_path is too long for a socket
+    # The script and its screens run make themselves; the environment stays as it is.
+    wrapper = tmp_path / "programs" / "make"
+    wrapper.parent.mkdir()
+    wrapper.write_text(f'#!/bin/sh\nexec {shutil.which("make")} -o "$VENV/installed" "$@"\n')
+    wrapper.chmod(0o755)
     environment = {
-        **{name: os.environ[name] for name in ("PATH", "HOME")},
+        **makes.environment(),
+        "PATH": f"{wrapper.parent}{os.pathsep}{os.environ['PATH']}",
         "PORT": str(free_port()),
         "JUPYTER_PORT": str(free_port()),
         "SCREENDIR": screens,
@@ -46,26 +56,29 @@ def environment(tmp_path: Path) -> Iterator[dict[str, str]]:
         for leader in leaders_of(environment):
             with suppress(ProcessLookupError):
                 os.killpg(leader, signal.SIGTERM)
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + SECONDS
         while screens_of(environment) and time.monotonic() < deadline:
             time.sleep(0.2)
         assert not screens_of(environment)
         shutil.rmtree(screens)
 
 
+def list_screens(environment: dict[str, str]) -> str:
+    command = ["screen", "-ls"]
+    return subprocess.run(
+        command, env=environment, capture_output=True, text=True, check=False, timeout=SECONDS
+    ).stdout
+
+
 def screens_of(environment: dict[str, str]) -> list[str]:
-    listed = subprocess.run(
-        ["screen", "-ls"], env=environment, capture_output=True, text=True, check=False
-    )
-    return sorted(re.findall(r"\d+\.(\w+)\s", listed.stdout))
+    listed = list_screens(environment)
+    return sorted(re.findall(r"\d+\.(\w+)\s", listed))
 
 
 def leaders_of(environment: dict[str, str]) -> list[int]:
-    """The processes that the screens have started, each the leader of a group."""
-    listed = subprocess.run(
-        ["screen", "-ls"], env=environment, capture_output=True, text=True, check=False
-    )
-    screens = re.findall(r"(\d+)\.\w+\s", listed.stdout)
+    """Return the processes that the screens started; each leads a process group."""
+    listed = list_screens(environment)
+    screens = re.findall(r"(\d+)\.\w+\s", listed)
     children = [Path(f"/proc/{screen}/task/{screen}/children") for screen in screens]
     return [int(child) for file in children for child in file.read_text().split()]
 
@@ -78,12 +91,17 @@ def boot(environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         check=False,
+        timeout=SECONDS,
     )
+
+
+def get(url: str) -> urllib3.BaseHTTPResponse:
+    return urllib3.request("GET", url, retries=False, timeout=SECONDS)
 
 
 def is_open(port: str) -> bool:
     try:
-        urllib3.request("GET", f"http://{HOST}:{port}/", retries=False)
+        get(f"http://{HOST}:{port}/")
     except urllib3.exceptions.HTTPError:
         return False
     return True
@@ -97,21 +115,24 @@ def test_boot_app_starts_both_screens_and_says_how_to_end_them(
     booted = boot(environment)
     assert booted.returncode == 0, booted.stderr
     assert screens_of(environment) == ["API", "JUPYTER"]
-    assert urllib3.request("GET", f"http://{HOST}:{api}/").json()["Status"] == "OK!"
-    # Jupyter answers in the clone whoever has the token, and nobody else.
+    assert get(f"http://{HOST}:{api}/").json()["Status"] == "OK!"
+    # Jupyter serves the clone to callers with the token, and to no others.
     (token,) = re.findall(rf"http://localhost:{jupyter}/lab\?token=(\w+)", booted.stdout)
     readme = f"http://{HOST}:{jupyter}/api/contents/README.md?content=0"
-    assert urllib3.request("GET", readme).status == 403
-    assert urllib3.request("GET", f"{readme}&token={token}").status == 200
+    assert get(readme).status == 403
+    assert get(f"{readme}&token={token}").status == 200
 
     again = boot(environment)
-    assert again.stdout.splitlines()[:2] == ["API is there already.", "JUPYTER is there already."]
+    assert again.stdout.splitlines()[:2] == [
+        "API is running already.",
+        "JUPYTER is running already.",
+    ]
     assert token in again.stdout
     assert screens_of(environment) == ["API", "JUPYTER"]
 
     (ending,) = re.findall(r"End: +(.*)", booted.stdout)
-    subprocess.run(ending, shell=True, env=environment, check=True)
-    deadline = time.monotonic() + 60
+    subprocess.run(ending, shell=True, env=environment, check=True, timeout=SECONDS)
+    deadline = time.monotonic() + SECONDS
     while screens_of(environment) or is_open(api) or is_open(jupyter):
         assert time.monotonic() < deadline
         time.sleep(0.2)
@@ -126,7 +147,7 @@ def test_a_screen_that_ends_at_once_shows_why(environment: dict[str, str]) -> No
     assert "port" in booted.stderr.partition("JUPYTER has ended:")[2]
 
 
-def test_where_screen_is_missing_boot_app_says_how_to_get_it(tmp_path: Path) -> None:
+def test_boot_app_says_how_to_install_a_missing_screen(tmp_path: Path) -> None:
     (tmp_path / "dirname").symlink_to(str(shutil.which("dirname")))
     done = subprocess.run(
         [str(shutil.which("sh")), FOLDER / "boot.sh"],
@@ -134,6 +155,7 @@ def test_where_screen_is_missing_boot_app_says_how_to_get_it(tmp_path: Path) -> 
         capture_output=True,
         text=True,
         check=False,
+        timeout=SECONDS,
     )
     assert done.returncode == 1
     assert "screen is missing; install it" in done.stderr
@@ -141,7 +163,7 @@ def test_where_screen_is_missing_boot_app_says_how_to_get_it(tmp_path: Path) -> 
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Path:
-    """Notes what it is asked to do, instead of doing it to this machine."""
+    """A stand-in for an engine: it records its command lines and deletes nothing."""
     script = tmp_path / "engine"
     script.write_text(
         '#!/bin/sh\necho "$*" >> "$0.log"\n'
@@ -151,31 +173,24 @@ def engine(tmp_path: Path) -> Path:
     return script
 
 
-def prune(engine: Path, said: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        ["make", "--no-print-directory", "clean-docker-full-only-in-emergency", f"ENGINE={engine}"],
-        cwd=ROOT,
-        env={"PATH": os.environ["PATH"], "HOME": os.environ["HOME"], **environment},
-        input=said,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def prune(engine: Path, typed: str = "", confirm: str = "") -> subprocess.CompletedProcess[str]:
+    rule = "clean-docker-full-only-in-emergency"
+    return make(rule, f"ENGINE={engine}", stdin=typed, CONFIRM=confirm)
 
 
-@pytest.mark.parametrize("said", ["", "yes\n", "delete everything\n"])
-def test_nothing_is_deleted_before_the_words_are_typed(engine: Path, said: str) -> None:
-    done = prune(engine, said)
+@pytest.mark.parametrize("typed", ["", "yes\n", "delete everything\n"])
+def test_nothing_is_deleted_before_the_exact_words_are_typed(engine: Path, typed: str) -> None:
+    done = prune(engine, typed)
     assert done.returncode != 0
     assert "nothing is deleted" in done.stderr
     assert not engine.with_suffix(".log").exists()
 
 
-def test_everything_of_the_engine_is_deleted_once_it_is_said(engine: Path) -> None:
+def test_the_exact_words_delete_everything_of_the_engine(engine: Path) -> None:
     words = f"delete everything of {engine}"
     log = engine.with_suffix(".log")
-    for said, environment in ((words + "\n", {}), ("", {"CONFIRM": words})):
-        done = prune(engine, said, **environment)
+    for typed, confirm in ((words + "\n", ""), ("", words)):
+        done = prune(engine, typed, confirm)
         assert done.returncode == 0, done.stderr
         assert log.read_text().splitlines() == [
             "ps --all --quiet",
@@ -187,14 +202,16 @@ def test_everything_of_the_engine_is_deleted_once_it_is_said(engine: Path) -> No
         log.unlink()
 
 
-def test_the_dockerfile_and_the_scripts_are_clean() -> None:
+def test_linters_find_nothing_in_the_dockerfile_and_the_scripts() -> None:
     assert SCRIPTS
     for command in ([TOOLS / "hadolint", FOLDER / "Dockerfile"], [TOOLS / "shellcheck", *SCRIPTS]):
-        linted = subprocess.run(command, capture_output=True, text=True, check=False)
+        linted = subprocess.run(
+            command, capture_output=True, text=True, check=False, timeout=SECONDS
+        )
         assert linted.returncode == 0, linted.stdout
 
 
-def test_the_image_takes_only_what_the_environment_is_made_of() -> None:
+def test_the_build_context_is_the_copied_files_alone() -> None:
     copied = re.findall(r"^COPY --chown=\S+ (\S+)", (FOLDER / "Dockerfile").read_text(), re.M)
     ignored = (FOLDER / "Dockerfile.dockerignore").read_text().splitlines()
     assert sorted(copied) == sorted(line[1:] for line in ignored if line.startswith("!"))

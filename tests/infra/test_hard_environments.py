@@ -1,5 +1,5 @@
-"""The functions where hardly anything may be written: a read-only root, nobody's user, no shared
-memory, no home. Real processes in a mount namespace of their own, which only root may make."""
+"""The functions under hard restrictions: a read-only root, an unprivileged user, no shared memory
+and no home. Real processes in a separate mount namespace, which only root can create."""
 
 from __future__ import annotations
 
@@ -52,7 +52,10 @@ done < /proc/mounts
 shift
 exec "$@"
 """
-"""Shell: makes all but the folder $1 read-only, empties $2 but for the folders up to ``--``."""
+"""Shell: makes everything but the folder $1 read-only, and hides the folder $2 except for the
+folders in it that follow, up to ``--``."""
+SECONDS = 600
+"""Time-out of a training, and of a start, on a busy machine."""
 
 PROBE = """
 import multiprocessing, os, sys, tempfile
@@ -69,26 +72,27 @@ else:
 
 
 class Ground(NamedTuple):
-    """What lies before the functions: a folder to read, and in it one to write."""
+    """The files that the functions reach: a readable folder, and in it a writable one."""
 
     folder: Path
     scratch: Path
 
     def command(self, *command: str | Path) -> list[str]:
-        """``command``, run where nothing but ``scratch`` may be written."""
+        """Return the command line that runs ``command`` where only ``scratch`` is writable."""
         user = (f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups")
         settings = (f"TMPDIR={self.scratch}", f"SER_ALLOWED_PATHS={self.folder}")
         alone = ("env", "-i", f"--chdir={self.folder}", f"PATH={os.environ['PATH']}", *settings)
         return [
             *("unshare", "--mount", "--propagation", "private"),
-            *("sh", "-euc", HARDEN, "harden", str(self.scratch), *opened(), "--"),
+            *("sh", "-euc", HARDEN, "harden", str(self.scratch), *hidden(), "--"),
             *("setpriv", *user, *alone),
             *map(str, command),
         ]
 
 
-def opened() -> list[str]:
-    """A folder that others may not enter, such as /root, or ''; and what they need of it."""
+def hidden() -> list[str]:
+    """Return the folder that other users cannot enter, such as /root, or '', and the folders in it
+    that the functions need."""
     needed = sorted({Path(sys.base_prefix), Path(sys.prefix), ROOT})
     closed = [p for n in needed for p in reversed(n.parents) if not p.stat().st_mode & stat.S_IXOTH]
     inside = [str(n) for n in needed if closed and n.is_relative_to(closed[0])]
@@ -104,9 +108,11 @@ def ground() -> Iterator[Ground]:
         ground.folder.chmod(0o755)
         ground.scratch.mkdir()
         if os.getuid() != 0:
-            pytest.skip("only root may make a mount namespace with a read-only root")
+            pytest.skip("only root can create a mount namespace with a read-only root")
         os.chown(ground.scratch, NOBODY, NOBODY)
-        run = subprocess.run(ground.command(sys.executable, "-c", ""), capture_output=True)
+        run = subprocess.run(
+            ground.command(sys.executable, "-c", ""), capture_output=True, timeout=SECONDS
+        )
         if run.returncode != 0:
             pytest.skip(f"no such namespace here: {run.stderr.decode().strip()}")
         yield ground
@@ -117,12 +123,12 @@ def serving(ground: Ground, name: str) -> Iterator[str]:
     """Yield the address of the function called ``name`` once it answers."""
     address = f"{HOST}:{free_port()}"
     with process(ground.command(*function_command(name, address)), os.environ) as server:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + SECONDS
         while True:
-            assert server.poll() is None, f"{name} ended with code {server.returncode}"
+            assert server.poll() is None, f"{name} exited with code {server.returncode}"
             assert time.monotonic() < deadline, f"{name} does not answer"
             try:
-                urllib3.request("GET", f"http://{address}/healthz", retries=False)
+                urllib3.request("GET", f"http://{address}/healthz", retries=False, timeout=SECONDS)
                 break
             except urllib3.exceptions.HTTPError:
                 time.sleep(0.05)
@@ -130,20 +136,23 @@ def serving(ground: Ground, name: str) -> Iterator[str]:
 
 
 def post(url: str, body: dict[str, Any]) -> Any:
-    response = urllib3.request("POST", url, json=body, retries=False, timeout=120)
+    response = urllib3.request("POST", url, json=body, retries=False, timeout=SECONDS)
     answer = msgspec.json.decode(response.data)
     assert response.status == 200, answer
     return answer
 
 
-def test_the_environment_is_as_hard_as_it_claims(ground: Ground) -> None:
+def test_the_restrictions_are_in_force(ground: Ground) -> None:
     run = subprocess.run(
-        ground.command(sys.executable, "-c", PROBE, ground.folder), capture_output=True, text=True
+        ground.command(sys.executable, "-c", PROBE, ground.folder),
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
     )
     assert run.returncode == 0, run.stderr
 
 
-def test_predict_answers_where_only_a_temporary_folder_may_be_written(ground: Ground) -> None:
+def test_predict_answers_with_only_a_temporary_folder_to_write_to(ground: Ground) -> None:
     sounds = {NAME: made.sound(made.signal(NAME))}
     model_id = graphs.publish(ground.folder / "model", graphs.model(), sounds)
     body = {"model_id": model_id, "model_save_path": str(ground.folder / "model")}
@@ -152,10 +161,10 @@ def test_predict_answers_where_only_a_temporary_folder_may_be_written(ground: Gr
     assert (answer["sample_name"], answer["speech"]) == ([NAME, NAME], [True, True])
 
 
-def test_train_makes_our_model_where_only_a_temporary_folder_may_be_written(
+def test_train_makes_our_model_with_only_a_temporary_folder_to_write_to(
     ground: Ground,
 ) -> None:
-    made.corpus(ground.folder / "corpus.zip")
+    made.corpus(ground.folder / "corpus.zip", made.names(speakers=("03", "08")))
     body = {
         "data_path": str(ground.scratch / "data"),
         "remote_url": str(ground.folder / "corpus.zip"),

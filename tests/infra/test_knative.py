@@ -17,16 +17,18 @@ from stacks import ROOT
 
 KNATIVE = ROOT / "infra" / "knative"
 FUNCTIONS = ("train", "predict")
-MAX_REVISION_TIMEOUT_SECONDS = 600  # what Knative allows unless its config-defaults say otherwise
+MAX_REVISION_TIMEOUT_SECONDS = 600  # the maximum of Knative's default config-defaults
 
 pytestmark = pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is missing")
 
 
 @pytest.fixture(scope="module")
 def manifests() -> dict[tuple[str, str], Manifest]:
-    """What is applied, by kind and name."""
+    """The rendered manifests, by kind and name."""
     command = ["kubectl", "kustomize", str(KNATIVE)]
-    rendered = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    rendered = subprocess.run(
+        command, capture_output=True, text=True, check=True, timeout=60
+    ).stdout
     documents = list(yaml.safe_load_all(rendered))
     return {(each["kind"], each["metadata"]["name"]): each for each in documents}
 
@@ -65,7 +67,7 @@ def test_every_manifest_fits_its_published_schema(
         ("Service", (), "apiVersion", "serving.knative.dev/v1alpha1"),
     ],
 )
-def test_what_is_misspelt_or_of_a_wrong_type_would_be_noticed(
+def test_misspelt_fields_and_wrong_types_are_detected(
     manifests: dict[tuple[str, str], Manifest],
     kind: str,
     path: tuple[str | int, ...],
@@ -88,7 +90,7 @@ def test_functions_scale_from_zero(
     scales = template["metadata"]["annotations"]
     assert scales["autoscaling.knative.dev/min-scale"] == "0"
     assert int(scales["autoscaling.knative.dev/max-scale"]) > 0
-    # Knative refuses annotations of its domain that it does not know.
+    # Knative refuses unknown annotations of its domain.
     assert scales.keys() <= {
         f"autoscaling.knative.dev/{name}"
         for name in (
@@ -114,7 +116,7 @@ def test_functions_run_without_any_privilege(
         "capabilities": {"drop": ["ALL"]},
         "seccompProfile": {"type": "RuntimeDefault"},
     }
-    # A securityContext of the pod, as init containers and the like, is off in Knative by default.
+    # By default Knative refuses a securityContext of the pod, init containers and the like.
     assert revision(manifests, function).keys() <= {
         "containerConcurrency",
         "containers",
@@ -127,7 +129,7 @@ def test_functions_run_without_any_privilege(
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_only_tmp_can_be_written_and_has_a_limit(
+def test_only_tmp_is_writable_and_its_size_is_limited(
     manifests: dict[tuple[str, str], Manifest], function: str
 ) -> None:
     (mount,) = container(manifests, function)["volumeMounts"]
@@ -146,19 +148,19 @@ def test_one_port_and_probes_at_healthz(
         assert only[probe]["httpGet"] == {"path": "/healthz"}
 
 
-def test_timeouts_are_within_what_knative_allows(
+def test_timeouts_are_within_the_limits_of_knative(
     manifests: dict[tuple[str, str], Manifest],
 ) -> None:
     for function in FUNCTIONS:
         spec = revision(manifests, function)
         assert spec["timeoutSeconds"] <= MAX_REVISION_TIMEOUT_SECONDS
         assert spec.get("responseStartTimeoutSeconds", 0) <= spec["timeoutSeconds"]
-    # A training answers nothing before its end, and Knative would give up after 300 s.
+    # A training answers only at its end, and Knative's default is 300 s.
     train = revision(manifests, "train")
     assert train["responseStartTimeoutSeconds"] == train["timeoutSeconds"]
 
 
-def test_a_training_outlives_whoever_does_not_wait_for_it(
+def test_a_training_continues_after_its_caller_has_disconnected(
     manifests: dict[tuple[str, str], Manifest],
 ) -> None:
     template = manifests["Service", "ser-train"]["spec"]["template"]
@@ -172,14 +174,14 @@ def test_one_training_at_a_time(manifests: dict[tuple[str, str], Manifest]) -> N
 
 
 def environment(manifests: dict[tuple[str, str], Manifest], function: str) -> Settings:
-    """The settings that a function has, once Kubernetes has put in the bucket."""
+    """Return the settings of a function, with the name of the bucket inserted."""
     only = container(manifests, function)
     (name,) = (each["configMapRef"]["name"] for each in only["envFrom"] if "configMapRef" in each)
     data = manifests["ConfigMap", name]["data"]
-    told = {
+    variables = {
         each["name"]: each["value"].replace("$(BUCKET)", data["BUCKET"]) for each in only["env"]
     }
-    return Settings.from_environment(told)
+    return Settings.from_environment(variables)
 
 
 def test_the_bucket_is_chosen_in_one_place(manifests: dict[tuple[str, str], Manifest]) -> None:
@@ -213,17 +215,17 @@ def test_storage_events_reach_train(manifests: dict[tuple[str, str], Manifest]) 
     assert trigger["filter"]["attributes"] == {"type": FINALIZED}
 
 
-def test_an_event_is_delivered_once_more_than_its_job_is_begun(
+def test_an_event_is_delivered_more_often_than_its_job_is_attempted(
     manifests: dict[tuple[str, str], Manifest],
 ) -> None:
     delivery = manifests["Trigger", "ser-train"]["spec"]["delivery"]
     assert 1 + delivery["retry"] > environment(manifests, "train").max_attempts
 
 
-def test_memory_suffices_for_as_many_requests_as_come_at_once(
+def test_memory_suffices_for_the_allowed_concurrent_requests(
     manifests: dict[tuple[str, str], Manifest],
 ) -> None:
-    # The README's figures: peak after the first answer, and with ten minutes of sound.
+    # Measured peaks (README): after the first answer, and with ten minutes of sound.
     first, longest = 89, 210
     at_once = revision(manifests, "predict")["containerConcurrency"]
     limits = container(manifests, "predict")["resources"]["limits"]

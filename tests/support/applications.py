@@ -12,7 +12,7 @@ from werkzeug.serving import make_server
 
 @contextmanager
 def served(application: WSGIApplication) -> Iterator[str]:
-    """Yield the address of ``application``, which answers meanwhile."""
+    """Yield the address of ``application``, which is served until the context ends."""
     server = make_server("127.0.0.1", 0, application, threaded=True)
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()

@@ -1,4 +1,4 @@
-"""What the tests of infra/aws apply, and how they look at it."""
+"""The deployment that the tests of infra/aws apply, and access to it."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ CHOSEN = [
 
 
 class Deployment(NamedTuple):
-    """What was applied, and to what."""
+    """An applied root module, and the cloud that it was applied to."""
 
     root: Root
     cloud: Cloud
     before: list[str]
-    """What was in the cloud already."""
+    """Inventory of the cloud before."""
     outputs: dict[str, Any]
 
     def client(self, service: str) -> Any:
@@ -48,7 +48,7 @@ class Deployment(NamedTuple):
         return str(api_id)
 
     def routes(self) -> dict[str, tuple[str, dict[str, str]]]:
-        """The function behind each route, and the headers that are set on the way to it."""
+        """Return by route the function behind it, and the headers that the API sets."""
         api, api_id = self.client("apigatewayv2"), self.api_id
         integrations = {
             f"integrations/{each['IntegrationId']}": each

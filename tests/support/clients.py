@@ -1,4 +1,4 @@
-"""A function as functions-framework serves it, without a port."""
+"""Test clients of the functions as functions-framework serves them, without a port."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 
 
 class Response(Protocol):
-    """What a function answers."""
+    """The answer of a function."""
 
     status_code: int
     mimetype: str
@@ -22,7 +22,7 @@ class Response(Protocol):
 
 
 class Client(Protocol):
-    """Flask's test client, as far as tests use it."""
+    """The part of Flask's test client that tests use."""
 
     def get(self, path: str) -> Response: ...
 
@@ -32,7 +32,7 @@ class Client(Protocol):
 
 
 def client_of(name: str) -> Client:
-    """A client of the function called ``name``."""
+    """Return a client of the function called ``name``."""
     source = ROOT / "functions" / name / "main.py"
     create_app: Any = functions_framework.create_app
     client: Client = create_app(name, str(source)).test_client()

@@ -1,4 +1,4 @@
-"""A clone of the repository to deploy from."""
+"""Clones of the repository to deploy from."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ FROM predict AS train
 FROM ${FUNCTION} AS lambda
 ENV FOR=lambda
 """
-"""Stages like ours without what takes minutes; tests/infra/test_images.py builds the real ones."""
+"""The stages of our Dockerfile without the slow steps; tests/infra/test_images.py builds the real
+ones."""
 
 RECORDING = """#!/bin/sh
 case "$*" in
@@ -35,25 +36,29 @@ case "$*" in
 esac
 echo "${0##*/} $*" >>"$RECORD"
 """
-"""Stands in for an engine that cannot run here: it notes what it is told and does nothing."""
+"""A stand-in for an engine that cannot run here: it records its command lines and does nothing."""
+SECONDS = 600
+"""Time-out of a command."""
 
 
 class Clone(NamedTuple):
-    """A copy of the repository to deploy from, and a folder of programs that come first."""
+    """A copy of the repository, and a folder of programs that come first on the path."""
 
     root: Path
     programs: Path
     record: Path
 
     def install(self, program: str, script: str = RECORDING) -> None:
+        """Put ``script`` on the path as ``program``."""
         (self.programs / program).write_text(script)
         (self.programs / program).chmod(0o755)
 
     def recorded(self) -> list[str]:
-        """What the recording programs were told."""
+        """Return the command lines of the recording programs."""
         return self.record.read_text().splitlines() if self.record.exists() else []
 
     def environment(self, **choices: str) -> dict[str, str]:
+        """Return the environment variables of a command with ``choices``."""
         paths = [self.root / "infra", self.root / "infra" / "local", self.root / "shared"]
         kept = ("TMPDIR", "TF_CLI_CONFIG_FILE")
         return {
@@ -68,7 +73,7 @@ class Clone(NamedTuple):
         }
 
     def run(self, *arguments: str, **choices: str) -> subprocess.CompletedProcess[str]:
-        """Run ``make <arguments> <choices>`` as the Makefile does, where nobody can be asked."""
+        """Run ``make <arguments> <choices>`` as the Makefile does, without a terminal."""
         return subprocess.run(
             [sys.executable, "-m", "deployment", *arguments],
             env=self.environment(**choices),
@@ -77,16 +82,18 @@ class Clone(NamedTuple):
             capture_output=True,
             text=True,
             check=False,
+            timeout=SECONDS,
         )
 
-    def done(self, *arguments: str, **choices: str) -> str:
-        """Run it without being asked, and return what it prints."""
+    def succeed(self, *arguments: str, **choices: str) -> str:
+        """Run it with consent in advance, and return its output."""
         run = self.run(*arguments, YES="1", **choices)
         assert run.returncode == 0, run.stdout[-4000:] + run.stderr
         return run.stdout
 
 
-def made_clone(folder: Path) -> Clone:
+def make_clone(folder: Path) -> Clone:
+    """Copy the repository to ``folder``, with a small Dockerfile."""
     ignored = shutil.ignore_patterns("__pycache__", ".terraform*", "*.tfstate*")
     root = folder / "clone"
     for part in ("functions", "infra", "shared/ser"):
@@ -98,5 +105,5 @@ def made_clone(folder: Path) -> Clone:
 
 
 def tags(output: str) -> list[str]:
-    """The tags of the images that a run says it builds."""
+    """Return the tags of the images that a run announces to build."""
     return re.findall(r"^  \d\. Build ser-[a-z-]+:(\S+) with", output, flags=re.MULTILINE)

@@ -1,4 +1,4 @@
-"""Images of the functions, built and run by buildah alone: no engine, no registry of images."""
+"""Images of the functions, built and run by buildah alone, without an engine or a registry."""
 
 from __future__ import annotations
 
@@ -30,12 +30,14 @@ mount -t tmpfs -o mode=755 none "$root/run"
 mount -t tmpfs -o ro none /dev/shm
 exec "$@"
 """
-"""Shell: makes the folder $1 read-only but for /run, where buildah, though not the function's user,
-must write; and takes the shared memory away, which buildah would lend to the container."""
+"""Shell: makes the folder $1 read-only except /run, which buildah itself must write to, and removes
+the shared memory that buildah gives to a container."""
+SECONDS = 1200
+"""Time-out of a build or of a command in a container."""
 
 
 class Buildah(NamedTuple):
-    """buildah with a store of its own, in which it leaves nothing outside of ``folder``."""
+    """buildah with its store in ``folder``; it leaves no files elsewhere."""
 
     folder: Path
     driver: str
@@ -47,24 +49,29 @@ class Buildah(NamedTuple):
         return list(map(str, ("buildah", "--storage-driver", self.driver, *store, *arguments)))
 
     def __call__(self, *arguments: str | Path) -> str:
-        """Run ``buildah``; return what it prints."""
+        """Run ``buildah`` and return its output."""
         run = subprocess.run(
-            self.command(*arguments), capture_output=True, text=True, env=self.environment()
+            self.command(*arguments),
+            capture_output=True,
+            text=True,
+            env=self.environment(),
+            timeout=SECONDS,
         )
         assert run.returncode == 0, f"buildah {arguments}:\n{run.stdout}\n{run.stderr}"
         return run.stdout.strip()
 
     def environment(self) -> dict[str, str]:
-        # Without it buildah keeps layers under way in /var/tmp.
+        """Return the environment variables of ``buildah``."""
+        # By default buildah keeps unfinished layers in /var/tmp.
         return {**os.environ, "TMPDIR": str(self.folder)}
 
     def layers(self, image: str) -> list[int]:
-        """Return how many bytes each layer of ``image`` has, those of its base first."""
+        """Return the sizes of the layers of ``image`` in bytes, those of its base first."""
         manifest = json.loads(self.inspect(image)["Manifest"])
         return [layer["size"] for layer in manifest["layers"]]
 
     def config(self, image: str) -> dict[str, Any]:
-        """Return how ``image`` is run, as Docker's format has it."""
+        """Return the configuration of ``image`` in Docker's format."""
         config: dict[str, Any] = self.inspect(image)["Docker"]["config"]
         return config
 
@@ -75,9 +82,9 @@ class Buildah(NamedTuple):
 
 @contextmanager
 def workshop() -> Iterator[Buildah]:
-    """Yield buildah with an empty store; leave nothing of it behind."""
+    """Yield buildah with an empty store, which is deleted afterwards."""
     with tempfile.TemporaryDirectory() as name:
-        # Of the drivers the one that copies no layers, where the kernel has it.
+        # overlay copies no layers, but not every kernel has it.
         drivers = (Buildah(Path(name), driver) for driver in ("overlay", "vfs"))
         buildah = next(each for each in drivers if works(each))
         try:
@@ -87,14 +94,14 @@ def workshop() -> Iterator[Buildah]:
 
 
 def works(buildah: Buildah) -> bool:
-    """Tell whether the kernel has what the driver needs."""
+    """Return whether the kernel supports the driver."""
     command = buildah.command("info")
-    run = subprocess.run(command, capture_output=True, env=buildah.environment())
+    run = subprocess.run(command, capture_output=True, env=buildah.environment(), timeout=SECONDS)
     return run.returncode == 0
 
 
 def make_base(buildah: Buildah) -> str:
-    """Make a Debian with Python, as bare as the official images; return its name."""
+    """Make a minimal Debian with Python, and return the name of its image."""
     container = buildah("from", "scratch")
     packages = "python3,python3-pip,python3-venv,ca-certificates"
     bytecode = 'find "$1/usr/lib" -name __pycache__ -prune -exec rm -rf {} +'
@@ -105,6 +112,7 @@ def make_base(buildah: Buildah) -> str:
         ],
         capture_output=True,
         text=True,
+        timeout=SECONDS,
     )
     assert run.returncode == 0, run.stderr
     buildah("commit", "--rm", container, BASE)
@@ -112,8 +120,8 @@ def make_base(buildah: Buildah) -> str:
 
 
 def fetch_wheels(folder: Path, *requirements: Path) -> None:
-    """Fetch what ``requirements`` pin for the Python of the base, by this machine's own pip with
-    whatever configuration it has."""
+    """Download the pinned ``requirements`` for the Python of the base to ``folder``, with the
+    configuration of this machine's pip."""
     subprocess.run(
         [
             *(sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"),
@@ -121,13 +129,16 @@ def fetch_wheels(folder: Path, *requirements: Path) -> None:
             *(argument for each in requirements for argument in ("--requirement", each)),
         ],
         check=True,
+        timeout=SECONDS,
     )
 
 
-def build(buildah: Buildah, target: str, wheels: Path, *, tag: str = "", **arguments: str) -> str:
-    """Build a stage of the Dockerfile on the base, from the wheels that were fetched; return the
-    name of its image. Asking for the adapter of Lambda fails unless ``arguments`` name one."""
-    image = f"localhost/{tag or f'ser-{target}'}"
+def build(buildah: Buildah, target: str, wheels: Path, **arguments: str) -> str:
+    """Build the stage ``target`` of the Dockerfile from ``wheels``; return the name of its image.
+
+    A stage that needs the adapter of Lambda fails unless ``arguments`` name one.
+    """
+    image = f"localhost/ser-{target}"
     configuration = buildah.folder / "pip.conf"
     configuration.write_text("[install]\nno-index = true\nfind-links = /mnt\n")
     build_image(
@@ -140,27 +151,37 @@ def build(buildah: Buildah, target: str, wheels: Path, *, tag: str = "", **argum
     return image
 
 
-def build_lambda(buildah: Buildah, function: str, wheels: Path, folder: Path) -> str:
-    """Build the image of Lambda for ``function``, with a script in the adapter's place; return its
-    name."""
+def build_lambda(buildah: Buildah, function: str, folder: Path) -> str:
+    """Build the image for Lambda on ``function``, the image of a function; return its name.
+
+    A script takes the place of the adapter.
+
+    The image takes the place of the stage with the same content, which would be built again.
+    """
     adapter = "localhost/adapter"
     (folder / "lambda-adapter").write_text("#!/bin/sh\necho adapter\n")
     (folder / "lambda-adapter").chmod(0o755)
     (folder / "Dockerfile").write_text("FROM scratch\nCOPY lambda-adapter /\n")
     build_image(buildah, folder, "--tag", adapter)
-    tag = f"ser-{function}-lambda"
-    return build(buildah, "lambda", wheels, tag=tag, FUNCTION=function, ADAPTER=adapter)
+    return build(buildah, "lambda", folder, FUNCTION=function, ADAPTER=adapter)
 
 
 def build_image(buildah: Buildah, context: Path, *options: str | Path, **arguments: str) -> None:
-    """Build an image of ``context`` with build ``arguments``."""
-    given = [f"--build-arg={name}={value}" for name, value in arguments.items()]
-    how = ("--isolation", "chroot", "--format", "docker", "--layers=false", "--pull=never")
-    buildah("build", *how, *given, *options, context)
+    """Build an image from ``context`` with build ``arguments``."""
+    build_arguments = [f"--build-arg={name}={value}" for name, value in arguments.items()]
+    options_always = (
+        "--isolation",
+        "chroot",
+        "--format",
+        "docker",
+        "--layers=false",
+        "--pull=never",
+    )
+    buildah("build", *options_always, *build_arguments, *options, context)
 
 
 class Container(NamedTuple):
-    """What runs of an image: read-only, but for the folder that is its ``/tmp``."""
+    """A container with a read-only root; the folder ``scratch`` is its ``/tmp``."""
 
     buildah: Buildah
     name: str
@@ -169,7 +190,7 @@ class Container(NamedTuple):
     config: dict[str, Any]
 
     def command(self, *command: str, **environment: str) -> list[str]:
-        """Return the command line that runs ``command`` inside, as the image's user."""
+        """Return the command line that runs ``command`` in the container, as the image's user."""
         given = [f"--env={name}={value}" for name, value in environment.items()]
         how = ("--isolation", "chroot", "--volume", f"{self.scratch}:/tmp", *given)
         return [
@@ -179,17 +200,18 @@ class Container(NamedTuple):
         ]
 
     def run(self, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        """Run ``command`` inside to its end."""
+        """Run ``command`` in the container until it exits."""
         return subprocess.run(
             self.command(*command, **environment),
             capture_output=True,
             text=True,
             env=self.buildah.environment(),
+            timeout=SECONDS,
         )
 
     @contextmanager
     def serving(self, port: int) -> Iterator[subprocess.Popen[bytes]]:
-        """Run what the image runs, on ``port`` of this machine, meanwhile."""
+        """Run the image's command on ``port`` of this machine until the context ends."""
         command = self.command(*self.config["Cmd"], HOST=HOST, PORT=str(port))
         with subprocess.Popen(command, env=self.buildah.environment()) as process:
             try:
@@ -199,10 +221,10 @@ class Container(NamedTuple):
 
 
 def container(buildah: Buildah, image: str, scratch: Path) -> Container:
-    """Make a container of ``image`` whose ``/tmp`` is the folder ``scratch``."""
+    """Return a container of ``image`` whose ``/tmp`` is the folder ``scratch``."""
     name = buildah("from", "--pull=never", image)
     root = Path(buildah("mount", name))
-    # buildah mounts its own over these, and can make no file in a root that is read-only.
+    # buildah mounts its own files here, and cannot create mount points in a read-only root.
     for mounted in ("hosts", "resolv.conf"):
         (root / "etc" / mounted).touch()
     return Container(buildah, name, root, scratch, buildah.config(image))

@@ -1,7 +1,7 @@
 """A stand-in for the API server of Kubernetes.
 
-It is no cluster: it keeps objects and answers what kubectl asks to apply, read and delete them, and
-nothing runs them. Like a real server it refuses what the schemas are against.
+It stores objects and implements the requests of kubectl that apply, read and delete them; it runs
+no containers. Like a real server it refuses objects that do not fit their schemas.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from applications import served
 from manifests import KINDS, Manifest, faults
 
 AddressOf = Callable[[str], str]
-"""Where the Service of a name is reached."""
+"""Returns the address of the Service of a name."""
 
 
 class Cluster(NamedTuple):
-    """A stand-in that runs."""
+    """A running stand-in."""
 
     kubeconfig: Path
     objects: dict[tuple[str, str], Manifest]
-    """What it keeps, by kind and name."""
+    """The stored objects, by kind and name."""
 
 
 @contextmanager
 def cluster(folder: Path, address_of: AddressOf) -> Iterator[Cluster]:
-    """A stand-in that answers meanwhile; its kubeconfig lies in ``folder``."""
+    """Yield a running stand-in; its kubeconfig is in ``folder``."""
     objects: dict[tuple[str, str], Manifest] = {}
     with served(api_server(objects, address_of)) as url:
         (folder / "kubeconfig").write_text(json.dumps(kubeconfig(url)))
@@ -44,27 +44,27 @@ def kubeconfig(url: str) -> Manifest:
         "kind": "Config",
         "current-context": "stand-in",
         "clusters": [{"name": "stand-in", "cluster": {"server": url}}],
-        "users": [{"name": "nobody", "user": {}}],
+        "users": [{"name": "test", "user": {}}],
         "contexts": [
             {
                 "name": "stand-in",
-                "context": {"cluster": "stand-in", "user": "nobody", "namespace": "speech"},
+                "context": {"cluster": "stand-in", "user": "test", "namespace": "speech"},
             }
         ],
     }
 
 
 def api_server(objects: dict[tuple[str, str], Manifest], address_of: AddressOf) -> Flask:
-    """The part of the API that kubectl needs, over ``objects``."""
+    """Return the part of the API that kubectl needs, with ``objects`` as its storage."""
     app = Flask("kubernetes")
     discover(app)
     for path in ("/api/v1", "/apis/<group>/<version>"):
         collection = f"{path}/namespaces/speech/<plural>"
 
         @app.get(collection, endpoint=f"list {path}")
-        def listed(plural: str, group: str = "", version: str = "v1") -> Manifest | Response:
+        def list_objects(plural: str, group: str = "", version: str = "v1") -> Manifest | Response:
             if "watch" in request.args:
-                return Response(mimetype="application/json")  # nothing happens by itself
+                return Response(mimetype="application/json")  # objects change only by requests
             kind = kind_of(plural, group)
             labels = dict(
                 pair.split("=") for pair in request.args.get("labelSelector", "").split(",") if pair
@@ -72,8 +72,8 @@ def api_server(objects: dict[tuple[str, str], Manifest], address_of: AddressOf) 
             name = request.args.get("fieldSelector", "").removeprefix("metadata.name=")
             found = [
                 each
-                for (kept_kind, kept_name), each in objects.items()
-                if kept_kind == kind and name in ("", kept_name)
+                for (its_kind, its_name), each in objects.items()
+                if its_kind == kind and name in ("", its_name)
                 if labels.items() <= each["metadata"].get("labels", {}).items()
             ]
             group_version = KINDS[kind].group_version
@@ -86,22 +86,22 @@ def api_server(objects: dict[tuple[str, str], Manifest], address_of: AddressOf) 
             }
 
         @app.post(collection, endpoint=f"create {path}")
-        def created(plural: str, group: str = "", version: str = "v1") -> Response:
-            return kept(objects, request.get_json(), address_of)
+        def create(plural: str, group: str = "", version: str = "v1") -> Response:
+            return store(objects, request.get_json(), address_of)
 
         @app.get(f"{collection}/<name>", endpoint=f"get {path}")
-        def got(plural: str, name: str, group: str = "", version: str = "v1") -> Response:
+        def get(plural: str, name: str, group: str = "", version: str = "v1") -> Response:
             found = objects.get((kind_of(plural, group), name))
             return jsonify(found) if found else refusal(404, "NotFound", f"{plural} {name!r}")
 
         @app.patch(f"{collection}/<name>", endpoint=f"patch {path}")
-        def patched(plural: str, name: str, group: str = "", version: str = "v1") -> Response:
+        def patch(plural: str, name: str, group: str = "", version: str = "v1") -> Response:
             before = objects[kind_of(plural, group), name]
-            # Strategic patches differ from merging in lists, which our simple kinds have none of.
-            return kept(objects, merged(before, request.get_json(force=True)), address_of)
+            # Strategic patches differ from merge patches in lists, which our kinds do not contain.
+            return store(objects, merged(before, request.get_json(force=True)), address_of)
 
         @app.delete(f"{collection}/<name>", endpoint=f"delete {path}")
-        def deleted(plural: str, name: str, group: str = "", version: str = "v1") -> Response:
+        def delete(plural: str, name: str, group: str = "", version: str = "v1") -> Response:
             del objects[kind_of(plural, group), name]
             return jsonify({"kind": "Status", "apiVersion": "v1", "status": "Success"})
 
@@ -109,7 +109,7 @@ def api_server(objects: dict[tuple[str, str], Manifest], address_of: AddressOf) 
 
 
 def discover(app: Flask) -> None:
-    """Have ``app`` tell which kinds there are, and that it checks fields itself."""
+    """Add the routes of discovery: the kinds of objects, and server-side validation."""
     groups = sorted({kind.group_version for kind in KINDS.values() if "/" in kind.group_version})
 
     @app.get("/version")
@@ -125,8 +125,8 @@ def discover(app: Flask) -> None:
         found = []
         for each in groups:
             group, _, version = each.partition("/")
-            told = {"groupVersion": each, "version": version}
-            found.append({"name": group, "versions": [told], "preferredVersion": told})
+            described = {"groupVersion": each, "version": version}
+            found.append({"name": group, "versions": [described], "preferredVersion": described})
         return {"kind": "APIGroupList", "apiVersion": "v1", "groups": found}
 
     @app.get("/api/<version>")
@@ -183,12 +183,12 @@ def kind_of(plural: str, group: str) -> str:
     )
 
 
-def kept(
+def store(
     objects: dict[tuple[str, str], Manifest],
     manifest: Manifest,
     address_of: AddressOf,
 ) -> Response:
-    """Keep ``manifest`` unless its schema is against it; a Service is ready at once."""
+    """Store ``manifest`` if it fits its schema; a Service is ready at once."""
     manifest.pop("status", None)
     if found := faults(manifest):
         return refusal(400, "BadRequest", "; ".join(found))
@@ -202,7 +202,7 @@ def kept(
 
 
 def merged(before: Any, patch: Any) -> Any:
-    """``before`` with ``patch`` laid over it, as RFC 7386 has it."""
+    """Return ``before`` with the JSON merge patch ``patch`` (RFC 7386)."""
     if not isinstance(before, dict) or not isinstance(patch, dict):
         return patch
     changed = {name: merged(before.get(name), value) for name, value in patch.items()}

@@ -1,4 +1,4 @@
-"""Small corpora, made in a moment: tones whose pitch follows the emotion, named as in EmoDB."""
+"""Small corpora of tones whose pitch depends on the emotion, with names as in EmoDB."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ CODES = "AEFLNTW"
 def names(
     speakers: Iterable[str] = SPEAKERS, codes: str = CODES, versions: str = "ab"
 ) -> list[str]:
-    """Names of utterances, one for each speaker, emotion and version."""
+    """Return names of utterances, one for each speaker, emotion and version."""
     return [f"{s}a01{code}{v}.wav" for s in speakers for code in codes for v in versions]
 
 
 def signal(name: str, sampling_rate: int = 16_000) -> NDArray[np.float32]:
-    """A harmonic tone of 0.3 to 0.6 s in some noise, float32 of shape (samples,)."""
+    """Return a harmonic tone of 0.3 to 0.6 s with noise, float32 of shape (samples,)."""
     random = np.random.default_rng(list(name.encode()))
     seconds = random.uniform(0.3, 0.6)
     time = np.arange(int(seconds * sampling_rate)) / sampling_rate
@@ -40,7 +40,7 @@ def sound(
     container: str = "WAV",
     subtype: str | None = None,
 ) -> bytes:
-    """The file that holds ``samples``, of shape (samples,) or (samples, channels)."""
+    """Return a file with ``samples``, of shape (samples,) or (samples, channels)."""
     file = io.BytesIO()
     soundfile.write(file, samples, sampling_rate, format=container, subtype=subtype)
     return file.getvalue()

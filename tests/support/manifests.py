@@ -1,4 +1,4 @@
-"""Manifests held to the schemas that Kubernetes and Knative publish."""
+"""Validation of manifests by the published schemas of Kubernetes and Knative."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import pydantic
 
 with warnings.catch_warnings():
-    # Some schemas have fields of the names of cloudcoil's own attributes.
+    # Some schemas have fields that shadow attributes of cloudcoil.
     warnings.simplefilter("ignore", UserWarning)
     from cloudcoil.models.knative_eventing.eventing.v1 import Broker, Trigger
     from cloudcoil.models.knative_serving.serving.v1 import Service
@@ -18,12 +18,12 @@ Manifest = dict[str, Any]
 
 
 class Kind(NamedTuple):
-    """A kind of object, and what says how one looks."""
+    """A kind of object with its schema."""
 
     group_version: str
     plural: str
     fields: type[pydantic.BaseModel] | frozenset[str]
-    """The model made from its schema; of simple kinds the fields that the API reference names."""
+    """The model of its schema; for simple kinds the fields of the API reference."""
 
 
 OBJECT = frozenset({"apiVersion", "kind", "metadata"})
@@ -42,13 +42,13 @@ KINDS = {
 
 
 def faults(manifest: Manifest) -> list[str]:
-    """What the schema says against ``manifest``; nothing if it fits.
+    """Return the faults of ``manifest`` according to its schema; empty if it fits.
 
-    The models drop fields that they do not know, so whatever does not come back was misspelt.
+    The models drop unknown fields, so a field that is not written back was misspelt.
     """
     kind = KINDS.get(manifest.get("kind", ""))
     if kind is None or manifest.get("apiVersion") != kind.group_version:
-        return [f"no kind is known as {manifest.get('apiVersion')} {manifest.get('kind')}"]
+        return [f"unknown kind {manifest.get('apiVersion')} {manifest.get('kind')}"]
     if isinstance(kind.fields, frozenset):
         return [f"unknown field {field!r}" for field in manifest.keys() - kind.fields]
     try:
@@ -60,14 +60,14 @@ def faults(manifest: Manifest) -> list[str]:
     return sorted(differences(manifest, written, ""))
 
 
-def differences(told: object, read: object, path: str) -> Iterator[str]:
-    """Where ``read`` is not what was ``told``."""
-    match told, read:
+def differences(given: object, read: object, path: str) -> Iterator[str]:
+    """Yield a message for each value in which ``read`` differs from ``given``."""
+    match given, read:
         case dict(), dict():
-            for field in told.keys() | read.keys():
-                yield from differences(told.get(field), read.get(field), f"{path}.{field}")
-        case list(), list() if len(told) == len(read):
-            for index, pair in enumerate(zip(told, read, strict=True)):
+            for field in given.keys() | read.keys():
+                yield from differences(given.get(field), read.get(field), f"{path}.{field}")
+        case list(), list() if len(given) == len(read):
+            for index, pair in enumerate(zip(given, read, strict=True)):
                 yield from differences(*pair, f"{path}[{index}]")
-        case _ if told != read:
-            yield f"unknown field or wrong type: {path} is {told!r}, read as {read!r}"
+        case _ if given != read:
+            yield f"unknown field or wrong type: {path} is {given!r}, read as {read!r}"

@@ -1,4 +1,4 @@
-"""What is asked inside of images, by their own Python."""
+"""Scripts that images run with their own Python."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ for folder, folders, files in os.walk("/"):
         if os.access(path, os.W_OK) and not os.path.islink(path):
             print(path)
 """
-"""Python: prints what may be written beside devices."""
+"""Prints the writable paths, without devices."""
 
 PROBE = """
 import os
@@ -37,4 +37,4 @@ for name, module in sys.modules.items():
     if cached and not os.path.exists(cached):
         print(name)
 """
-"""Python: prints the modules that a start of the function would compile."""
+"""Prints the modules that a start of the function would compile."""

@@ -1,4 +1,4 @@
-"""A stand-in for a registry of images: it takes what is pushed and keeps it in memory."""
+"""A stand-in for an image registry, which keeps pushed images in memory."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from applications import served
 
 
 class Registry(NamedTuple):
-    """A stand-in that runs."""
+    """A running stand-in."""
 
     address: str
     """Host and port."""
     manifests: dict[tuple[str, str], bytes]
-    """What was pushed, by repository and tag."""
+    """The pushed manifests, by repository and tag."""
 
 
 @contextmanager
 def registry() -> Iterator[Registry]:
-    """A registry that answers meanwhile, without TLS."""
+    """Yield a running registry without TLS."""
     manifests: dict[tuple[str, str], bytes] = {}
     with served(distribution(manifests)) as url:
         yield Registry(url.removeprefix("http://"), manifests)
 
 
 def distribution(manifests: dict[tuple[str, str], bytes]) -> Flask:
-    """The part of OCI's distribution specification that a push needs."""
+    """Return the part of OCI's distribution specification that a push needs."""
     app = Flask("registry")
     blobs: dict[str, bytes] = {}
 
@@ -43,21 +43,21 @@ def distribution(manifests: dict[tuple[str, str], bytes]) -> Flask:
         return Response(status=200 if digest in blobs else 404)
 
     @app.post("/v2/<path:repository>/blobs/uploads/")
-    def begun(repository: str) -> Response:
-        place = f"/v2/{repository}/blobs/uploads/1"
-        return Response(status=202, headers={"Location": place, "Range": "0-0"})
+    def begin_upload(repository: str) -> Response:
+        location = f"/v2/{repository}/blobs/uploads/1"
+        return Response(status=202, headers={"Location": location, "Range": "0-0"})
 
     parts: list[bytes] = []
 
     @app.patch("/v2/<path:repository>/blobs/uploads/1")
-    def part(repository: str) -> Response:
+    def add_part(repository: str) -> Response:
         parts.append(request.get_data())
         return Response(status=202, headers={"Location": request.path})
 
     @app.put("/v2/<path:repository>/blobs/uploads/1")
-    def ended(repository: str) -> Response:
+    def end_upload(repository: str) -> Response:
         digest = request.args["digest"]
-        # Uploads may run side by side; whichever part has the digest is meant.
+        # Uploads may be concurrent; the digest identifies the part.
         for data in [*parts, request.get_data()]:
             if f"sha256:{hashlib.sha256(data).hexdigest()}" == digest:
                 blobs[digest] = data

@@ -14,8 +14,12 @@ from stack import ROOT, Stack, running
 __all__ = ["ROOT", "Answer", "Client", "serving"]
 
 
+SECONDS = 600
+"""Time-out of a request: a training on a busy machine takes minutes."""
+
+
 class Answer(NamedTuple):
-    """What came back over HTTP."""
+    """An HTTP response."""
 
     status: int
     media_type: str
@@ -23,7 +27,7 @@ class Answer(NamedTuple):
 
 
 class Client(NamedTuple):
-    """Talks to a stack."""
+    """A client of a stack."""
 
     stack: Stack
 
@@ -36,7 +40,7 @@ class Client(NamedTuple):
 
     def send(self, method: str, path: str, **options: Any) -> Answer:
         response = urllib3.request(
-            method, self.stack.url + path, retries=False, timeout=300, **options
+            method, self.stack.url + path, retries=False, timeout=SECONDS, **options
         )
         media_type = response.headers.get("Content-Type", "").partition(";")[0]
         return Answer(response.status, media_type, msgspec.json.decode(response.data))
@@ -44,6 +48,6 @@ class Client(NamedTuple):
 
 @contextmanager
 def serving(**settings: str) -> Iterator[Client]:
-    """A client of a stack that runs meanwhile with ``settings``."""
+    """Yield a client of a stack that runs with ``settings`` until the context ends."""
     with running(port=0, settings=settings) as stack:
         yield Client(stack)

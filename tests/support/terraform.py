@@ -1,4 +1,4 @@
-"""The real Terraform, run as somebody does who deploys, at a cloud that moto plays."""
+"""The real Terraform, applied to moto's server in place of AWS."""
 
 from __future__ import annotations
 
@@ -27,14 +27,15 @@ provider "aws" {
   skip_metadata_api_check     = true
 }
 """
-"""What a server on a loopback address needs and AWS does not."""
+"""Settings of the provider for a server on a loopback address."""
 
 UNREACHABLE = ("Failed to query available provider packages", "Failed to install provider")
-"""What Terraform says where its registry is not reached, and no mirror of it is named."""
+"""Messages of Terraform where it reaches neither its registry nor a mirror."""
 
-OTHERS = shutil.ignore_patterns(".terraform*", "*.tfstate*", "*.tfvars", "*_override.tf")
-"""What somebody who deploys from this clone has in its folders."""
-
+LOCAL_FILES = shutil.ignore_patterns(".terraform*", "*.tfstate*", "*.tfvars", "*_override.tf")
+"""Files that a deployment from this clone leaves in its folders."""
+SECONDS = 900
+"""Time-out of a command."""
 
 KINDS = {
     ("apigatewayv2", "get_apis"): ("Items", "ApiId"),
@@ -48,22 +49,22 @@ KINDS = {
     ("s3", "list_buckets"): ("Buckets", "Name"),
     ("sqs", "list_queues"): ("QueueUrls", ""),
 }
-"""What is listed by which operation of which service, and told apart by what."""
+"""Kinds of resources: by service and operation, the field of the list and that of the name."""
 
 
 class Cloud(NamedTuple):
-    """All of AWS, at ``address``."""
+    """A stand-in for AWS at ``address``."""
 
     address: str
 
     @property
     def environment(self) -> dict[str, str]:
-        """What makes a program of this machine talk to it."""
+        """The environment variables by which programs use it."""
         region = {"AWS_DEFAULT_REGION": REGION, "AWS_REGION": REGION}
         return {**buckets.ENVIRONMENT, **region, "AWS_ENDPOINT_URL": self.address}
 
     def client(self, service: str, *, role: str | None = None) -> Any:
-        """A client of ``service`` that may do everything, or what ``role``, an ARN, may."""
+        """Return a client of ``service`` with all permissions, or those of ``role``, an ARN."""
         credentials = self.credentials(role) if role else buckets.ENVIRONMENT
         return boto3.client(
             service,
@@ -75,7 +76,7 @@ class Cloud(NamedTuple):
         )
 
     def credentials(self, role: str) -> dict[str, str]:
-        """The environment that a function with ``role``, an ARN, finds."""
+        """Return the credentials of ``role``, an ARN, as environment variables."""
         found = self.client("sts").assume_role(RoleArn=role, RoleSessionName="test")["Credentials"]
         return {
             "AWS_ACCESS_KEY_ID": found["AccessKeyId"],
@@ -84,7 +85,7 @@ class Cloud(NamedTuple):
         }
 
     def policy(self, role: str) -> list[dict[str, Any]]:
-        """The statements of all that ``role``, a name, may do."""
+        """Return the statements of all policies of ``role``, a name."""
         iam = self.client("iam")
         assert iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"] == []
         names = iam.list_role_policies(RoleName=role)["PolicyNames"]
@@ -92,7 +93,7 @@ class Cloud(NamedTuple):
         return [each for d in documents for each in d["PolicyDocument"]["Statement"]]
 
     def inventory(self) -> list[str]:
-        """All that there is of every kind in :data:`KINDS`."""
+        """Return the names of all resources of the kinds in :data:`KINDS`."""
         found = []
         for (service, operation), (kind, name) in KINDS.items():
             options = {"Scope": "Local"} if operation == "list_policies" else {}
@@ -102,7 +103,7 @@ class Cloud(NamedTuple):
 
     @contextmanager
     def guarded(self) -> Iterator[None]:
-        """Meanwhile let everybody do what policies allow, and nothing else."""
+        """Enforce policies until the context ends."""
         self._guard_after("0")
         try:
             yield
@@ -110,51 +111,53 @@ class Cloud(NamedTuple):
             self._guard_after("inf")
 
     def _guard_after(self, requests: str) -> None:
-        answer = urllib3.request("POST", f"{self.address}/moto-api/reset-auth", body=requests)
+        answer = urllib3.request(
+            "POST", f"{self.address}/moto-api/reset-auth", body=requests, timeout=60
+        )
         assert answer.status == 200, answer.data
 
 
 @contextmanager
 def playing() -> Iterator[Cloud]:
-    """Yield a cloud that is there meanwhile."""
+    """Yield a running cloud."""
     with buckets.s3() as address:
         yield Cloud(address)
 
 
 class Change(NamedTuple):
-    """What an apply would do to a resource."""
+    """The planned change of a resource."""
 
     actions: list[str]
     after: dict[str, Any]
-    """The attributes that are to be others."""
+    """The changed attributes with their new values."""
     unknown: frozenset[str]
-    """Those that only the apply will tell."""
+    """The attributes that are known only after the apply."""
 
 
 class Root:
-    """A copy of a folder of Terraform's files, with a state of its own.
+    """A copy of a root module, with a separate state.
 
-    Skips the test where Terraform or its provider cannot be had.
+    Creating one skips the test where Terraform or its provider is not available.
     """
 
     def __init__(self, source: Path, folder: Path, cloud: Cloud) -> None:
         if not shutil.which("terraform"):
             pytest.skip("terraform is missing")
-        shutil.copytree(source, folder, ignore=OTHERS)
+        shutil.copytree(source, folder, ignore=LOCAL_FILES)
         (folder / "test_override.tf").write_text(PROVIDER)
         self.folder = folder
-        kept = ("PATH", "HOME", "TMPDIR", "TF_CLI_CONFIG_FILE")
-        self._environment = {name: os.environ[name] for name in kept if name in os.environ}
+        inherited = ("PATH", "HOME", "TMPDIR", "TF_CLI_CONFIG_FILE")
+        self._environment = {name: os.environ[name] for name in inherited if name in os.environ}
         quiet = {"CHECKPOINT_DISABLE": "1", "TF_CLI_ARGS": "-no-color"}
         self._environment |= {**cloud.environment, **quiet}
-        begun = self.run("init", "-input=false", fails=True)
+        initialised = self.run("init", "-input=false", fails=True)
         for reason in UNREACHABLE:
-            if reason in begun.stderr:
-                pytest.skip(f"terraform cannot get its provider: {reason}")
-        assert begun.returncode == 0, begun.stderr
+            if reason in initialised.stderr:
+                pytest.skip(f"Terraform's provider is not available: {reason}")
+        assert initialised.returncode == 0, initialised.stderr
 
     def run(self, *arguments: str, fails: bool = False) -> subprocess.CompletedProcess[str]:
-        """Run Terraform, which succeeds unless it ``fails`` (or may)."""
+        """Run Terraform; it must succeed unless it ``fails``."""
         run = subprocess.run(
             ["terraform", *arguments],
             cwd=self.folder,
@@ -162,6 +165,7 @@ class Root:
             capture_output=True,
             text=True,
             check=False,
+            timeout=SECONDS,
         )
         assert fails or run.returncode == 0, f"{arguments}: {run.stdout[-4000:]}{run.stderr}"
         return run
@@ -178,7 +182,7 @@ class Root:
         return {name: output["value"] for name, output in found.items()}
 
     def changes(self, *options: str) -> dict[str, Change]:
-        """What another apply would do, by the addresses of resources."""
+        """Return the planned changes, by the addresses of resources."""
         plan = self.run(
             "plan", "-input=false", "-detailed-exitcode", "-out=plan", *options, fails=True
         )
@@ -191,7 +195,7 @@ class Root:
         }
 
     def refusals(self, *options: str) -> list[str]:
-        """Why nothing can be planned with ``options``: the first line of each error."""
+        """Return the first line of each error of a plan with ``options``."""
         run = self.run("plan", "-json", "-input=false", *options, fails=True)
         assert run.returncode == 1, run.stdout
         messages = [json.loads(line) for line in run.stdout.splitlines()]

@@ -1,9 +1,9 @@
 output "train_repository" {
-  description = "Where the image of train is pushed to."
+  description = "Repository of the image of train."
   value       = aws_ecr_repository.function["train"].repository_url
 }
 
 output "predict_repository" {
-  description = "Where the image of predict is pushed to."
+  description = "Repository of the image of predict."
   value       = aws_ecr_repository.function["predict"].repository_url
 }

@@ -1,4 +1,4 @@
-# Where the images are before there are functions: a root of its own, applied first.
+# The image repositories: a separate root module, because images must exist before functions.
 
 locals {
   functions = toset(["train", "predict"])
@@ -27,7 +27,7 @@ resource "aws_ecr_lifecycle_policy" "function" {
   policy = jsonencode({
     rules = [{
       rulePriority = 1
-      description  = "Images without a tag go after two weeks."
+      description  = "Untagged images expire after two weeks."
       selection = {
         tagStatus   = "untagged"
         countType   = "sinceImagePushed"
@@ -39,7 +39,7 @@ resource "aws_ecr_lifecycle_policy" "function" {
   })
 }
 
-# Lambda would give itself this right, and to any function of the account.
+# Without it Lambda would add a policy that covers every function of the account.
 resource "aws_ecr_repository_policy" "function" {
   for_each = local.functions
 

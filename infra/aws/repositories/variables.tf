@@ -1,5 +1,5 @@
 variable "name" {
-  description = "What the names of the repositories begin with; that of the deployment."
+  description = "Name of the deployment, and prefix of the names of the repositories."
   type        = string
   default     = "ser"
 
@@ -10,13 +10,13 @@ variable "name" {
 }
 
 variable "force_delete" {
-  description = "Whether destroying deletes repositories with all images in them; otherwise it refuses."
+  description = "Whether destroying deletes repositories that are not empty; otherwise it fails."
   type        = bool
   default     = false
 }
 
 variable "tags" {
-  description = "Tags of everything, beside Application and ManagedBy."
+  description = "Tags of all resources, in addition to Application and ManagedBy."
   type        = map(string)
   default     = {}
 }

@@ -1,9 +1,9 @@
-"""The usual predict function: librosa computes the features, Keras calls the network.
+"""The usual predict function: librosa computes the features, Keras runs the network.
 
-Nothing in it is slow on purpose: the network is loaded once and kept. The imports stand in the
-first request because TensorFlow hangs in a worker that gunicorn forks after it was loaded. Most of
-the time of a warm answer is that of Keras's ``predict()``, which prepares for more data than one
-sound; a request with the field ``call`` set to ``directly`` is answered without it.
+It is not slow on purpose: the network is loaded once and kept. Imports happen in the first request
+because TensorFlow hangs in a worker that gunicorn forks after the import. A warm answer takes most
+of its time in Keras's ``predict()``, which is made for larger data than one sound; a request with
+the field ``call`` set to ``directly`` avoids it.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ def predict(request: Request) -> dict[str, Any]:
     network, settings = load(request.form["model_save_path"], model_id)
     signal, _ = librosa.load(request.files["audio"].stream, sr=settings["sampling_rate"])
     directly = request.form.get("call") == "directly"
-    judge = network if directly else partial(network.predict, verbose=0)
-    probabilities = np.mean(judge(extract(signal, settings)), axis=0)
+    predict_chunks = network if directly else partial(network.predict, verbose=0)
+    probabilities = np.mean(predict_chunks(extract(signal, settings)), axis=0)
     best = settings["labels"][int(probabilities.argmax())]
     names = [f"{label['code']} - {label['name']}" for label in settings["labels"]]
     return {
@@ -43,7 +43,7 @@ def predict(request: Request) -> dict[str, Any]:
 
 @lru_cache(maxsize=4)
 def load(model_save_path: str, model_id: str) -> tuple[Any, dict[str, Any]]:
-    """Return the network, and what it was trained with."""
+    """Return the network and its settings."""
     import keras
 
     with tempfile.TemporaryDirectory() as temporary:
@@ -55,7 +55,7 @@ def load(model_save_path: str, model_id: str) -> tuple[Any, dict[str, Any]]:
 
 
 def download(uri: str, folder: Path) -> Path:
-    """Return ``folder`` with the files of the model at ``uri`` in it."""
+    """Download the files of the model at ``uri`` to ``folder``; return ``folder``."""
     import boto3
 
     client = boto3.client("s3")

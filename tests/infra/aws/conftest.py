@@ -1,7 +1,7 @@
-"""What Terraform makes of infra/aws, once, at a cloud that moto plays.
+"""One deployment of infra/aws by Terraform, with moto in place of AWS.
 
-The provider watches the lifecycle of a bucket for nearly a minute before it believes in it. So the
-deployment begins with the first test, and those that can do without it come first.
+The provider waits nearly a minute until the lifecycle rules of a bucket are stable. So the
+deployment starts with the first test, and tests that do not need it come first.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from terraform import Cloud, Root
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Whatever order pytest has taken: what needs no deployment comes first, and what destroys it
-    (see :func:`doomed`) last."""
+    """Move tests without the deployment to the front, and those that destroy it (see
+    :func:`destroyable`) to the end."""
     here = Path(__file__).parent
-    places = [i for i, item in enumerate(session.items) if item.path.is_relative_to(here)]
-    in_turn = sorted((session.items[place] for place in places), key=turn)
-    for place, item in zip(places, in_turn, strict=True):
-        session.items[place] = item
+    positions = [i for i, item in enumerate(session.items) if item.path.is_relative_to(here)]
+    in_order = sorted((session.items[position] for position in positions), key=rank)
+    for position, item in zip(positions, in_order, strict=True):
+        session.items[position] = item
 
 
-def turn(item: pytest.Item) -> int:
-    return sum(wanted in getattr(item, "fixturenames", ()) for wanted in ("deployed", "doomed"))
+def rank(item: pytest.Item) -> int:
+    return sum(name in getattr(item, "fixturenames", ()) for name in ("deployed", "destroyable"))
 
 
 @pytest.fixture(scope="package")
@@ -41,13 +41,13 @@ def cloud() -> Iterator[Cloud]:
 
 @pytest.fixture(scope="package")
 def root(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], Root]:
-    """Makes copies of Terraform's folders."""
+    """Returns a copy of a root module."""
     return lambda folder: Root(folder, tmp_path_factory.mktemp("root") / folder.name, cloud)
 
 
 @pytest.fixture(scope="package")
 def spare(root: Callable[[Path], Root]) -> Root:
-    """The deployment's files, never applied."""
+    """A copy of infra/aws that is never applied."""
     return root(AWS)
 
 
@@ -65,27 +65,27 @@ def applying(cloud: Cloud, root: Callable[[Path], Root]) -> Iterator[Future[Depl
 
 @pytest.fixture(scope="package")
 def deployed(applying: Future[Deployment]) -> Deployment:
-    """The one deployment, to look at; what a test changes of it, it puts back."""
+    """The deployment, which tests do not change, or restore."""
     return applying.result()
 
 
 @pytest.fixture(scope="package")
-def doomed(deployed: Deployment) -> Deployment:
-    """The same, for those who destroy it."""
+def destroyable(deployed: Deployment) -> Deployment:
+    """The deployment, for tests that destroy it."""
     return deployed
 
 
 @pytest.fixture
 def open_bucket(deployed: Deployment) -> Iterator[Any]:
-    """The bucket as moto can play it: it speaks no TLS, takes no notice of conditions, and would
-    look for Docker to announce anything."""
+    """The bucket without its policy and notifications: moto has no TLS, ignores conditions, and
+    would run functions in Docker."""
     s3, named = deployed.client("s3"), {"Bucket": BUCKET}
     policy = s3.get_bucket_policy(**named)["Policy"]
     announced = s3.get_bucket_notification_configuration(**named)
     s3.delete_bucket_policy(**named)
     s3.put_bucket_notification_configuration(**named, NotificationConfiguration={})
     yield s3
-    # What Terraform has the provider delete at once, moto deletes one by one.
+    # moto deletes versions only one by one.
     for version in versions(s3):
         s3.delete_object(**named, **version)
     del announced["ResponseMetadata"]
@@ -94,7 +94,7 @@ def open_bucket(deployed: Deployment) -> Iterator[Any]:
 
 
 def versions(s3: Any) -> list[dict[str, str]]:
-    """Every version of every object of the bucket."""
+    """Return every version of every object in the bucket."""
     found = s3.list_object_versions(Bucket=BUCKET)
     every = found.get("Versions", []) + found.get("DeleteMarkers", [])
     return [{"Key": each["Key"], "VersionId": each["VersionId"]} for each in every]

@@ -1,11 +1,11 @@
-"""Who is told, and of what."""
+"""The alarms."""
 
 from __future__ import annotations
 
 from applied import IMAGES, TOPIC, Deployment
 
 
-def test_alarms_are_raised_for_errors_throttles_slow_starts_and_what_was_put_aside(
+def test_alarms_watch_errors_throttles_slow_starts_and_failed_events(
     deployed: Deployment,
 ) -> None:
     alarms = deployed.client("cloudwatch").describe_alarms()["MetricAlarms"]
@@ -33,7 +33,7 @@ def test_alarms_are_raised_for_errors_throttles_slow_starts_and_what_was_put_asi
     }
 
 
-def test_the_time_of_a_cold_start_is_read_from_the_reports_of_lambda(deployed: Deployment) -> None:
+def test_start_up_times_come_from_the_reports_of_lambda(deployed: Deployment) -> None:
     for name in IMAGES:
         (found,) = deployed.client("logs").describe_metric_filters(
             logGroupName=f"/aws/lambda/ser-{name}"

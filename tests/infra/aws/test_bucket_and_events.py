@@ -1,4 +1,4 @@
-"""The bucket, and what becomes of what arrives there."""
+"""The bucket, and the events of new objects in it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from applied import BUCKET, BUCKET_ARN, Deployment
 
 
-def test_the_bucket_keeps_versions_encrypts_and_is_nobody_elses(deployed: Deployment) -> None:
+def test_the_bucket_is_versioned_encrypted_and_private(deployed: Deployment) -> None:
     s3, bucket = deployed.client("s3"), {"Bucket": deployed.outputs["bucket"]}
     assert bucket["Bucket"] == BUCKET
     assert s3.get_bucket_versioning(**bucket)["Status"] == "Enabled"
@@ -28,7 +28,7 @@ def test_the_bucket_keeps_versions_encrypts_and_is_nobody_elses(deployed: Deploy
     }
 
 
-def test_nobody_reaches_the_bucket_without_tls(deployed: Deployment) -> None:
+def test_requests_without_tls_are_refused(deployed: Deployment) -> None:
     s3 = deployed.client("s3")
     (refusal,) = json.loads(s3.get_bucket_policy(Bucket=BUCKET)["Policy"])["Statement"]
     assert refusal["Effect"] == "Deny"
@@ -40,7 +40,7 @@ def test_nobody_reaches_the_bucket_without_tls(deployed: Deployment) -> None:
         s3.put_object(Bucket=BUCKET, Key="models/anything", Body=b"")
 
 
-def test_jobs_leftovers_and_what_was_overwritten_go_after_a_while(deployed: Deployment) -> None:
+def test_jobs_incomplete_uploads_and_old_versions_expire(deployed: Deployment) -> None:
     found = deployed.client("s3").get_bucket_lifecycle_configuration(Bucket=BUCKET)["Rules"]
     jobs, leftovers, requests = sorted(found, key=lambda rule: str(rule["ID"]))
     assert {rule["Status"] for rule in found} == {"Enabled"}
@@ -51,22 +51,22 @@ def test_jobs_leftovers_and_what_was_overwritten_go_after_a_while(deployed: Depl
     assert leftovers["Filter"] == {"Prefix": ""}
     assert leftovers["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 7}
     assert leftovers["NoncurrentVersionExpiration"] == {"NoncurrentDays": 30}
-    # Nothing else of a model or a corpus ever goes by itself.
+    # Models and corpora never expire.
     assert leftovers["Expiration"] == {"ExpiredObjectDeleteMarker": True}
 
 
-def test_train_is_told_of_corpora_and_requests_that_arrive_and_of_jobs(
+def test_train_is_notified_of_new_corpora_requests_and_jobs(
     deployed: Deployment,
 ) -> None:
     found = deployed.client("s3").get_bucket_notification_configuration(Bucket=BUCKET)
     assert found.keys() - {"ResponseMetadata"} == {"LambdaFunctionConfigurations"}
-    told = set()
+    announced = set()
     for each in found["LambdaFunctionConfigurations"]:
         assert each["LambdaFunctionArn"].endswith(":function:ser-train")
         assert each["Events"] == ["s3:ObjectCreated:*"]
         rules = {rule["Name"]: rule["Value"] for rule in each["Filter"]["Key"]["FilterRules"]}
-        told.add((rules["prefix"], rules["suffix"]))
-    assert told == {
+        announced.add((rules["prefix"], rules["suffix"]))
+    assert announced == {
         ("inbox/", ".zip"),
         ("inbox/", ".train.json"),
         ("jobs/requests/", ".train.json"),
@@ -74,13 +74,13 @@ def test_train_is_told_of_corpora_and_requests_that_arrive_and_of_jobs(
     assert deployed.outputs["inbox"] == f"s3://{BUCKET}/inbox/"
 
 
-def test_an_event_that_failed_thrice_is_put_aside_encrypted_for_two_weeks(
+def test_an_event_that_failed_three_times_is_kept_encrypted_for_two_weeks(
     deployed: Deployment,
 ) -> None:
     lambdas, sqs = deployed.client("lambda"), deployed.client("sqs")
     found = lambdas.get_function_event_invoke_config(FunctionName="ser-train")
     assert found["MaximumRetryAttempts"] == 2
-    # The third delivery still makes an attempt of its own, whose failure puts the event aside.
+    # The third delivery is the last attempt; its failure moves the event to the queue.
     train = deployed.function("train")["Configuration"]["Environment"]["Variables"]
     assert train["SER_MAX_ATTEMPTS"] == str(1 + found["MaximumRetryAttempts"])
     assert found["MaximumEventAgeInSeconds"] == 6 * 60 * 60

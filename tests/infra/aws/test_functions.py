@@ -22,21 +22,21 @@ def test_the_functions_run_their_images_within_the_limits_of_lambda(deployed: De
     assert "Concurrency" not in deployed.function("predict")
 
 
-def test_the_functions_are_told_their_places_and_reach_nothing_else(deployed: Deployment) -> None:
-    told = {
+def test_the_settings_name_the_bucket_and_allow_no_other_place(deployed: Deployment) -> None:
+    variables = {
         name: deployed.function(name)["Configuration"]["Environment"]["Variables"]
         for name in IMAGES
     }
-    assert told["predict"] == {
+    assert variables["predict"] == {
         "SER_MODEL_SAVE_PATH": f"s3://{BUCKET}/models",
         "SER_ALLOWED_BUCKETS": BUCKET,
         "SER_ALLOWED_PATHS": "/tmp",
         "SER_GATEWAY": "true",
     }
-    defaults = json.loads(told["train"].pop("SER_TRAIN_DEFAULTS"))
+    defaults = json.loads(variables["train"].pop("SER_TRAIN_DEFAULTS"))
     assert defaults == {"data_path": "/tmp/data", "evaluation": "loso"}
-    assert told["train"] == {
-        **told["predict"],
+    assert variables["train"] == {
+        **variables["predict"],
         "SER_JOBS_URI": f"s3://{BUCKET}/jobs",
         "SER_MAX_ATTEMPTS": "3",
         "SER_WAIT_SECONDS": "870",

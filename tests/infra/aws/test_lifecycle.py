@@ -1,11 +1,11 @@
-"""What becomes of a deployment when it is tagged, planned again and destroyed."""
+"""Tags, a second plan, and the destruction of a deployment."""
 
 from __future__ import annotations
 
 from applied import BUCKET, CHOSEN, IMAGES, Deployment
 
 
-def test_everything_that_can_bear_tags_does(deployed: Deployment) -> None:
+def test_resources_have_the_tags(deployed: Deployment) -> None:
     tags = {"Application": "ser", "ManagedBy": "Terraform", "Team": "speech"}
     assert deployed.function("train")["Tags"] == tags
     bucket = deployed.client("s3").get_bucket_tagging(Bucket=BUCKET)["TagSet"]
@@ -16,14 +16,15 @@ def test_everything_that_can_bear_tags_does(deployed: Deployment) -> None:
     assert queue["Tags"] == tags
 
 
-def test_a_second_plan_would_change_only_what_moto_does_not_keep(deployed: Deployment) -> None:
+def test_a_second_plan_changes_only_attributes_that_moto_does_not_store(
+    deployed: Deployment,
+) -> None:
     changes = deployed.root.changes(*CHOSEN)
     assert changes.keys() == {f'aws_lambda_function.function["{name}"]' for name in IMAGES}
     for name in IMAGES:
         change = changes[f'aws_lambda_function.function["{name}"]']
         assert change.actions == ["update"]
-        # moto answers with a configuration of the image that nobody asked for, and forgets how
-        # logs are written.
+        # moto adds a configuration of the image, and does not store that of logs.
         assert change.after.keys() == {"image_config", "logging_config"}
         assert change.after["image_config"] == []
         (logging,) = change.after["logging_config"]
@@ -32,7 +33,7 @@ def test_a_second_plan_would_change_only_what_moto_does_not_keep(deployed: Deplo
         assert logging["system_log_level"] == "INFO"
 
 
-def test_destroying_leaves_nothing(doomed: Deployment) -> None:
-    assert doomed.cloud.inventory() != doomed.before
-    doomed.root.destroy(*CHOSEN)
-    assert doomed.cloud.inventory() == doomed.before
+def test_destroying_leaves_nothing(destroyable: Deployment) -> None:
+    assert destroyable.cloud.inventory() != destroyable.before
+    destroyable.root.destroy(*CHOSEN)
+    assert destroyable.cloud.inventory() == destroyable.before

@@ -1,4 +1,4 @@
-"""The repositories of the images, which are there before all else."""
+"""The image repositories."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from applied import AWS, IMAGES
 from terraform import ACCOUNT, REGION, Cloud, Root
 
 
-def test_the_repositories_scan_encrypt_and_overwrite_no_tag(
+def test_the_repositories_scan_and_encrypt_images_with_immutable_tags(
     cloud: Cloud, root: Callable[[Path], Root]
 ) -> None:
     repositories, ecr = root(AWS / "repositories"), cloud.client("ecr")

@@ -1,4 +1,4 @@
-"""What each function may do, as its role says and as it does it."""
+"""The permissions of each function, as stated and as enforced."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from terraform import ACCOUNT, REGION
 
 
 def allowed(statements: list[dict[str, Any]]) -> dict[str, set[str]]:
-    """The resources of each action, which depend on nothing else."""
+    """Return the resources of each allowed action, none of which has conditions."""
     resources: dict[str, set[str]] = {}
     for statement in statements:
         assert statement.keys() == {"Sid", "Effect", "Action", "Resource"}
@@ -30,7 +30,7 @@ def log_of(name: str) -> str:
     return f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/lambda/ser-{name}:*"
 
 
-def test_predict_reads_models_writes_its_log_and_may_do_nothing_else(deployed: Deployment) -> None:
+def test_predict_may_read_models_and_write_its_log_and_nothing_else(deployed: Deployment) -> None:
     assert allowed(deployed.cloud.policy("ser-predict")) == {
         "s3:GetObject": {f"{BUCKET_ARN}/models/*"},
         "s3:ListBucket": {BUCKET_ARN},
@@ -39,7 +39,7 @@ def test_predict_reads_models_writes_its_log_and_may_do_nothing_else(deployed: D
     }
 
 
-def test_train_works_in_its_own_bucket_and_may_do_nothing_elsewhere(deployed: Deployment) -> None:
+def test_train_may_work_in_its_own_bucket_and_nowhere_else(deployed: Deployment) -> None:
     inbox, corpora, jobs, models = (
         f"{BUCKET_ARN}/{folder}/*" for folder in ("inbox", "corpora", "jobs", "models")
     )
@@ -55,7 +55,7 @@ def test_train_works_in_its_own_bucket_and_may_do_nothing_elsewhere(deployed: De
     }
 
 
-def test_nobody_but_lambda_takes_the_roles(deployed: Deployment) -> None:
+def test_only_lambda_may_assume_the_roles(deployed: Deployment) -> None:
     for name in IMAGES:
         role = deployed.client("iam").get_role(RoleName=f"ser-{name}")["Role"]
         (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
@@ -64,27 +64,27 @@ def test_nobody_but_lambda_takes_the_roles(deployed: Deployment) -> None:
         assert deployed.function(name)["Configuration"]["Role"] == role["Arn"]
 
 
-def test_what_the_roles_do_not_name_is_refused(deployed: Deployment, open_bucket: Any) -> None:
+def test_actions_without_permission_are_refused(deployed: Deployment, open_bucket: Any) -> None:
     s3 = open_bucket
     s3.create_bucket(Bucket="others", CreateBucketConfiguration={"LocationConstraint": REGION})
     for bucket in ("others", BUCKET):
         s3.put_object(Bucket=bucket, Key="models/thing", Body=b"")
     s3.put_object(Bucket=BUCKET, Key="inbox/thing", Body=b"")
-    theirs, ours = {"Bucket": "others", "Key": "models/thing"}, {"Bucket": BUCKET}
+    foreign, ours = {"Bucket": "others", "Key": "models/thing"}, {"Bucket": BUCKET}
     refused = {
         "predict": [
             ("put_object", {**ours, "Key": "models/thing"}),
             ("delete_object", {**ours, "Key": "models/thing"}),
             ("put_object", {**ours, "Key": "models/aliases/latest.json"}),
             ("get_object", {**ours, "Key": "inbox/thing"}),
-            ("get_object", theirs),
+            ("get_object", foreign),
             ("list_objects_v2", {"Bucket": "others"}),
         ],
         "train": [
             ("put_object", {**ours, "Key": "inbox/thing"}),
             ("delete_object", {**ours, "Key": "inbox/thing"}),
-            ("get_object", theirs),
-            ("put_object", theirs),
+            ("get_object", foreign),
+            ("put_object", foreign),
             ("list_objects_v2", {"Bucket": "others"}),
             ("delete_bucket_policy", ours),
         ],
@@ -95,5 +95,5 @@ def test_what_the_roles_do_not_name_is_refused(deployed: Deployment, open_bucket
             for operation, arguments in attempts:
                 with pytest.raises(ClientError, match="AccessDenied"):
                     getattr(role, operation)(**arguments)
-    s3.delete_object(**theirs)
+    s3.delete_object(**foreign)
     s3.delete_bucket(Bucket="others")

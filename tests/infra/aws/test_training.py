@@ -1,4 +1,4 @@
-"""What the functions do with the settings and the rights that were deployed."""
+"""The functions with their deployed settings and permissions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from clients import Client, client_of
 
 @contextmanager
 def acting(deployed: Deployment, name: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
-    """A function with the settings and the rights that were deployed, and no others."""
+    """Yield a client of a function with its deployed settings and permissions, and no others."""
     configuration = deployed.function(name)["Configuration"]
     settings = configuration["Environment"]["Variables"]
     credentials = deployed.cloud.credentials(configuration["Role"])
@@ -28,14 +28,14 @@ def acting(deployed: Deployment, name: str, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def announcement(deployed: Deployment, key: str) -> dict[str, Any]:
-    """What S3 tells train of an object that has arrived."""
+    """Return the notification of S3 for a new object."""
     about = deployed.client("s3").head_object(Bucket=BUCKET, Key=key)
     version = {"eTag": about["ETag"].strip('"'), "versionId": about["VersionId"]}
     place = {"bucket": {"name": BUCKET}, "object": {"key": quote_plus(key), **version}}
     return {"Records": [{"eventName": "ObjectCreated:Put", "s3": place}]}
 
 
-def test_what_the_functions_do_their_rights_and_settings_let_them_do(
+def test_training_and_prediction_work_with_the_deployed_settings_and_permissions(
     deployed: Deployment, open_bucket: Any, monkeypatch: pytest.MonkeyPatch, corpus_zip: Path
 ) -> None:
     s3 = open_bucket

@@ -1,4 +1,4 @@
-"""What may be chosen of infra/aws; only planned, never applied."""
+"""The variables of infra/aws, planned but never applied."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def test_the_files_are_formatted_and_valid(spare: Root) -> None:
     spare.run("validate")
 
 
-def test_a_value_that_does_not_fit_is_refused_with_what_is_allowed(spare: Root) -> None:
+def test_an_invalid_value_is_refused_with_the_allowed_ones(spare: Root) -> None:
     refusals = {
         "name=Ser": 'name is "Ser"; allowed: a lower-case letter, then',
         "train_image=ser": 'train_image is "ser"; allowed: <account>.dkr.ecr.<region>.amazonaws',
@@ -43,10 +43,10 @@ def test_a_value_that_does_not_fit_is_refused_with_what_is_allowed(spare: Root) 
         'jwt.audience is ["","ser"]; allowed: one or more names, none empty.',
     }
     values = [*refusals, 'jwt={issuer="http://id.example",audience=["","ser"]}']
-    told = spare.refusals(*(f"-var={value}" for value in values))
+    messages = spare.refusals(*(f"-var={value}" for value in values))
     for refusal in jwt.union(refusals.values()):
-        assert any(each.startswith(refusal) for each in told), refusal
-    assert len(told) == len(refusals) + len(jwt)
+        assert any(each.startswith(refusal) for each in messages), refusal
+    assert len(messages) == len(refusals) + len(jwt)
 
 
 @pytest.mark.parametrize(
@@ -59,19 +59,17 @@ def test_a_value_that_does_not_fit_is_refused_with_what_is_allowed(spare: Root) 
         ),
     ],
 )
-def test_there_is_no_way_without_an_authorizer(
-    authorization: str, refusal: str, spare: Root
-) -> None:
+def test_authorization_cannot_be_turned_off(authorization: str, refusal: str, spare: Root) -> None:
     assert spare.refusals(*REQUIRED, f"-var=authorization={authorization}") == [refusal]
 
 
 @pytest.fixture(scope="module")
 def planned(spare: Root) -> dict[str, Change]:
-    """What is made where tokens are wanted and nothing else is chosen."""
+    """The plan with authorization JWT and no other choice."""
     return spare.changes(*REQUIRED, "-var=authorization=JWT", f"-var=jwt={json.dumps(JWT)}")
 
 
-def test_with_jwt_every_route_wants_a_token_of_the_issuer(planned: dict[str, Change]) -> None:
+def test_with_jwt_every_route_requires_a_token_of_the_issuer(planned: dict[str, Change]) -> None:
     authorizer = planned["aws_apigatewayv2_authorizer.jwt[0]"].after
     assert authorizer["authorizer_type"] == "JWT"
     assert authorizer["identity_sources"] == ["$request.header.Authorization"]
@@ -80,13 +78,13 @@ def test_with_jwt_every_route_wants_a_token_of_the_issuer(planned: dict[str, Cha
     assert len(routes) == 11
     for route in routes:
         assert route.after["authorization_type"] == "JWT"
-        # That of the one authorizer, which is not made yet.
+        # The id of the authorizer, which is created by the apply.
         assert "authorizer_id" in route.unknown
     (log,) = planned["aws_apigatewayv2_stage.default"].after["access_log_settings"]
     assert json.loads(log["format"])["caller"] == "$context.authorizer.claims.sub"
 
 
-def test_unless_asked_to_it_reserves_nothing_destroys_no_model_and_tells_nobody(
+def test_by_default_nothing_is_reserved_no_model_destroyed_and_no_topic_notified(
     planned: dict[str, Change],
 ) -> None:
     assert planned["aws_s3_bucket.registry"].after["force_destroy"] is False

@@ -1,4 +1,4 @@
-"""What deployments are tested with."""
+"""Fixtures of the tests of deployments."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from pathlib import Path
 
 import pytest
 
-from clones import Clone, made_clone
+from clones import Clone, make_clone
 from stacks import Client, serving
 
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Clone:
     """A clone of the repository, with small images."""
-    return made_clone(tmp_path)
+    return make_clone(tmp_path)
 
 
 @pytest.fixture(scope="package")
 def stack() -> Iterator[Client]:
-    """Both functions behind the gateway, which answers as a deployed one does."""
+    """Both functions behind the gateway, in place of deployed ones."""
     with serving() as client:
         yield client
 
 
 @pytest.fixture
 def buildah(clone: Clone, tmp_path: Path) -> dict[str, str]:
-    """The choices and variables with which the real buildah builds here."""
+    """The options and variables with which the real buildah can build here."""
     if shutil.which("buildah") is None:
         pytest.skip("buildah is missing")
     storage = (

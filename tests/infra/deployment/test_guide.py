@@ -1,4 +1,4 @@
-"""What docs/deployment.md names is there."""
+"""The rules, variables and files that docs/deployment.md names exist."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What make deploy and make undeploy do to each target."""
+"""The effects of make deploy and make undeploy on each target."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_knative_is_deployed_twice_and_removed(
             **buildah,
             "CONTAINERS_REGISTRIES_CONF": str(tmp_path / "registries.conf"),
             "KUBECONFIG": str(cluster.kubeconfig),
-            "REGISTRY": f"{images.address}/somebody",
+            "REGISTRY": f"{images.address}/you",
             "BUCKET": "speech-models",
         }
         refused = clone.run("deploy", "knative", YES="1", **choices)
@@ -44,14 +44,14 @@ def test_knative_is_deployed_twice_and_removed(
 
         secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "ser-s3"}}
         cluster.objects["Secret", "ser-s3"] = secret
-        first = clone.done("deploy", "knative", **choices)
+        first = clone.succeed("deploy", "knative", **choices)
         assert "the cluster of context 'stand-in', namespace 'speech'" in first
         (tag,) = set(tags(first))
         for function in ("train", "predict"):
-            assert (f"somebody/ser-{function}", tag) in images.manifests
+            assert (f"you/ser-{function}", tag) in images.manifests
             service = cluster.objects["Service", f"ser-{function}"]
             (container,) = service["spec"]["template"]["spec"]["containers"]
-            assert container["image"] == f"{images.address}/somebody/ser-{function}:{tag}"
+            assert container["image"] == f"{images.address}/you/ser-{function}:{tag}"
             assert f"{address_in(stack)(f'ser-{function}')}/healthz is healthy." in first
         kinds = sorted(kind for kind, _ in cluster.objects)
         assert kinds == sorted(
@@ -60,33 +60,33 @@ def test_knative_is_deployed_twice_and_removed(
         (settings,) = (each for (k, _), each in cluster.objects.items() if k == "ConfigMap")
         assert settings["data"]["BUCKET"] == "speech-models"
 
-        again = clone.done("deploy", "knative", **choices)
+        again = clone.succeed("deploy", "knative", **choices)
         assert again.count(" unchanged\n") == 6
         assert "created" not in again
 
-        clone.done("undeploy", "knative", **choices)
+        clone.succeed("undeploy", "knative", **choices)
         assert list(cluster.objects) == [("Secret", "ser-s3")]
 
 
 def address_in(stack: Client) -> kubernetes.AddressOf:
-    """Where the stack answers for a service of Knative."""
+    """Return the address at which the stack answers for a service of Knative."""
     return lambda service: f"{stack.stack.url}/{service.removeprefix('ser-')}"
 
 
-# Compose: no engine runs here, so its command lines are recorded
+# Compose: a stand-in for its engine records command lines
 
 
 @pytest.mark.parametrize(("engine", "wait"), [("docker", " --wait"), ("podman", "")])
 def test_compose_is_started_and_asked(clone: Clone, stack: Client, engine: str, wait: str) -> None:
     clone.install(engine)
     port = stack.stack.url.rpartition(":")[2]
-    told = clone.done("deploy", "compose", ENGINE=engine, PORT=port)
+    output = clone.succeed("deploy", "compose", ENGINE=engine, PORT=port)
     file = clone.root / "infra" / "local" / "compose.yaml"
     assert clone.recorded() == [f"{engine} compose --file {file} up --build --detach{wait}"]
-    assert f"http://localhost:{port}/healthz is healthy." in told
+    assert f"http://localhost:{port}/healthz is healthy." in output
 
 
-def test_what_does_not_answer_in_time_is_no_success(clone: Clone) -> None:
+def test_a_deployment_that_does_not_become_healthy_in_time_fails(clone: Clone) -> None:
     clone.install("podman")
     run = clone.run("deploy", "compose", YES="1", ENGINE="podman", PORT="1", WAIT="0")
     assert run.returncode == 1
@@ -94,28 +94,31 @@ def test_what_does_not_answer_in_time_is_no_success(clone: Clone) -> None:
 
 
 @pytest.mark.parametrize(("choice", "option"), [({}, ""), ({"DELETE": "data"}, " --volumes")])
-def test_compose_keeps_its_volumes_unless_told(
+def test_compose_keeps_its_volumes_unless_data_are_to_be_deleted(
     clone: Clone, choice: Mapping[str, str], option: str
 ) -> None:
     clone.install("docker")
-    told = clone.done("undeploy", "compose", **choice)
+    output = clone.succeed("undeploy", "compose", **choice)
     assert [each.partition(".yaml ")[2] for each in clone.recorded()] == [f"down{option}"]
-    assert ("ARE LOST" in told) is bool(option)
+    assert ("ARE LOST" in output) is bool(option)
 
 
-# AWS: the real Terraform at a cloud that moto plays, with the real functions to ask
+# AWS: the real Terraform with moto's server, and the real functions behind an authoriser
 
 
 @pytest.fixture
 def authorised(stack: Client) -> Iterator[str]:
-    """The address of the stack behind an authoriser, which looks who has signed for what."""
+    """The address of the stack behind an authoriser that requires signed requests."""
     app = Flask("authoriser")
-    whom = f"AWS4-HMAC-SHA256 Credential={buckets.ENVIRONMENT['AWS_ACCESS_KEY_ID']}/"
+    credential = f"AWS4-HMAC-SHA256 Credential={buckets.ENVIRONMENT['AWS_ACCESS_KEY_ID']}/"
 
     @app.get("/<path:path>")
-    def asked(path: str) -> Response:
+    def authorise(path: str) -> Response:
         signed = request.headers.get("Authorization", "")
-        if not signed.startswith(whom) or f"/{REGION}/execute-api/aws4_request," not in signed:
+        if (
+            not signed.startswith(credential)
+            or f"/{REGION}/execute-api/aws4_request," not in signed
+        ):
             return Response("Forbidden", 403)
         return Response(status=stack.get(f"/{path}").status)
 
@@ -123,7 +126,7 @@ def authorised(stack: Client) -> Iterator[str]:
         yield url
 
 
-def test_aws_is_deployed_twice_and_removed_but_for_models(
+def test_aws_is_deployed_twice_and_removed_except_for_models(
     clone: Clone, authorised: str, tmp_path: Path
 ) -> None:
     for root in ("infra/aws", "infra/aws/repositories"):
@@ -134,7 +137,7 @@ def test_aws_is_deployed_twice_and_removed_but_for_models(
         # Skips where Terraform or its provider cannot be had.
         terraform.Root(clone.root / "infra/aws/repositories", tmp_path / "probe", cloud)
         choices = {**cloud.environment, "ENGINE": "podman", "ADDRESS": authorised}
-        first = clone.done("deploy", "aws", **choices)
+        first = clone.succeed("deploy", "aws", **choices)
         assert f"AWS account {ACCOUNT}, region {REGION}, as arn:aws:" in first
         assert f"{authorised}/train/healthz is healthy." in first
         (tag,) = set(tags(first))
@@ -143,7 +146,7 @@ def test_aws_is_deployed_twice_and_removed_but_for_models(
         function = cloud.client("lambda").get_function(FunctionName="ser-train")
         assert function["Code"]["ImageUri"] == image
 
-        # What the engine only pretended to push is there from now on.
+        # From now on the registry has the images that the engine only pretended to push.
         for name in ("ser-train-lambda", "ser-predict-lambda"):
             media_type = "application/vnd.docker.distribution.manifest.v2+json"
             manifest = {"schemaVersion": 2, "mediaType": media_type, "layers": []}
@@ -151,21 +154,21 @@ def test_aws_is_deployed_twice_and_removed_but_for_models(
                 repositoryName=name, imageManifest=json.dumps(manifest), imageTag=tag
             )
         pushed = len(clone.recorded())
-        clone.done("deploy", "aws", **choices)
+        clone.succeed("deploy", "aws", **choices)
         assert not [each for each in clone.recorded()[pushed:] if " push " in each]
 
         s3, bucket = cloud.client("s3"), f"ser-{ACCOUNT}-{REGION}"
         s3.put_object(Bucket=bucket, Key="models/a/model.onnx", Body=b"a model")
-        kept = clone.done("undeploy", "aws", **choices)
-        assert f"but for s3://{bucket}, which is not empty" in kept
+        kept = clone.succeed("undeploy", "aws", **choices)
+        assert f"except s3://{bucket}, which is not empty" in kept
         assert cloud.client("lambda").list_functions()["Functions"] == []
         assert cloud.client("ecr").describe_repositories()["repositories"] == []
         assert s3.get_object(Bucket=bucket, Key="models/a/model.onnx")["Body"].read() == b"a model"
 
-        lost = clone.done("undeploy", "aws", DELETE="data", **choices)
-        assert f"s3://{bucket} with it: ALL MODELS, JOBS AND CORPORA THERE ARE LOST" in lost
+        lost = clone.succeed("undeploy", "aws", DELETE="data", **choices)
+        assert f"s3://{bucket} included: ALL MODELS, JOBS AND CORPORA IN IT ARE LOST" in lost
         assert bucket not in {each["Name"] for each in s3.list_buckets()["Buckets"]}
-        assert "nothing is in its bucket" in clone.done("undeploy", "aws", **choices)
+        assert "the bucket is empty" in clone.succeed("undeploy", "aws", **choices)
 
 
 SLOW = """
@@ -177,5 +180,5 @@ resource "aws_s3_bucket_policy" "registry" {
   count = 0
 }
 """
-"""What is left out here: the provider watches the lifecycle for a minute, and the policy keeps out
-whoever comes without TLS, which is everybody here. tests/infra/aws applies both."""
+"""Leaves two resources out: the provider watches a lifecycle for a minute, and the policy refuses
+requests without TLS, which all requests here are. tests/infra/aws applies both."""
