@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 import numpy as np
+from ser.training._steps import Training, obtain
 
 from benchmark.workplace import Workplace
 from ser._progress import silent
@@ -18,7 +19,6 @@ from ser.registry import new_model_id, open_registry
 from ser.service.settings import Settings
 from ser.service.training.request import read_train_request
 from ser.sounds import SAMPLING_RATE, Signal
-from ser.training._steps import Training, obtain
 
 METHOD = MFCC(dc_elimination=False)
 """As librosa computes them: the level stays the first coefficient."""

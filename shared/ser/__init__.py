@@ -13,15 +13,23 @@ if TYPE_CHECKING:
     from ser.dataset import Dataset
     from ser.model import Model
     from ser.registry import open_registry
+    from ser.training import Evaluation, evaluate, train
 
 # onnxruntime reports its use to its makers unless told not to before its import.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 __version__ = "0.1.0"
 
-__all__ = ["Dataset", "Model", "open_registry"]
+__all__ = ["Dataset", "Evaluation", "Model", "evaluate", "open_registry", "train"]
 
-HOMES = {"Dataset": "ser.dataset", "Model": "ser.model", "open_registry": "ser.registry"}
+HOMES = {
+    "Dataset": "ser.dataset",
+    "Evaluation": "ser.training",
+    "Model": "ser.model",
+    "evaluate": "ser.training",
+    "open_registry": "ser.registry",
+    "train": "ser.training",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -24,7 +24,7 @@ def loaded_by(statement: str) -> set[str]:
 
 
 def test_the_public_names() -> None:
-    assert ser.__all__ == ["Dataset", "Model", "open_registry"]
+    assert ser.__all__ == ["Dataset", "Evaluation", "Model", "evaluate", "open_registry", "train"]
     assert all(getattr(ser, name).__doc__ for name in ser.__all__)
     with pytest.raises(AttributeError, match="no attribute 'Datasett'"):
         ser.Datasett  # noqa: B018

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from ser._progress import Progress, quiet
+from ser.corpora import ArchiveFiles
+from ser.errors import Fault, InvalidInput
 from ser.registry import open_registry
 from ser.service.access import Access
 from ser.service.settings import Settings
 from ser.service.training.request import Commission, TrainRequest
+
+FIELDS = {"source": "remote_url", "registry": "model_save_path"}
+"""The fields of POST /train for arguments that the library calls otherwise."""
 
 
 def execute(
@@ -35,22 +42,43 @@ def execute(
         Of any kind; then nothing is published, and what was published before stays.
     """
     # The imports of training cost seconds: only a request that fits pays them.
-    from ser.training import train
+    from ser.training import train_recipe
 
     commission = commission or Commission()
-    return train(
-        request,
+    files = ArchiveFiles(
         request.remote_url,
-        request.data_path,
-        open_registry(request.model_save_path),
-        model_id=commission.model_id,
-        aliases=request.aliases,
-        version=commission.version_of(request.remote_url),
-        trigger=commission.trigger,
-        force=request.dataset_force,
+        Path(request.data_path),
         access=Access(settings),
         limits=settings.corpus_limits,
-        workers=settings.workers,
-        progress=progress,
-        publishing=publishing,
+        version=commission.version_of(request.remote_url),
     )
+    with fields_of_the_request():
+        return train_recipe(
+            request,
+            files,
+            open_registry(request.model_save_path),
+            model_id=commission.model_id,
+            aliases=request.aliases,
+            trigger=commission.trigger,
+            force=request.dataset_force,
+            limits=settings.corpus_limits,
+            workers=settings.workers,
+            progress=progress,
+            publishing=publishing,
+        )
+
+
+@contextmanager
+def fields_of_the_request() -> Iterator[None]:
+    """Name the fields of POST /train in the locations of faults that the library raises."""
+    try:
+        yield
+    except InvalidInput as error:
+        raise InvalidInput(
+            *(
+                Fault((FIELDS.get(str(first), first), *rest), msg)
+                for (first, *rest), msg in (
+                    (fault.loc or ("source",), fault.msg) for fault in error.faults
+                )
+            )
+        ) from error

@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from ser.evaluation._examination import DRAWS, Examination
 
 from ser._graph import front_end_model
 from ser._metadata import MetadataEncoding
@@ -19,7 +20,6 @@ from ser.corpora import Utterance
 from ser.corpora.grammars.emodb import LABELS, parse
 from ser.dataset import Extracted, Loaded, TrainingRows
 from ser.evaluation import Folds, speaker_folds
-from ser.evaluation._examination import DRAWS, Examination
 from ser.frontends import FrontEnds
 
 SPEAKERS = ("03", "08", "09")
