@@ -126,7 +126,7 @@ class FolderFiles(CorpusFiles):
 
     @property
     def features(self) -> Path | None:
-        return self._kept and self._kept.features
+        return self._kept.features if self._kept else None
 
     @contextmanager
     def exclusively(self) -> Iterator[None]:

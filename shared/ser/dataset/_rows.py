@@ -39,11 +39,9 @@ class TrainingRows(NamedTuple):
     def without(self, names: Collection[str]) -> TrainingRows:
         """Return the rows of all utterances except ``names``; their copies are left out too."""
         kept = ~np.isin(self.origins.names, list(names))
-        return frozen(
-            TrainingRows(
-                self.X[kept], self.y[kept], Origins(*(each[kept] for each in self.origins))
-            )
-        )
+        speakers, utterances, variants = self.origins
+        origins = Origins(speakers[kept], utterances[kept], variants[kept])
+        return frozen(TrainingRows(self.X[kept], self.y[kept], origins))
 
     def as_recorded(self) -> FeatureRows:
         """Return the rows of the utterances themselves, without those of their copies."""

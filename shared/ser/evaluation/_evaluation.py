@@ -16,7 +16,7 @@ from ser._labels import Label
 from ser.evaluation._names import display_name, emotion_names
 
 if TYPE_CHECKING:
-    import pandas
+    import pandas  # type: ignore[import-untyped]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,9 +108,7 @@ class Evaluation:
     """Numbers of utterances and of rows."""
     enrolment: Sequence[Mapping[str, Any]] = field(default=(), repr=False)
     """With ``evaluation="full"``: the UAR with sounds of the speakers enrolled."""
-    degraded: Mapping[str, Mapping[str, float]] = field(
-        default_factory=lambda: MappingProxyType({}), repr=False
-    )
+    degraded: Mapping[str, Mapping[str, float]] = field(default_factory=dict, repr=False)
     """With ``evaluation="full"``: the UAR after each degradation."""
     leave_one_text_out: Mapping[str, Any] | None = field(default=None, repr=False)
     """With ``evaluation="full"``: the metrics with each text left out once; ``None`` if the corpus
@@ -133,6 +131,13 @@ class Evaluation:
     def comparison(self) -> str:
         """One line with features, split and rows: equal for evaluations that can be compared."""
         return f"Features: {self.features}; split: {self.split}; rows: {self.rows}"
+
+    @property
+    def recipe_history(self) -> str:
+        """How the defaults of the classifier were chosen; empty unless on this very corpus."""
+        from ser.evaluation.report import recipe_history
+
+        return recipe_history(self.facts)
 
     def to_frame(self) -> pandas.DataFrame:
         """Return the predictions as a pandas frame, a row for each utterance.
@@ -181,21 +186,22 @@ class Evaluation:
 
     def as_manifest(self) -> dict[str, Any]:
         """Return the evaluation in the form of a model's manifest, for the report."""
-        return {**self.facts, **self.as_answer(), "rejected": list(self.rejected)}
+        compared = {"features": self.features, "split": self.split, "rows": self.rows}
+        return {
+            **self.facts,
+            **self.as_answer(),
+            "rejected": list(self.rejected),
+            "compared": compared,
+        }
 
     def as_answer(self) -> dict[str, Any]:
         """Return the fields that an evaluation adds to the answer of POST /train."""
-        full = {
-            "enrolment": list(self.enrolment),
-            "degraded": dict(self.degraded),
-            **(
-                {"leave_one_text_out": self.leave_one_text_out}
-                if self.leave_one_text_out is not None
-                else {}
-            ),
-        }
-        is_full = bool(self.degraded)
-        return {"loso": self.figures, **(full if is_full else {}), "notes": list(self.notes)}
+        answer: dict[str, Any] = {"loso": self.figures, "notes": list(self.notes)}
+        if self.degraded:
+            answer |= {"enrolment": list(self.enrolment), "degraded": self.degraded}
+        if self.leave_one_text_out is not None:
+            answer["leave_one_text_out"] = self.leave_one_text_out
+        return answer
 
     def __repr__(self) -> str:
         return (
