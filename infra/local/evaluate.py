@@ -111,7 +111,7 @@ def described(choices: Choices, loc: tuple[str | int, ...], message: str) -> str
 
 
 def run(choices: Choices) -> None:
-    """Evaluate, print the figures, write the report, and publish the model if that was asked for."""
+    """Evaluate, print the figures, write the report, and publish the model if asked for."""
     fields = recipe_fields(choices)
     scheduler = Settings.from_environment().dask_scheduler
     with tempfile.TemporaryDirectory() as folder, shown("evaluate") as progress:
@@ -152,10 +152,8 @@ def recipe_fields(choices: Choices) -> dict[str, Any]:
 
 def refuse_unknown(choices: Choices, fields: Mapping[str, Any]) -> None:
     """Exit if ``fields`` holds a name that is no field of a training."""
-    allowed = {*inspect.signature(ser.evaluate).parameters} & {
-        *inspect.signature(ser.train).parameters
-    }
-    allowed -= {"data_path", "dask_scheduler", "progress", "source"}
+    parameters = {*inspect.signature(ser.evaluate).parameters}
+    allowed = parameters - {"source", "data_path", "evaluation", "dask_scheduler", "progress"}
     if unknown := sorted({*fields} - allowed):
         sys.exit(
             f"REQUEST={choices.request}: unknown fields {', '.join(unknown)}; "
