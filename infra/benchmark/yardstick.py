@@ -50,8 +50,8 @@ def make_yardstick(place: Workplace) -> Yardstick:
     usual = place.registries / "usual" / "network"
     write(usual, fitted, corpus.loaded)
     model_id = new_model_id()
-    files = {"model.onnx": compose(request, corpus, fitted)}
-    open_registry(place.registry).publish(model_id, files, {})
+    contents = {"model.onnx": compose(request, corpus, fitted)}
+    open_registry(place.registry).publish(model_id, contents, {})
     return Yardstick(usual, place.registry / model_id, corpus.loaded.signals)
 
 
