@@ -13,6 +13,7 @@ import pytest
 
 import made
 import ser
+from ser import Evaluation
 from ser.errors import InvalidInput
 from ser.training import LATEST
 
@@ -63,10 +64,9 @@ def test_a_model_is_trained_on_files_anywhere(
 
 
 def test_archive_and_folder_of_the_same_sounds_give_the_same_figures(
-    corpus_zip: Path, folder: Path
+    corpus_zip: Path, evaluation: Evaluation
 ) -> None:
-    figures = [ser.evaluate(source, **SMALL).figures for source in (corpus_zip, folder)]
-    assert figures[0] == figures[1]
+    assert ser.evaluate(corpus_zip, **SMALL).figures == evaluation.figures
 
 
 def test_fields_that_are_left_out_have_the_defaults_of_the_model_type(
@@ -118,15 +118,13 @@ def test_an_evaluation_publishes_nothing(folder: Path, bounds: Path) -> None:
     assert ser.open_registry("model").resolve(LATEST) == trained["model_id"]
 
 
-def test_an_evaluation_has_the_figures_of_a_training(folder: Path) -> None:
+def test_an_evaluation_has_the_figures_of_a_training(folder: Path, evaluation: Evaluation) -> None:
     trained = ser.train(folder, "model", **SMALL, evaluation="full")
-    evaluation = ser.evaluate(folder, **SMALL, evaluation="full")
     assert evaluation.figures == trained["loso"]
     assert evaluation.degraded == trained["degraded"]
 
 
-def test_the_predictions_amount_to_the_figures(folder: Path) -> None:
-    evaluation = ser.evaluate(folder, **SMALL)
+def test_the_figures_follow_from_the_predictions(evaluation: Evaluation) -> None:
     assert [Path(each.file).name for each in evaluation.predictions] == sorted(made.names())
     correct = [each.true == each.predicted for each in evaluation.predictions]
     assert np.mean(correct) == pytest.approx(evaluation.figures["wa"])
@@ -141,15 +139,15 @@ def test_the_predictions_amount_to_the_figures(folder: Path) -> None:
         assert set(each.probabilities) == {label.emotion for label in evaluation.labels}
 
 
-def test_two_labels_with_one_english_word_keep_apart(elsewhere: Path) -> None:
+def test_two_labels_with_the_same_english_word_are_kept_apart(tmp_path: Path) -> None:
     for speaker in (1, 2, 3):
         for emotion, code in (("joy", "F"), ("happy", "W"), ("sad", "T")):
             for take in "ab":
-                sound = elsewhere / f"speaker{speaker}" / emotion / f"{take}.wav"
+                sound = tmp_path / "corpus" / f"speaker{speaker}" / emotion / f"{take}.wav"
                 sound.parent.mkdir(parents=True, exist_ok=True)
                 sound.write_bytes(made.sound(made.signal(f"03a01{code}{take}.wav")))
     evaluation = ser.evaluate(
-        elsewhere,
+        tmp_path / "corpus",
         corpus={"label": "folder", "speaker_pattern": "(speaker[0-9])"},
         **SMALL,
     )
@@ -169,10 +167,8 @@ def test_two_types_are_compared_on_the_same_features_split_and_rows(folder: Path
     assert first.comparison == second.comparison
     for part in ("MFCC num_cepstral=2", "Clipping 1", "each of 4 speakers", "56 utterances"):
         assert part in first.comparison
-    other = ser.evaluate(
-        folder, **{**fields, "dataset_augmentation": {}}, model_type=SMALL["model_type"]
-    )
-    assert other.comparison != first.comparison
+    fields["dataset_augmentation"] = {}
+    assert ser.evaluate(folder, **fields).comparison != first.comparison
 
 
 def test_an_evaluation_needs_known_speakers(folder: Path) -> None:
@@ -182,7 +178,7 @@ def test_an_evaluation_needs_known_speakers(folder: Path) -> None:
 
 
 def test_an_evaluation_cannot_be_of_held_out_utterances_only(folder: Path) -> None:
-    with pytest.raises(InvalidInput, match="^evaluation: .*'full', 'loso'"):
+    with pytest.raises(InvalidInput, match=r"^evaluation: .*'full', 'loso'"):
         ser.evaluate(folder, **SMALL, evaluation="holdout")  # type: ignore[arg-type]
 
 
@@ -198,8 +194,9 @@ def test_features_are_kept_in_data_path_only(folder: Path, bounds: Path) -> None
     assert len([*(bounds / "kept" / "features").glob("*.npz")]) == 1
 
 
-def test_the_report_is_a_page_without_a_model(folder: Path, bounds: Path) -> None:
-    evaluation = ser.evaluate(folder, **SMALL, evaluation="full")
+def test_the_report_of_an_evaluation_mentions_no_model(
+    evaluation: Evaluation, bounds: Path
+) -> None:
     page = evaluation.report(bounds / "reports" / "page.html").read_text()
     assert f"{evaluation.figures['uar']:.3f}" in page
     assert "Model id" not in page
@@ -207,14 +204,13 @@ def test_the_report_is_a_page_without_a_model(folder: Path, bounds: Path) -> Non
     assert evaluation.rows in page
 
 
-def test_an_evaluation_is_readable_when_printed(folder: Path) -> None:
-    evaluation = ser.evaluate(folder, **SMALL)
+def test_an_evaluation_is_readable_when_printed(evaluation: Evaluation) -> None:
     assert repr(evaluation).startswith("Evaluation(RandomForestClassifier on emodb: UAR 0.")
     for part in (evaluation.comparison, "anger (W)", "predicted"):
         assert part in str(evaluation)
 
 
-def test_the_history_of_the_recipe_is_told_of_its_own_corpus_only(
+def test_the_history_of_the_recipe_appears_for_its_own_corpus_only(
     folder: Path, table: Path
 ) -> None:
     recipe: dict[str, Any] = {**SMALL, "model_type": "DiscriminantClassifier", "model_config": {}}
@@ -223,18 +219,16 @@ def test_the_history_of_the_recipe_is_told_of_its_own_corpus_only(
 
 
 def test_a_frame_without_pandas_is_a_clear_error(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
+    evaluation: Evaluation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    evaluation = ser.evaluate(folder, **SMALL)
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(ImportError, match="pip install pandas"):
         evaluation.to_frame()
 
 
 def test_a_frame_has_a_row_for_each_utterance(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
+    evaluation: Evaluation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    evaluation = ser.evaluate(folder, **SMALL)
     stub = ModuleType("pandas")
     stub.DataFrame = list  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "pandas", stub)
