@@ -5,10 +5,13 @@ JUPYTER_PORT ?= 8888
 EMODB_ZIP ?=
 # As an absolute path; abspath would split it at spaces.
 ARCHIVE = $(if $(filter /%,$(firstword $(EMODB_ZIP))),$(EMODB_ZIP),$(CURDIR)/$(EMODB_ZIP))
-# For make evaluate: a zip archive or a folder; a model_type; a file with more fields of /train.
+# For make evaluate: a zip archive, a folder or a CSV table beside its sounds; a model_type; a file with
+# further fields of /train; a registry and an alias for the model, which is not published without them.
 CORPUS ?=
 MODEL_TYPE ?=
 REQUEST ?=
+SAVE ?=
+ALIAS ?=
 VENV ?= .venv
 BIN := $(VENV)/bin
 # The first Python of a version that the project supports.
@@ -26,7 +29,7 @@ CONTAINER ?= ser
 CONTAINER_IMAGE ?= ser-container:$(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' shared/ser/__init__.py)
 # Rootless podman maps its root to the user who starts it; Docker needs the number of the user who owns the clone.
 OWNER = $(shell [ "$(notdir $(ENGINE))" = podman ] && echo 0:0 || echo "$$(id -u):$$(id -g)")
-export PORT JUPYTER_PORT VENV EMODB_ZIP CORPUS MODEL_TYPE REQUEST SER_ALLOWED_PATHS SER_ALLOWED_HOSTS
+export PORT JUPYTER_PORT VENV EMODB_ZIP CORPUS MODEL_TYPE REQUEST SAVE ALIAS SER_ALLOWED_PATHS SER_ALLOWED_HOSTS
 
 .DEFAULT_GOAL := help
 .PHONY: help init demo serve recipe evaluate notebook bench test pytest lint format check lock \
@@ -48,7 +51,7 @@ serve: init ## Serve both functions behind the gateway (PORT=5000)
 recipe: init ## Print the model_type of our recipe
 	@$(BIN)/python -c 'from ser.classifiers import RECIPE; print(RECIPE)'
 
-evaluate: init ## Leave each speaker of CORPUS out once: figures and a report (MODEL_TYPE=, REQUEST=)
+evaluate: init ## Leave each speaker of CORPUS out once: figures and a report (MODEL_TYPE=, REQUEST=, SAVE=, ALIAS=)
 	@$(BIN)/python infra/local/evaluate.py
 
 notebook: init ## Open docs/report.ipynb in Jupyter: the corpus, the features, the models (EMODB_ZIP=)
@@ -114,7 +117,7 @@ pip-freeze: init ## Print the installed packages
 	$(BIN)/pip freeze --exclude-editable
 
 clean: ## Delete the environment and generated files; keep corpora in data/ and models in model/
-	rm -rf $(VENV) demo benchmark build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) demo benchmark evaluation build .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 ## Deploy it (docs/deployment.md)

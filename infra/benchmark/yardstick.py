@@ -9,24 +9,23 @@ import msgspec
 import numpy as np
 
 from benchmark.workplace import Workplace
-from ser._progress import silent
-from ser.classifiers import Classifier
 from ser.classifiers._keras import FittedKeras
-from ser.dataset import Dataset, Loaded
+from ser.corpora import ArchiveFiles
+from ser.dataset import LoadedCorpus
 from ser.frontends import MFCC
 from ser.frontends._spectrum import samples
 from ser.registry import new_model_id, open_registry
 from ser.service.settings import Settings
 from ser.service.training.request import read_train_request
 from ser.sounds import SAMPLING_RATE, Signal
-from ser.training._steps import Training, obtain
+from ser.training import compose, extract_features, fit, load_and_split
 
 METHOD = MFCC(dc_elimination=False)
-"""As librosa computes them: the level stays the first coefficient."""
+"""MFCCs as librosa computes them: the first coefficient remains the level."""
 
 
 class Yardstick(NamedTuple):
-    """What was made: the folders of two models, and what they learned from."""
+    """The folders of two models, and the signals that they were trained on."""
 
     usual: Path
     same_network: Path
@@ -37,38 +36,34 @@ class Yardstick(NamedTuple):
 def make_yardstick(place: Workplace) -> Yardstick:
     """Train the network of our default KerasClassifier, and publish it for both contestants.
 
-    It hears MFCCs alone: who speaks what, which the default adds, is not known of an upload.
+    Its features are MFCCs only: the speaker and the text, which the default adds, are unknown for
+    an uploaded sound.
     """
     body = place.training("KerasClassifier", data="KerasClassifier")
     body["dataset_feature_extract_methods"] = {"MFCC": msgspec.to_builtins(METHOD)}
     settings = Settings.from_environment(place.settings)
     request = read_train_request(body, settings)
-    dataset = Dataset(
-        request.data_path, request.remote_url, corpus=request.corpus, limits=settings.corpus_limits
-    )
-    corpus = obtain(request, dataset)
-    extracted = dataset.feature_extract(request.dataset_feature_extract_methods)
-    training = Training(request, corpus, extracted)
-    classifier = training.fit(silent)
-    assert isinstance(classifier, Classifier)
+    files = ArchiveFiles(request.remote_url, Path(request.data_path), limits=settings.corpus_limits)
+    corpus = extract_features(request, load_and_split(request, files), files)
+    classifier = fit(request, corpus)
     network = classifier.fitted_
     assert isinstance(network, FittedKeras)
     usual = place.registries / "usual" / "network"
     write(usual, network, corpus.loaded)
     model_id = new_model_id()
-    files = {"model.onnx": training.compose(classifier)}
-    open_registry(place.registry).publish(model_id, files, {})
+    contents = {"model.onnx": compose(request, corpus, classifier)}
+    open_registry(place.registry).publish(model_id, contents, {})
     return Yardstick(usual, place.registry / model_id, corpus.loaded.signals)
 
 
-def write(folder: Path, fitted: FittedKeras, loaded: Loaded) -> None:
-    """Write to ``folder`` what the usual function loads."""
+def write(folder: Path, fitted: FittedKeras, loaded: LoadedCorpus) -> None:
+    """Write the files of the usual function to ``folder``."""
     import keras
 
     scaler, components = fitted.projection.named_steps.values()
     weights = components.components_ / scaler.scale_
     offset = components.components_ @ components.mean_ + weights @ scaler.mean_
-    # Scaling and projection are one more layer, so that a single file is the whole model.
+    # Scaling and projection become one more layer, so that one file holds the whole model.
     projection = keras.layers.Dense(len(weights))
     network = keras.Sequential(
         [keras.Input((weights.shape[1],)), projection, *fitted.network.layers]

@@ -1,102 +1,217 @@
-"""How well a recipe recognises the emotions of speakers it never heard: figures and a report.
+"""Evaluation of a recipe on a corpus: figures in the terminal, and a report.
 
-``CORPUS`` names a zip archive or a folder, ``MODEL_TYPE`` the recipe, and ``REQUEST`` a file with
-further fields of POST /train. The model and its report go to ``SER_MODEL_SAVE_PATH``.
+``CORPUS`` names a zip archive, a folder, or a CSV table beside its sounds; ``MODEL_TYPE`` the type
+of the classifier, and ``REQUEST`` a file with fields of POST /train. Fields that neither names are
+those of our recipe, whatever the type, so that two types are compared on the same features, split
+and rows. Nothing is published unless ``SAVE`` names a registry, or ``ALIAS`` an alias.
 """
 
 from __future__ import annotations
 
+import inspect
 import os
+import re
 import sys
 import tempfile
-import zipfile
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+import ser
+from ser._schemas import parse
 from ser.classifiers import MODEL_TYPES, RECIPE
-from ser.errors import SerError
+from ser.corpora import corpus_files
+from ser.errors import InvalidInput, SerError, within
+from ser.evaluation import Evaluation, display_name
+from ser.frontends import FrontEnds
+from ser.parallel import UnusableCluster
+from ser.registry import ALIAS, ALIAS_GRAMMAR, open_registry
 from ser.service.bodies import decode_object
 from ser.service.problems import kind_of
-from ser.service.settings import Settings
-from ser.service.training.process import TrainingProcesses
-from ser.service.training.request import read_train_request
+from ser.service.settings import Settings, SettingsError
+from ser.service.terminal import shown
+from ser.training import Recipe, train_recipe
 from stack import ROOT
 
-# What a corpus calls things is text, whatever it looks like.
+# Names from a corpus are plain text, even if they look like markup.
 console = Console(highlight=False, markup=False)
+
+REPORTS = ROOT / "evaluation"
+PLACES = ("data_path", "remote_url", "model_save_path")
+"""Fields of a request that name places; ``CORPUS`` and ``SAVE`` name them here."""
+UNUSED = (*PLACES, "alias", "evaluation")
+USAGE = "Name a corpus: make evaluate CORPUS=<zip, folder or CSV table> [MODEL_TYPE=...]"
+
+
+class Choices(NamedTuple):
+    """The variables of ``make evaluate``; an empty one was not given."""
+
+    corpus: str
+    model_type: str
+    request: str
+    save: str
+    alias: str
+
+    @classmethod
+    def from_environment(cls) -> Choices:
+        """Return the variables, or exit with the reason why they cannot be used."""
+        chosen = cls(*(os.environ.get(name.upper(), "") for name in cls._fields))
+        if not chosen.corpus:
+            sys.exit(USAGE)
+        if "://" not in chosen.corpus and not Path(chosen.corpus).exists():
+            sys.exit(f"CORPUS={chosen.corpus} does not exist.")
+        if chosen.request and not Path(chosen.request).is_file():
+            sys.exit(f"REQUEST={chosen.request} is not a file.")
+        if chosen.alias and not ALIAS.fullmatch(chosen.alias):
+            sys.exit(f"ALIAS={chosen.alias} is no name for an alias; allowed: {ALIAS_GRAMMAR}")
+        return chosen
+
+    @property
+    def registry(self) -> str:
+        """The registry that the model is published to; empty: it is not published."""
+        return self.save or (str(ROOT / "model") if self.alias else "")
+
+    def variable(self, field: str) -> str:
+        """Return the variable that sets ``field``, as it was given."""
+        if field == "source":
+            return f"CORPUS={self.corpus}"
+        if field == "registry":
+            return f"SAVE={self.registry}"
+        if field == "model_type" and self.model_type:
+            return f"MODEL_TYPE={self.model_type}"
+        return f"REQUEST={self.request}: {field}" if self.request else field
 
 
 def main() -> None:
-    """Evaluate what the environment names."""
-    corpus, request = os.environ.get("CORPUS"), os.environ.get("REQUEST")
-    if not corpus:
-        sys.exit("Name a corpus: make evaluate CORPUS=<zip or folder> [MODEL_TYPE=...]")
-    if not Path(corpus).exists():
-        sys.exit(f"CORPUS={corpus} does not exist.")
-    if request and not Path(request).is_file():
-        sys.exit(f"REQUEST={request} is no file.")
+    """Evaluate the corpus that the environment names."""
+    choices = Choices.from_environment()
+    # As in the train function: TensorFlow rounds alike on every machine, and logs less.
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
-        fields = decode_object(Path(request).read_bytes()) if request else {}
-        evaluate(Path(corpus), fields)
+        run(choices)
+    except InvalidInput as error:
+        sys.exit("\n".join(described(choices, *fault) for fault in error.faults))
     except SerError as error:
         sys.exit(f"{kind_of(error).title}: {error.detail}")
+    except (SettingsError, UnusableCluster) as error:
+        sys.exit(str(error))
     except KeyboardInterrupt:
         sys.exit("Stopped.")
 
 
-def evaluate(corpus: Path, fields: dict[str, Any]) -> None:
-    """Train and evaluate, publish the model with its report, and print the figures.
+def described(choices: Choices, loc: tuple[str | int, ...], message: str) -> str:
+    """Return one fault, with the variable in place of the field that ``loc`` begins with."""
+    if not loc:
+        return message
+    first, *rest = loc
+    return f"{'.'.join([choices.variable(str(first)), *map(str, rest)])}: {message}"
 
-    ``fields`` are those of POST /train that the environment does not name. Without any, all types
-    are compared on the features of our recipe, whole utterances each.
-    """
-    model_type = os.environ.get("MODEL_TYPE") or fields.get("model_type") or RECIPE
-    if not fields and model_type != RECIPE:
-        fields = {**MODEL_TYPES[RECIPE].request_defaults, "dataset_augmentation": {}}
-    place = os.environ.get("SER_MODEL_SAVE_PATH") or str(ROOT / "model")
-    with tempfile.TemporaryDirectory() as folder, archive_of(corpus) as archive:
-        os.environ["SER_ALLOWED_PATHS"] = os.pathsep.join([folder, str(archive), place])
-        body = {
+
+def run(choices: Choices) -> None:
+    """Evaluate, print the figures, write the report, and publish the model if asked for."""
+    fields = recipe_fields(choices)
+    scheduler = Settings.from_environment().dask_scheduler
+    with tempfile.TemporaryDirectory() as folder, shown("evaluate") as progress:
+        evaluation = ser.evaluate(
+            choices.corpus,
             **fields,
-            "model_type": model_type,
-            "data_path": folder,
-            "remote_url": str(archive),
-            "model_save_path": place,
-            "evaluation": "full",
-        }
-        request = read_train_request(body, Settings.from_environment())
-        show(TrainingProcesses().run(request, limit=1), model_type, place)
+            evaluation="full",
+            data_path=folder,
+            dask_scheduler=scheduler,
+            progress=progress,
+        )
+        show(evaluation)
+        name = f"{corpus_name(choices.corpus)}-{evaluation.model_type}.html"
+        report = evaluation.report(REPORTS / name)
+        console.print(f"Report: {report}", soft_wrap=True)
+        if choices.registry:
+            published = publish(choices, fields, evaluation, folder)
+            console.print(f"Model {published} was published to {choices.registry}", soft_wrap=True)
 
 
-@contextmanager
-def archive_of(corpus: Path) -> Iterator[Path]:
-    """Yield the archive that ``corpus`` is, or that holds the files of that folder meanwhile."""
-    if not corpus.is_dir():
-        yield corpus.resolve()
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        archive = Path(folder) / f"{corpus.resolve().name}.zip"
-        with zipfile.ZipFile(archive, "w", strict_timestamps=False) as zipped:
-            for file in sorted(corpus.rglob("*")):
-                zipped.write(file, file.relative_to(corpus))
-        yield archive
+def recipe_fields(choices: Choices) -> dict[str, Any]:
+    """Return the fields of the evaluation: ``MODEL_TYPE``, then ``REQUEST``, then our recipe's."""
+    given = decode_object(Path(choices.request).read_bytes()) if choices.request else {}
+    if ignored := [name for name in UNUSED if name in given]:
+        console.print(f"Note: {', '.join(ignored)} of REQUEST={choices.request} are ignored.")
+    fields = {name: value for name, value in given.items() if name not in UNUSED}
+    refuse_unknown(choices, fields)
+    if needs_chunks(fields):
+        fields["dataset_load_split_at"] = "min"
+        console.print("Note: features of these methods grow with the duration: utterances are cut.")
+    return {
+        "model_type": RECIPE,
+        **MODEL_TYPES[RECIPE].request_defaults,
+        **fields,
+        **({"model_type": choices.model_type} if choices.model_type else {}),
+    }
 
 
-def show(trained: dict[str, Any], model_type: str, place: str) -> None:
-    """Print the figures of ``trained``, the answer of a training."""
-    loso = trained["loso"]
-    print_figures(f"{model_type}, each speaker left out once", loso)
+def refuse_unknown(choices: Choices, fields: Mapping[str, Any]) -> None:
+    """Exit if ``fields`` holds a name that is no field of a training."""
+    parameters = {*inspect.signature(ser.evaluate).parameters}
+    allowed = parameters - {"source", "data_path", "evaluation", "dask_scheduler", "progress"}
+    if unknown := sorted({*fields} - allowed):
+        sys.exit(
+            f"REQUEST={choices.request}: unknown fields {', '.join(unknown)}; "
+            f"allowed: {', '.join(sorted(allowed))}"
+        )
+
+
+def needs_chunks(fields: Mapping[str, Any]) -> bool:
+    """Whether the methods in ``fields`` need utterances in chunks, and no length is given."""
+    if "dataset_load_split_at" in fields or "dataset_feature_extract_methods" not in fields:
+        return False
+    try:
+        front_ends = FrontEnds.parse(fields["dataset_feature_extract_methods"])
+    except InvalidInput:
+        # Refused with all other faults later.
+        return False
+    return not all(front_end.fixed_size for front_end in front_ends.values())
+
+
+def corpus_name(corpus: str) -> str:
+    """Return the name of the corpus for a file: that of its archive, folder or table."""
+    path = Path(corpus).resolve() if "://" not in corpus else Path(corpus)
+    stem = path.name if path.is_dir() else path.stem
+    return re.sub(r"[^\w.-]+", "-", stem) or "corpus"
+
+
+def publish(
+    choices: Choices, fields: Mapping[str, Any], evaluation: Evaluation, folder: str
+) -> str:
+    """Train the recipe on the corpus, publish the model with its evaluation, and return its id."""
+    recipe_only = {name: fields[name] for name in fields if name != "dataset_force"}
+    recipe = parse(Recipe, {**recipe_only, "evaluation": "full"})
+    with within("registry"):
+        registry = open_registry(choices.registry)
+    trained = train_recipe(
+        recipe,
+        corpus_files(choices.corpus, Path(folder)),
+        registry,
+        aliases=[choices.alias] if choices.alias else [],
+        evaluation=evaluation,
+    )
+    model_id: str = trained["model_id"]
+    return model_id
+
+
+def show(evaluation: Evaluation) -> None:
+    """Print what was compared, and the figures."""
+    console.print(evaluation.comparison)
+    loso = evaluation.figures
+    print_figures(f"{evaluation.model_type}, {evaluation.split}", loso)
+    names = {str(label): display_name(label) for label in evaluation.labels}
     print_table(
         "Recall of each emotion",
         ("emotion", "utterances", "recall", "precision"),
         (
-            (label, str(s["support"]), share(s["recall"]), share(s["precision"]))
+            (names[label], str(s["support"]), share(s["recall"]), share(s["precision"]))
             for label, s in loso["per_class"].items()
         ),
     )
@@ -104,41 +219,44 @@ def show(trained: dict[str, Any], model_type: str, place: str) -> None:
         rows = ((name, share(uar)) for name, uar in loso[field].items())
         print_table(f"UAR of each {title}", (title, "UAR"), rows)
     print_table(
-        "Sounds of the speaker enrolled, and not judged",
-        ("sounds", "UAR", "same sounds, nothing enrolled"),
+        "Enrolled speakers; enrolled sounds are not predicted",
+        ("sounds", "UAR", "same sounds, without enrolment"),
         (
             (str(e["clips"]), f"{e['uar']:.3f} ± {e['deviation']:.3f}", share(e["without"]))
             if e["clips"]
-            else ("all (judged too)", share(e["uar"]), share(e["without"]))
-            for e in trained["enrolment"]
+            else ("all (predicted too)", share(e["uar"]), share(e["without"]))
+            for e in evaluation.enrolment
         ),
     )
     print_table(
         "Degraded sounds",
-        ("sound", "UAR", "lost"),
-        ((name, share(d["uar"]), share(d["lost"])) for name, d in trained["degraded"].items()),
+        ("sound", "UAR", "loss"),
+        ((name, share(d["uar"]), share(d["lost"])) for name, d in evaluation.degraded.items()),
     )
-    if texts := trained.get("leave_one_text_out"):
+    if texts := evaluation.leave_one_text_out:
         print_figures("Each text left out once, speakers known", texts)
-    console.print(trained["chosen"] or "No recipes were compared to choose this one.")
-    for note in trained["notes"]:
+    if evaluation.recipe_history:
+        console.print(evaluation.recipe_history)
+    for note in evaluation.notes:
         console.print(f"Note: {note}")
-    console.print(f"{len(trained['rejected'])} sounds were rejected; the report names them.")
-    console.print(f"It took {sum(trained['seconds'].values()):.0f} s: {trained['seconds']}")
-    console.print(f"Report: {place}/{trained['model_id']}/report.html", soft_wrap=True)
+    console.print(f"{len(evaluation.rejected)} sounds were rejected; the report names them.")
+    seconds = evaluation.facts["seconds"]
+    console.print(f"Duration: {sum(seconds.values()):.0f} s: {seconds}")
 
 
-def print_figures(title: str, metrics: dict[str, Any]) -> None:
+def print_figures(title: str, metrics: Mapping[str, Any]) -> None:
+    """Print the figures of one evaluation in a line."""
     deviation = metrics.get("uar_deviation")
     console.print(
         f"{title}: UAR {metrics['uar']:.3f}"
-        + (f" (deviation over speakers {deviation:.3f})" if deviation is not None else "")
+        + (f" (deviation between speakers {deviation:.3f})" if deviation is not None else "")
         + f", WA {metrics['wa']:.3f}, macro-F1 {metrics['macro_f1']:.3f}, "
         f"expected calibration error {metrics['ece']:.3f}"
     )
 
 
 def print_table(title: str, columns: Iterable[str], rows: Iterable[tuple[str, ...]]) -> None:
+    """Print a table unless it has no rows."""
     table = Table(title=title, title_justify="left")
     for index, column in enumerate(columns):
         table.add_column(column, justify="right" if index else "left")
@@ -149,6 +267,7 @@ def print_table(title: str, columns: Iterable[str], rows: Iterable[tuple[str, ..
 
 
 def share(value: float) -> str:
+    """Return ``value`` with three decimals."""
     return f"{value:.3f}"
 
 

@@ -1,23 +1,25 @@
-"""How long work tells how far it is."""
+"""Progress of long work, as callbacks that the caller hands in."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-Report = Callable[[float], None]
-"""Called with the share of a step that is done, 0..1, never falling."""
+ProgressCallback = Callable[[float], None]
+"""Called with the share of one step that is done, 0..1, never falling."""
+Report = ProgressCallback
+"""Former name of :data:`ProgressCallback`."""
 Progress = Callable[[str, float], None]
 """Called with the name of a step and the share of it that is done."""
 
 
 def silent(_share: float) -> None:
-    """Report nothing of a step."""
+    """Ignore the progress of a step."""
 
 
 def quiet(_step: str, _share: float) -> None:
-    """Report nothing of any step."""
+    """Ignore the progress of all steps."""
 
 
-def step(progress: Progress, name: str) -> Report:
-    """Return what reports the step ``name`` to ``progress``."""
+def step(progress: Progress, name: str) -> ProgressCallback:
+    """Return the callback that reports the step ``name`` to ``progress``."""
     return lambda share: progress(name, share)

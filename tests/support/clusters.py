@@ -1,7 +1,7 @@
-"""Dask clusters of this machine: a scheduler and workers, each a process, and work for them."""
+"""Dask clusters on this machine, a process for the scheduler and each worker, and work for them."""
 
 # mypy: disable-error-code="no-untyped-call"
-# distributed states types, but not of all.
+# distributed has types for a part of its functions only.
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ HOST = "127.0.0.1"
 
 
 class Cluster(NamedTuple):
-    """A scheduler and its workers, who share nothing with a training but the network."""
+    """A scheduler and its workers, which share only the network with a training."""
 
     address: str
     scheduler: subprocess.Popen[bytes]
@@ -31,23 +31,23 @@ class Cluster(NamedTuple):
 
     @contextmanager
     def client(self) -> Iterator[Client]:
-        """Yield a client of the test's own."""
+        """Yield a client for the test."""
         with Client(self.address, set_as_default=False) as client:
             yield client
 
 
 @contextmanager
 def cluster(*, workers: int = 2, threads: int = 1, **environment: str) -> Iterator[Cluster]:
-    """Yield a cluster that runs meanwhile."""
+    """Yield a cluster that runs while the context is open."""
     with socket.create_server((HOST, 0)) as free:
         port = free.getsockname()[1]
     address = f"tcp://{HOST}:{port}"
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
         environment = {
-            # The work below is found there.
+            # Where workers find the functions below.
             "PYTHONPATH": str(Path(__file__).parent),
-            # As the documentation says: what all workers share stays with them.
+            # As the documentation requires, so that workers keep the data sent to all of them.
             "DASK_DISTRIBUTED__SCHEDULER__ACTIVE_MEMORY_MANAGER__START": "false",
             **environment,
         }
@@ -75,13 +75,13 @@ def cluster(*, workers: int = 2, threads: int = 1, **environment: str) -> Iterat
         yield made
 
 
-def tasks_of(dask_scheduler: Scheduler) -> int:
-    """Return how many tasks, and data for them, a scheduler knows of: called there."""
+def count_tasks(dask_scheduler: Scheduler) -> int:
+    """Return the number of tasks and data that a scheduler knows; called on the scheduler."""
     return len(dask_scheduler.tasks)
 
 
-class Arriving:
-    """Work that leaves a file in ``folder`` wherever it arrives; it tells the places of things."""
+class ArrivalRecorder:
+    """Work that writes a file to ``folder`` whenever it is unpickled; returns item and process."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -90,36 +90,36 @@ class Arriving:
         self.__dict__.update(state)
         (self.folder / f"{os.getpid()}.{time.monotonic_ns()}").touch()
 
-    def __call__(self, thing: int) -> tuple[int, int]:
+    def __call__(self, item: int) -> tuple[int, int]:
         time.sleep(0.02)
-        return thing, os.getpid()
+        return item, os.getpid()
 
 
-def doubled(thing: int) -> int:
-    return 2 * thing
+def doubled(item: int) -> int:
+    return 2 * item
 
 
-def slow(thing: int) -> int:
+def slow(item: int) -> int:
     time.sleep(1)
-    return thing
+    return item
 
 
-def refusing(thing: int) -> int:
-    """Raise what a training raises."""
+def refusing(item: int) -> int:
+    """Raise an error as a training does."""
     from ser.errors import Fault, InvalidInput
 
-    raise InvalidInput(Fault(("model_config", "lr"), f"{thing} is too many"))
+    raise InvalidInput(Fault(("model_config", "lr"), f"{item} is too many"))
 
 
-def dying(thing: int) -> int:
+def dying(item: int) -> int:
     """Kill the worker."""
     os.kill(os.getpid(), signal.SIGKILL)
-    return thing
+    return item
 
 
-def dying_once(marker: Path, thing: int) -> int:
-    """Kill the worker of the seventh thing, but only the first."""
-    if thing == 6 and not marker.exists():
+def dying_once(marker: Path, item: int) -> int:
+    """Kill the worker that gets the seventh item, but only once."""
+    if item == 6 and not marker.exists():
         marker.touch()
         os.kill(os.getpid(), signal.SIGKILL)
-    return thing
+    return item

@@ -13,20 +13,24 @@ from ser.corpora._base import (
     tabulate,
 )
 from ser.corpora._choice import CorpusChoice, corpus_schema
-from ser.corpora._folder import CorpusFolder, Source
+from ser.corpora._files import ArchiveFiles, CorpusFiles, corpus_files
+from ser.corpora._folder import CorpusFolder, Provenance
 from ser.corpora._speakers import require_speakers, speaker_dependent
 from ser.corpora.grammars import CORPORA
 
 __all__ = [
     "CORPORA",
     "SYNTHETIC",
+    "ArchiveFiles",
     "Corpus",
     "CorpusChoice",
+    "CorpusFiles",
     "CorpusFolder",
+    "Provenance",
     "Rejection",
-    "Source",
     "Table",
     "Utterance",
+    "corpus_files",
     "corpus_schema",
     "find_sounds",
     "recognise",

@@ -1,5 +1,5 @@
-"""A corpus on disk: ``pristine/`` holds its archive, ``working/`` what the archive holds, and
-``features/`` what was extracted of it."""
+"""A corpus on disk: ``pristine/`` holds its archive, ``working/`` the content of the archive, and
+``features/`` the features extracted from it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import msgspec
 
-from ser._progress import Report
+from ser._progress import ProgressCallback
 from ser.corpora.fetching import FULL_ACCESS, Access, Version, extract, fetch, redact_url
 from ser.errors import Busy, Conflict, InvalidInput, TooLarge, within
 from ser.limits import NO_LIMITS, Limits
@@ -22,22 +22,25 @@ from ser.sounds import SUFFIXES
 T = TypeVar("T")
 
 
-class Source(msgspec.Struct, frozen=True):
-    """An archive and where it came from."""
+class Provenance(msgspec.Struct, frozen=True):
+    """Where the files of a corpus came from, and a checksum of them."""
 
     remote_url: str
-    """Without what may be secret in it; :attr:`url_sha256` tells URLs apart."""
+    """Their URL or path without the parts that may be secret; :attr:`url_sha256` tells two URLs
+    apart."""
     url_sha256: str
     sha256: str
+    """Of the archive; of a folder, over the names and contents of its files."""
     size: int
+    """In bytes."""
 
 
 class CorpusFolder:
-    """The folder ``path``.
+    """The folder that keeps an archive, its content, and the features extracted from it.
 
-    A new archive and its content wait as ``incoming`` until somebody who looked at the content
-    lets them take the place of what was there. Each record is written after the data it speaks
-    of, so an interruption anywhere costs at most a step done again.
+    A new archive and its content wait as ``incoming`` until the content has been accepted; only
+    then do they replace the former ones. Each record is written after the data it describes, so
+    an interruption at any point costs at most a repeated step.
     """
 
     def __init__(
@@ -47,24 +50,24 @@ class CorpusFolder:
         self._access = access
         self._limits = limits
         self._archive = path / "pristine" / "archive.zip"
-        self._source = path / "pristine" / "source.json"
+        self._provenance = path / "pristine" / "source.json"
         self._working = path / "working"
         self._extracted = path / "working.json"
         self._incoming_archive = path / "pristine" / "incoming.zip"
-        self._incoming_source = path / "pristine" / "incoming.json"
+        self._incoming_provenance = path / "pristine" / "incoming.json"
         self._incoming = path / "incoming"
         self.features = path / "features"
 
     @contextmanager
     def exclusively(self) -> Iterator[None]:
-        """Keep other processes from changing the folder meanwhile.
+        """Lock the folder against changes by other processes while the context is open.
 
         Raises
         ------
         Busy
-            Another one is at it.
+            Another process has locked it.
         InvalidInput
-            The folder cannot be made or written.
+            The folder cannot be created or written.
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
@@ -85,93 +88,104 @@ class CorpusFolder:
                 ) from error
             yield
 
-    def download(self, remote_url: str, *, version: Version, force: bool, report: Report) -> Source:
-        """Have the archive of ``remote_url`` here, in this ``version`` if it is fetched now, and
-        return what it is.
+    def download(
+        self, remote_url: str, *, version: Version, force: bool, on_progress: ProgressCallback
+    ) -> Provenance:
+        """Fetch the archive at ``remote_url`` unless it is here already; return its provenance.
+
+        ``version`` is the version that is fetched.
 
         Raises
         ------
         Conflict
-            The archive of another URL is kept, or files that are not ours, and ``force`` does not
-            allow to replace it (what is not ours is never replaced).
+            The folder keeps the archive of another URL and ``force`` is false, or it holds files
+            of another origin, which are never replaced.
         """
         kept = self._kept()
         if kept and not force:
-            if kept.url_sha256 == digest(remote_url):
+            if kept.url_sha256 == sha256_of(remote_url):
                 return kept
             raise Conflict(
                 f"data_path {str(self.path)!r} holds the archive of {kept.remote_url!r}, not of "
-                f"{redact_url(remote_url)!r}; allowed: the same remote_url, another "
-                "data_path, or dataset_force true to replace it."
+                f"{redact_url(remote_url)!r}; allowed: the same archive, another data_path, "
+                "or dataset_force true to replace it."
             )
-        with within("remote_url"):
-            got = fetch(
+        with within("source"):
+            fetched = fetch(
                 remote_url,
                 self._incoming_archive,
                 access=self._access,
                 limit=self._limits.download_bytes,
-                report=report,
+                report=on_progress,
                 version=version,
             )
-        source = Source(redact_url(remote_url), digest(remote_url), got.sha256, got.size)
-        write_record(self._incoming_source, source)
-        return source
+        provenance = Provenance(
+            redact_url(remote_url), sha256_of(remote_url), fetched.sha256, fetched.size
+        )
+        write_record(self._incoming_provenance, provenance)
+        return provenance
 
-    def _kept(self) -> Source | None:
-        """The newest archive that is here, looked at or not."""
-        if self._incoming_source.exists() and not self._incoming_archive.exists():
+    def _kept(self) -> Provenance | None:
+        """The provenance of the newest archive in the folder, accepted or not."""
+        if self._incoming_provenance.exists() and not self._incoming_archive.exists():
             # An interruption fell between the two halves of :meth:`_accept`.
-            self._incoming_source.replace(self._source)
-        kept = read_record(self._incoming_source) or read_record(self._source)
+            self._incoming_provenance.replace(self._provenance)
+        kept = read_record(self._incoming_provenance) or read_record(self._provenance)
         if kept is None:
             for place in (self._archive, self._working, self._incoming, self.features):
                 if place.exists():
                     raise Conflict(
-                        f"data_path {str(self.path)!r} holds {place.name!r} of somebody else; "
+                        f"data_path {str(self.path)!r} holds {place.name!r} of another origin; "
                         "allowed: an empty folder, or one that held a corpus before."
                     )
         return kept
 
-    def extract(self, look: Callable[[Path, list[PurePosixPath]], T], *, report: Report) -> T:
-        """Have the content of the newest archive in ``working/``, and return what ``look`` does.
+    def extract(
+        self,
+        inspect: Callable[[Path, list[PurePosixPath]], T],
+        *,
+        on_progress: ProgressCallback,
+    ) -> T:
+        """Unpack the newest archive to ``working/``, and return the result of ``inspect``.
 
-        What was there before gives way only when ``look`` accepts the folder and its sounds,
-        given as paths relative to it; an archive that is refused is forgotten.
+        ``inspect`` gets the folder with the content, and the paths of its sounds relative to that
+        folder. The former content is replaced only after ``inspect`` has accepted the new one; an
+        archive that it refuses is deleted.
         """
-        incoming = read_record(self._incoming_source)
+        incoming = read_record(self._incoming_provenance)
         if incoming is None:
-            source = read_record(self._source)
-            if not self._working.exists() or read_record(self._extracted) != source:
-                self._unpack(self._archive, self._working, report)
-                write_record(self._extracted, source)
-            return look(self._working, sounds_in(self._working))
+            provenance = read_record(self._provenance)
+            if not self._working.exists() or read_record(self._extracted) != provenance:
+                self._unpack(self._archive, self._working, on_progress)
+                write_record(self._extracted, provenance)
+            return inspect(self._working, sounds_in(self._working))
         try:
-            self._unpack(self._incoming_archive, self._incoming, report)
-            seen = look(self._incoming, sounds_in(self._incoming))
+            self._unpack(self._incoming_archive, self._incoming, on_progress)
+            result = inspect(self._incoming, sounds_in(self._incoming))
         except (InvalidInput, TooLarge):
             self._refuse()
             raise
         self._accept(incoming)
-        return seen
+        return result
 
-    def _unpack(self, archive: Path, folder: Path, report: Report) -> None:
-        extract(archive, folder, limit=self._limits.extracted_bytes, report=report)
+    def _unpack(self, archive: Path, folder: Path, on_progress: ProgressCallback) -> None:
+        extract(archive, folder, limit=self._limits.extracted_bytes, report=on_progress)
 
-    def _accept(self, source: Source) -> None:
+    def _accept(self, provenance: Provenance) -> None:
         self._incoming_archive.replace(self._archive)
-        self._incoming_source.replace(self._source)
+        self._incoming_provenance.replace(self._provenance)
         self._extracted.unlink(missing_ok=True)
         shutil.rmtree(self._working, ignore_errors=True)
         self._incoming.replace(self._working)
-        write_record(self._extracted, source)
+        write_record(self._extracted, provenance)
 
     def _refuse(self) -> None:
-        self._incoming_source.unlink()
+        self._incoming_provenance.unlink()
         self._incoming_archive.unlink()
         shutil.rmtree(self._incoming, ignore_errors=True)
 
     def read(self, file: PurePosixPath) -> bytes:
-        """The bytes of one of the sounds."""
+        """Return the content of the file at the path ``file``, relative to ``working/``."""
         return (self._working / file).read_bytes()
 
     def forget_features(self) -> None:
@@ -187,7 +201,7 @@ class CorpusFolder:
 
 
 def sounds_in(folder: Path) -> list[PurePosixPath]:
-    """The sounds in ``folder``, sorted, as paths relative to it."""
+    """Return the paths of the sounds in ``folder``, relative to it and sorted."""
     return sorted(
         PurePosixPath(file.relative_to(folder).as_posix())
         for file in folder.rglob("*")
@@ -195,18 +209,21 @@ def sounds_in(folder: Path) -> list[PurePosixPath]:
     )
 
 
-def digest(remote_url: str) -> str:
+def sha256_of(remote_url: str) -> str:
+    """Return the SHA-256 of ``remote_url`` in hexadecimal."""
     return hashlib.sha256(remote_url.encode()).hexdigest()
 
 
-def write_record(path: Path, record: Source | None) -> None:
+def write_record(path: Path, record: Provenance | None) -> None:
+    """Replace the record at ``path`` in one step."""
     temporary = path.with_suffix(".tmp")
     temporary.write_bytes(msgspec.json.encode(record))
     temporary.replace(path)
 
 
-def read_record(path: Path) -> Source | None:
+def read_record(path: Path) -> Provenance | None:
+    """Return the record at ``path``; ``None`` if there is none that can be read."""
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Source)
+        return msgspec.json.decode(path.read_bytes(), type=Provenance)
     except (FileNotFoundError, msgspec.DecodeError):
         return None

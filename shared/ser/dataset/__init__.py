@@ -1,26 +1,35 @@
-"""A corpus at hand: from an archive somewhere to features and classes in memory."""
+"""From the files of a corpus to features and classes in memory.
+
+The steps are functions on immutable values: :func:`load_corpus` returns a :class:`LoadedCorpus`,
+:func:`extract` an :class:`ExtractedCorpus`, :func:`training_rows` the :class:`TrainingRows`.
+:class:`Dataset` takes them one after the other.
+"""
 
 from ser.dataset._dataset import Dataset
 from ser.dataset._extraction import (
-    Extracted,
+    ExtractedCorpus,
     Extractor,
+    extract,
     metadata_of,
-    random_of,
+    random_generator,
     refuse_growing_features,
 )
-from ser.dataset._loading import FULL_SCALE, Loaded, Sound
-from ser.dataset._rows import Rows, TrainingRows
+from ser.dataset._loading import FULL_SCALE, LoadedCorpus, Recording, load_corpus
+from ser.dataset._rows import FeatureRows, TrainingRows, training_rows
 
 __all__ = [
     "FULL_SCALE",
     "Dataset",
-    "Extracted",
+    "ExtractedCorpus",
     "Extractor",
-    "Loaded",
-    "Rows",
-    "Sound",
+    "FeatureRows",
+    "LoadedCorpus",
+    "Recording",
     "TrainingRows",
+    "extract",
+    "load_corpus",
     "metadata_of",
-    "random_of",
+    "random_generator",
     "refuse_growing_features",
+    "training_rows",
 ]

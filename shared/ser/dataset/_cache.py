@@ -1,4 +1,4 @@
-"""Features that were extracted before, kept beside the corpus they are of."""
+"""Extracted features, kept on disk between trainings on the same corpus."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
@@ -17,48 +16,52 @@ from numpy.typing import NDArray
 
 import ser
 from ser._metadata import MetadataEncoding
-from ser.dataset._loading import Loaded
+from ser.dataset._loading import LoadedCorpus
 from ser.frontends import Augmentations
 
-if TYPE_CHECKING:
-    import onnx
-
-KEPT = 4
-"""How many are kept: those used last."""
+MAX_FILES = 4
+"""Number of files that are kept: the ones used last."""
 
 Features = NDArray[np.float32]
 """Shape (chunks, features)."""
 
 
-def digest(
-    loaded: Loaded,
-    front_end: onnx.ModelProto,
+def cache_key(
+    loaded: LoadedCorpus,
+    front_end: bytes,
     encoding: MetadataEncoding,
     augmentations: Augmentations,
     random_state: int,
 ) -> str:
-    """Return a key that differs wherever features could: in sounds, settings or code."""
+    """Return a key that changes whenever the features may: with sounds, settings or code.
+
+    The version stands for the code that runs the front-end, ``augmentations.fingerprint`` for the
+    code that makes the copies.
+    """
     settings = (ser.__version__, encoding, random_state, loaded.utterances)
-    found = hashlib.sha256(msgspec.json.encode(settings, enc_hook=str))
-    found.update(front_end.SerializeToString(deterministic=True))
-    found.update(augmentations.fingerprint)
+    checksum = hashlib.sha256(msgspec.json.encode(settings, enc_hook=str))
+    checksum.update(front_end)
+    checksum.update(augmentations.fingerprint)
     for signal in loaded.signals:
-        found.update(signal.data)
-    return found.hexdigest()
+        checksum.update(signal.data)
+    return checksum.hexdigest()
 
 
 class FeatureCache:
-    """Features in files of ``folder``, by key; a file that is damaged is none.
+    """Features in files of ``folder``, by key; a damaged file counts as missing.
 
-    For each utterance they are those of the utterance as recorded and of its copies.
+    The features of one utterance are those of its recording, followed by those of its copies.
+    Without a folder nothing is kept.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path | None) -> None:
         self._folder = folder
 
     def read(self, key: str) -> list[list[Features]] | None:
-        """Return the features kept under ``key``, if there are any."""
-        file = self._file(key)
+        """Return the features kept under ``key``; ``None`` if there are none."""
+        if self._folder is None:
+            return None
+        file = self._folder / f"{key}.npz"
         try:
             with file.open("rb") as opened, np.load(opened, allow_pickle=False) as kept:
                 rows, counts = kept["rows"], kept["counts"]
@@ -69,7 +72,9 @@ class FeatureCache:
         return [list(islice(chunks, sounds)) for sounds in [counts.shape[1]] * len(counts)]
 
     def write(self, key: str, features: Sequence[Sequence[Features]]) -> None:
-        """Keep ``features``, if there is room: without them a training is slower, not worse."""
+        """Keep ``features`` if there is room; without them a training is only slower."""
+        if self._folder is None:
+            return
         counts = np.array([[len(sound) for sound in sounds] for sounds in features])
         rows = np.concatenate([sound for sounds in features for sound in sounds])
         unfinished = self._folder / f"{key}.{os.getpid()}.part"
@@ -77,12 +82,9 @@ class FeatureCache:
             self._folder.mkdir(parents=True, exist_ok=True)
             with unfinished.open("wb") as file:
                 np.savez(file, rows=rows, counts=counts)
-            unfinished.replace(self._file(key))
+            unfinished.replace(self._folder / f"{key}.npz")
             newest_first = sorted(
                 self._folder.glob("*.npz"), key=lambda kept: kept.stat().st_mtime, reverse=True
             )
-            for old in newest_first[KEPT:]:
+            for old in newest_first[MAX_FILES:]:
                 old.unlink(missing_ok=True)
-
-    def _file(self, key: str) -> Path:
-        return self._folder / f"{key}.npz"

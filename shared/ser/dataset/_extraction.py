@@ -1,59 +1,71 @@
-"""From signals to features: the front-end at work on a corpus."""
+"""From signals to features: the front-end applied to a corpus."""
 
 from __future__ import annotations
 
 import hashlib
 import zlib
-from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ser._metadata import FIELDS, MetadataEncoding
-from ser._progress import Report
+from ser._progress import Progress, quiet, step
 from ser._sessions import open_session
 from ser.corpora import Utterance
-from ser.dataset._cache import FeatureCache, Features, digest
-from ser.dataset._loading import Loaded, Sound
+from ser.dataset._cache import FeatureCache, Features, cache_key
+from ser.dataset._loading import LoadedCorpus, Recording, read_only
 from ser.errors import InvalidInput, within
-from ser.frontends import Augmentations, FrontEnds
-from ser.parallel import Workers
+from ser.frontends import DEFAULT_METHODS, Augmentations, FrontEnds
+from ser.parallel import THIS_MACHINE, Workers
 from ser.sounds import Signal
 
-if TYPE_CHECKING:
-    import onnx
 
+@dataclass(frozen=True, kw_only=True)
+class ExtractedCorpus:
+    """The features of a corpus, and the graph that computes them. Immutable."""
 
-class Extracted(NamedTuple):
-    """The features of a corpus, and the graph that made them."""
-
-    front_end: onnx.ModelProto
+    front_end: bytes = field(repr=False)
+    """The graph from waveform to features, an ONNX file."""
     encoding: MetadataEncoding
-    feature_names: tuple[str, ...]
-    features: tuple[Features, ...]
-    """Of each utterance."""
-    copies: tuple[tuple[Features, ...], ...]
-    """Of the augmented copies of each utterance."""
+    """The columns of its input ``metadata``."""
+    feature_names: tuple[str, ...] = field(repr=False)
+    """In the order of the features, each behind its METHOD_NAME."""
+    features: tuple[Features, ...] = field(repr=False)
+    """Of each utterance: float32 of shape (chunks, features), read-only."""
+    copies: tuple[tuple[Features, ...], ...] = field(repr=False)
+    """The same of the augmented copies of each utterance."""
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """SHA-256 of the graph, in hexadecimal."""
-        return hashlib.sha256(self.front_end.SerializeToString(deterministic=True)).hexdigest()
+        return hashlib.sha256(self.front_end).hexdigest()
 
 
 class Extractor:
-    """A front-end at work: from a signal of an utterance to its features."""
+    """A front-end that computes the features of one signal at a time.
 
-    def __init__(self, front_end: onnx.ModelProto, encoding: MetadataEncoding) -> None:
-        self._session = open_session(front_end.SerializeToString())
+    Parameters
+    ----------
+    front_end
+        The graph, an ONNX file.
+    encoding
+        The columns of its input ``metadata``.
+    """
+
+    def __init__(self, front_end: bytes, encoding: MetadataEncoding) -> None:
+        self._session = open_session(front_end)
         self._front_end, self._encoding = front_end, encoding
 
-    def __reduce__(self) -> tuple[type[Extractor], tuple[onnx.ModelProto, MetadataEncoding]]:
-        # A session stays in its process; another one opens its own.
+    def __reduce__(self) -> tuple[type[Extractor], tuple[bytes, MetadataEncoding]]:
+        # A session cannot leave its process; another process opens its own.
         return type(self), (self._front_end, self._encoding)
 
     def features(self, utterance: Utterance, signal: Signal) -> Features:
-        """Return the features of ``signal``, spoken as ``utterance`` is."""
+        """Return the features of ``signal``, given the speaker and the text of ``utterance``."""
         inputs = {"waveform": signal}
         if self._encoding.size:
             inputs["metadata"] = self._encoding.encode(metadata_of(utterance))
@@ -61,27 +73,40 @@ class Extractor:
 
 
 def extract(
-    loaded: Loaded,
-    front_ends: FrontEnds,
-    augmentation: Augmentations,
+    loaded: LoadedCorpus,
+    front_ends: FrontEnds | Mapping[str, Mapping[str, Any]] = DEFAULT_METHODS,
+    augmentations: Augmentations | Mapping[str, Mapping[str, Any]] | None = None,
     *,
-    random_state: int,
-    cache: FeatureCache,
-    workers: Workers,
-    report: Report,
-) -> Extracted:
-    """Return the features of all utterances of ``loaded`` and of their copies.
+    random_state: int = 42,
+    cache: Path | None = None,
+    renew: bool = False,
+    workers: Workers = THIS_MACHINE,
+    progress: Progress = quiet,
+) -> ExtractedCorpus:
+    """Return the features of all utterances of ``loaded`` and of their augmented copies.
 
-    Those in ``cache`` are not extracted again.
+    Parameters
+    ----------
+    front_ends, augmentations, random_state
+        As for :meth:`~ser.dataset.Dataset.feature_extract`.
+    cache
+        A folder that keeps features: those of the same sounds and settings are read from there.
+        Default: none are kept.
+    renew
+        Extract again even what ``cache`` keeps.
 
     Raises
     ------
     InvalidInput
-        The features of ``front_ends`` grow with the duration, and utterances stay whole; or
-        there are no features, because nothing is known of the utterances.
+        The features of ``front_ends`` grow with the duration and utterances stay whole; or
+        ``front_ends`` have no features, because the metadata of all utterances are unknown.
     """
     from ser import _graph as graph
 
+    if not isinstance(front_ends, FrontEnds):
+        front_ends = FrontEnds.parse(front_ends)
+    if not isinstance(augmentations, Augmentations):
+        augmentations = Augmentations.parse(augmentations or {})
     if loaded.chunk_samples is None:
         refuse_growing_features(front_ends)
     known = [metadata_of(utterance) for utterance in loaded.utterances]
@@ -89,42 +114,47 @@ def extract(
     front_ends = with_columns(front_ends, encoding)
     front_end = graph.front_end_model(
         front_ends, chunk_samples=loaded.chunk_samples, gain=loaded.gain, encoding=encoding
-    )
-    key = digest(loaded, front_end, encoding, augmentation, random_state)
-    found = cache.read(key)
+    ).SerializeToString(deterministic=True)
+    on_progress = step(progress, "features")
+    kept = FeatureCache(cache)
+    key = cache_key(loaded, front_end, encoding, augmentations, random_state)
+    found = None if renew else kept.read(key)
     if found is None:
         found = workers.map(
-            partial(with_copies, Extractor(front_end, encoding), augmentation, random_state),
-            loaded.sounds,
+            partial(
+                features_with_copies, Extractor(front_end, encoding), augmentations, random_state
+            ),
+            loaded.recordings,
             by="threads",
-            report=report,
+            on_progress=on_progress,
         )
-        cache.write(key, found)
-    report(1.0)
-    return Extracted(
+        kept.write(key, found)
+    on_progress(1.0)
+    return ExtractedCorpus(
         front_end=front_end,
         encoding=encoding,
         feature_names=front_ends.feature_names(loaded.chunk_samples, encoding),
-        features=tuple(recorded for recorded, *_ in found),
-        copies=tuple(tuple(copies) for _, *copies in found),
+        features=tuple(read_only(recorded) for recorded, *_ in found),
+        copies=tuple(tuple(map(read_only, copies)) for _, *copies in found),
     )
 
 
-def with_copies(
-    extractor: Extractor, augmentation: Augmentations, random_state: int, sound: Sound
+def features_with_copies(
+    extractor: Extractor, augmentations: Augmentations, random_state: int, recording: Recording
 ) -> list[Features]:
-    """Return the features of ``sound``, and of each of its copies."""
-    copies = augmentation.vary(sound.signal, random_of(sound.utterance, random_state))
-    return [extractor.features(sound.utterance, each) for each in (sound.signal, *copies)]
+    """Return the features of ``recording``, followed by those of each of its copies."""
+    utterance, signal = recording
+    copies = augmentations.vary(signal, random_generator(utterance, random_state))
+    return [extractor.features(utterance, each) for each in (signal, *copies)]
 
 
-def random_of(utterance: Utterance, random_state: int) -> np.random.Generator:
-    """Return what is drawn from for ``utterance``, whatever else is in its corpus."""
+def random_generator(utterance: Utterance, random_state: int) -> np.random.Generator:
+    """Return the generator of ``utterance``, which depends on no other utterance."""
     return np.random.default_rng([random_state, zlib.crc32(utterance.name.encode())])
 
 
 def refuse_growing_features(front_ends: FrontEnds) -> None:
-    """Raise :class:`InvalidInput` if the features of any of them grow with the duration."""
+    """Raise :class:`InvalidInput` if the features of any front-end grow with the duration."""
     growing = [name for name, front_end in front_ends.items() if not front_end.fixed_size]
     if growing:
         with within("dataset_load_split_at"):
@@ -135,7 +165,7 @@ def refuse_growing_features(front_ends: FrontEnds) -> None:
 
 
 def with_columns(front_ends: FrontEnds, encoding: MetadataEncoding) -> FrontEnds:
-    """Return ``front_ends`` without those that ``encoding`` leaves no columns.
+    """Return ``front_ends`` without those for which ``encoding`` has no columns.
 
     Raises
     ------
@@ -148,12 +178,12 @@ def with_columns(front_ends: FrontEnds, encoding: MetadataEncoding) -> FrontEnds
     if not left:
         with within("dataset_feature_extract_methods"):
             raise InvalidInput(
-                f"of no utterance {', '.join(encoding.values)} is known, so "
-                f"{', '.join(front_ends)} has no features; allowed: a method that hears the sound"
+                f"{', '.join(encoding.values)} are unknown for all utterances, so "
+                f"{', '.join(front_ends)} has no features; allowed: a method that uses the sound"
             )
     return FrontEnds(left)
 
 
 def metadata_of(utterance: Utterance) -> dict[str, str]:
-    """Return what ``utterance`` gives for each of :data:`ser._metadata.FIELDS`."""
+    """Return the value of each of :data:`ser._metadata.FIELDS` for ``utterance``."""
     return {field: getattr(utterance, field) for field in FIELDS}

@@ -2,104 +2,190 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 
 import numpy as np
 
 from ser import sounds as audio
 from ser._labels import Label
-from ser._progress import Report
-from ser.corpora import Rejection, Table, Utterance
+from ser._progress import Progress, ProgressCallback, quiet, silent, step
+from ser.corpora import (
+    CorpusChoice,
+    CorpusFiles,
+    Provenance,
+    Rejection,
+    Table,
+    Utterance,
+    recognise,
+)
 from ser.errors import InvalidInput, TooLarge, within
-from ser.limits import Limit
+from ser.limits import NO_LIMITS, UNLIMITED, Limit, Limits
 
 SplitAt = Literal["min", "max", "avg"] | int | None
 
 FULL_SCALE = 10 ** (-0.1 / 20)
-"""The level that normalising raises the highest peak to: full scale less 0.1 dB."""
+"""Highest peak of a normalised corpus: full scale less 0.1 dB."""
 
 
-class Sound(NamedTuple):
-    """An utterance as it is heard."""
+class Recording(NamedTuple):
+    """An utterance and its signal."""
 
     utterance: Utterance
     signal: audio.Signal
+    """float32 of shape (samples,), mono, 16 kHz, read-only."""
 
 
-class Loaded(NamedTuple):
-    """The sounds of a corpus, ready to be cut into chunks."""
+@dataclass(frozen=True, kw_only=True)
+class LoadedCorpus:
+    """The signals of a corpus, and the settings for cutting and amplifying them. Immutable."""
 
+    name: str
+    """Of the corpus, such as ``emodb``."""
+    provenance: Provenance
     utterances: tuple[Utterance, ...]
-    signals: tuple[audio.Signal, ...]
+    """Sorted by name."""
+    signals: tuple[audio.Signal, ...] = field(repr=False)
+    """Of each utterance: float32 of shape (samples,), mono, 16 kHz, read-only, not amplified."""
     labels: tuple[Label, ...]
-    """The emotions that occur, in the order of their classes."""
-    chunk_samples: int | None
-    """Length of a chunk; ``None``: utterances stay whole."""
-    gain: float
+    """The emotions of the utterances, in the order of their classes."""
     rejected: tuple[Rejection, ...]
+    """The sounds that are not used, each with the reason."""
+    notes: tuple[str, ...] = ()
+    """Decisions on the corpus that the request left open."""
+    chunk_samples: int | None = None
+    """Length of a chunk in samples; ``None``: utterances stay whole."""
+    gain: float = 1.0
+    """Factor on all signals."""
 
     @property
-    def sounds(self) -> list[Sound]:
+    def recordings(self) -> list[Recording]:
         """The utterances with their signals."""
-        return [*map(Sound, self.utterances, self.signals)]
+        return [*map(Recording, self.utterances, self.signals)]
 
 
-def decode(
-    table: Table, read: Callable[[Utterance], bytes], *, limit: Limit, report: Report
-) -> Loaded:
-    """Return the sounds of ``table`` that can be heard, whole and as loud as they are.
+def load_corpus(
+    files: CorpusFiles,
+    *,
+    corpus: CorpusChoice | str | Mapping[str, str] = "auto",
+    split_at: SplitAt = "min",
+    normalize: bool = True,
+    force: bool = False,
+    limits: Limits = NO_LIMITS,
+    progress: Progress = quiet,
+) -> LoadedCorpus:
+    """Return the corpus in ``files`` as signals, with the length of its chunks and its gain.
+
+    Parameters
+    ----------
+    corpus
+        As for :class:`~ser.dataset.Dataset`.
+    split_at, normalize
+        As for :meth:`~ser.dataset.Dataset.load`.
+    force
+        Fetch and unpack again what is kept on disk, and remove the kept features.
+
+    Raises
+    ------
+    SerError
+        Of any kind if ``files`` cannot be fetched or unpacked.
+    InvalidInput
+        ``files`` hold no utterance of ``corpus``, or ``split_at`` exceeds the longest one.
+    """
+    choice = parse_choice(corpus)
+    provenance = files.obtain(force=force, on_progress=step(progress, "download"))
+    table = read_table(files, choice, on_progress=step(progress, "extract"))
+    decoded = decode_utterances(
+        table, files, provenance, limit=limits.audio_seconds, on_progress=step(progress, "load")
+    )
+    return cut_and_amplify(decoded, split_at, normalize)
+
+
+def parse_choice(corpus: CorpusChoice | str | Mapping[str, str]) -> CorpusChoice:
+    """Return ``corpus`` as a choice; a fault has the location ``corpus``."""
+    with within("corpus"):
+        return corpus if isinstance(corpus, CorpusChoice) else CorpusChoice.parse(corpus)
+
+
+def read_table(
+    files: CorpusFiles, stated: CorpusChoice, *, on_progress: ProgressCallback = silent
+) -> Table:
+    """Return the utterances among ``files``, which are available on this machine."""
+    choice = files.choice(stated)
+    return files.inspect(
+        lambda folder, sounds: recognise(sounds, choice.corpora(folder, sounds)),
+        on_progress=on_progress,
+    )
+
+
+def decode_utterances(
+    table: Table,
+    files: CorpusFiles,
+    provenance: Provenance,
+    *,
+    limit: Limit = UNLIMITED,
+    on_progress: ProgressCallback = silent,
+) -> LoadedCorpus:
+    """Return the utterances of ``table`` whose sounds can be used, whole and not amplified.
 
     Raises
     ------
     InvalidInput
-        There are none.
+        No sound can be used.
     """
-    utterances, signals, rejected = [], [], list(table.rejected)
+    recordings, rejected = [], list(table.rejected)
     for done, utterance in enumerate(table.utterances, start=1):
         try:
-            signal = audio.read_sound(read(utterance), limit=limit)
-            signals.append(audio.require_speech(signal))
-            utterances.append(utterance)
+            signal = audio.read_sound(files.read(utterance.file), limit=limit)
+            recordings.append(Recording(utterance, read_only(audio.require_speech(signal))))
         except (InvalidInput, TooLarge) as error:
             rejected.append(Rejection(str(utterance.file), error.detail))
-        report(done / len(table.utterances))
-    if not utterances:
-        with within("remote_url"):
+        on_progress(done / len(table.utterances))
+    if not recordings:
+        with within("source"):
             raise InvalidInput(
                 f"no utterance can be decoded; {rejected[-1].file}: {rejected[-1].reason}"
             )
-    codes = {utterance.code for utterance in utterances}
-    return Loaded(
-        utterances=tuple(utterances),
-        signals=tuple(signals),
+    codes = {utterance.code for utterance, _ in recordings}
+    return LoadedCorpus(
+        name=table.corpus.name,
+        provenance=provenance,
+        utterances=tuple(utterance for utterance, _ in recordings),
+        signals=tuple(signal for _, signal in recordings),
         labels=tuple(label for label in table.corpus.labels if label.code in codes),
-        chunk_samples=None,
-        gain=1.0,
         rejected=tuple(rejected),
+        notes=table.notes,
     )
 
 
-def cut_and_amplified(loaded: Loaded, split_at: SplitAt, normalize: bool) -> Loaded:
-    """Return ``loaded`` with the length of its chunks and the gain that are asked for.
+def read_only(array: audio.Signal) -> audio.Signal:
+    """Return ``array`` after making it read-only."""
+    array.setflags(write=False)
+    return array
+
+
+def cut_and_amplify(loaded: LoadedCorpus, split_at: SplitAt, normalize: bool) -> LoadedCorpus:
+    """Return ``loaded`` with the length of its chunks and its gain set.
 
     Raises
     ------
     InvalidInput
         ``split_at`` is longer than the longest utterance.
     """
-    return loaded._replace(
-        chunk_samples=chunk_samples(split_at, loaded.signals),
-        gain=FULL_SCALE / peak(loaded.signals) if normalize else 1.0,
+    return replace(
+        loaded,
+        chunk_samples=chunk_length(split_at, loaded.signals),
+        gain=FULL_SCALE / highest_peak(loaded.signals) if normalize else 1.0,
     )
 
 
-def peak(signals: Iterable[audio.Signal]) -> float:
+def highest_peak(signals: Iterable[audio.Signal]) -> float:
     """Return the highest absolute value of all ``signals``."""
     return max(float(np.abs(signal).max()) for signal in signals)
 
 
-def chunk_samples(split_at: SplitAt, signals: Iterable[audio.Signal]) -> int | None:
+def chunk_length(split_at: SplitAt, signals: Sequence[audio.Signal]) -> int | None:
     """Return the length of a chunk in samples that ``split_at`` means for ``signals``."""
     if split_at is None:
         return None

@@ -1,48 +1,59 @@
-"""From the features of utterances to the rows that a classifier learns from."""
+"""From the features of utterances to the rows that a classifier is trained on."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import NamedTuple
+from collections.abc import Collection, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ser.classifiers import Origins
-from ser.dataset._extraction import Extracted
-from ser.dataset._loading import Loaded
+from ser.dataset._extraction import ExtractedCorpus
+from ser.dataset._loading import LoadedCorpus
+
+T = TypeVar("T", bound=np.generic)
 
 
-class Rows(NamedTuple):
-    """The features of utterances: one row for each chunk."""
+class FeatureRows(NamedTuple):
+    """The features of utterances, one row for each chunk."""
 
     X: NDArray[np.float32]
     """Features, shape (rows, features)."""
     y: NDArray[np.int64]
-    """Classes, shape (rows,): indices into the labels of :class:`Loaded`."""
+    """Classes, shape (rows,): indices into the labels of :class:`LoadedCorpus`."""
     names: NDArray[np.str_]
-    """The utterance each row was cut from, shape (rows,)."""
+    """The utterance of each row, shape (rows,)."""
 
 
 class TrainingRows(NamedTuple):
-    """What a classifier learns from: the rows of utterances and of their augmented copies."""
+    """The rows of utterances and of their augmented copies. Immutable: all arrays are read-only."""
 
     X: NDArray[np.float32]
     """Features, shape (rows, features)."""
     y: NDArray[np.int64]
-    """Classes, shape (rows,): indices into the labels of :class:`Loaded`."""
+    """Classes, shape (rows,): indices into the labels of :class:`LoadedCorpus`."""
     origins: Origins
+    """Speaker, utterance and copy of each row."""
 
     def without(self, names: Collection[str]) -> TrainingRows:
         """Return the rows of all utterances but those called ``names``."""
         kept = ~np.isin(self.origins.names, list(names))
-        return TrainingRows(self.X[kept], self.y[kept], self.origins[kept])
+        return frozen(TrainingRows(self.X[kept], self.y[kept], self.origins[kept]))
+
+    def as_recorded(self) -> FeatureRows:
+        """Return the rows of the utterances themselves, without those of their copies."""
+        recorded = self.origins.variants == 0
+        return FeatureRows(self.X[recorded], self.y[recorded], self.origins.names[recorded])
 
 
 def training_rows(
-    loaded: Loaded, extracted: Extracted, names: Collection[str] | None
+    loaded: LoadedCorpus, extracted: ExtractedCorpus, names: Collection[str] | None = None
 ) -> TrainingRows:
-    """Return the rows of the utterances called ``names`` (``None``: all) and of their copies."""
+    """Return the rows of the utterances ``names`` (``None``: all) and of their copies.
+
+    They are in the order of the utterances; the copies of an utterance follow it.
+    """
     classes = {label.code: index for index, label in enumerate(loaded.labels)}
     chosen = [
         (utterance, variant, chunks)
@@ -53,12 +64,26 @@ def training_rows(
         for variant, chunks in enumerate((recorded, *copies))
     ]
     counts = [len(chunks) for *_, chunks in chosen]
-    return TrainingRows(
-        X=np.concatenate([chunks for *_, chunks in chosen]),
-        y=np.repeat([classes[utterance.code] for utterance, *_ in chosen], counts),
-        origins=Origins(
-            speakers=np.repeat([utterance.speaker for utterance, *_ in chosen], counts),
-            names=np.repeat([utterance.name for utterance, *_ in chosen], counts),
-            variants=np.repeat([variant for _, variant, _ in chosen], counts),
-        ),
+    columns = len(extracted.feature_names)
+
+    def each_row(values: Sequence[Any], dtype: type[T]) -> NDArray[T]:
+        return np.repeat(np.array(values, dtype), counts)
+
+    return frozen(
+        TrainingRows(
+            X=np.concatenate([np.empty((0, columns), np.float32), *(c for *_, c in chosen)]),
+            y=each_row([classes[utterance.code] for utterance, *_ in chosen], np.int64),
+            origins=Origins(
+                each_row([utterance.speaker for utterance, *_ in chosen], np.str_),
+                each_row([utterance.name for utterance, *_ in chosen], np.str_),
+                each_row([variant for _, variant, _ in chosen], np.int64),
+            ),
+        )
     )
+
+
+def frozen(rows: TrainingRows) -> TrainingRows:
+    """Return ``rows`` after making all arrays read-only."""
+    for array in (rows.X, rows.y, rows.origins.speakers, rows.origins.names, rows.origins.variants):
+        array.setflags(write=False)
+    return rows

@@ -1,20 +1,39 @@
-"""What models are asked about that they have not learned from, and how well they answer."""
+"""Evaluation: predictions of utterances that a model was not trained on, and their figures."""
 
 from __future__ import annotations
 
-from ser.evaluation._examination import ENROLLED, Examination
-from ser.evaluation._fold_classifiers import judges
+from ser.evaluation._comparison import describe_features, describe_rows, describe_split
+from ser.evaluation._evaluation import (
+    ConfusionMatrix,
+    Evaluation,
+    UtterancePrediction,
+    utterance_predictions,
+)
+from ser.evaluation._fold_classifiers import FoldClassifier, fit_classifier, fit_fold_classifiers
+from ser.evaluation._fold_evaluation import ENROLLED, FoldEvaluation
 from ser.evaluation._metrics import metrics
+from ser.evaluation._names import display_name, emotion_names
 from ser.evaluation._splits import Folds, Split, hold_out, speaker_folds, text_folds
 
 __all__ = [
     "ENROLLED",
-    "Examination",
+    "ConfusionMatrix",
+    "Evaluation",
+    "FoldClassifier",
+    "FoldEvaluation",
     "Folds",
     "Split",
+    "UtterancePrediction",
+    "describe_features",
+    "describe_rows",
+    "describe_split",
+    "display_name",
+    "emotion_names",
+    "fit_classifier",
+    "fit_fold_classifiers",
     "hold_out",
-    "judges",
     "metrics",
     "speaker_folds",
     "text_folds",
+    "utterance_predictions",
 ]

@@ -1,7 +1,7 @@
-"""Degradations: what sounds go through in the world, to ask models about.
+"""Degradations of sounds, to test models under the conditions of real recordings.
 
-Each is a function from a signal, float32 of shape (samples,) at 16 kHz, and the random generator
-that it may draw from, to what arrives: as long but for a sample, float32.
+Each is a function of a signal, float32 of shape (samples,) at 16 kHz, and a random generator. It
+returns the degraded signal, float32 of the same length give or take a sample.
 """
 
 from __future__ import annotations
@@ -25,42 +25,42 @@ MP3: Mapping[str, Any] = MappingProxyType(
         "compression_level": (160 - 64) / (160 - 8),
     }
 )
-"""A file of 64 kbit/s."""
+"""Format of a file with a constant 64 kbit/s."""
 TELEPHONE_RATE = 8_000
 """Sampling rate of a telephone line in Hz."""
 TELEPHONE_BAND = (300, 3400)
-"""What of it is heard, in Hz (ITU-T G.712)."""
+"""Frequencies that a telephone line transmits, in Hz (ITU-T G.712)."""
 
 Degradation = Callable[[Signal, np.random.Generator], Signal]
 
 
 def amplified(signal: Signal, random: np.random.Generator, *, gain: float) -> Signal:
-    """Return a recording of 16 bits, ``gain`` dB louder: what exceeds full scale is cut off."""
+    """Return ``signal`` in 16 bits and ``gain`` dB louder, clipped at full scale."""
     del random
     louder = signal * np.float32(10 ** (gain / 20))
     return recorded(louder, SAMPLING_RATE, format="WAV", subtype="PCM_16")
 
 
 def mp3(signal: Signal, random: np.random.Generator) -> Signal:
-    """Return what an MP3 file of a constant 64 kbit/s keeps."""
+    """Return ``signal`` after compression to MP3 with a constant 64 kbit/s."""
     del random
     return recorded(signal, SAMPLING_RATE, **MP3)
 
 
 def telephone(signal: Signal, random: np.random.Generator) -> Signal:
-    """Return what a telephone lets through: 300 to 3400 Hz at 8 kHz, in µ-law (ITU-T G.711)."""
+    """Return ``signal`` through a telephone: 300 to 3400 Hz at 8 kHz, in µ-law (ITU-T G.711)."""
     import soxr
     from scipy.signal import butter, sosfilt
 
     del random
     filters = butter(4, TELEPHONE_BAND, "bandpass", fs=TELEPHONE_RATE, output="sos")
     narrow = sosfilt(filters, soxr.resample(signal, SAMPLING_RATE, TELEPHONE_RATE))
-    heard = recorded(narrow, TELEPHONE_RATE, format="WAV", subtype="ULAW")
-    return np.asarray(soxr.resample(heard, TELEPHONE_RATE, SAMPLING_RATE))
+    received = recorded(narrow, TELEPHONE_RATE, format="WAV", subtype="ULAW")
+    return np.asarray(soxr.resample(received, TELEPHONE_RATE, SAMPLING_RATE))
 
 
 def noisy(signal: Signal, random: np.random.Generator, *, snr: float) -> Signal:
-    """Return ``signal`` in white noise, ``snr`` dB below its RMS over the whole utterance."""
+    """Return ``signal`` plus white noise, ``snr`` dB below its RMS over the whole utterance."""
     noise = random.normal(0, 10 ** (-snr / 20) * signal.std(), len(signal))
     return (signal + noise).astype(np.float32)
 
@@ -74,11 +74,11 @@ DEGRADATIONS: Mapping[str, Degradation] = MappingProxyType(
         "white noise 20 dB": partial(noisy, snr=20.0),
     }
 )
-"""What sounds go through in the world, by the name that reports give it."""
+"""All degradations by their name in reports."""
 
 
 def recorded(signal: Signal, sampling_rate: int, **kind: Any) -> Signal:
-    """Return ``signal`` after it was written to a file of a ``kind`` of libsndfile, and read."""
+    """Return ``signal`` written to a file in a ``kind`` of libsndfile's formats and read again."""
     import soundfile
 
     file = io.BytesIO()

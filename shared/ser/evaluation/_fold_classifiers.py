@@ -1,4 +1,4 @@
-"""Classifiers that have learned from all but some utterances, to be asked about those."""
+"""Classifiers that are each trained without the utterances of one fold."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ser._progress import Report
+from ser._progress import ProgressCallback, silent
 from ser._sessions import open_session
 from ser._speaker_profile import SpeakerProfile, takes_profile
 from ser.classifiers import Classifier
@@ -22,17 +22,31 @@ from ser.parallel import THIS_MACHINE, Workers
 Features = NDArray[np.float32]
 
 
-class Judge:
-    """A classifier's graph at work on features: what a model does behind its front-end.
+def fit_classifier(
+    classifier: Classifier,
+    rows: TrainingRows,
+    random_state: int,
+    on_progress: ProgressCallback = silent,
+) -> Classifier:
+    """Return a copy of ``classifier`` fitted to ``rows``."""
+    X, y, origins = rows
+    # A copy: threads may share the classifier, and a fit changes it.
+    estimator = copy(classifier).set_params(random_state=random_state)
+    with within("model_config"):
+        return estimator.fit(X, y, origins=origins, progress=on_progress)
+
+
+class FoldClassifier:
+    """The graph of a fitted classifier, applied to features as in a model behind its front-end.
 
     Parameters
     ----------
-    classifier
-        The bytes of the graph.
+    graph
+        An ONNX file from features, float32 of shape (chunks, features), to probabilities.
     """
 
-    def __init__(self, classifier: bytes) -> None:
-        self._session = open_session(classifier)
+    def __init__(self, graph: bytes) -> None:
+        self._session = open_session(graph)
         self._input = self._session.get_inputs()[0].name
         self._output = self._session.get_outputs()[-1].name
         self.takes_profile = takes_profile(self._session)
@@ -40,45 +54,49 @@ class Judge:
     def probabilities(
         self, features: Features, profile: SpeakerProfile | None = None
     ) -> NDArray[np.float32]:
-        """Return the probabilities, shape (classes,), of a sound: the mean over its chunks."""
+        """Return the probabilities of a sound, float32 of shape (classes,), which sum to 1.
+
+        They are the mean over its chunks, whose ``features`` are of shape (chunks, features).
+        """
         inputs = {self._input: features, **(profile.inputs() if profile else {})}
-        return np.asarray(self._session.run([self._output], inputs)[0].mean(axis=0))
+        pooled = np.asarray(self._session.run([self._output], inputs)[0]).mean(axis=0)
+        # As in the graph of a model: the mean of many float32 rows does not sum to 1 exactly.
+        return np.asarray(pooled / pooled.sum(), np.float32)
 
 
-class Learned(NamedTuple):
-    """The graph of a classifier that has learned, and what was decided on the way."""
+class FittedFold(NamedTuple):
+    """The graph of a fitted classifier, and the notes of its training."""
 
     graph: bytes
     notes: list[str]
 
 
-def learn(
+def fit_without(
     classifier: Classifier, rows: TrainingRows, random_state: int, left_out: Collection[str]
-) -> Learned:
-    """Return what ``classifier`` makes of ``rows`` without those of the utterances ``left_out``."""
-    X, y, origins = rows.without(left_out)
-    # A copy: threads may share the classifier, and a fit changes it.
-    estimator = copy(classifier).set_params(random_state=random_state)
-    with within("model_config"):
-        fitted = estimator.fit(X, y, origins=origins)
-    return Learned(fitted.to_onnx().SerializeToString(), fitted.notes)
+) -> FittedFold:
+    """Return ``classifier`` fitted to ``rows`` except those of the utterances ``left_out``."""
+    fitted = fit_classifier(classifier, rows.without(left_out), random_state)
+    return FittedFold(fitted.to_onnx().SerializeToString(), fitted.notes)
 
 
-def judges(
+def fit_fold_classifiers(
     classifier: Classifier,
     rows: TrainingRows,
     folds: Folds,
     *,
-    random_state: int,
-    report: Report,
+    random_state: int = 42,
+    on_progress: ProgressCallback = silent,
     workers: Workers = THIS_MACHINE,
-) -> tuple[dict[str, Judge], list[str]]:
-    """Return for each fold the judge that has never met its utterances nor copies of them.
+) -> tuple[dict[str, FoldClassifier], list[str]]:
+    """Return a classifier for each fold, fitted without the utterances of the fold.
 
-    Everything is fitted in the fold: scaler, selection, classifier and calibration. What was
-    decided in any of them comes second.
+    Scaling, selection, classifier and calibration are all fitted without these utterances and
+    without their copies. The second value holds the notes of all trainings, each once.
     """
-    without = partial(learn, classifier, rows, random_state)
-    learned = workers.map(without, [*folds.values()], by="processes", report=report)
-    notes = dict.fromkeys(note for each in learned for note in each.notes)
-    return {fold: Judge(each.graph) for fold, each in zip(folds, learned, strict=True)}, [*notes]
+    work = partial(fit_without, classifier, rows, random_state)
+    fitted = workers.map(work, [*folds.values()], by="processes", on_progress=on_progress)
+    notes = dict.fromkeys(note for fold in fitted for note in fold.notes)
+    classifiers = {
+        name: FoldClassifier(fold.graph) for name, fold in zip(folds, fitted, strict=True)
+    }
+    return classifiers, [*notes]

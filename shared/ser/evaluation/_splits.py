@@ -1,4 +1,4 @@
-"""Which utterances are held out."""
+"""Splits of a corpus: utterances that a model is not trained on."""
 
 from __future__ import annotations
 
@@ -13,23 +13,24 @@ from ser.errors import InvalidInput
 Split = Literal["utterance", "speaker"]
 
 Folds = dict[str, frozenset[str]]
-"""By what is left out once, a speaker or a text, the names of its utterances."""
+"""Names of utterances by the speaker, or by the text, that is left out once."""
 
 MAX_TEXTS = 20
+"""Largest number of texts that are left out one by one: with more, one text hardly matters."""
 HELD_OUT_SHARE = 0.1
 """Share of the utterances of each emotion, or of the speakers, that is held out."""
 
 
 def hold_out(utterances: Sequence[Utterance], split: Split, random_state: int) -> set[str]:
-    """Return the names of the utterances that no model may learn from.
+    """Return the names of the utterances that no model may be trained on.
 
-    ``"utterance"``: a tenth of those of each emotion, one at the least. ``"speaker"``: all those
-    of a tenth of the speakers, one at the least.
+    ``"utterance"``: a tenth of the utterances of each emotion, at least one. ``"speaker"``: all
+    utterances of a tenth of the speakers, at least one speaker.
 
     Raises
     ------
     InvalidInput
-        There is one emotion or one speaker only, or an emotion would have nothing to learn from.
+        There is only one emotion or one speaker, or all utterances of an emotion are held out.
     """
     refuse_one_emotion(utterances)
     random = np.random.default_rng(random_state)
@@ -43,12 +44,12 @@ def hold_out(utterances: Sequence[Utterance], split: Split, random_state: int) -
             for code in codes
             for name in draw([u.name for u in utterances if u.code == code], random)
         }
-    refuse_unlearnable(utterances, names)
+    refuse_missing_emotions(utterances, names)
     return names
 
 
 def draw(values: Sequence[str], random: np.random.Generator) -> set[str]:
-    """Return a tenth of ``values``, one at the least."""
+    """Return a tenth of ``values``, at least one, drawn at random."""
     count = max(1, round(HELD_OUT_SHARE * len(values)))
     return {str(value) for value in random.choice(values, count, replace=False)}
 
@@ -59,21 +60,21 @@ def speaker_folds(utterances: Sequence[Utterance]) -> Folds:
     Raises
     ------
     InvalidInput
-        As :func:`hold_out`.
+        As for :func:`hold_out`.
     """
     refuse_one_emotion(utterances)
     speakers = speakers_of(utterances)
     folds = {s: frozenset(u.name for u in utterances if u.speaker == s) for s in speakers}
     for names in folds.values():
-        refuse_unlearnable(utterances, names)
+        refuse_missing_emotions(utterances, names)
     return folds
 
 
 def text_folds(utterances: Sequence[Utterance]) -> Folds:
     """Return the names of the utterances of each text (leave one text out).
 
-    Nothing where that tells nothing: a text is unknown, an emotion is heard in one text only, or
-    there are more than :data:`MAX_TEXTS`, so that one more or less hardly matters.
+    The result is empty if a text is unknown, an emotion occurs in one text only, or there are more
+    than :data:`MAX_TEXTS` texts.
     """
     texts = sorted({utterance.text for utterance in utterances})
     in_one_text = any(
@@ -86,17 +87,18 @@ def text_folds(utterances: Sequence[Utterance]) -> Folds:
 
 
 def speakers_of(utterances: Sequence[Utterance]) -> list[str]:
-    """Return who speaks; raise :class:`InvalidInput` if it is one speaker only."""
+    """Return all speakers; raise :class:`InvalidInput` if there is only one."""
     speakers = sorted({u.speaker for u in utterances})
     if len(speakers) < 2:
         raise InvalidInput(
-            f"speaker {speakers[0]} is the only one of the corpus; "
+            f"the corpus has only one speaker, {speakers[0]}; "
             "allowed with one speaker: split 'utterance' and evaluation 'holdout'"
         )
     return speakers
 
 
 def refuse_one_emotion(utterances: Sequence[Utterance]) -> None:
+    """Raise :class:`InvalidInput` if all utterances are of the same emotion."""
     codes = sorted({u.code for u in utterances})
     if len(codes) < 2:
         raise InvalidInput(
@@ -105,12 +107,13 @@ def refuse_one_emotion(utterances: Sequence[Utterance]) -> None:
         )
 
 
-def refuse_unlearnable(utterances: Sequence[Utterance], held_out: Collection[str]) -> None:
-    learnt = {u.code for u in utterances if u.name not in held_out}
-    if missing := sorted({u.code for u in utterances} - learnt):
+def refuse_missing_emotions(utterances: Sequence[Utterance], held_out: Collection[str]) -> None:
+    """Raise :class:`InvalidInput` if all utterances of an emotion are held out."""
+    trained_on = {u.code for u in utterances if u.name not in held_out}
+    if missing := sorted({u.code for u in utterances} - trained_on):
         raise InvalidInput(
-            f"nothing is left to learn {', '.join(missing)} from once {len(held_out)} of the "
-            f"{len(utterances)} utterances are held out; "
+            f"no utterance of {', '.join(missing)} is left for training once {len(held_out)} of "
+            f"the {len(utterances)} utterances are held out; "
             "allowed: two utterances or more of each emotion, by two speakers if speakers are "
             "held out"
         )

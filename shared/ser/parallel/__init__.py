@@ -1,7 +1,4 @@
-"""Applying one function to many items: on all cores of this machine, or on a Dask cluster.
-
-The code that has the work does not know where it is done.
-"""
+"""One function applied to many items: on all cores of this machine, or on a Dask cluster."""
 
 from __future__ import annotations
 
@@ -10,7 +7,7 @@ from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
-from ser._progress import Report, silent
+from ser._progress import ProgressCallback, silent
 from ser.parallel._remote_work import UnusableCluster
 
 __all__ = ["THIS_MACHINE", "UnusableCluster", "Workers"]
@@ -31,34 +28,39 @@ class Workers:
     """Environment variables that are set on every worker of the cluster."""
 
     def map(
-        self, work: Callable[[T], R], items: Sequence[T], *, by: By, report: Report = silent
+        self,
+        work: Callable[[T], R],
+        items: Sequence[T],
+        *,
+        by: By,
+        on_progress: ProgressCallback = silent,
     ) -> list[R]:
         """Return the result of ``work`` for each of ``items``, in their order.
 
-        On a cluster, ``work`` and everything it holds travels once to each worker, and each item
-        with its task. So what the tasks have in common belongs in ``work``, and neither may refer
-        to a place on this machine.
+        On a cluster, ``work`` is sent once to each worker with everything it refers to, and each
+        item with its task. So data that the tasks share belong in ``work``, and neither may refer
+        to a file of this machine.
 
         Parameters
         ----------
         by
             ``"threads"`` for work that spends its time outside of Python; ``"processes"`` for
-            libraries with state of their own, such as the seeds of TensorFlow. On a cluster every
-            worker is a process with one thread.
+            libraries with global state, such as the seeds of TensorFlow. On a cluster every worker
+            is a process with one thread.
 
         Raises
         ------
         UnusableCluster
-            The cluster cannot do this work, now or later.
+            The cluster cannot do this work, however often it is asked.
         RemoteFailed
-            It fails at this moment.
+            The cluster failed; another attempt may succeed.
         """
         results: dict[int, R] = {}
         with closing(self._results(work, items, by)) as found:
-            for place, result in found:
-                results[place] = result
-                report(len(results) / len(items))
-        return [results[place] for place in range(len(items))]
+            for index, result in found:
+                results[index] = result
+                on_progress(len(results) / len(items))
+        return [results[index] for index in range(len(items))]
 
     def _results(
         self, work: Callable[[T], R], items: Sequence[T], by: By
@@ -84,7 +86,7 @@ def on_this_machine(
     parallel = joblib.Parallel(n_jobs=-1, prefer=by, return_as="generator")
     yield from enumerate(parallel(joblib.delayed(work)(item) for item in items))
     if by == "processes":
-        # They would wait minutes for more, and keep the memory of what they did. Where no semaphore
-        # can be made there are none.
+        # Idle processes would wait for minutes and keep their memory. Where the system has no
+        # semaphores, joblib started none.
         with suppress(OSError, NotImplementedError):
             get_reusable_executor().shutdown(wait=True)

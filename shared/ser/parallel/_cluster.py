@@ -1,11 +1,11 @@
-"""Work on a Dask cluster: sent there, watched, and brought back.
+"""Work on a Dask cluster.
 
-joblib has a backend for Dask, but that waits for ever when a task has cost several workers their
-lives, or when the scheduler is gone.
+joblib has a backend for Dask, but it waits for ever once a task has killed several workers, or
+once the scheduler is gone.
 """
 
 # mypy: disable-error-code="no-untyped-call"
-# distributed states types, but not of all.
+# distributed has types for a part of its functions only.
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from pydoc import locate
 from typing import TYPE_CHECKING, TypeVar
 
 from ser.errors import RemoteFailed
-from ser.parallel._remote_work import RemoteWork, UnusableCluster, tasks
+from ser.parallel._remote_work import RemoteWork, UnusableCluster, split_into_tasks
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -30,76 +30,77 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 PATIENCE = 30.0
-"""Seconds: for the scheduler to answer, and for a worker to be there."""
-TASKS = 2
-"""Of each worker: one under way, and one to go on with."""
+"""How long to wait for an answer of the scheduler, and for a worker; in seconds."""
+TASKS_PER_WORKER = 2
+"""One at work, and one that waits at the worker."""
 
 
 def on_cluster(
-    address: str, environment: Mapping[str, str], work: Callable[[T], R], things: Sequence[T]
+    address: str, environment: Mapping[str, str], function: Callable[[T], R], items: Sequence[T]
 ) -> Generator[tuple[int, R], None, None]:
-    """Yield what ``work`` makes of each of ``things``, with its place, as it is done.
+    """Yield the result of ``function`` for each of ``items``, with the index of the item.
 
-    What a worker had begun when it died is begun again by another one. Left early, it ends what is
-    under way.
+    Results come in the order in which they are ready. Tasks of a worker that dies are started again
+    on another one. If the generator is closed early, the tasks at work are cancelled.
     """
     with connected(address) as client:
-        remote_work = RemoteWork.of(address, environment, work)
-        require_alike(client, remote_work)
-        # To all of them: what one alone holds would be lost with it.
+        remote_work = RemoteWork.of(address, environment, function)
+        require_same_software(client, remote_work)
+        # To all workers: data that only one of them holds are lost with it.
         held = client.scatter(remote_work, broadcast=True, hash=False)
-        waiting = tasks(things, max(1, len(client.nthreads())))
-        begun: dict[Future[list[R]], int] = {}
+        waiting = split_into_tasks(items, max(1, len(client.nthreads())))
+        submitted: dict[Future[list[R]], int] = {}
         while True:
-            # Some may have come since, or gone.
-            free = max(0, TASKS * len(client.nthreads()) - len(begun))
+            # The number of workers may have changed.
+            free = max(0, TASKS_PER_WORKER * len(client.nthreads()) - len(submitted))
             for task in islice(waiting, free):
-                begun[client.submit(RemoteWork.done, held, task, pure=False)] = task.first
-            if not begun and free:
+                future = client.submit(RemoteWork.run, held, task, pure=False)
+                submitted[future] = task.first
+            if not submitted and free:
                 return
-            if not begun:
+            if not submitted:
                 require_worker(client)
-            for done in next_done(client, [*begun]):
-                yield from enumerate(done.result(), begun.pop(done))
+            for done in next_done(client, [*submitted]):
+                yield from enumerate(done.result(), submitted.pop(done))
 
 
-def next_done(client: Client, begun: Sequence[Future[R]]) -> set[Future[R]]:
-    """Return those of ``begun`` that are done, at least one."""
+def next_done(client: Client, submitted: Sequence[Future[R]]) -> set[Future[R]]:
+    """Wait until any of ``submitted`` is done, and return all that are."""
     from distributed import wait
 
     while True:
         try:
-            return set(wait(begun, timeout=PATIENCE, return_when="FIRST_COMPLETED").done)
+            return set(wait(submitted, timeout=PATIENCE, return_when="FIRST_COMPLETED").done)
         except TimeoutError:
-            # They take long, or there is nobody left.
+            # The tasks take long, or all workers are gone.
             require_worker(client)
 
 
 def require_worker(client: Client) -> None:
-    """Raise :class:`TimeoutError` if there is no worker, and none comes."""
+    """Raise :class:`TimeoutError` if the cluster has no worker within :data:`PATIENCE`."""
     try:
         client.wait_for_workers(1, timeout=PATIENCE)
     except TimeoutError as error:
         raise TimeoutError(f"no worker in {PATIENCE:g} s") from error
 
 
-def require_alike(client: Client, remote_work: RemoteWork) -> None:
-    """Raise :class:`UnusableCluster` if there is no such Python or ``ser`` where the work goes."""
-    # Asked through the standard library: ours may be missing.
-    for trait, ask, about in (
+def require_same_software(client: Client, remote_work: RemoteWork) -> None:
+    """Raise :class:`UnusableCluster` if the cluster has another version of Python or ``ser``."""
+    # Asked with functions of the standard library: ``ser`` may be missing there.
+    for name, ask, arguments in (
         ("Python", platform.python_version, ()),
         ("ser", locate, ("ser.__version__",)),
     ):
-        # The scheduler, too, reads what it passes on.
-        found = {"scheduler": client.run_on_scheduler(ask, *about)}
-        found |= {f"worker {name}": each for name, each in client.run(ask, *about).items()}
+        # The scheduler unpickles the messages that it passes on, so it is checked too.
+        found = {"scheduler": client.run_on_scheduler(ask, *arguments)}
+        found |= {f"worker {w}": each for w, each in client.run(ask, *arguments).items()}
         for where, value in found.items():
-            remote_work.require_alike(where, {trait: value})
+            remote_work.require_same_software(where, {name: value})
 
 
 @contextmanager
 def connected(address: str) -> Iterator[Client]:
-    """Yield a client of the cluster, which has a worker, and tell what goes wrong with it.
+    """Yield a client of a cluster that has a worker, and translate its errors.
 
     Raises
     ------
@@ -112,15 +113,15 @@ def connected(address: str) -> Iterator[Client]:
     except ModuleNotFoundError as error:
         raise UnusableCluster(
             f"the Dask scheduler is {address!r}, but {error.name} is not installed; allowed: to "
-            "install ser[cluster], or not to set it"
+            "install ser[cluster], or to name no scheduler"
         ) from error
-    # What goes wrong is raised, other versions are refused, and what is sent is meant to be large.
+    # Failures are raised and other versions are refused here; the work is large on purpose.
     logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
     warnings.filterwarnings("ignore", category=VersionMismatchWarning)
     warnings.filterwarnings("ignore", "Sending large graph")
     place = f"The Dask cluster of {address}"
     try:
-        # In a thread: a notebook has an event loop of its own in this one.
+        # In a thread: in a notebook, this thread already runs an event loop.
         with ThreadPoolExecutor(1) as thread:
             thread.submit(asyncio.run, asyncio.wait_for(greet(address), PATIENCE)).result()
         with Client(address, timeout=PATIENCE) as client:
@@ -135,11 +136,11 @@ def connected(address: str) -> Iterator[Client]:
         ) from error
     except KilledWorker as error:
         raise RemoteFailed(
-            f"{place} loses worker after worker to one task, most often for want of memory."
+            f"{place} loses worker after worker to one task, most often because memory runs out."
         ) from error
     except CancelledError as error:
         raise RemoteFailed(
-            f"{place} lost what was under way: its scheduler went away, or all workers at once."
+            f"{place} lost the tasks at work: its scheduler stopped, or all workers at once."
         ) from error
     except OSError as error:
         raise RemoteFailed(
@@ -149,7 +150,7 @@ def connected(address: str) -> Iterator[Client]:
 
 
 async def greet(address: str) -> None:
-    """Exchange greetings with the scheduler: a client waits for ever for those of another server,
+    """Shake hands with the scheduler. A client waits for ever for the handshake of another server,
     such as Dask's own dashboard."""
     from distributed import Security
     from distributed.comm.core import connect

@@ -1,4 +1,4 @@
-"""What a worker of a cluster is given to do, and what it must have in common with the training."""
+"""Work for a cluster, and the software that its workers must share with this process."""
 
 from __future__ import annotations
 
@@ -15,73 +15,82 @@ LIBRARIES = (
     *("distributed", "keras", "numpy", "onnxruntime", "scikit-learn", "scipy", "soxr"),
     *("tensorflow", "tensorflow-cpu", "xgboost", "xgboost-cpu"),
 )
-"""With other versions of these the figures may be others."""
-MOST_THINGS = 32
-"""Of one task: what waits for a worker is held by the scheduler, which must not hold a corpus."""
+"""Libraries whose version may change the results."""
+MAX_TASK_ITEMS = 32
+"""Largest number of items in a task. The scheduler holds the tasks that wait for a worker, and must
+not hold a whole corpus."""
 
 
 class UnusableCluster(ValueError):
-    """The cluster cannot do the work; whoever configured it has to mend that."""
+    """The cluster cannot do the work as it is configured."""
 
 
 @dataclass(frozen=True)
 class Task:
-    """Things that travel together, and the place of the first."""
+    """Consecutive items, sent to a worker together."""
 
     first: int
-    things: Sequence[Any]
+    """Index of the first item."""
+    items: Sequence[Any]
 
 
-def tasks(things: Sequence[Any], workers: int) -> Iterator[Task]:
-    """Yield ``things`` in tasks, enough of them to keep all ``workers`` busy to the end."""
-    size = max(1, min(MOST_THINGS, len(things) // (16 * workers)))
-    for first in range(0, len(things), size):
-        yield Task(first, things[first : first + size])
+def split_into_tasks(items: Sequence[Any], workers: int) -> Iterator[Task]:
+    """Yield ``items`` in tasks small enough to keep all ``workers`` busy to the end."""
+    size = max(1, min(MAX_TASK_ITEMS, len(items) // (16 * workers)))
+    for first in range(0, len(items), size):
+        yield Task(first, items[first : first + size])
 
 
 @dataclass(frozen=True)
 class RemoteWork:
-    """Work, and where it may be done: it comes to a worker once, and stays until all is done."""
+    """A function for the workers of a cluster, and the software they must have to run it.
+
+    It is sent to each worker once.
+    """
 
     address: str
-    """Of the scheduler."""
-    work: Callable[[Any], Any]
-    traits: Mapping[str, str]
+    """Address of the scheduler."""
+    function: Callable[[Any], Any]
+    software: Mapping[str, str]
+    """Versions by name, as :func:`installed_software` returns them."""
     environment: Mapping[str, str]
+    """Environment variables that are set on the workers."""
 
     @classmethod
     def of(
-        cls, address: str, environment: Mapping[str, str], work: Callable[[Any], Any]
+        cls, address: str, environment: Mapping[str, str], function: Callable[[Any], Any]
     ) -> RemoteWork:
-        """Return the duty of those who ``work`` for this process."""
-        # As in joblib's processes: with the number of threads the last bits of a sum change.
-        return cls(address, work, traits(), {**environment, "OMP_NUM_THREADS": "1"})
+        """Return ``function`` as work for workers with the software of this process."""
+        # One thread as in joblib's processes: the number of threads changes the last bits of sums.
+        environment = {**environment, "OMP_NUM_THREADS": "1"}
+        return cls(address, function, installed_software(), environment)
 
-    def done(self, task: Task) -> list[Any]:
-        """Return the results of ``task``; called on a worker."""
+    def run(self, task: Task) -> list[Any]:
+        """Return the results for the items of ``task``; called on a worker."""
         from distributed import get_worker
         from threadpoolctl import threadpool_limits
 
         worker = get_worker()
-        # Who came after the others has not been asked.
-        self.require_alike(worker.address, {**traits(), "threads": str(worker.state.nthreads)})
+        # Workers that joined late have not been checked before.
+        found = {**installed_software(), "threads": str(worker.state.nthreads)}
+        self.require_same_software(worker.address, found)
         os.environ.update(self.environment)
         with threadpool_limits(1):
-            return [self.work(thing) for thing in task.things]
+            return [self.function(item) for item in task.items]
 
-    def require_alike(self, worker: str, found: Mapping[str, str | None]) -> None:
-        """Raise :class:`UnusableCluster` if ``worker`` has other traits than this training."""
+    def require_same_software(self, worker: str, found: Mapping[str, str | None]) -> None:
+        """Raise :class:`UnusableCluster` if a version ``found`` on ``worker`` differs from ours."""
         for name, value in found.items():
-            if value != self.traits[name]:
+            if value != self.software[name]:
                 raise UnusableCluster(
                     f"the Dask scheduler is {self.address!r}, whose {worker} has {name} "
-                    f"{value or 'not at all'}; allowed: {name} {self.traits[name]}, which this "
-                    "training has"
+                    f"{value or 'not at all'}; allowed: {name} {self.software[name]}, as on the "
+                    "machine that sends the work"
                 )
 
 
-def traits() -> dict[str, str]:
-    """Return what must be alike wherever a training is at work."""
+def installed_software() -> dict[str, str]:
+    """Return the versions of all software that may change the results, and the thread count."""
     found = {"ser": ser.__version__, "Python": platform.python_version(), "threads": "1"}
     for library in LIBRARIES:
         try:

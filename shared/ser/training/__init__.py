@@ -1,21 +1,61 @@
-"""Training: from a corpus and a recipe to a published model."""
+"""Training: from a corpus and a recipe to a published model, or to an evaluation."""
 
 from __future__ import annotations
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from ser.training._publication import answer_of, move_aliases
-from ser.training._recipe import Evaluation, Recipe, type_defaults
+from ser.evaluation import Evaluation
+from ser.training._publication import LATEST, answer_of, move_aliases
+from ser.training._recipe import EvaluationKind, Recipe, type_defaults
 
 if TYPE_CHECKING:
-    from ser.training._steps import train
+    from ser.training._api import evaluate, train
+    from ser.training._corpus import (
+        PreparedCorpus,
+        SplitCorpus,
+        extract_features,
+        load_and_split,
+    )
+    from ser.training._training import compose, evaluate_recipe, fit, train_recipe
 
-__all__ = ["Evaluation", "Recipe", "answer_of", "move_aliases", "train", "type_defaults"]
+__all__ = [
+    "LATEST",
+    "Evaluation",
+    "EvaluationKind",
+    "PreparedCorpus",
+    "Recipe",
+    "SplitCorpus",
+    "answer_of",
+    "compose",
+    "evaluate",
+    "evaluate_recipe",
+    "extract_features",
+    "fit",
+    "load_and_split",
+    "move_aliases",
+    "train",
+    "train_recipe",
+    "type_defaults",
+]
+
+# Servers import this package to check requests; the code that trains is loaded on first use.
+LAZY = {
+    "PreparedCorpus": "_corpus",
+    "SplitCorpus": "_corpus",
+    "compose": "_training",
+    "evaluate": "_api",
+    "evaluate_recipe": "_training",
+    "extract_features": "_corpus",
+    "fit": "_training",
+    "load_and_split": "_corpus",
+    "train": "_api",
+    "train_recipe": "_training",
+}
+"""The module of each name that is loaded on first use."""
 
 
 def __getattr__(name: str) -> Any:
-    # Servers import this package to check requests; what trains stays unloaded there.
-    if name == "train":
-        return import_module("ser.training._steps").train
+    if name in LAZY:
+        return getattr(import_module(f"{__name__}.{LAZY[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

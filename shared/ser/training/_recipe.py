@@ -1,4 +1,4 @@
-"""The recipe of a model: everything about a training but its places."""
+"""The recipe of a model: all fields of a training except its places."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 else:
     ModelType = Literal[tuple(MODEL_TYPES)]
 
-Evaluation = Literal["holdout", "loso", "full"]
-"""``holdout``: of the utterances held out. ``loso``: each speaker left out once as well. ``full``:
-each text left out once, sounds of the speaker enrolled, and sounds degraded as well."""
+EvaluationKind = Literal["holdout", "loso", "full"]
+"""``holdout``: the model predicts the utterances held out. ``loso``: also, each speaker is left out
+once. ``full``: also, each text is left out once, speakers are enrolled, and sounds degraded."""
 
 Milliseconds = Annotated[int, Meta(ge=100)]
-"""Of a chunk; a shorter one does not hold a syllable."""
+"""Length of a chunk; a shorter one does not hold a syllable."""
 
 
 class Recipe(Schema, frozen=True, kw_only=True):
@@ -45,7 +45,7 @@ class Recipe(Schema, frozen=True, kw_only=True):
         default_factory=lambda: Augmentations.parse({})
     )
     split: Split = "utterance"
-    evaluation: Evaluation = "holdout"
+    evaluation: EvaluationKind = "holdout"
 
     @classmethod
     def cross_check(cls, values: Mapping[str, Any], given: Mapping[str, Any]) -> Iterator[Fault]:
@@ -71,7 +71,7 @@ class Recipe(Schema, frozen=True, kw_only=True):
 
 
 def type_defaults(model_type: object) -> Mapping[str, Any]:
-    """Return the fields for which ``model_type`` has defaults of its own."""
+    """Return the fields of a training for which ``model_type`` sets other defaults."""
     if isinstance(model_type, str) and model_type in MODEL_TYPES:
         return MODEL_TYPES[model_type].request_defaults
     return {}

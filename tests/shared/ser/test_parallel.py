@@ -1,7 +1,7 @@
-"""Work side by side: on this machine, or on a Dask cluster."""
+"""Work in parallel: on this machine, or on a Dask cluster."""
 
 # mypy: disable-error-code="no-untyped-call"
-# distributed states types, but not of all.
+# distributed has types for a part of its functions only.
 
 from __future__ import annotations
 
@@ -32,68 +32,70 @@ def two_workers() -> Iterator[Cluster]:
 
 
 @pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Little patience with a cluster."""
+def short_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shorten the time-out of clusters."""
     monkeypatch.setattr(on_cluster, "PATIENCE", 4.0)
 
 
-def test_results_are_in_the_order_of_the_things(
+def test_results_are_in_the_order_of_the_items(
     two_workers: Cluster,
 ) -> None:
     kinds: tuple[Literal["threads", "processes"], ...] = ("threads", "processes")
-    here = [THIS_MACHINE.map(abs, range(-50, 0), by=by, report=silent) for by in kinds]
+    here = [THIS_MACHINE.map(abs, range(-50, 0), by=by, on_progress=silent) for by in kinds]
     workers = Workers(two_workers.address)
-    there = [workers.map(abs, range(-50, 0), by=by, report=silent) for by in kinds]
+    there = [workers.map(abs, range(-50, 0), by=by, on_progress=silent) for by in kinds]
     assert here == there == [list(range(50, 0, -1))] * 2
 
 
-def test_a_cluster_tells_its_progress(two_workers: Cluster) -> None:
-    told: list[float] = []
+def test_a_cluster_reports_its_progress(two_workers: Cluster) -> None:
+    shares: list[float] = []
     workers = Workers(two_workers.address)
-    workers.map(clusters.doubled, range(40), by="threads", report=told.append)
-    assert told == [done / 40 for done in range(1, 41)]
+    workers.map(clusters.doubled, range(40), by="threads", on_progress=shares.append)
+    assert shares == [done / 40 for done in range(1, 41)]
 
 
-def test_work_comes_once_to_each_worker_and_is_shared_by_all(
+def test_work_is_sent_once_to_each_worker_and_all_workers_take_part(
     two_workers: Cluster, bounds: Path
 ) -> None:
     workers = Workers(two_workers.address)
-    found = workers.map(clusters.Arriving(bounds), range(60), by="threads", report=silent)
+    found = workers.map(
+        clusters.ArrivalRecorder(bounds), range(60), by="threads", on_progress=silent
+    )
     at_work = {worker for _, worker in found}
     assert at_work == {worker.pid for worker in two_workers.workers}
     arrivals = [file.name.partition(".")[0] for file in bounds.iterdir()]
     assert sorted(arrivals) == sorted(map(str, at_work))
 
 
-def test_what_work_raises_is_raised_here(two_workers: Cluster) -> None:
+def test_an_error_of_the_work_is_raised_here(two_workers: Cluster) -> None:
     workers = Workers(two_workers.address)
     with pytest.raises(InvalidInput) as caught:
-        workers.map(clusters.refusing, [7], by="threads", report=silent)
+        workers.map(clusters.refusing, [7], by="threads", on_progress=silent)
     assert [*caught.value.faults] == [(("model_config", "lr"), "7 is too many")]
 
 
-def test_work_that_is_left_ends_on_the_cluster(
+def test_closing_early_cancels_the_tasks_on_the_cluster(
     two_workers: Cluster,
 ) -> None:
-    class LeftError(Exception):
-        """Whoever hears of the progress has enough."""
+    class StopError(Exception):
+        """Raised by the progress callback."""
 
-    def leave(_share: float) -> None:
-        raise LeftError
+    def stop(_share: float) -> None:
+        raise StopError
 
     workers = Workers(two_workers.address)
-    with pytest.raises(LeftError):
-        workers.map(clusters.slow, range(100), by="threads", report=leave)
+    with pytest.raises(StopError):
+        workers.map(clusters.slow, range(100), by="threads", on_progress=stop)
     with two_workers.client() as client:
-        left = client.run_on_scheduler(clusters.tasks_of)
-    assert left == 0
+        remaining = client.run_on_scheduler(clusters.count_tasks)
+    assert remaining == 0
 
 
 @pytest.mark.parametrize(
     ("module", "attribute", "value"),
     [(ser, "__version__", "9.9.9"), (platform, "python_version", lambda: "9.9.9")],
 )
-def test_workers_of_another_version_are_refused_with_both(
+def test_workers_of_another_version_are_refused_and_both_versions_are_named(
     two_workers: Cluster,
     monkeypatch: pytest.MonkeyPatch,
     module: object,
@@ -104,41 +106,41 @@ def test_workers_of_another_version_are_refused_with_both(
     monkeypatch.setattr(module, attribute, value)
     workers = Workers(two_workers.address)
     with pytest.raises(UnusableCluster, match=f"{two_workers.address}.* {theirs}; .* 9.9.9"):
-        workers.map(clusters.doubled, [1], by="threads", report=silent)
+        workers.map(clusters.doubled, [1], by="threads", on_progress=silent)
 
 
-def test_what_a_dead_worker_had_begun_is_done_by_another(bounds: Path) -> None:
+def test_tasks_of_a_dead_worker_are_done_by_another_one(bounds: Path) -> None:
     with cluster() as made:
         workers = Workers(made.address)
         work = partial(clusters.dying_once, bounds / "died")
-        assert workers.map(work, range(30), by="threads", report=silent) == list(range(30))
+        assert workers.map(work, range(30), by="threads", on_progress=silent) == list(range(30))
         assert sum(worker.poll() is not None for worker in made.workers) == 1
 
 
-@pytest.mark.usefixtures("impatient")
-def test_a_cluster_without_workers_is_told() -> None:
+@pytest.mark.usefixtures("short_timeout")
+def test_a_cluster_without_workers_is_an_error() -> None:
     with cluster(workers=0) as made:
         workers = Workers(made.address)
         with pytest.raises(RemoteFailed, match=f"{made.address} failed: no worker in 4 s"):
-            workers.map(clusters.doubled, [1], by="threads", report=silent)
+            workers.map(clusters.doubled, [1], by="threads", on_progress=silent)
 
 
-def test_a_cluster_whose_workers_all_die_is_told() -> None:
+def test_a_cluster_whose_workers_all_die_is_an_error() -> None:
     with cluster(workers=1) as made:
         workers = Workers(made.address)
-        with pytest.raises(RemoteFailed, match=f"{made.address} lost what was under way"):
-            workers.map(clusters.dying, [1], by="threads", report=silent)
+        with pytest.raises(RemoteFailed, match=f"{made.address} lost the tasks at work"):
+            workers.map(clusters.dying, [1], by="threads", on_progress=silent)
 
 
-def test_work_that_kills_is_not_tried_for_ever() -> None:
+def test_work_that_kills_workers_is_not_retried_for_ever() -> None:
     with cluster(DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES="0") as made:
         workers = Workers(made.address)
         with pytest.raises(RemoteFailed, match=f"{made.address} loses worker after worker"):
-            workers.map(clusters.dying, [1], by="threads", report=silent)
+            workers.map(clusters.dying, [1], by="threads", on_progress=silent)
 
 
-@pytest.mark.usefixtures("impatient")
-def test_a_scheduler_that_goes_away_is_told() -> None:
+@pytest.mark.usefixtures("short_timeout")
+def test_a_scheduler_that_stops_is_an_error() -> None:
     with cluster() as made:
         workers = Workers(made.address)
         with pytest.raises(RemoteFailed, match=f"{made.address} (failed|lost)"):
@@ -146,7 +148,7 @@ def test_a_scheduler_that_goes_away_is_told() -> None:
                 clusters.slow,
                 range(20),
                 by="threads",
-                report=lambda _share: made.scheduler.kill(),
+                on_progress=lambda _share: made.scheduler.kill(),
             )
 
 
@@ -154,32 +156,32 @@ def test_a_worker_with_two_threads_is_refused() -> None:
     with cluster(workers=1, threads=2) as made:
         workers = Workers(made.address)
         with pytest.raises(UnusableCluster, match=r"has threads 2; allowed: threads 1"):
-            workers.map(clusters.doubled, [1], by="threads", report=silent)
+            workers.map(clusters.doubled, [1], by="threads", on_progress=silent)
 
 
-@pytest.mark.usefixtures("impatient")
-def test_an_address_where_nobody_answers_is_told() -> None:
-    # One where nobody is, and one where somebody says nothing.
+@pytest.mark.usefixtures("short_timeout")
+def test_a_server_that_does_not_answer_is_an_error() -> None:
+    # First a server that accepts and stays silent, then a closed port.
     with socket.create_server((clusters.HOST, 0)) as free:
         silent_one = f"tcp://{clusters.HOST}:{free.getsockname()[1]}"
         workers = Workers(silent_one)
         with pytest.raises(RemoteFailed, match=f"{silent_one} failed"):
-            workers.map(clusters.doubled, [1], by="threads", report=silent)
+            workers.map(clusters.doubled, [1], by="threads", on_progress=silent)
     with pytest.raises(RemoteFailed, match=f"{silent_one} failed"):
-        workers.map(clusters.doubled, [1], by="threads", report=silent)
+        workers.map(clusters.doubled, [1], by="threads", on_progress=silent)
 
 
 def test_encryption_without_certificates_is_refused() -> None:
     workers = Workers("tls://127.0.0.1:8786")
     with pytest.raises(UnusableCluster, match=r"'tls://127.0.0.1:8786'.* no certificates"):
-        workers.map(clusters.doubled, [1], by="threads", report=silent)
+        workers.map(clusters.doubled, [1], by="threads", on_progress=silent)
 
 
 def test_a_cluster_without_its_package_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     workers = Workers("tcp://cluster:8786")
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(UnusableCluster, match=r"'tcp://cluster:8786'.* install ser\[cluster\]"):
-        workers.map(clusters.doubled, [1], by="threads", report=silent)
+        workers.map(clusters.doubled, [1], by="threads", on_progress=silent)
 
 
 @pytest.mark.parametrize(
@@ -190,7 +192,7 @@ def test_a_cluster_without_its_package_is_refused(monkeypatch: pytest.MonkeyPatc
         *("tcp://cluster:port", "tcp://cluster:8786\n"),
     ],
 )
-def test_an_address_of_no_scheduler_is_refused(address: str) -> None:
+def test_an_invalid_address_of_a_scheduler_is_refused(address: str) -> None:
     with pytest.raises(SettingsError, match=r"SER_DASK_SCHEDULER is .*; allowed: tcp://host:port"):
         Settings.from_environment({"SER_DASK_SCHEDULER": address})
 
@@ -198,6 +200,6 @@ def test_an_address_of_no_scheduler_is_refused(address: str) -> None:
 @pytest.mark.parametrize(
     "address", ["tcp://cluster:8786", "tls://10.0.0.1:8786", "tcp://[::1]:8786", ""]
 )
-def test_an_address_of_a_scheduler_or_none_is_taken(address: str) -> None:
+def test_a_valid_address_of_a_scheduler_or_none_is_accepted(address: str) -> None:
     settings = Settings.from_environment({"SER_DASK_SCHEDULER": address})
     assert settings.dask_scheduler == (address or None)

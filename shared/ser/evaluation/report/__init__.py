@@ -1,4 +1,4 @@
-"""The report of a model: one page that says how well it hears whom, and what it came from."""
+"""The report of a model or an evaluation: one HTML page with its figures and its origin."""
 
 from __future__ import annotations
 
@@ -9,21 +9,26 @@ from typing import Any
 import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from ser._labels import Label
+from ser.evaluation._names import display_name
 from ser.evaluation.report import plots
 
-__all__ = ["plots", "render"]
+__all__ = ["plots", "recipe_history", "render"]
 
-HARDEST = 24
-"""How many speakers a plot shows."""
+MAX_SPEAKERS = 24
+"""Largest number of speakers in a plot."""
 PLACES = ("data_path", "model_save_path", "remote_url")
-"""Fields of a request that tell of the machine, not of the model."""
+"""Fields of a request that are left out: they describe the machine, not the model."""
+RECIPE_CORPUS = "emodb"
+"""The corpus on which the defaults of the classifiers were chosen."""
 
 
 def render(manifest: Mapping[str, Any]) -> bytes:
     """Return the report of the model that ``manifest`` describes: one file, HTML in UTF-8.
 
-    The page needs no network and runs no script. What the manifest does not hold is left out;
-    the same manifest always gives the same bytes.
+    The page needs no network and runs no script. Entries that the manifest lacks are left out, such
+    as ``metrics`` and ``model_id`` of an evaluation without a model; the same manifest always gives
+    the same bytes.
     """
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
@@ -34,28 +39,54 @@ def render(manifest: Mapping[str, Any]) -> bytes:
     )
     environment.globals["plots"] = plots
     environment.filters.update(
-        figure="{:z.3f}".format, hardest=hardest, recalls=recalls, spelt=spelt, without=without
+        figure="{:z.3f}".format,
+        hardest=hardest_speakers,
+        recalls=recalls,
+        as_text=as_text,
+        without=without,
     )
-    page = environment.get_template("report.html").render(manifest=manifest, places=PLACES)
+    page = environment.get_template("report.html").render(
+        manifest=manifest,
+        emotions=display_names(manifest),
+        history=recipe_history(manifest),
+        places=PLACES,
+    )
     return page.encode()
 
 
-def hardest(per_speaker: Mapping[str, float]) -> dict[str, float]:
-    """Return the speakers that are heard worst, the worst first."""
+def display_names(manifest: Mapping[str, Any]) -> dict[str, str]:
+    """Return ``anger (W)`` for each class, such as ``W - Ärger (Wut)``."""
+    labels = [msgspec.convert(label, Label) for label in manifest["labels"]]
+    return {str(label): display_name(label) for label in labels}
+
+
+def recipe_history(manifest: Mapping[str, Any]) -> str:
+    """Return how the recipe was chosen, if it was chosen on the corpus of ``manifest``."""
+    is_chosen_here = manifest["corpus"]["name"] == RECIPE_CORPUS
+    history: str = manifest.get("chosen", "") if is_chosen_here else ""
+    return history
+
+
+def hardest_speakers(per_speaker: Mapping[str, float]) -> dict[str, float]:
+    """Return the speakers with the lowest recall, the lowest first."""
     ordered = sorted(per_speaker.items(), key=lambda item: item[1])
-    return dict(ordered[:HARDEST])
+    return dict(ordered[:MAX_SPEAKERS])
 
 
-def recalls(per_class: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
-    """Return the recalls of the emotions that occur."""
-    return {name: scores["recall"] for name, scores in per_class.items() if scores["support"]}
+def recalls(
+    per_class: Mapping[str, Mapping[str, float]], emotions: Mapping[str, str]
+) -> dict[str, float]:
+    """Return the recalls of the classes that occur, by their names in ``emotions``."""
+    return {
+        emotions[name]: scores["recall"] for name, scores in per_class.items() if scores["support"]
+    }
 
 
-def spelt(value: object) -> str:
-    """Return ``value`` as JSON, a string as it is."""
+def as_text(value: object) -> str:
+    """Return a string unchanged, and any other value as JSON."""
     return value if isinstance(value, str) else msgspec.json.encode(value).decode()
 
 
 def without(values: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
-    """Return ``values`` less those called ``names``."""
+    """Return ``values`` without the entries ``names``."""
     return {name: value for name, value in values.items() if name not in names}

@@ -1,7 +1,7 @@
-"""The plots of a report: SVG that takes the colour of the text around it.
+"""The plots of a report: SVG in the colour of the surrounding text.
 
-The same data always give the same figure: it has no date and no random identifiers, and nothing of
-matplotlib's state outlives it.
+The same data always give the same figure, without dates and random identifiers. The state of
+matplotlib is restored after each figure.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 INK = "#010203"
-"""Stands for the colour of the text until the figure is written."""
+"""Placeholder that is replaced by the colour of the text in the finished figure."""
 ACCENT = "#3b82c4"
-"""Reads on white and on black."""
+"""Readable on white and on black."""
 WIDTH = 5.0
-"""In inches of 72 points: at the width of a phone a point is a CSS pixel."""
+"""Width in inches of 72 points; on the screen of a phone a point is a CSS pixel."""
 LONGEST = 24
-"""Characters of a name that a plot shows."""
+"""Largest number of characters of a name in a plot."""
 
 STYLE: dict[str, Any] = {
     "axes.spines.right": False,
@@ -38,7 +38,7 @@ STYLE: dict[str, Any] = {
     "figure.constrained_layout.use": True,
     "grid.alpha": 0.15,
     "svg.fonttype": "none",
-    # A label is what the corpus says, whatever dollar signs it holds.
+    # Labels of corpora may hold dollar signs.
     "text.parse_math": False,
 }
 INKED = (
@@ -49,52 +49,55 @@ INKED = (
     "xtick.color",
     "ytick.color",
 )
-"""What of the style has the colour of the text."""
+"""Settings of the style that get the colour of the text."""
 
 
-def confusion(matrix: Sequence[Sequence[int]], classes: Sequence[str]) -> str:
-    """Return the confusion matrix (rows: truth, columns: prediction) as SVG."""
-    with drawing(INK, salt=f"{classes}{matrix}"):
-        return svg(confusion_figure(matrix, classes))
+def confusion(matrix: Sequence[Sequence[int]], names: Sequence[str]) -> str:
+    """Return the confusion matrix, rows true and columns predicted, as SVG.
+
+    ``names`` are those of the emotions, in the order of the rows and columns.
+    """
+    with drawing(INK, salt=f"{names}{matrix}"):
+        return svg(confusion_figure(matrix, names))
 
 
-def confusion_picture(matrix: Sequence[Sequence[int]], classes: Sequence[str], title: str) -> bytes:
-    """Return the confusion matrix (rows: truth, columns: prediction) as PNG."""
+def confusion_picture(matrix: Sequence[Sequence[int]], names: Sequence[str], title: str) -> bytes:
+    """Return the confusion matrix as PNG; parameters as for :func:`confusion`."""
     with drawing("black"):
-        figure = confusion_figure(matrix, classes)
+        figure = confusion_figure(matrix, names)
         figure.suptitle(title)
         file = io.BytesIO()
         figure.savefig(file, format="png", dpi=160)
     return file.getvalue()
 
 
-def confusion_figure(matrix: Sequence[Sequence[int]], classes: Sequence[str]) -> Figure:
-    """Draw counts, and behind them their shares of the row."""
+def confusion_figure(matrix: Sequence[Sequence[int]], names: Sequence[str]) -> Figure:
+    """Draw the counts, on colours for their shares of the row."""
     import matplotlib as mpl
     from matplotlib.colors import LinearSegmentedColormap
     from sklearn.metrics import ConfusionMatrixDisplay
 
     counts = np.asarray(matrix)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    # Never opaque, so that one colour of text reads on all of it.
+    # Never opaque, so that one colour of text is readable everywhere.
     shades = LinearSegmentedColormap.from_list("shades", [(ACCENT, 0.0), (ACCENT, 0.6)])
-    names = [shortened(name, LONGEST) for name in classes]
-    codes = [shortened(name.partition(" - ")[0], 5) for name in classes]
-    side = 0.45 * len(classes)
-    figure, axes = blank(side + 0.6 + 0.085 * max(map(len, names)), side + 0.6)
-    display = ConfusionMatrixDisplay(shares, display_labels=codes)
+    short = [shortened(name, LONGEST) for name in names]
+    side = 0.45 * len(short)
+    margin = 0.6 + 0.085 * max(map(len, short))
+    figure, axes = blank(side + margin, side + margin)
+    display = ConfusionMatrixDisplay(shares, display_labels=short)
     display.plot(
         ax=axes,
         cmap=shades,
         colorbar=False,
+        xticks_rotation="vertical",
         im_kw={"vmin": 0, "vmax": 1, "interpolation": "none"},
         text_kw={"color": mpl.rcParams["text.color"], "fontsize": 9},
     )
     for text, count, share in zip(display.text_.flat, counts.flat, shares.flat, strict=True):
         text.set_text(f"{count}\n{share:.0%}" if count else "")
-    axes.set(xlabel="taken for", ylabel="meant")
-    axes.set_yticks(range(len(names)), names)
-    axes.set_yticks(np.arange(1, len(names)) - 0.5, minor=True)
+    axes.set(xlabel="predicted", ylabel="true")
+    axes.set_yticks(np.arange(1, len(short)) - 0.5, minor=True)
     axes.grid(axis="y", which="minor")
     axes.spines[:].set_visible(False)
     axes.tick_params(which="both", length=0)
@@ -119,7 +122,7 @@ def bars(values: Mapping[str, float], middle: float) -> str:
 
 
 def reliability(bins: Sequence[Mapping[str, float]]) -> str:
-    """Return the reliability diagram as SVG: the area of a point is the number of its answers."""
+    """Return the reliability diagram as SVG; the area of a point is its number of predictions."""
     with drawing(INK, salt=f"{bins}"):
         figure, axes = blank(WIDTH, WIDTH)
         confidence, accuracy, count = (
@@ -131,21 +134,23 @@ def reliability(bins: Sequence[Mapping[str, float]]) -> str:
         areas = 16 + 400 * count / count.sum()
         axes.scatter(confidence, accuracy, areas, color=ACCENT, zorder=2, clip_on=False)
         axes.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")
-        axes.set(xlabel="probability that was given", ylabel="share that was right")
+        axes.set(
+            xlabel="probability of the predicted emotion", ylabel="share of correct predictions"
+        )
         return svg(figure)
 
 
 @contextmanager
 def drawing(ink: str, salt: str = "") -> Iterator[None]:
-    """Draw inside in the style of the reports, with text and lines in the colour ``ink``.
+    """Set the style of the reports while the context is open, with text and lines in ``ink``.
 
-    Identifiers in SVG, which a page must not hold twice, are hashed with ``salt``.
+    ``salt`` makes the identifiers in the SVG unique on a page.
     """
     import matplotlib as mpl
 
     style: Any = STYLE | dict.fromkeys(INKED, ink) | {"svg.hashsalt": salt}
     with mpl.rc_context(style), warnings.catch_warnings():
-        # Text stays text, and whoever reads it has fonts for what matplotlib's own have not.
+        # Text stays text; the browser has fonts for characters that matplotlib's fonts lack.
         warnings.filterwarnings("ignore", message="Glyph .* missing", category=UserWarning)
         yield
 
@@ -159,12 +164,12 @@ def blank(width: float, height: float) -> tuple[Figure, Axes]:
 
 
 def svg(figure: Figure) -> str:
-    """Return ``figure`` as an element of a page."""
+    """Return ``figure`` as an SVG element for a page."""
     file = io.StringIO()
     nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
     figure.savefig(file, format="svg", transparent=True, metadata=nothing)
     element = file.getvalue()
     element = element[element.index("<svg ") :]
-    # Names of groups, which nothing refers to, would be there once for each figure of a page.
+    # Every figure names its groups alike, but identifiers must be unique on a page.
     element = re.sub(r'<g id="[^"]*"', "<g", element)
     return element.replace(INK, "currentColor")

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from ser._progress import Progress, quiet
+from ser.corpora import ArchiveFiles
+from ser.errors import Fault, InvalidInput
 from ser.registry import open_registry
 from ser.service.access import Access
 from ser.service.settings import Settings
 from ser.service.training.request import JobContext, TrainRequest
+
+FIELDS = {"source": "remote_url", "registry": "model_save_path"}
+"""The fields of POST /train for arguments that the library calls otherwise."""
 
 
 def execute(
@@ -34,23 +41,44 @@ def execute(
     SerError
         Any of its kinds; nothing is published then, and published models stay as they were.
     """
-    # These imports take seconds: only a valid request pays for them.
-    from ser.training import train
+    # The imports of training cost seconds: only a request that fits pays them.
+    from ser.training import train_recipe
 
     context = context or JobContext()
-    return train(
-        request,
+    files = ArchiveFiles(
         request.remote_url,
-        request.data_path,
-        open_registry(request.model_save_path),
-        model_id=context.model_id,
-        aliases=request.aliases,
-        version=context.version_of(request.remote_url),
-        trigger=context.trigger,
-        force=request.dataset_force,
+        Path(request.data_path),
         access=Access(settings),
         limits=settings.corpus_limits,
-        workers=settings.workers,
-        progress=progress,
-        publishing=before_publishing,
+        version=context.version_of(request.remote_url),
     )
+    with fields_of_the_request():
+        return train_recipe(
+            request,
+            files,
+            open_registry(request.model_save_path),
+            model_id=context.model_id,
+            aliases=request.aliases,
+            trigger=context.trigger,
+            force=request.dataset_force,
+            limits=settings.corpus_limits,
+            workers=settings.workers,
+            progress=progress,
+            publishing=before_publishing,
+        )
+
+
+@contextmanager
+def fields_of_the_request() -> Iterator[None]:
+    """Name the fields of POST /train in the locations of faults that the library raises."""
+    try:
+        yield
+    except InvalidInput as error:
+        raise InvalidInput(
+            *(
+                Fault((FIELDS.get(str(first), first), *rest), msg)
+                for (first, *rest), msg in (
+                    (fault.loc or ("source",), fault.msg) for fault in error.faults
+                )
+            )
+        ) from error

@@ -19,10 +19,7 @@ from ser.errors import Fault, InvalidInput, within
 from ser.registry import ALIAS, ALIAS_GRAMMAR, new_model_id, open_registry
 from ser.service.access import Access
 from ser.service.settings import Settings
-from ser.training import Recipe, type_defaults
-
-LATEST = "latest"
-"""The alias that every training moves to its model."""
+from ser.training import LATEST, Recipe, type_defaults
 
 
 class TrainRequest(Recipe, frozen=True, kw_only=True):

@@ -1,4 +1,4 @@
-"""The life of a corpus: download, extract, prepare, load, feature_extract, get_features, clean."""
+"""The steps of a dataset, from download to clean."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def dataset(archive: Path) -> Dataset:
     return Dataset("data", "corpus.zip")
 
 
-def test_a_step_takes_those_before_it(dataset: Dataset, bounds: Path) -> None:
+def test_a_step_takes_the_missing_steps_before_it(dataset: Dataset, bounds: Path) -> None:
     X, y, names = dataset.get_features()
     assert len(X) == len(y) == len(names)
     assert set(names) == set(made.names())
@@ -41,7 +41,7 @@ def test_rows_carry_the_class_of_their_utterance(dataset: Dataset) -> None:
     assert codes == [name[5] for name in rows.names]
 
 
-def test_get_features_keeps_to_the_names_asked_for(dataset: Dataset) -> None:
+def test_get_features_returns_only_the_named_utterances(dataset: Dataset) -> None:
     wanted = {"03a01Wa.wav", "08a01Lb.wav"}
     assert set(dataset.get_features(wanted).names) == wanted
 
@@ -56,15 +56,13 @@ def test_another_front_end_replaces_the_features(dataset: Dataset) -> None:
 @pytest.mark.parametrize(
     ("split_at", "statistic"), [("min", np.min), ("max", np.max), ("avg", np.mean)]
 )
-def test_chunks_are_as_long_as_asked_for(
-    dataset: Dataset, split_at: str, statistic: object
-) -> None:
+def test_chunks_have_the_chosen_length(dataset: Dataset, split_at: str, statistic: object) -> None:
     loaded = dataset.load(split_at=split_at)  # type: ignore[arg-type]
     lengths = [len(signal) for signal in loaded.signals]
     assert loaded.chunk_samples == round(float(statistic(lengths)))  # type: ignore[operator]
 
 
-def test_chunks_in_milliseconds(dataset: Dataset) -> None:
+def test_the_length_of_chunks_can_be_given_in_milliseconds(dataset: Dataset) -> None:
     assert dataset.load(split_at=250).chunk_samples == 4000
     lengths = [len(signal) for signal in dataset.load(split_at=250).signals]
     rows = dataset.get_features()
@@ -77,7 +75,7 @@ def test_whole_utterances_are_one_chunk_each(dataset: Dataset) -> None:
     assert [len(chunks) for chunks in rows] == [1] * 56
 
 
-def test_whole_utterances_and_features_that_grow_do_not_go_together(dataset: Dataset) -> None:
+def test_features_that_grow_with_the_duration_need_chunks(dataset: Dataset) -> None:
     dataset.load(split_at=None)
     with pytest.raises(InvalidInput, match="MFCC grow with the duration"):
         dataset.feature_extract({"MFCC": {}})
@@ -110,7 +108,7 @@ def test_a_forced_download_that_fails_loses_nothing(dataset: Dataset, archive: P
 
 
 @pytest.mark.parametrize("files", [{"notes.txt": b"no sounds"}, {"wav/bark.wav": b"no corpus"}])
-def test_a_forced_archive_of_no_use_loses_nothing(
+def test_a_forced_download_of_an_unusable_archive_loses_nothing(
     dataset: Dataset, archive: Path, files: dict[str, bytes]
 ) -> None:
     dataset.load()
@@ -123,7 +121,7 @@ def test_a_forced_archive_of_no_use_loses_nothing(
     assert len(dataset.load(force=True).utterances) == 56
 
 
-def test_an_archive_of_no_use_is_fetched_again(bounds: Path) -> None:
+def test_an_unusable_archive_is_fetched_again(bounds: Path) -> None:
     made.archive(bounds / "corpus.zip", {"notes.txt": b"no sounds"})
     with pytest.raises(InvalidInput, match="no sounds"):
         Dataset("data", "corpus.zip").load()
@@ -131,7 +129,7 @@ def test_an_archive_of_no_use_is_fetched_again(bounds: Path) -> None:
     assert len(Dataset("data", "corpus.zip").load().utterances) == 56
 
 
-def test_a_corpus_that_is_stated_is_not_recognised(dataset: Dataset) -> None:
+def test_a_stated_corpus_is_not_guessed_from_the_names(dataset: Dataset) -> None:
     assert dataset.prepare().corpus.name == "emodb"
     with pytest.raises(InvalidInput, match=r"none of the 56 sounds .* stated \(tess\)"):
         Dataset("data", "corpus.zip", corpus="tess").load()
@@ -146,17 +144,17 @@ def test_folders_may_be_the_labels(dataset: Dataset) -> None:
     assert foldered.utterances[0].name == "wav_03a01Aa.wav"
 
 
-def test_what_is_not_known_of_any_utterance_has_no_features(dataset: Dataset) -> None:
+def test_metadata_that_are_unknown_for_all_utterances_have_no_features(dataset: Dataset) -> None:
     foldered = Dataset("data", "corpus.zip", corpus={"label": "folder"})
     metadata: Methods = {"SpeakerAndGenderAndTextType": {}}
     mfcc: Methods = {"MFCC": {"num_cepstral": 2}}
     both = foldered.feature_extract(metadata | mfcc).features[0]
     np.testing.assert_array_equal(both, foldered.feature_extract(mfcc).features[0])
-    with pytest.raises(InvalidInput, match="of no utterance speaker, gender, text is known"):
+    with pytest.raises(InvalidInput, match="speaker, gender, text are unknown for all utterances"):
         foldered.feature_extract(metadata)
 
 
-def test_files_of_somebody_else_are_never_replaced(dataset: Dataset, bounds: Path) -> None:
+def test_files_of_another_origin_are_never_replaced(dataset: Dataset, bounds: Path) -> None:
     thesis = bounds / "data" / "working" / "thesis.txt"
     thesis.parent.mkdir(parents=True)
     thesis.write_text("years of work")
@@ -166,7 +164,7 @@ def test_files_of_somebody_else_are_never_replaced(dataset: Dataset, bounds: Pat
     assert thesis.read_text() == "years of work"
 
 
-def test_an_interruption_between_archive_and_record_is_mended(
+def test_an_interruption_between_archive_and_record_is_repaired(
     dataset: Dataset, bounds: Path
 ) -> None:
     dataset.load()
@@ -178,18 +176,41 @@ def test_an_interruption_between_archive_and_record_is_mended(
     assert not (pristine / "incoming.json").exists()
 
 
-def test_a_step_taken_anew_makes_those_after_it_be_taken_anew(dataset: Dataset) -> None:
-    dataset.load(split_at=250, normalize=False)
+def test_a_repeated_step_forgets_the_later_ones_and_repeats_none_of_them(dataset: Dataset) -> None:
+    dataset.load(split_at=250)
+    dataset.feature_extract({"MFCC": {"num_cepstral": 2}})
+    dataset.load(split_at=150)
+    # Default features of the new chunks, not those of the former call.
+    fresh = Dataset("data", "corpus.zip")
+    fresh.load(split_at=150)
+    np.testing.assert_array_equal(dataset.get_features().X, fresh.get_features().X)
+
+
+def test_a_repeated_step_uses_its_own_arguments_only(dataset: Dataset) -> None:
+    dataset.load(split_at=150, normalize=False)
+    assert dataset.load().gain != 1.0
+    assert dataset.load().chunk_samples == min(len(signal) for signal in dataset.load().signals)
+
+
+def test_preparing_twice_keeps_the_loaded_signals(dataset: Dataset) -> None:
+    dataset.load(split_at=250)
     dataset.feature_extract({"MFCC": {"num_cepstral": 2}})
     columns = dataset.get_features().X.shape[1]
-    dataset.load(split_at=150, normalize=False)
-    assert dataset.get_features().X.shape[1] < columns
-    dataset.load(split_at=250, normalize=False)
-    dataset.feature_extract({"MFCC": {"num_cepstral": 2}}, force=True)
+    dataset.download()
+    dataset.prepare()
     assert dataset.get_features().X.shape[1] == columns
 
 
-def test_what_is_secret_in_a_url_is_not_kept(dataset: Dataset, bounds: Path) -> None:
+def test_forced_features_are_extracted_again_from_the_same_signals(dataset: Dataset) -> None:
+    loaded = dataset.load(split_at=250)
+    dataset.feature_extract({"MFCC": {"num_cepstral": 2}})
+    columns = dataset.get_features().X.shape[1]
+    dataset.feature_extract({"MFCC": {"num_cepstral": 2}}, force=True)
+    assert dataset.get_features().X.shape[1] == columns
+    assert loaded.chunk_samples == 4000
+
+
+def test_secrets_in_a_url_are_not_kept(dataset: Dataset, bounds: Path) -> None:
     from ser.corpora.fetching import redact_url
 
     signed = "https://bucket.example.com/corpus.zip?X-Signature=secret"
@@ -199,7 +220,7 @@ def test_what_is_secret_in_a_url_is_not_kept(dataset: Dataset, bounds: Path) -> 
         Dataset("data", "https://user:secret@example.com/corpus.zip").download()
 
 
-def test_an_extraction_cut_short_is_done_again(dataset: Dataset, bounds: Path) -> None:
+def test_an_interrupted_extraction_is_done_again(dataset: Dataset, bounds: Path) -> None:
     dataset.extract()
     (bounds / "data" / "working.json").unlink()
     (bounds / "data" / "working" / "wav" / "03a01Wa.wav").unlink()
@@ -216,21 +237,13 @@ def test_clean_removes_the_content_and_keeps_the_archive(dataset: Dataset, bound
     assert len(dataset.load().utterances) == 56
 
 
-def test_progress_is_told_by_step(archive: Path) -> None:
-    told: dict[str, float] = {}
-    Dataset("data", "corpus.zip", progress=told.__setitem__).get_features()
-    assert told == dict.fromkeys(["download", "extract", "load", "features"], 1.0)
+def test_progress_is_reported_for_each_step(archive: Path) -> None:
+    shares: dict[str, float] = {}
+    Dataset("data", "corpus.zip", progress=shares.__setitem__).get_features()
+    assert shares == dict.fromkeys(["download", "extract", "load", "features"], 1.0)
 
 
-def test_a_data_path_that_cannot_be_made_is_named(dataset: Dataset, bounds: Path) -> None:
+def test_a_data_path_that_cannot_be_created_is_named(dataset: Dataset, bounds: Path) -> None:
     (bounds / "file").write_text("in the way")
     with pytest.raises(InvalidInput, match="file"), Dataset("file", "corpus.zip").exclusively():
         pass
-
-
-def test_the_docstrings_explain_the_fields_of_the_request() -> None:
-    for step, words in (
-        (Dataset.load, ("dataset_load_split_at", "dataset_load_normalize", "avg", "milliseconds")),
-        (Dataset.feature_extract, ("dataset_feature_extract_methods", "num_cepstral", "speaker")),
-    ):
-        assert all(word in (step.__doc__ or "") for word in words)

@@ -1,7 +1,8 @@
-"""Features are extracted once for the same sounds and settings."""
+"""Features are extracted once for the same sounds, settings and code."""
 
 from __future__ import annotations
 
+import inspect
 import shutil
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,9 @@ import numpy as np
 import pytest
 
 import made
+import ser
 from ser import Dataset
+from ser.frontends import Augmentations
 
 SMALL = {"MFCC": {"num_cepstral": 2}}
 COPIES = {"Noise": {"copies": 2}}
@@ -23,7 +26,7 @@ def dataset(bounds: Path, corpus_zip: Path) -> Dataset:
 
 
 def marked(bounds: Path) -> list[Path]:
-    """Put what nobody would extract into every file that is kept, and return the files."""
+    """Replace all kept features by a number that no front-end computes; return the files."""
     files = sorted((bounds / "data" / "features").glob("*.npz"))
     for file in files:
         with np.load(file) as kept:
@@ -37,7 +40,7 @@ def is_marked(dataset: Dataset, **settings: Any) -> bool:
     return all((chunks == 77).all() for chunks in extracted.features)
 
 
-def test_what_is_kept_is_what_was_extracted(dataset: Dataset) -> None:
+def test_kept_features_equal_the_extracted_ones(dataset: Dataset) -> None:
     first = dataset.feature_extract(SMALL, augmentation=COPIES)
     again = Dataset("data", "corpus.zip").feature_extract(SMALL, augmentation=COPIES)
     for kept, extracted in zip(again.features, first.features, strict=True):
@@ -65,7 +68,7 @@ def test_the_same_sounds_and_settings_are_not_extracted_twice(
         {"random_state": 7},
     ],
 )
-def test_other_settings_are_extracted_anew(
+def test_other_settings_are_extracted_again(
     dataset: Dataset, bounds: Path, settings: dict[str, Any]
 ) -> None:
     dataset.feature_extract(SMALL)
@@ -73,7 +76,7 @@ def test_other_settings_are_extracted_anew(
     assert not is_marked(dataset, **settings)
 
 
-def test_other_chunks_and_another_gain_are_extracted_anew(dataset: Dataset, bounds: Path) -> None:
+def test_other_chunks_and_another_gain_are_extracted_again(dataset: Dataset, bounds: Path) -> None:
     dataset.feature_extract(SMALL)
     marked(bounds)
     dataset.load(split_at="max")
@@ -82,7 +85,9 @@ def test_other_chunks_and_another_gain_are_extracted_anew(dataset: Dataset, boun
     assert not is_marked(dataset)
 
 
-def test_other_sounds_of_the_same_names_are_extracted_anew(dataset: Dataset, bounds: Path) -> None:
+def test_other_sounds_with_the_same_names_are_extracted_again(
+    dataset: Dataset, bounds: Path
+) -> None:
     dataset.load(normalize=False)
     dataset.feature_extract(SMALL)
     marked(bounds)
@@ -94,15 +99,48 @@ def test_other_sounds_of_the_same_names_are_extracted_anew(dataset: Dataset, bou
     assert not is_marked(dataset)
 
 
-def test_a_forced_step_extracts_anew(dataset: Dataset, bounds: Path) -> None:
+def test_a_forced_load_extracts_again(dataset: Dataset, bounds: Path) -> None:
     dataset.feature_extract(SMALL)
     marked(bounds)
     dataset.load(force=True)
     assert not is_marked(dataset)
 
 
+def test_a_forced_extraction_ignores_the_kept_features(dataset: Dataset, bounds: Path) -> None:
+    dataset.feature_extract(SMALL)
+    marked(bounds)
+    assert is_marked(dataset)
+    assert not is_marked(dataset, force=True)
+
+
+def test_another_version_extracts_again(
+    dataset: Dataset, bounds: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset.feature_extract(SMALL)
+    marked(bounds)
+    monkeypatch.setattr(ser, "__version__", "9.9.9")
+    assert not is_marked(dataset)
+
+
+def test_changed_code_of_the_augmentation_extracts_again(
+    dataset: Dataset, bounds: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset.feature_extract(SMALL, augmentation=COPIES)
+    marked(bounds)
+    assert is_marked(dataset, augmentation=COPIES)
+    code = Path(inspect.getsourcefile(Augmentations) or "")
+    changed = code.read_bytes() + b"# changed"
+    read_bytes = Path.read_bytes
+    monkeypatch.setattr(
+        Path, "read_bytes", lambda path: changed if path == code else read_bytes(path)
+    )
+    assert not is_marked(dataset, augmentation=COPIES)
+
+
 @pytest.mark.parametrize("damage", [b"", b"no archive", b"PK\x03\x04 cut"])
-def test_a_damaged_file_is_extracted_anew(dataset: Dataset, bounds: Path, damage: bytes) -> None:
+def test_features_in_a_damaged_file_are_extracted_again(
+    dataset: Dataset, bounds: Path, damage: bytes
+) -> None:
     before = dataset.feature_extract(SMALL).features
     (file,) = marked(bounds)
     file.write_bytes(damage)
@@ -110,14 +148,14 @@ def test_a_damaged_file_is_extracted_anew(dataset: Dataset, bounds: Path, damage
     np.testing.assert_array_equal(np.concatenate(after), np.concatenate(before))
 
 
-def test_files_that_hold_code_are_not_run(dataset: Dataset, bounds: Path) -> None:
+def test_code_in_a_file_of_features_is_not_run(dataset: Dataset, bounds: Path) -> None:
     dataset.feature_extract(SMALL)
     (file,) = marked(bounds)
     np.savez(file, rows=np.array([{}], dtype=object), counts=np.array([[1]]))
     assert not is_marked(Dataset("data", "corpus.zip"))
 
 
-def test_those_used_last_are_kept(dataset: Dataset, bounds: Path) -> None:
+def test_the_features_used_last_are_kept(dataset: Dataset, bounds: Path) -> None:
     for seed in range(6):
         dataset.feature_extract(SMALL, random_state=seed)
     assert len(marked(bounds)) == 4
@@ -125,13 +163,13 @@ def test_those_used_last_are_kept(dataset: Dataset, bounds: Path) -> None:
     assert not is_marked(dataset, random_state=0)
 
 
-def test_a_folder_that_cannot_be_written_only_costs_time(dataset: Dataset, bounds: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_no_error(dataset: Dataset, bounds: Path) -> None:
     dataset.prepare()
     (bounds / "data" / "features").write_bytes(b"a file where the folder would be")
     assert len(dataset.feature_extract(SMALL).features) == len(made.names())
 
 
-def test_cleaning_removes_them(dataset: Dataset, bounds: Path) -> None:
+def test_cleaning_removes_the_features(dataset: Dataset, bounds: Path) -> None:
     dataset.feature_extract(SMALL)
     dataset.clean()
     assert not (bounds / "data" / "features").exists()

@@ -1,9 +1,10 @@
-"""Nobody is asked about what he has learned from, and nothing enrolled is judged."""
+"""No classifier predicts utterances that it was fitted to; enrolled sounds are not predicted."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import PurePosixPath
 
 import numpy as np
@@ -15,14 +16,14 @@ from ser._metadata import MetadataEncoding
 from ser._progress import silent
 from ser._speaker_profile import SpeakerProfile
 from ser.classifiers import Origins
-from ser.corpora import Utterance
+from ser.corpora import Provenance, Utterance
 from ser.corpora.grammars.emodb import LABELS, parse
-from ser.dataset import Extracted, Loaded, TrainingRows
-from ser.evaluation import Folds, speaker_folds
-from ser.evaluation._examination import DRAWS, Examination
+from ser.dataset import ExtractedCorpus, LoadedCorpus, TrainingRows
+from ser.evaluation import FoldEvaluation, speaker_folds
 from ser.frontends import FrontEnds
 
 SPEAKERS = ("03", "08", "09")
+DRAWS = 5
 OF_EACH = 12
 NOTHING = MetadataEncoding({})
 Features = NDArray[np.float32]
@@ -35,8 +36,8 @@ def utterances() -> Iterator[Utterance]:
             yield parse(PurePosixPath(f"{speaker}a01{code}{chr(97 + number)}.wav"))
 
 
-class Witness:
-    """A judge that remembers what it was asked: by their only feature, which sounds."""
+class RecordingClassifier:
+    """A fold's classifier that records its calls; the only feature is the index of the sound."""
 
     takes_profile = True
 
@@ -51,12 +52,12 @@ class Witness:
 
 
 @pytest.fixture
-def witnesses() -> dict[str, Witness]:
-    return {speaker: Witness() for speaker in SPEAKERS}
+def classifiers() -> dict[str, RecordingClassifier]:
+    return {speaker: RecordingClassifier() for speaker in SPEAKERS}
 
 
 @pytest.fixture
-def examination(witnesses: dict[str, Witness]) -> Examination:
+def evaluation(classifiers: dict[str, RecordingClassifier]) -> FoldEvaluation:
     spoken = tuple(utterances())
     front_end = front_end_model(
         FrontEnds.parse({"MFCC": {"num_cepstral": 1}}),
@@ -66,40 +67,53 @@ def examination(witnesses: dict[str, Witness]) -> Examination:
     )
     tone = np.sin(2 * np.pi * 440 / 16_000 * np.arange(4000)).astype(np.float32)
     features = tuple(np.full((1, 1), index, np.float32) for index in range(len(spoken)))
-    folds: Folds = speaker_folds(spoken)
-    return Examination(
-        loaded=Loaded(spoken, tuple(tone for _ in spoken), LABELS, 4000, 1.0, ()),
-        extracted=Extracted(front_end, NOTHING, ("x",), features, tuple(() for _ in spoken)),
-        folds=folds,
-        judges=witnesses,  # type: ignore[arg-type]
+    return FoldEvaluation(
+        loaded=LoadedCorpus(
+            name="emodb",
+            provenance=Provenance("emodb.zip", "", "", 0),
+            utterances=spoken,
+            signals=tuple(tone for _ in spoken),
+            labels=LABELS,
+            rejected=(),
+            chunk_samples=4000,
+        ),
+        extracted=ExtractedCorpus(
+            front_end=front_end.SerializeToString(),
+            encoding=NOTHING,
+            feature_names=("x",),
+            features=features,
+            copies=tuple(() for _ in spoken),
+        ),
+        folds=speaker_folds(spoken),
+        classifiers=classifiers,  # type: ignore[arg-type]
         notes=[],
         random_state=0,
     )
 
 
-def names_of(examination: Examination, indices: set[int]) -> set[str]:
-    return {examination.loaded.utterances[index].name for index in indices}
+def names_of(evaluation: FoldEvaluation, indices: set[int]) -> set[str]:
+    return {evaluation.loaded.utterances[index].name for index in indices}
 
 
-def test_each_judge_is_asked_about_its_own_fold_alone(
-    examination: Examination, witnesses: dict[str, Witness]
+def test_each_classifier_predicts_the_utterances_of_its_own_fold_only(
+    evaluation: FoldEvaluation, classifiers: dict[str, RecordingClassifier]
 ) -> None:
-    examination.as_recorded()
-    for speaker, witness in witnesses.items():
-        asked = Counter(index for index, *_ in witness.asked)
+    evaluation.as_recorded()
+    for speaker, classifier in classifiers.items():
+        asked = Counter(index for index, *_ in classifier.asked)
         assert set(asked.values()) == {1}
-        assert names_of(examination, set(asked)) == examination.folds[speaker]
+        assert names_of(evaluation, set(asked)) == evaluation.folds[speaker]
 
 
-def test_what_is_enrolled_is_not_judged_and_makes_the_profile(
-    examination: Examination, witnesses: dict[str, Witness]
+def test_enrolled_sounds_make_the_profile_and_are_not_predicted(
+    evaluation: FoldEvaluation, classifiers: dict[str, RecordingClassifier]
 ) -> None:
-    found = examination.enrolled()
+    found = evaluation.enrolled()
     assert [each["clips"] for each in found] == [5, 10, None]
     own = {speaker: range(n * OF_EACH, (n + 1) * OF_EACH) for n, speaker in enumerate(SPEAKERS)}
-    for speaker, witness in witnesses.items():
+    for speaker, classifier in classifiers.items():
         for clips in (5, 10):
-            asked = [(index, mean) for index, count, mean in witness.asked if count == clips]
+            asked = [(index, mean) for index, count, mean in classifier.asked if count == clips]
             assert len(asked) == DRAWS * (OF_EACH - clips)
             for draw in range(DRAWS):
                 left = asked[draw * (OF_EACH - clips) : (draw + 1) * (OF_EACH - clips)]
@@ -107,31 +121,24 @@ def test_what_is_enrolled_is_not_judged_and_makes_the_profile(
                 assert len(enrolled) == clips
                 for _, mean in left:
                     assert mean == pytest.approx(np.mean(list(enrolled)))
-        everything = [index for index, count, _ in witness.asked if count == OF_EACH]
+        everything = [index for index, count, _ in classifier.asked if count == OF_EACH]
         assert everything == list(own[speaker])
 
 
-def test_what_holds_no_speech_is_not_guessed_about(
-    examination: Examination, witnesses: dict[str, Witness]
+def test_a_sound_without_speech_is_not_given_to_a_classifier(
+    evaluation: FoldEvaluation, classifiers: dict[str, RecordingClassifier]
 ) -> None:
-    loud = examination.loaded.signals
+    loud = evaluation.loaded.signals
     faint = tuple(signal * np.float32(0.00056) for signal in loud)  # -68 dBFS
-    quiet = Examination(
-        examination.loaded._replace(signals=faint),
-        examination.extracted,
-        examination.folds,
-        examination.judges,
-        [],
-        0,
-    )
+    quiet = replace(evaluation, loaded=replace(evaluation.loaded, signals=faint))
     found = quiet.degraded(silent)
-    # As recorded, and after each degradation but one: 12 dB below, nothing is loud enough.
+    # Once as recorded, and once after each degradation except the one that leaves no speech.
     assert "gain -12 dB" in found
-    asked = sum(len(witness.asked) for witness in witnesses.values())
+    asked = sum(len(classifier.asked) for classifier in classifiers.values())
     assert asked == len(loud) * (1 + len(found) - 1)
 
 
-def test_rows_left_out_leave_with_their_copies() -> None:
+def test_the_copies_of_an_utterance_are_left_out_with_it() -> None:
     names = np.array(["a", "a", "b", "b", "c"])
     origins = Origins(np.array(["1", "1", "1", "1", "2"]), names, np.array([0, 1, 0, 1, 0]))
     rows = TrainingRows(np.arange(5, dtype=np.float32)[:, None], np.arange(5), origins)

@@ -1,0 +1,250 @@
+"""The result of leaving each speaker out once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ser._labels import Label
+from ser.evaluation._names import display_name, emotion_names
+
+if TYPE_CHECKING:
+    import pandas
+
+
+@dataclass(frozen=True, kw_only=True)
+class UtterancePrediction:
+    """An utterance and its prediction by a classifier fitted without its speaker."""
+
+    file: str
+    """Path of the sound in its corpus."""
+    speaker: str
+    gender: str
+    """Empty if unknown."""
+    text: str
+    """Empty if unknown."""
+    fold: str
+    """The speaker who was left out."""
+    true: str
+    """The emotion in English; with the corpus's code if two labels share the word."""
+    predicted: str
+    """The most probable emotion, in the same form."""
+    probabilities: Mapping[str, float]
+    """Of each emotion, in the order of the labels; they sum to 1."""
+
+
+@dataclass(frozen=True)
+class ConfusionMatrix:
+    """Counts of utterances by true and predicted emotion."""
+
+    labels: tuple[Label, ...]
+    counts: NDArray[np.int64]
+    """Shape (true, predicted), in the order of the labels; read-only."""
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        return np.array(self.counts, dtype=dtype)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.counts[index]
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, ConfusionMatrix):
+            return NotImplemented
+        return self.labels == other.labels and np.array_equal(self.counts, other.counts)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __str__(self) -> str:
+        names = [display_name(label) for label in self.labels]
+        width = max(map(len, names))
+        columns = [max(len(name), 4) for name in names]
+        head = " ".join(
+            [" " * width, *(f"{name:>{wide}}" for name, wide in zip(names, columns, strict=True))]
+        )
+        rows = (
+            " ".join(
+                [
+                    f"{name:<{width}}",
+                    *(f"{count:>{wide}}" for count, wide in zip(row, columns, strict=True)),
+                ]
+            )
+            for name, row in zip(names, self.counts, strict=True)
+        )
+        return "\n".join([head, *rows])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """The figures and predictions of a recipe on speakers that it was not trained on.
+
+    Each speaker is left out once: a classifier is fitted to the utterances of all others, and
+    predicts those of this one. Nothing is published.
+    """
+
+    model_type: str
+    corpus: str
+    """Name of the corpus, such as ``emodb``."""
+    labels: tuple[Label, ...]
+    """The emotions, in the order of the classes."""
+    figures: Mapping[str, Any] = field(repr=False)
+    """The metrics as in the field ``loso`` of the answer of POST /train: ``uar`` (unweighted
+    average recall), ``uar_deviation`` (between speakers), ``wa`` (weighted accuracy),
+    ``macro_f1``, ``ece`` (expected calibration error), ``reliability``, ``per_class``,
+    ``per_speaker``, ``per_gender`` and ``confusion_matrix``."""
+    predictions: tuple[UtterancePrediction, ...] = field(repr=False)
+    """In the order of the names of the utterances."""
+    features: str
+    """The features and the copies that were trained on."""
+    split: str
+    """The folds."""
+    rows: str
+    """Numbers of utterances and of rows."""
+    enrolment: Sequence[Mapping[str, Any]] = field(default=(), repr=False)
+    """With ``evaluation="full"``: the UAR with sounds of the speakers enrolled."""
+    degraded: Mapping[str, Mapping[str, float]] = field(default_factory=dict, repr=False)
+    """With ``evaluation="full"``: the UAR after each degradation."""
+    leave_one_text_out: Mapping[str, Any] | None = field(default=None, repr=False)
+    """With ``evaluation="full"``: the metrics with each text left out once; ``None`` if the corpus
+    does not allow it."""
+    notes: tuple[str, ...] = field(default=(), repr=False)
+    """Decisions made on the way, and figures that the corpus does not allow."""
+    rejected: tuple[Mapping[str, str], ...] = field(default=(), repr=False)
+    """The sounds that were not used: ``file`` and ``reason``."""
+    facts: Mapping[str, Any] = field(repr=False)
+    """Further entries of the report: the recipe, the corpus, versions, seconds of each step."""
+
+    @property
+    def confusion_matrix(self) -> ConfusionMatrix:
+        """The counts of utterances by true and predicted emotion."""
+        counts = np.array(self.figures["confusion_matrix"], np.int64)
+        counts.setflags(write=False)
+        return ConfusionMatrix(self.labels, counts)
+
+    @property
+    def comparison(self) -> str:
+        """One line with features, split and rows: equal for evaluations that can be compared."""
+        return f"Features: {self.features}; split: {self.split}; rows: {self.rows}"
+
+    @property
+    def recipe_history(self) -> str:
+        """How the defaults of the classifier were chosen; empty unless on this very corpus."""
+        from ser.evaluation.report import recipe_history
+
+        return recipe_history(self.facts)
+
+    def to_frame(self) -> pandas.DataFrame:
+        """Return the predictions as a pandas frame, a row for each utterance.
+
+        The columns are ``file``, ``speaker``, ``gender``, ``text``, ``fold``, ``true``,
+        ``predicted``, and the probability of each emotion by its English word.
+
+        Raises
+        ------
+        ImportError
+            pandas is not installed.
+        """
+        try:
+            import pandas
+        except ImportError as error:
+            raise ImportError(
+                "to_frame needs pandas, which is not installed; install it with: pip install pandas"
+            ) from error
+        return pandas.DataFrame(
+            [
+                {
+                    "file": each.file,
+                    "speaker": each.speaker,
+                    "gender": each.gender,
+                    "text": each.text,
+                    "fold": each.fold,
+                    "true": each.true,
+                    "predicted": each.predicted,
+                    **each.probabilities,
+                }
+                for each in self.predictions
+            ]
+        )
+
+    def report(self, path: str | os.PathLike[str]) -> Path:
+        """Write the report, one HTML file without scripts, to ``path``; return the path.
+
+        Missing folders are created.
+        """
+        from ser.evaluation.report import render
+
+        file = Path(path)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(render(self.as_manifest()))
+        return file
+
+    def as_manifest(self) -> dict[str, Any]:
+        """Return the evaluation in the form of a model's manifest, for the report."""
+        compared = {"features": self.features, "split": self.split, "rows": self.rows}
+        return {
+            **self.facts,
+            **self.as_answer(),
+            "rejected": list(self.rejected),
+            "compared": compared,
+        }
+
+    def as_answer(self) -> dict[str, Any]:
+        """Return the fields that an evaluation adds to the answer of POST /train."""
+        answer: dict[str, Any] = {"loso": self.figures, "notes": list(self.notes)}
+        if self.degraded:
+            answer |= {"enrolment": list(self.enrolment), "degraded": self.degraded}
+        if self.leave_one_text_out is not None:
+            answer["leave_one_text_out"] = self.leave_one_text_out
+        return answer
+
+    def __repr__(self) -> str:
+        return (
+            f"Evaluation({self.model_type} on {self.corpus}: UAR {self.figures['uar']:.3f}, "
+            f"WA {self.figures['wa']:.3f}; {self.split})"
+        )
+
+    def __str__(self) -> str:
+        return "\n".join(self._lines())
+
+    def _lines(self) -> Iterator[str]:
+        figures = self.figures
+        deviation = figures.get("uar_deviation")
+        between = "" if deviation is None else f" (deviation between speakers {deviation:.3f})"
+        yield f"{self.model_type} on {self.corpus}"
+        yield self.comparison
+        yield (
+            f"UAR {figures['uar']:.3f}{between}, WA {figures['wa']:.3f}, "
+            f"macro-F1 {figures['macro_f1']:.3f}, ECE {figures['ece']:.3f}"
+        )
+        yield "Rows: true emotions; columns: predicted emotions"
+        yield str(self.confusion_matrix)
+
+
+def utterance_predictions(
+    labels: Sequence[Label],
+    utterances: Sequence[Any],
+    fold_of: Mapping[str, str],
+    probabilities: NDArray[np.float32],
+) -> tuple[UtterancePrediction, ...]:
+    """Return the predictions of ``utterances`` from ``probabilities`` (utterances, classes)."""
+    names = emotion_names(labels)
+    name_of = {label.code: name for label, name in zip(labels, names, strict=True)}
+    return tuple(
+        UtterancePrediction(
+            file=str(utterance.file),
+            speaker=utterance.speaker,
+            gender=utterance.gender,
+            text=utterance.text,
+            fold=fold_of[utterance.name],
+            true=name_of[utterance.code],
+            predicted=names[int(row.argmax())],
+            probabilities=MappingProxyType(dict(zip(names, row.tolist(), strict=True))),
+        )
+        for utterance, row in zip(utterances, probabilities, strict=True)
+    )

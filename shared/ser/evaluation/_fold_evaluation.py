@@ -1,0 +1,190 @@
+"""Cross-validation: each utterance is predicted by a classifier fitted without its fold."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ser._progress import ProgressCallback
+from ser._speaker_profile import SpeakerProfile
+from ser.dataset import ExtractedCorpus, Extractor, LoadedCorpus, Recording, random_generator
+from ser.evaluation._degradation import DEGRADATIONS
+from ser.evaluation._fold_classifiers import FoldClassifier
+from ser.evaluation._metrics import metrics
+from ser.evaluation._splits import Folds
+from ser.parallel import THIS_MACHINE, Workers
+from ser.sounds import holds_speech
+
+Features = NDArray[np.float32]
+Probabilities = NDArray[np.float32]
+
+ENROLLED = (5, 10, 20)
+"""Numbers of sounds that are enrolled for each speaker."""
+DRAWS = 5
+"""Number of random draws of these sounds."""
+
+
+class EnrolmentEffect(NamedTuple):
+    """The UAR on the same sounds, with and without enrolment."""
+
+    enrolled: float
+    not_enrolled: float
+
+
+@dataclass(frozen=True)
+class FoldEvaluation:
+    """The utterances of a corpus and, for each fold, a classifier fitted without that fold."""
+
+    loaded: LoadedCorpus
+    extracted: ExtractedCorpus
+    folds: Folds
+    classifiers: Mapping[str, FoldClassifier]
+    """By the name of the fold."""
+    notes: Sequence[str]
+    """Decisions made while the classifiers were fitted."""
+    random_state: int
+    workers: Workers = THIS_MACHINE
+
+    fold_of: Mapping[str, str] = field(init=False, repr=False)
+    """The fold of each utterance, by the name of the utterance."""
+
+    def __post_init__(self) -> None:
+        fold_of = {name: fold for fold, names in self.folds.items() for name in names}
+        object.__setattr__(self, "fold_of", MappingProxyType(fold_of))
+
+    def probabilities(self) -> Probabilities:
+        """Return the probabilities of the utterances, float32 of shape (utterances, classes)."""
+        return self._predict(self.extracted.features)
+
+    def as_recorded(self) -> dict[str, Any]:
+        """Return the metrics on the utterances as they were recorded."""
+        return metrics(self.loaded.labels, self.loaded.utterances, self.probabilities())
+
+    def enrolled(self) -> list[dict[str, Any]]:
+        """Return the UAR with sounds of the speakers enrolled; empty without profiles.
+
+        ``clips`` sounds of each speaker are drawn at random, enrolled, and not predicted. ``uar``
+        is the mean over ``draws`` draws, ``deviation`` the standard deviation between them, and
+        ``without`` the mean on the same sounds without enrolment. With ``clips`` null all sounds
+        of a speaker are enrolled and all are predicted: the most that enrolment can achieve.
+        """
+        if not all(classifier.takes_profile for classifier in self.classifiers.values()):
+            return []
+        random = np.random.default_rng(self.random_state)
+        smallest = min(map(len, self.folds.values()))
+        return [
+            summarise(clips, [self._draw_and_enrol(clips, random) for _ in range(DRAWS)])
+            for clips in ENROLLED
+            if clips < smallest
+        ] + [summarise(None, [self._effect(self.folds, skipped=frozenset())])]
+
+    def degraded(self, on_progress: ProgressCallback) -> dict[str, dict[str, float]]:
+        """Return the UAR after each degradation, and the difference to that as recorded."""
+        extractor = Extractor(self.extracted.front_end, self.extracted.encoding)
+        features = self.workers.map(
+            partial(degraded_features, extractor, self.random_state),
+            self.loaded.recordings,
+            by="threads",
+            on_progress=on_progress,
+        )
+        whole, found = self.as_recorded()["uar"], {}
+        for name, degraded in zip(DEGRADATIONS, zip(*features, strict=True), strict=True):
+            uar = self._uar(degraded)
+            found[name] = {"uar": uar, "lost": whole - uar}
+        return found
+
+    def _draw_and_enrol(self, clips: int, random: np.random.Generator) -> EnrolmentEffect:
+        enrolled = {
+            speaker: frozenset(random.choice(sorted(names), clips, replace=False).tolist())
+            for speaker, names in self.folds.items()
+        }
+        return self._effect(enrolled, skipped=frozenset().union(*enrolled.values()))
+
+    def _effect(self, enrolled: Folds, skipped: frozenset[str]) -> EnrolmentEffect:
+        """Return the UAR with and without the sounds ``enrolled``, by speaker."""
+        features = self.extracted.features
+        return EnrolmentEffect(
+            enrolled=self._uar(features, self._profiles(enrolled), skipped),
+            not_enrolled=self._uar(features, {}, skipped),
+        )
+
+    def _profiles(self, enrolled: Folds) -> dict[str, SpeakerProfile]:
+        """Return the profile of each speaker from the utterances with these names."""
+        digest = self.extracted.digest
+        profile_of = {
+            utterance.name: SpeakerProfile.of(digest, features)
+            for utterance, features in zip(
+                self.loaded.utterances, self.extracted.features, strict=True
+            )
+        }
+        return {
+            speaker: SpeakerProfile.pooled([profile_of[name] for name in sorted(names)])
+            for speaker, names in enrolled.items()
+        }
+
+    def _uar(
+        self,
+        features: Sequence[Features | None],
+        profiles: Mapping[str, SpeakerProfile] = MappingProxyType({}),
+        skipped: Collection[str] = (),
+    ) -> float:
+        kept = [
+            (utterance, each)
+            for utterance, each in zip(self.loaded.utterances, features, strict=True)
+            if utterance.name not in skipped
+        ]
+        answers = [self._predict_one(utterance.name, each, profiles) for utterance, each in kept]
+        utterances = [utterance for utterance, _ in kept]
+        uar: float = metrics(self.loaded.labels, utterances, np.stack(answers))["uar"]
+        return uar
+
+    def _predict(self, features: Sequence[Features]) -> Probabilities:
+        return np.stack(
+            [
+                self._predict_one(utterance.name, each, {})
+                for utterance, each in zip(self.loaded.utterances, features, strict=True)
+            ]
+        )
+
+    def _predict_one(
+        self, name: str, features: Features | None, profiles: Mapping[str, SpeakerProfile]
+    ) -> Probabilities:
+        """Return the probabilities of the utterance ``name``; ``None``: it holds no speech."""
+        if features is None:
+            # As in the graph of a model: without speech all classes are equally probable.
+            classes = len(self.loaded.labels)
+            return np.full(classes, 1 / classes, np.float32)
+        fold = self.fold_of[name]
+        return self.classifiers[fold].probabilities(features, profiles.get(fold))
+
+
+def degraded_features(
+    extractor: Extractor, random_state: int, recording: Recording
+) -> list[Features | None]:
+    """Return the features of ``recording`` after each degradation; ``None``: no speech is left."""
+    utterance, signal = recording
+    degraded = [
+        degrade(signal, random_generator(utterance, random_state))
+        for degrade in DEGRADATIONS.values()
+    ]
+    return [
+        extractor.features(utterance, each) if holds_speech(each) else None for each in degraded
+    ]
+
+
+def summarise(clips: int | None, effects: Sequence[EnrolmentEffect]) -> dict[str, Any]:
+    """Return mean and deviation over the draws of ``clips`` sounds."""
+    uars = [effect.enrolled for effect in effects]
+    return {
+        "clips": clips,
+        "draws": len(uars),
+        "uar": float(np.mean(uars)),
+        "deviation": float(np.std(uars, ddof=1)) if len(uars) > 1 else 0.0,
+        "without": float(np.mean([effect.not_enrolled for effect in effects])),
+    }

@@ -1,0 +1,317 @@
+"""Training and evaluation as calls on a corpus that this user may read."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from msgspec import UNSET, UnsetType
+
+from ser._addresses import resolved
+from ser._progress import Progress, quiet
+from ser._schemas import Name, parse, shown
+from ser.classifiers import RECIPE
+from ser.corpora import CorpusFiles, corpus_files
+from ser.errors import Fault, InvalidInput, within
+from ser.evaluation import Evaluation
+from ser.parallel import Workers
+from ser.registry import ALIAS, ALIAS_GRAMMAR, Registry, open_registry
+from ser.training._publication import LATEST
+from ser.training._recipe import EvaluationKind, Recipe, type_defaults
+from ser.training._training import evaluate_recipe, train_recipe
+
+Place = str | os.PathLike[str]
+Methods = Mapping[str, Mapping[str, Any]]
+R = TypeVar("R", bound=Recipe)
+
+
+class TrainingFields(Recipe, frozen=True, kw_only=True):
+    """The fields of POST /train except its places."""
+
+    dataset_force: bool = False
+    alias: Name | None = None
+
+
+class EvaluationFields(Recipe, frozen=True, kw_only=True):
+    """The fields of POST /train that an evaluation has."""
+
+    evaluation: Literal["loso", "full"] = "loso"
+    dataset_force: bool = False
+
+
+def train(
+    source: Place,
+    /,
+    registry: Place | Registry = "model",
+    *,
+    data_path: Place | None = None,
+    corpus: str | Mapping[str, str] | UnsetType = UNSET,
+    model_type: str = RECIPE,
+    model_config: Mapping[str, Any] | UnsetType = UNSET,
+    random_state: int | UnsetType = UNSET,
+    dataset_force: bool = False,
+    dataset_load_split_at: Literal["min", "max", "avg"] | int | UnsetType | None = UNSET,
+    dataset_load_normalize: bool | UnsetType = UNSET,
+    dataset_feature_extract_methods: Methods | UnsetType = UNSET,
+    dataset_augmentation: Methods | UnsetType = UNSET,
+    split: Literal["utterance", "speaker"] | UnsetType = UNSET,
+    evaluation: EvaluationKind | UnsetType = UNSET,
+    alias: str | None = None,
+    dask_scheduler: str | None = None,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Train a model on a corpus, publish it, and return the answer of POST /train.
+
+    The keyword arguments are the fields of POST /train. A field that is left out has the default of
+    ``model_type`` if that sets one, and the default of POST /train otherwise.
+
+    Parameters
+    ----------
+    source
+        The corpus: a zip archive (a path, ``http(s)://``, ``s3://bucket/key`` or
+        ``gs://bucket/key``), a folder with the sounds, or a CSV table beside its sounds. Folders
+        and tables are read in place.
+    registry
+        A folder, ``s3://bucket/prefix``, or an open registry. The alias ``latest`` moves to the
+        model, and ``alias`` if it is given.
+    data_path
+        A folder that keeps the archive, its content and the extracted features for the next call.
+        Default: nothing is kept.
+    corpus
+        How emotion and speaker of a file are found, as for :class:`ser.Dataset`.
+    model_type, model_config
+        The classifier and its options. Default: the recipe of this project.
+    random_state
+        Seed: the same call gives the same figures on the same machine.
+    dataset_force
+        Fetch, unpack and extract again what ``data_path`` keeps.
+    dataset_load_split_at
+        Length of the chunks of an utterance: that of the shortest, longest or mean utterance, or
+        milliseconds; ``None``: utterances stay whole.
+    dataset_load_normalize
+        Whether one gain brings the highest peak of the corpus to full scale less 0.1 dB.
+    dataset_feature_extract_methods, dataset_augmentation
+        METHOD_NAME -> CONFIG, as for :meth:`ser.Dataset.feature_extract`.
+    split
+        The utterances held out for ``metrics``: a tenth of each emotion's, or of the speakers.
+    evaluation
+        ``"holdout"``: the metrics of the utterances held out. ``"loso"``: also with each speaker
+        left out once. ``"full"``: also with texts left out, speakers enrolled, sounds degraded.
+    dask_scheduler
+        Address of the scheduler of a Dask cluster that does the work, ``tcp://host:port``.
+        Default: all cores of this machine.
+    progress
+        Called with the name of the step at work, and the share of it that is done, 0..1.
+
+    Returns
+    -------
+    dict
+        ``model_id``, ``test_samples`` (names of the utterances held out), ``classes``,
+        ``metrics``, and the rest of the answer of POST /train, as JSON has it.
+
+    Raises
+    ------
+    InvalidInput
+        An argument that does not fit, or a corpus that cannot be used; a ``ValueError`` whose
+        ``faults`` name the arguments.
+    Conflict, TooLarge, RemoteFailed, StorageFull
+        As for :class:`ser.Dataset`. Then nothing is published, and former models stay.
+    UnusableCluster
+        The cluster of ``dask_scheduler`` has other software than this machine.
+
+    Examples
+    --------
+    Three speakers, two emotions, three sounds of each; the folders are the labels:
+
+    >>> from itertools import product
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> import soundfile
+    >>> import ser
+    >>> random = np.random.default_rng(0)
+    >>> emotions = {"anger": 300, "sadness": 150}
+    >>> for speaker, (emotion, pitch), take in product("ABC", emotions.items(), "123"):
+    ...     file = Path("corpus", f"speaker{speaker}", emotion, f"{take}.wav")
+    ...     file.parent.mkdir(parents=True, exist_ok=True)
+    ...     time = np.arange(8000) / 16000
+    ...     tone = 0.3 * np.sin(2 * np.pi * pitch * time) + random.normal(0, 0.03, 8000)
+    ...     soundfile.write(file, tone, 16000)
+    >>> trained = ser.train(
+    ...     "corpus",
+    ...     registry="model",
+    ...     corpus={"label": "folder", "speaker_pattern": "(speaker[A-Z])"},
+    ...     evaluation="loso",
+    ... )
+    >>> trained["classes"], trained["loso"]["uar"]
+    (['anger - anger', 'sadness - sadness'], 1.0)
+    """
+    given = {
+        "corpus": corpus,
+        "model_type": model_type,
+        "model_config": model_config,
+        "random_state": random_state,
+        "dataset_force": dataset_force,
+        "dataset_load_split_at": dataset_load_split_at,
+        "dataset_load_normalize": dataset_load_normalize,
+        "dataset_feature_extract_methods": dataset_feature_extract_methods,
+        "dataset_augmentation": dataset_augmentation,
+        "split": split,
+        "evaluation": evaluation,
+        "alias": alias,
+    }
+    fields = read_fields(TrainingFields, given)
+    with within("registry"):
+        opened = registry if isinstance(registry, Registry) else open_registry(registry)
+        opened.check_writable()
+    aliases = dict.fromkeys(filter(None, (LATEST, fields.alias)))
+    with opened_corpus(source, data_path) as files:
+        return train_recipe(
+            fields,
+            files,
+            opened,
+            aliases=aliases,
+            force=fields.dataset_force,
+            workers=Workers(dask_scheduler),
+            progress=progress or quiet,
+        )
+
+
+def evaluate(
+    source: Place,
+    /,
+    *,
+    data_path: Place | None = None,
+    corpus: str | Mapping[str, str] | UnsetType = UNSET,
+    model_type: str = RECIPE,
+    model_config: Mapping[str, Any] | UnsetType = UNSET,
+    random_state: int | UnsetType = UNSET,
+    dataset_force: bool = False,
+    dataset_load_split_at: Literal["min", "max", "avg"] | int | UnsetType | None = UNSET,
+    dataset_load_normalize: bool | UnsetType = UNSET,
+    dataset_feature_extract_methods: Methods | UnsetType = UNSET,
+    dataset_augmentation: Methods | UnsetType = UNSET,
+    split: Literal["utterance", "speaker"] | UnsetType = UNSET,
+    evaluation: Literal["loso", "full"] = "loso",
+    dask_scheduler: str | None = None,
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Leave each speaker of a corpus out once, and return figures and predictions.
+
+    For each speaker a classifier is fitted to the utterances of all others, and predicts those of
+    this one; so the figures are speaker-independent. Nothing is published.
+
+    Parameters
+    ----------
+    source, data_path, corpus, model_type, model_config, random_state, dataset_force, \
+    dataset_load_split_at, dataset_load_normalize, dataset_feature_extract_methods, \
+    dataset_augmentation, dask_scheduler, progress
+        As for :func:`ser.train`.
+    split
+        Accepted so that the fields of a training can be passed on, and checked; all utterances
+        are evaluated, whatever a training would hold out.
+    evaluation
+        ``"loso"``: each speaker is left out once. ``"full"``: also each text, sounds of the
+        speakers are enrolled, and sounds degraded.
+
+    Raises
+    ------
+    InvalidInput
+        As for :func:`ser.train`, or a speaker is unknown.
+    Conflict, TooLarge, RemoteFailed, StorageFull, UnusableCluster
+        As for :func:`ser.train`.
+
+    Examples
+    --------
+    The corpus is that of the example of :func:`ser.train`.
+
+    >>> import ser
+    >>> evaluation = ser.evaluate(
+    ...     "corpus", corpus={"label": "folder", "speaker_pattern": "(speaker[A-Z])"}
+    ... )
+    >>> evaluation.model_type, evaluation.figures["uar"], evaluation.split
+    ('DiscriminantClassifier', 1.0, 'each of 3 speakers left out once')
+    >>> evaluation.rows
+    '18 utterances (144 with copies)'
+    >>> first = evaluation.predictions[0]
+    >>> first.speaker, first.true, first.predicted
+    ('speakerA', 'anger', 'anger')
+    >>> print(evaluation.confusion_matrix)
+            anger sadness
+    anger       9       0
+    sadness     0       9
+    >>> evaluation.report("report.html").name
+    'report.html'
+    """
+    given = {
+        "corpus": corpus,
+        "model_type": model_type,
+        "model_config": model_config,
+        "random_state": random_state,
+        "dataset_force": dataset_force,
+        "dataset_load_split_at": dataset_load_split_at,
+        "dataset_load_normalize": dataset_load_normalize,
+        "dataset_feature_extract_methods": dataset_feature_extract_methods,
+        "dataset_augmentation": dataset_augmentation,
+        "split": split,
+        "evaluation": evaluation,
+    }
+    fields = read_fields(EvaluationFields, given)
+    # All utterances are evaluated: the split of a training is checked above, and not applied.
+    with opened_corpus(source, data_path) as files:
+        return evaluate_recipe(
+            fields,
+            files,
+            force=fields.dataset_force,
+            workers=Workers(dask_scheduler),
+            progress=progress or quiet,
+        )
+
+
+def read_fields(kind: type[R], given: Mapping[str, Any]) -> R:
+    """Return the fields that are ``given``, with the defaults of the model type.
+
+    Raises
+    ------
+    InvalidInput
+        A fault for each field that does not fit.
+    """
+    fields = {
+        name: dict(value) if isinstance(value, Mapping) else value
+        for name, value in given.items()
+        if value is not UNSET
+    }
+    return parse(kind, {**type_defaults(fields.get("model_type")), **fields}, checks=CHECKS)
+
+
+def valid_alias(name: str | None) -> str | None:
+    """Return ``name`` if it can be the name of an alias."""
+    if name is not None and not ALIAS.fullmatch(name):
+        raise InvalidInput(f"{name!r} is no name for an alias; allowed: {ALIAS_GRAMMAR}")
+    return name
+
+
+CHECKS = {"alias": valid_alias}
+
+
+@contextmanager
+def opened_corpus(source: Place, data_path: Place | None) -> Iterator[CorpusFiles]:
+    """Yield the files at ``source``; without ``data_path`` nothing is kept of them."""
+    place = address("source", source)
+    if data_path is not None:
+        with within("data_path"):
+            kept = resolved(address("data_path", data_path))
+        yield corpus_files(place, kept)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        yield corpus_files(place, Path(folder), keep_features=False)
+
+
+def address(name: str, value: object) -> str:
+    """Return the path or URL ``value`` of the argument ``name`` as a string."""
+    if not isinstance(value, str | os.PathLike) or not str(value):
+        raise InvalidInput(Fault((name,), f"{shown(value)} does not fit; allowed: a path or a URL"))
+    return os.fspath(value) if isinstance(value, str) else str(value)

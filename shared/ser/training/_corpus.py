@@ -1,0 +1,142 @@
+"""The corpus of a training: loaded, extracted, and split."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from types import MappingProxyType
+
+from ser._progress import Progress, quiet
+from ser.corpora import CorpusFiles, Utterance
+from ser.dataset import (
+    ExtractedCorpus,
+    LoadedCorpus,
+    TrainingRows,
+    extract,
+    load_corpus,
+    training_rows,
+)
+from ser.errors import Fault, InvalidInput, within
+from ser.evaluation import Folds, hold_out, speaker_folds, text_folds
+from ser.limits import NO_LIMITS, Limits
+from ser.parallel import THIS_MACHINE, Workers
+from ser.training._recipe import Recipe
+
+
+@dataclass(frozen=True)
+class SplitCorpus:
+    """A loaded corpus, and the utterances that are left out of training. Immutable."""
+
+    loaded: LoadedCorpus
+    held_out: Mapping[str, bytes] = field(repr=False)
+    """The files of the utterances that no model may be trained on, by name."""
+    speakers: Folds = field(repr=False)
+    """The utterances by the speaker who is left out once; empty if none is."""
+    texts: Folds = field(repr=False)
+    """The utterances by the text that is left out once; empty if none is."""
+
+
+@dataclass(frozen=True)
+class PreparedCorpus:
+    """A corpus with the features of a recipe, ready for training. Immutable."""
+
+    split: SplitCorpus
+    extracted: ExtractedCorpus
+
+    @property
+    def loaded(self) -> LoadedCorpus:
+        """The signals and their labels."""
+        return self.split.loaded
+
+    @cached_property
+    def rows(self) -> TrainingRows:
+        """The rows of all utterances, the ones held out included, and of their copies."""
+        return training_rows(self.loaded, self.extracted)
+
+
+def load_and_split(
+    recipe: Recipe,
+    files: CorpusFiles,
+    *,
+    hold_out_samples: bool = True,
+    force: bool = False,
+    limits: Limits = NO_LIMITS,
+    progress: Progress = quiet,
+) -> SplitCorpus:
+    """Return the corpus in ``files``, split as ``recipe`` asks for.
+
+    The files are locked meanwhile, and are not needed afterwards.
+
+    Parameters
+    ----------
+    hold_out_samples
+        Whether utterances are held out for the metrics of the model.
+
+    Raises
+    ------
+    InvalidInput
+        Speakers are to be left out and are unknown, or the corpus is too small for the split.
+    SerError
+        As for :func:`ser.dataset.load_corpus`.
+    """
+    with files.exclusively():
+        loaded = load_corpus(
+            files,
+            corpus=recipe.corpus,
+            split_at=recipe.dataset_load_split_at,
+            normalize=recipe.dataset_load_normalize,
+            force=force,
+            limits=limits,
+            progress=progress,
+        )
+        utterances = loaded.utterances
+        leaves_speakers_out = recipe.evaluation != "holdout"
+        if leaves_speakers_out or recipe.split == "speaker":
+            require_speakers(utterances)
+        with within("source"):
+            names = (
+                hold_out(utterances, recipe.split, recipe.random_state)
+                if hold_out_samples
+                else set()
+            )
+            speakers = speaker_folds(utterances) if leaves_speakers_out else {}
+        texts = text_folds(utterances) if recipe.evaluation == "full" else {}
+        held_out = {u.name: files.read(u.file) for u in utterances if u.name in names}
+    return SplitCorpus(loaded, MappingProxyType(held_out), speakers, texts)
+
+
+def extract_features(
+    recipe: Recipe,
+    split: SplitCorpus,
+    files: CorpusFiles,
+    *,
+    workers: Workers = THIS_MACHINE,
+    progress: Progress = quiet,
+) -> PreparedCorpus:
+    """Return ``split`` with the features that ``recipe`` asks for."""
+    extracted = extract(
+        split.loaded,
+        recipe.dataset_feature_extract_methods,
+        recipe.dataset_augmentation,
+        random_state=recipe.random_state,
+        cache=files.features,
+        workers=workers,
+        progress=progress,
+    )
+    return PreparedCorpus(split, extracted)
+
+
+def require_speakers(utterances: tuple[Utterance, ...]) -> None:
+    """Raise :class:`InvalidInput` unless the speaker of every utterance is known."""
+    if unknown := [utterance for utterance in utterances if not utterance.speaker]:
+        raise InvalidInput(
+            Fault(
+                ("corpus",),
+                f"the speaker of {len(unknown)} of the {len(utterances)} utterances is unknown, "
+                f"such as that of {unknown[0].file}, so speakers cannot be left out; allowed: a "
+                'pattern that finds them in the paths, such as {"label": "folder", '
+                '"speaker_pattern": "(speaker[0-9]+)/"}, a table with the column speaker, or '
+                "split 'utterance' with evaluation 'holdout'",
+            )
+        )

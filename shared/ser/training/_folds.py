@@ -1,0 +1,107 @@
+"""Leaving speakers out, and texts: the evaluation of a recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from ser._progress import Progress, ProgressCallback, quiet, step
+from ser.evaluation import (
+    ENROLLED,
+    Evaluation,
+    FoldEvaluation,
+    Folds,
+    describe_features,
+    describe_rows,
+    describe_split,
+    fit_fold_classifiers,
+    metrics,
+    utterance_predictions,
+)
+from ser.parallel import THIS_MACHINE, Workers
+from ser.training._corpus import PreparedCorpus
+from ser.training._recipe import Recipe
+
+
+def leave_speakers_out(
+    recipe: Recipe,
+    corpus: PreparedCorpus,
+    *,
+    workers: Workers = THIS_MACHINE,
+    progress: Progress = quiet,
+) -> Evaluation:
+    """Return the evaluation of ``recipe`` with each speaker of ``corpus`` left out once.
+
+    If the recipe's ``evaluation`` is ``"full"``, speakers are enrolled, sounds degraded, and texts
+    left out as well.
+    """
+    loaded, split = corpus.loaded, corpus.split
+    speakers = cross_validate(
+        recipe, corpus, split.speakers, workers, step(progress, "leave speakers out")
+    )
+    probabilities = speakers.probabilities()
+    notes = [*loaded.notes, *(f"with a speaker left out: {note}" for note in speakers.notes)]
+    full: dict[str, Any] = {}
+    if recipe.evaluation == "full":
+        full["enrolment"] = speakers.enrolled()
+        full["degraded"] = speakers.degraded(step(progress, "degrade"))
+        notes += missing_figures(split.speakers, split.texts)
+    if split.texts:
+        texts = cross_validate(
+            recipe, corpus, split.texts, workers, step(progress, "leave texts out")
+        )
+        full["leave_one_text_out"] = texts.as_recorded()
+        notes += [f"with a text left out: {note}" for note in texts.notes]
+    return Evaluation(
+        model_type=recipe.model_type,
+        corpus=loaded.name,
+        labels=loaded.labels,
+        figures=metrics(loaded.labels, loaded.utterances, probabilities),
+        predictions=utterance_predictions(
+            loaded.labels, loaded.utterances, speakers.fold_of, probabilities
+        ),
+        notes=tuple(notes),
+        rejected=tuple(msgspec.to_builtins(loaded.rejected)),
+        features=describe_features(
+            recipe.dataset_feature_extract_methods, recipe.dataset_augmentation, corpus.extracted
+        ),
+        split=describe_split(split.speakers),
+        rows=describe_rows(loaded, corpus.extracted),
+        facts={},
+        **full,
+    )
+
+
+def cross_validate(
+    recipe: Recipe,
+    corpus: PreparedCorpus,
+    folds: Folds,
+    workers: Workers,
+    on_progress: ProgressCallback,
+) -> FoldEvaluation:
+    """Return the evaluation of classifiers that are each fitted without one fold."""
+    classifiers, notes = fit_fold_classifiers(
+        recipe.classifier,
+        corpus.rows,
+        folds,
+        random_state=recipe.random_state,
+        on_progress=on_progress,
+        workers=workers,
+    )
+    return FoldEvaluation(
+        corpus.loaded, corpus.extracted, folds, classifiers, notes, recipe.random_state, workers
+    )
+
+
+def missing_figures(speakers: Folds, texts: Mapping[str, Any]) -> Iterator[str]:
+    """Yield notes on the figures that the corpus does not allow."""
+    fewest = min(map(len, speakers.values()))
+    if too_many := [str(clips) for clips in ENROLLED if clips >= fewest]:
+        yield f"{', '.join(too_many)} sounds were not enrolled: a speaker has {fewest} in all"
+    if not texts:
+        yield (
+            "no text was left out: texts are unknown, too many, or an emotion is heard in one of "
+            "them only"
+        )

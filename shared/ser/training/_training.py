@@ -1,0 +1,278 @@
+"""Training and evaluation of a recipe on the files of a corpus, in the order the data flow."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as version_of
+from typing import Any
+
+import msgspec
+import numpy as np
+import onnx
+
+import ser
+from ser import _graph as graph
+from ser._progress import Progress, ProgressCallback, quiet, silent, step
+from ser.classifiers import Classifier
+from ser.corpora import CorpusFiles, Utterance, speaker_dependent
+from ser.dataset import metadata_of
+from ser.evaluation import Evaluation, fit_classifier, metrics
+from ser.evaluation.report import render
+from ser.limits import NO_LIMITS, Limits
+from ser.model import Model, ModelProperties
+from ser.parallel import THIS_MACHINE, Workers
+from ser.registry import Registry, new_model_id
+from ser.sounds import SAMPLING_RATE, Signal
+from ser.training._corpus import PreparedCorpus, extract_features, load_and_split
+from ser.training._folds import leave_speakers_out
+from ser.training._publication import answer_of, publish
+from ser.training._recipe import Recipe
+
+LIBRARIES = (
+    "numpy",
+    "scipy",
+    "onnxruntime",
+    "onnx",
+    "spox",
+    "scikit-learn",
+    "keras",
+    "xgboost",
+    "xgboost-cpu",
+)
+"""Libraries whose versions a manifest lists, if they are installed."""
+
+
+def train_recipe(
+    recipe: Recipe,
+    files: CorpusFiles,
+    registry: Registry,
+    *,
+    model_id: str | None = None,
+    aliases: Iterable[str] = (),
+    trigger: Mapping[str, str] | None = None,
+    force: bool = False,
+    evaluation: Evaluation | None = None,
+    limits: Limits = NO_LIMITS,
+    workers: Workers = THIS_MACHINE,
+    progress: Progress = quiet,
+    publishing: Callable[[], None] = lambda: None,
+) -> dict[str, Any]:
+    """Train ``recipe`` on a corpus, publish the model, and return the answer of POST /train.
+
+    Parameters
+    ----------
+    model_id
+        Default: a new one.
+    aliases
+        Moved to the model, unless they point at a newer one.
+    trigger
+        The object whose arrival started the training, for the manifest.
+    force
+        Fetch and unpack again what is kept of the corpus.
+    evaluation
+        The result of :func:`evaluate_recipe` for the same recipe and corpus, which is published
+        with the model instead of being computed again.
+    publishing
+        Called when the model is complete, before any of it is published.
+
+    Raises
+    ------
+    SerError
+        Of any kind; then nothing is published, and former models stay. The location of a fault
+        begins with a field of the recipe, or is ``source``, ``data_path`` or ``registry``.
+    """
+    model_id = model_id or new_model_id()
+    corpus, seconds = prepare(
+        recipe, files, force=force, limits=limits, workers=workers, progress=progress
+    )
+    with measured(seconds, "fit"):
+        fitted = fit(recipe, corpus, step(progress, "fit"))
+    with measured(seconds, "export"):
+        model = compose(recipe, corpus, fitted)
+    with measured(seconds, "evaluate"):
+        evaluated: dict[str, Any] = {"metrics": held_out_metrics(corpus, model)}
+        step(progress, "evaluate")(1.0)
+        if evaluation is None and corpus.split.speakers:
+            evaluation = leave_speakers_out(recipe, corpus, workers=workers, progress=progress)
+        evaluated |= evaluation.as_answer() if evaluation else {"notes": []}
+    loaded, held_out = corpus.loaded, corpus.split.held_out
+    facts = {
+        "classes": [str(label) for label in loaded.labels],
+        **evaluated,
+        "split": recipe.split,
+        "speaker_dependent": speaker_dependent(loaded.utterances, held_out),
+        "rejected": msgspec.to_builtins(loaded.rejected),
+        "notes": [*dict.fromkeys((*corpus.loaded.notes, *fitted.notes, *evaluated["notes"]))],
+        "chosen": recipe.classifier.chosen,
+    }
+    manifest = {
+        **facts,
+        **corpus_facts(recipe, corpus),
+        "model_config": fitted.config,
+        "samples": {u.name: sample(u) for u in loaded.utterances if u.name in held_out},
+        "model_id": model_id,
+        "trigger": trigger,
+        "seconds": seconds,
+    }
+    contents = {
+        "model.onnx": model,
+        "report.html": render(manifest),
+        **{f"samples/{name}": data for name, data in held_out.items()},
+    }
+    publishing()
+    with measured(seconds, "publish"):
+        notes = publish(registry, model_id, contents, manifest, aliases)
+    return answer_of({**manifest, "notes": [*facts["notes"], *notes]})
+
+
+def evaluate_recipe(
+    recipe: Recipe,
+    files: CorpusFiles,
+    *,
+    force: bool = False,
+    limits: Limits = NO_LIMITS,
+    workers: Workers = THIS_MACHINE,
+    progress: Progress = quiet,
+) -> Evaluation:
+    """Leave each speaker of a corpus out once; return the figures. Nothing is published.
+
+    The recipe's ``evaluation`` is ``"loso"`` or ``"full"``.
+
+    Raises
+    ------
+    SerError
+        As for :func:`train_recipe`.
+    """
+    corpus, seconds = prepare(
+        recipe,
+        files,
+        force=force,
+        limits=limits,
+        workers=workers,
+        progress=progress,
+        hold_out_samples=False,
+    )
+    with measured(seconds, "evaluate"):
+        evaluation = leave_speakers_out(recipe, corpus, workers=workers, progress=progress)
+    facts = {
+        "classes": [str(label) for label in corpus.loaded.labels],
+        **corpus_facts(recipe, corpus),
+        "model_config": model_config(recipe),
+        "chosen": recipe.classifier.chosen,
+        "seconds": seconds,
+    }
+    return replace(evaluation, facts=facts)
+
+
+def model_config(recipe: Recipe) -> dict[str, Any]:
+    """Return the configuration of the classifier with all defaults."""
+    params = recipe.classifier.get_params()
+    return {name: value for name, value in params.items() if name != "random_state"}
+
+
+def prepare(
+    recipe: Recipe,
+    files: CorpusFiles,
+    *,
+    force: bool,
+    limits: Limits,
+    workers: Workers,
+    progress: Progress,
+    hold_out_samples: bool = True,
+) -> tuple[PreparedCorpus, dict[str, float]]:
+    """Return the corpus with its features, and the seconds that each step took."""
+    seconds: dict[str, float] = {}
+    with measured(seconds, "load"):
+        split = load_and_split(
+            recipe,
+            files,
+            hold_out_samples=hold_out_samples,
+            force=force,
+            limits=limits,
+            progress=progress,
+        )
+    with measured(seconds, "features"):
+        corpus = extract_features(recipe, split, files, workers=workers, progress=progress)
+    return corpus, seconds
+
+
+@contextmanager
+def measured(seconds: dict[str, float], stage: str) -> Iterator[None]:
+    """Record under ``stage`` the duration of the context in seconds."""
+    start = time.perf_counter()
+    yield
+    seconds[stage] = round(time.perf_counter() - start, 3)
+
+
+def fit(
+    recipe: Recipe, corpus: PreparedCorpus, on_progress: ProgressCallback = silent
+) -> Classifier:
+    """Return a classifier fitted to all utterances except the ones held out."""
+    rows = corpus.rows.without(corpus.split.held_out)
+    return fit_classifier(recipe.classifier, rows, recipe.random_state, on_progress)
+
+
+def compose(recipe: Recipe, corpus: PreparedCorpus, fitted: Classifier) -> bytes:
+    """Return the file of the model: the front-end of the features, followed by ``fitted``."""
+    loaded, extracted = corpus.loaded, corpus.extracted
+    properties = ModelProperties(
+        labels=loaded.labels,
+        sampling_rate=SAMPLING_RATE,
+        front_ends=dict(recipe.dataset_feature_extract_methods.configs),
+        front_end=extracted.digest,
+        feature_names=extracted.feature_names,
+        chunk_samples=loaded.chunk_samples,
+        gain=loaded.gain,
+        metadata=extracted.encoding,
+    )
+    front_end = onnx.load_from_string(extracted.front_end)
+    return graph.compose(front_end, fitted.to_onnx(), msgspec.structs.asdict(properties))
+
+
+def held_out_metrics(corpus: PreparedCorpus, model: bytes) -> dict[str, Any]:
+    """Return the metrics of ``model`` on the utterances held out, predicted from their signals."""
+    asked = [each for each in corpus.loaded.recordings if each[0].name in corpus.split.held_out]
+    loaded_model = Model(model)
+    answers = [probabilities(loaded_model, utterance, signal) for utterance, signal in asked]
+    utterances = [utterance for utterance, _ in asked]
+    return metrics(corpus.loaded.labels, utterances, np.stack(answers))
+
+
+def probabilities(model: Model, utterance: Utterance, signal: Signal) -> Signal:
+    """Return the probabilities of the classes, float32 of shape (classes,)."""
+    prediction = model.predict(signal, SAMPLING_RATE, known=metadata_of(utterance))
+    return prediction.probabilities.array
+
+
+def corpus_facts(recipe: Recipe, corpus: PreparedCorpus) -> dict[str, Any]:
+    """Return the entries of a manifest about recipe, corpus and software."""
+    loaded = corpus.loaded
+    return {
+        "request": msgspec.to_builtins(recipe) | {"remote_url": loaded.provenance.remote_url},
+        "labels": msgspec.to_builtins(loaded.labels),
+        "corpus": {
+            "name": loaded.name,
+            "utterances": len(loaded.utterances),
+            **msgspec.to_builtins(loaded.provenance),
+        },
+        "versions": versions(),
+    }
+
+
+def sample(utterance: Utterance) -> dict[str, str]:
+    """Return the entry of a held-out utterance in the manifest."""
+    return {"ground_truth": utterance.code, **metadata_of(utterance)}
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of the software that the model depends on."""
+    found = {"ser": ser.__version__, "python": platform.python_version()}
+    for library in LIBRARIES:
+        with suppress(PackageNotFoundError):
+            found[library] = version_of(library)
+    return found
