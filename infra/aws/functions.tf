@@ -6,15 +6,16 @@ locals {
       image       = var.train_image
       memory      = var.train_memory
       storage     = var.train_storage
-      timeout     = 900 # seconds; Lambda gives no more
+      timeout     = 900 # seconds, the maximum of Lambda
       concurrency = var.train_concurrency
       settings = {
         SER_JOBS_URI       = "s3://${local.bucket}/jobs"
         SER_TRAIN_DEFAULTS = jsonencode(merge({ data_path = "/tmp/data" }, var.train_defaults))
-        # Each delivery of an event makes an attempt. The last one fails as the others did, so
-        # Lambda puts the event aside; of a job that was killed then, whoever asks is told.
+        # Each delivery of an event makes one attempt. After a failure of the last one, Lambda moves
+        # the event to the queue of dead letters; a job that was killed is marked as failed when a
+        # caller gets it.
         SER_MAX_ATTEMPTS = tostring(local.retries + 1)
-        # Whoever is told twice has an instance of its own to wait in: better than a retry.
+        # A second delivery of an event waits in an instance of its own, instead of a retry.
         SER_WAIT_SECONDS = "870"
       }
     }
@@ -22,7 +23,7 @@ locals {
       image       = var.predict_image
       memory      = var.predict_memory
       storage     = 512
-      timeout     = 30 # nobody waits longer: the API has given up
+      timeout     = 30 # seconds, after which the API has timed out
       concurrency = -1
       settings    = {}
     }
@@ -54,18 +55,18 @@ resource "aws_lambda_function" "function" {
     })
   }
 
-  # The report of an invocation, which tells the time of a cold start, can then be measured.
+  # Metrics can then be made of the report of an invocation, such as the time of a cold start.
   logging_config {
     log_format       = "JSON"
     log_group        = aws_cloudwatch_log_group.function[each.key].name
     system_log_level = "INFO"
   }
 
-  # Before it may write its log, its first lines would be lost.
+  # The first lines of a log are lost unless the role may write it already.
   depends_on = [aws_iam_role_policy.function]
 }
 
-# Made before the functions, which would make groups that keep logs for ever.
+# Created before the functions, which would otherwise create groups without an expiry of logs.
 resource "aws_cloudwatch_log_group" "function" {
   for_each = local.functions
 

@@ -1,10 +1,10 @@
 output "url" {
-  description = "Where both functions answer, without a slash at its end."
+  description = "The address of both functions, without a slash at its end."
   value       = aws_apigatewayv2_api.api.api_endpoint
 }
 
 output "execution_arn" {
-  description = "What the policy of a caller names: execute-api:Invoke on <execution_arn>/*/POST/predict."
+  description = "The resource in the policy of a caller: execute-api:Invoke on <execution_arn>/*/POST/predict."
   value       = aws_apigatewayv2_api.api.execution_arn
 }
 
@@ -14,7 +14,7 @@ output "bucket" {
 }
 
 output "inbox" {
-  description = "Where a corpus (*.zip) or a request (*.train.json) is trained on as it arrives."
+  description = "The folder whose corpora (*.zip) and requests (*.train.json) start trainings on arrival."
   value       = "s3://${aws_s3_bucket.registry.bucket}/inbox/"
 }
 
@@ -29,6 +29,6 @@ output "predict_function" {
 }
 
 output "dead_letter_queue" {
-  description = "The address of the queue of events that were given up."
+  description = "The address of the queue of events that failed for the last time."
   value       = aws_sqs_queue.dead_letters.url
 }
