@@ -175,4 +175,4 @@ NOTIFICATION = Form(
     lambda _request, body: {"body": body},
     JSON_TYPE,
 )
-"""Whatever a store sends, whatever it calls it, as the field ``body``."""
+"""The notification of a store, with any media type, as the field ``body``."""
