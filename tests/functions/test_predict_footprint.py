@@ -123,7 +123,8 @@ def serving(folder: Path) -> Iterator[tuple[str, int]]:
 
 def ask(url: str, place: dict[str, str], sound: bytes) -> None:
     query = f"{url}?{urlencode(place)}"
-    response = urllib3.request("POST", query, body=sound, headers={"Content-Type": "audio/wav"})
+    headers = {"Content-Type": "audio/wav"}
+    response = urllib3.request("POST", query, body=sound, headers=headers, timeout=60)
     assert response.status == 200, response.data
 
 
