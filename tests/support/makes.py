@@ -9,7 +9,7 @@ from pathlib import Path
 
 from stack import ROOT
 
-SECONDS = 600
+SECONDS = 1800
 """Time-out of a run: trainings are slow on a busy machine."""
 INHERITED = ("HOME", "PATH", "TMPDIR", "EMODB_ZIP")
 
