@@ -16,7 +16,7 @@ PAGE = "<!doctype html><title>Ärger</title>".encode()
 
 
 class Reported(NamedTuple):
-    """A registry, one model of which has a report."""
+    """A registry with two models, one of them with a report."""
 
     folder: Path
     model_id: str
@@ -46,7 +46,7 @@ def test_every_training_publishes_a_report(
     assert f"{published['metrics']['uar']:.3f}" in page
 
 
-def test_a_report_is_a_page_that_a_browser_may_only_show(predict: Any, reported: Reported) -> None:
+def test_a_report_is_a_page_that_may_load_and_run_nothing(predict: Any, reported: Reported) -> None:
     response = predict.get(reported.path(reported.model_id))
     assert response.status_code == 200
     assert response.data == PAGE
@@ -56,7 +56,7 @@ def test_a_report_is_a_page_that_a_browser_may_only_show(predict: Any, reported:
     assert response.headers["Content-Security-Policy"] == policy
 
 
-def test_a_report_is_kept_by_caches_if_it_is_asked_for_by_id_and_not_by_alias(
+def test_caches_keep_a_report_requested_by_id_and_not_by_alias(
     predict: Any, reported: Reported
 ) -> None:
     by_id = predict.get(reported.path(reported.model_id))
@@ -91,7 +91,7 @@ def test_a_model_that_does_not_exist_is_named(predict: Any, reported: Reported, 
     assert "production" in response.json["detail"]
 
 
-def test_a_model_without_report_says_so(predict: Any, reported: Reported) -> None:
+def test_a_model_without_report_is_not_found(predict: Any, reported: Reported) -> None:
     response = predict.get(reported.path(reported.without_report))
     assert response.status_code == 404
     detail = f"Model {reported.without_report} was published without a report."
@@ -138,9 +138,7 @@ def test_a_report_cannot_be_posted(predict: Any, reported: Reported) -> None:
         *("/models/%3Cmodel_id%3E/reports", "/predict/models/a/report", "/" + "a" * 100_000),
     ],
 )
-def test_paths_that_lead_nowhere_are_problems_that_say_where_something_is(
-    predict: Any, path: str
-) -> None:
+def test_unknown_paths_are_problems_that_name_the_known_ones(predict: Any, path: str) -> None:
     response = predict.get(path)
     assert response.status_code == 404
     assert "/models/<model_id>/report" in response.json["detail"]
@@ -159,12 +157,12 @@ def test_paths_that_lead_nowhere_are_problems_that_say_where_something_is(
 def test_no_path_makes_the_function_fail(
     predict: Any, reported: Reported, method: str, segments: list[str]
 ) -> None:
-    # The client takes what follows two slashes for the name of a server.
+    # The client reads a path that begins with two slashes as the name of a server.
     response = predict.open("/" + "/".join(segments).lstrip("/"), method=method)
     assert response.status_code < 500
 
 
-def test_the_description_tells_of_the_report(predict: Any) -> None:
+def test_the_description_includes_the_report(predict: Any) -> None:
     operation = predict.get("/openapi.json").json["paths"]["/models/{model_id}/report"]["get"]
     assert "text/html" in operation["responses"]["200"]["content"]
     places = {each["name"]: (each["in"], each["required"]) for each in operation["parameters"]}

@@ -1,4 +1,4 @@
-"""What the figures mean."""
+"""Metrics of known cases."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def spoken(codes: Sequence[str], speakers: Sequence[str]) -> list[Utterance]:
 
 
 def known_case() -> dict[str, Any]:
-    """Speaker 03 (male) is right 3 of 4 times, 08 (female) once of 4 times."""
+    """3 of 4 utterances of speaker 03 (male) are correct, and 1 of 4 of 08 (female)."""
     truth = [CODES[0]] * 6 + [CODES[1]] * 2
     speakers = ["03"] * 4 + ["08"] * 4
     guesses = [0, 0, 0, 1, 1, 2, 1, 0]
