@@ -203,7 +203,7 @@ def publish(
 
 def show(evaluation: Evaluation) -> None:
     """Print what was compared, and the figures."""
-    console.print(evaluation.comparison)
+    console.print(evaluation.comparison, soft_wrap=True)
     loso = evaluation.figures
     print_figures(f"{evaluation.model_type}, {evaluation.split}", loso)
     names = {str(label): display_name(label) for label in evaluation.labels}

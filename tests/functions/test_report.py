@@ -16,7 +16,7 @@ PAGE = "<!doctype html><title>Ärger</title>".encode()
 
 
 class Reported(NamedTuple):
-    """A registry, one model of which has a report."""
+    """A registry with two models, one of them with a report."""
 
     folder: Path
     model_id: str
@@ -155,7 +155,7 @@ def test_the_problem_of_an_unknown_path_lists_the_paths_that_exist(predict: Any,
 def test_no_path_makes_the_function_fail(
     predict: Any, reported: Reported, method: str, segments: list[str]
 ) -> None:
-    # The client takes what follows two slashes for the name of a server.
+    # The client reads a path that begins with two slashes as the name of a server.
     response = predict.open("/" + "/".join(segments).lstrip("/"), method=method)
     assert response.status_code < 500
 

@@ -293,7 +293,7 @@ def test_input_dim_above_the_maximum_is_refused_with_the_maximum(
     ("utterances", "says"),
     [
         (made.names(codes="W"), "one emotion"),
-        (made.names(speakers=["03"], codes="WL", versions="a"), "nothing is left to learn"),
+        (made.names(speakers=["03"], codes="WL", versions="a"), "is left for training"),
         (["letter.wav", "03a01Xa.wav", "99a01Wa.wav"], "to any known corpus"),
     ],
 )

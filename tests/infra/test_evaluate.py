@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import made
 from ser.classifiers import MODEL_TYPES
+from ser.registry import new_model_id, open_registry
 from stacks import ROOT
 
 
@@ -21,17 +23,25 @@ def make(rule: str, **variables: str) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         check=False,
+        timeout=600,
     )
 
 
 @pytest.fixture
-def folder(bounds: Path) -> Path:
-    """A corpus as a folder of files."""
+def folder(bounds: Path) -> Iterator[Path]:
+    """A corpus as a folder of files, whose reports are removed afterwards."""
+    corpus = bounds / f"corpus-{os.getpid()}"
     for name in made.names(versions="abc"):
-        sound = bounds / "corpus" / "wav" / name
+        sound = corpus / "wav" / name
         sound.parent.mkdir(parents=True, exist_ok=True)
         sound.write_bytes(made.sound(made.signal(name)))
-    return bounds / "corpus"
+    yield corpus
+    for report in (ROOT / "evaluation").glob(f"corpus-{os.getpid()}*"):
+        report.unlink()
+
+
+def report_of(corpus: Path, model_type: str) -> Path:
+    return ROOT / "evaluation" / f"{corpus.stem}-{model_type}.html"
 
 
 def test_recipe_prints_its_name_and_nothing_else() -> None:
@@ -40,17 +50,73 @@ def test_recipe_prints_its_name_and_nothing_else() -> None:
     assert done.stdout.count("\n") == 1
 
 
-def test_a_folder_is_evaluated(folder: Path, bounds: Path) -> None:
+def test_an_evaluation_prints_all_figures_and_moves_no_alias(folder: Path, bounds: Path) -> None:
+    registry = open_registry(bounds / "model")
+    served = new_model_id()
+    registry.publish(served, {"model.onnx": b""}, {})
+    registry.move("latest", served)
     done = make("evaluate", CORPUS=str(folder), SER_MODEL_SAVE_PATH=str(bounds / "model"))
     assert done.returncode == 0, done.stderr
-    for part in ("UAR", "macro-F1", "calibration", "enrolled", "telephone band", "female"):
+    for part in ("UAR", "macro-F1", "calibration", "Enrolled", "telephone band", "female"):
         assert part in done.stdout
-    (report,) = (bounds / "model").glob("*/report.html")
+    assert "anger (W)" in done.stdout
+    report = report_of(folder, "DiscriminantClassifier")
+    assert report.is_file()
     assert str(report) in done.stdout.replace("\n", "")
+    assert [*registry.models()] == [served]
+    assert registry.aliases() == {"latest": served}
 
 
-def test_a_request_is_evaluated_as_it_is(bounds: Path) -> None:
-    # Labels that would mean something to a terminal.
+def test_two_types_are_compared_on_the_same_features_split_and_rows(
+    folder: Path, bounds: Path
+) -> None:
+    request = bounds / "request.json"
+    request.write_text('{"random_state": 7, "dataset_augmentation": {"Clipping": {"copies": 1}}}')
+    both = [
+        make("evaluate", CORPUS=str(folder), REQUEST=str(request), MODEL_TYPE=model_type)
+        for model_type in ("DiscriminantClassifier", "RandomForestClassifier")
+    ]
+    assert [done.returncode for done in both] == [0, 0], both[-1].stderr
+    line, other = (done.stdout.splitlines()[0] for done in both)
+    assert line == other
+    expected = (
+        "Features: Functionals (1,415), copies: Clipping 1; split: each of 4 speakers left out "
+        "once; rows: 84 utterances (168 with copies)"
+    )
+    assert line == expected
+
+
+@pytest.mark.parametrize(("alias", "moved"), [("", set()), ("candidate", {"candidate"})])
+def test_a_model_is_published_where_save_says_and_moves_the_named_alias_only(
+    folder: Path, bounds: Path, alias: str, moved: set[str]
+) -> None:
+    done = make("evaluate", CORPUS=str(folder), SAVE=str(bounds / "saved"), ALIAS=alias)
+    assert done.returncode == 0, done.stderr
+    registry = open_registry(bounds / "saved")
+    (model_id,) = registry.models()
+    assert model_id in done.stdout
+    assert set(registry.aliases()) == moved
+    manifest = registry.model(model_id).manifest
+    assert f"UAR {manifest['loso']['uar']:.3f}" in done.stdout
+
+
+def test_a_request_sets_fields_and_its_places_are_ignored(folder: Path, bounds: Path) -> None:
+    request = bounds / "request.json"
+    request.write_text(
+        '{"model_type": "RandomForestClassifier", "model_config": {"n_estimators": 5}, '
+        '"dataset_feature_extract_methods": {"MFCC": {}}, "dataset_augmentation": {}, '
+        '"remote_url": "elsewhere.zip", "data_path": "data", "model_save_path": "model"}'
+    )
+    done = make("evaluate", CORPUS=str(folder), REQUEST=str(request))
+    assert done.returncode == 0, done.stderr
+    assert "data_path, remote_url, model_save_path of REQUEST=" in done.stdout.replace("\n", " ")
+    assert "RandomForestClassifier, each of 4 speakers left out once" in done.stdout
+    assert "660 recipes" not in done.stdout
+    assert "Features: MFCC (" in done.stdout
+
+
+def test_label_folders_and_their_speakers_are_recognised(bounds: Path) -> None:
+    # Labels that a terminal library would take for markup.
     files = {
         f"speaker{speaker}/[{label}]/{n}.wav": made.sound(made.signal(f"03a01{code}{n}.wav"))
         for speaker in (1, 2, 3)
@@ -62,45 +128,54 @@ def test_a_request_is_evaluated_as_it_is(bounds: Path) -> None:
         '{"model_type": "RandomForestClassifier", "model_config": {"n_estimators": 5}, '
         '"corpus": {"label": "folder", "speaker_pattern": "(speaker[0-9])"}}'
     )
-    done = make(
-        "evaluate",
-        CORPUS=str(made.archive(bounds / "corpus.zip", files)),
-        REQUEST=str(request),
-        SER_MODEL_SAVE_PATH=str(bounds / "model"),
-    )
+    corpus = made.archive(bounds / f"labelled-{os.getpid()}.zip", files)
+    done = make("evaluate", CORPUS=str(corpus), REQUEST=str(request))
+    report_of(corpus, "RandomForestClassifier").unlink()
     assert done.returncode == 0, done.stderr
-    assert "RandomForestClassifier, each speaker left out" in done.stdout
+    assert "RandomForestClassifier, each of 3 speakers left out" in done.stdout
     assert "[anger]" in done.stdout
+    assert "660 recipes" not in done.stdout
 
 
-def test_further_fields_and_another_type(folder: Path, bounds: Path) -> None:
-    request = bounds / "request.json"
-    request.write_text('{"model_config": {"n_estimators": 5}, "random_state": 7}')
-    done = make(
-        "evaluate",
-        CORPUS=str(folder),
-        MODEL_TYPE="RandomForestClassifier",
-        REQUEST=str(request),
-        SER_MODEL_SAVE_PATH=str(bounds / "model"),
-    )
+def test_a_table_beside_its_sounds_is_evaluated(folder: Path) -> None:
+    rows = [f"wav/{n},{n[5]},{n[:2]}" for n in made.names(versions="abc")]
+    table = folder / "labels.csv"
+    table.write_text("\n".join(["file,emotion,speaker", *rows]))
+    done = make("evaluate", CORPUS=str(table), MODEL_TYPE="RandomForestClassifier")
+    report_of(table, "RandomForestClassifier").unlink()
     assert done.returncode == 0, done.stderr
-    (manifest,) = (bounds / "model").glob("*/manifest.json")
-    assert '"n_estimators":5' in manifest.read_text().replace(" ", "")
+    assert "84 utterances" in done.stdout
 
 
 @pytest.mark.parametrize(
-    ("variables", "says"),
+    ("variables", "message"),
     [
-        ({"CORPUS": ""}, "CORPUS=<zip or folder>"),
-        ({"CORPUS": "nowhere"}, "nowhere does not exist"),
-        ({"CORPUS": str(ROOT / "requests"), "REQUEST": "nowhere"}, "nowhere is no file"),
+        ({"CORPUS": ""}, "CORPUS=<zip, folder or CSV table>"),
+        ({"CORPUS": "nowhere"}, "CORPUS=nowhere does not exist"),
+        ({"CORPUS": str(ROOT / "requests"), "REQUEST": "nowhere"}, "nowhere is not a file"),
         ({"CORPUS": str(ROOT / "requests"), "REQUEST": str(ROOT / "README.md")}, "not JSON"),
-        ({"CORPUS": str(ROOT / "requests"), "MODEL_TYPE": "Oracle"}, "'KerasClassifier'"),
+        (
+            {"CORPUS": str(ROOT / "requests"), "REQUEST": str(ROOT / "requests/train.json")},
+            f"CORPUS={ROOT / 'requests'}: ",
+        ),
+        ({"CORPUS": str(ROOT / "requests"), "MODEL_TYPE": "Oracle"}, "MODEL_TYPE=Oracle: "),
+        ({"CORPUS": str(ROOT / "requests"), "ALIAS": "../a"}, "ALIAS=../a"),
         ({"CORPUS": str(ROOT / "requests")}, "no sounds"),
     ],
 )
-def test_what_cannot_be_evaluated_is_said(variables: dict[str, str], says: str) -> None:
+def test_an_evaluation_that_cannot_start_says_why_in_the_words_of_the_user(
+    variables: dict[str, str], message: str
+) -> None:
     done = make("evaluate", **variables)
     assert done.returncode != 0
-    assert says in done.stderr
+    assert message in done.stderr
     assert "Traceback" not in done.stderr
+    assert "remote_url" not in done.stderr
+
+
+def test_an_unknown_field_of_a_request_is_named(bounds: Path) -> None:
+    request = bounds / "request.json"
+    request.write_text('{"colour": "red"}')
+    done = make("evaluate", CORPUS=str(bounds), REQUEST=str(request))
+    assert done.returncode != 0
+    assert f"REQUEST={request}: unknown fields colour; allowed: corpus," in done.stderr

@@ -102,6 +102,6 @@ def missing_figures(speakers: Folds, texts: Mapping[str, Any]) -> Iterator[str]:
         yield f"{', '.join(too_many)} sounds were not enrolled: a speaker has {fewest} in all"
     if not texts:
         yield (
-            "no text was left out: texts are unknown, too many, or an emotion is heard in one of "
+            "no text was left out: texts are unknown, too many, or an emotion occurs in one of "
             "them only"
         )

@@ -9,13 +9,13 @@ from typing import Any
 
 from ser._progress import Progress, quiet
 from ser.corpora import ArchiveFiles
-from ser.errors import Fault, InvalidInput
+from ser.errors import Fault, InvalidInput, Location
 from ser.registry import open_registry
 from ser.service.access import Access
 from ser.service.settings import Settings
 from ser.service.training.request import JobContext, TrainRequest
 
-FIELDS = {"source": "remote_url", "registry": "model_save_path"}
+FIELDS: dict[str | int, str] = {"source": "remote_url", "registry": "model_save_path"}
 """The fields of POST /train for arguments that the library calls otherwise."""
 
 
@@ -75,10 +75,10 @@ def fields_of_the_request() -> Iterator[None]:
         yield
     except InvalidInput as error:
         raise InvalidInput(
-            *(
-                Fault((FIELDS.get(str(first), first), *rest), msg)
-                for (first, *rest), msg in (
-                    (fault.loc or ("source",), fault.msg) for fault in error.faults
-                )
-            )
+            *(Fault(location(fault.loc), fault.msg) for fault in error.faults)
         ) from error
+
+
+def location(loc: Location) -> Location:
+    """Return ``loc`` with the field of POST /train that its first part stands for."""
+    return (FIELDS.get(loc[0], loc[0]), *loc[1:]) if loc else loc

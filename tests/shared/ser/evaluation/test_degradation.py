@@ -1,4 +1,4 @@
-"""Degraded sounds are what the world makes of them, and what their names say."""
+"""Degradations change sounds as their names say."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def tone(frequency: float) -> Signal:
 
 @pytest.mark.parametrize("name", DEGRADATIONS)
 @given(samples=st.integers(1600, 6000))
-def test_a_degraded_sound_lasts_as_long(name: str, samples: int) -> None:
+def test_a_degraded_sound_keeps_its_duration(name: str, samples: int) -> None:
     heard = degraded(name, np.resize(SIGNAL, samples))
     assert heard.dtype == np.float32
     assert np.isfinite(heard).all()
@@ -36,19 +36,19 @@ def test_a_degraded_sound_lasts_as_long(name: str, samples: int) -> None:
 
 
 @pytest.mark.parametrize("name", DEGRADATIONS)
-def test_the_sound_that_is_degraded_is_left_as_it_is(name: str) -> None:
+def test_a_degradation_does_not_change_its_input(name: str) -> None:
     before = SIGNAL.copy()
     assert not np.array_equal(degraded(name, SIGNAL), before)
     np.testing.assert_array_equal(SIGNAL, before)
 
 
-def test_12_db_more_are_four_times_as_much_and_cut_off_at_full_scale() -> None:
+def test_12_db_more_multiply_by_four_and_clip_at_full_scale() -> None:
     heard = degraded("gain +12 dB", tone(440))
     assert np.abs(heard).max() > 0.999
     np.testing.assert_allclose(heard, (10**0.6 * tone(440)).clip(-1, 1), atol=2**-14)
 
 
-def test_12_db_less_are_a_quarter_in_steps_of_16_bits() -> None:
+def test_12_db_less_divide_by_four_and_round_to_16_bits() -> None:
     heard = degraded("gain -12 dB", SIGNAL)
     np.testing.assert_allclose(heard, 10**-0.6 * SIGNAL, atol=2**-15)
     np.testing.assert_array_equal(heard * 2**15, np.round(heard * 2**15))
@@ -61,7 +61,7 @@ def test_a_minute_of_mp3_takes_64_kbit_per_second() -> None:
     assert 8 * file.tell() / 60 == pytest.approx(64_000, rel=0.01)
 
 
-def test_an_mp3_is_almost_the_sound_and_in_time_with_it() -> None:
+def test_an_mp3_is_close_to_the_sound_and_aligned_with_it() -> None:
     heard = degraded("MP3 64 kbit/s", SIGNAL)
     assert np.corrcoef(heard, SIGNAL)[0, 1] > 0.99
 
@@ -69,15 +69,15 @@ def test_an_mp3_is_almost_the_sound_and_in_time_with_it() -> None:
 @pytest.mark.parametrize(
     ("frequency", "passes"), [(100, 0.02), (600, 1), (1000, 1), (3000, 1), (3900, 0.02), (6000, 0)]
 )
-def test_a_telephone_lets_300_to_3400_hz_through(frequency: float, passes: float) -> None:
+def test_a_telephone_transmits_300_to_3400_hz(frequency: float, passes: float) -> None:
     asked = tone(frequency)
     heard = degraded("telephone band", asked)[2000:-2000]
     assert heard.std() / asked.std() == pytest.approx(passes, abs=0.02)
 
 
 @pytest.mark.parametrize("loudness", [0.02, 0.3, 1.0])
-def test_a_telephone_rounds_in_steps_that_grow_with_the_sound(loudness: float) -> None:
-    # A chord, so that rounding is noise, which the notes of the chord do not hold.
+def test_a_telephone_rounds_in_steps_that_grow_with_the_level(loudness: float) -> None:
+    # Rounding a chord gives noise between the frequencies of its notes.
     chord = np.float32(loudness / 3) * (tone(443) + tone(1009) + tone(2003))
     heard = degraded("telephone band", chord)[: 2 * (SAMPLING_RATE // 2)]
     spectrum = np.abs(np.fft.rfft(heard * np.blackman(len(heard)))) ** 2
@@ -96,7 +96,7 @@ def test_white_noise_is_20_db_below_the_utterance_at_all_frequencies() -> None:
     assert low.mean() == pytest.approx(high.mean(), rel=0.1)
 
 
-def test_noise_depends_on_the_generator_alone() -> None:
+def test_noise_depends_on_the_random_generator_only() -> None:
     once, again, other = (degraded("white noise 20 dB", SIGNAL, seed) for seed in (1, 1, 2))
     np.testing.assert_array_equal(once, again)
     assert not np.array_equal(once, other)

@@ -1,4 +1,4 @@
-"""What a recipe is worth to those it never met, through a training as a whole."""
+"""Evaluations of a recipe, as part of whole trainings."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def answer(body: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.fixture
 def body(bounds: Path, corpus_zip: Path) -> dict[str, Any]:
-    """The request of our recipe: nothing but where from, where to and which one."""
+    """A request with the model type of our recipe and its places only."""
     shutil.copy(corpus_zip, bounds / "corpus.zip")
     return {
         "data_path": "data",
@@ -47,7 +47,7 @@ def test_the_recipe_needs_no_other_field(body: dict[str, Any]) -> None:
     assert trained["metrics"]["uar"] > 0.9  # the tones of the corpus differ plainly
 
 
-def test_a_field_that_is_given_goes_before_that_of_the_recipe(body: dict[str, Any]) -> None:
+def test_a_given_field_overrides_the_default_of_the_recipe(body: dict[str, Any]) -> None:
     trained = answer(
         body | {"dataset_feature_extract_methods": {"MFCC": {}}, "dataset_load_split_at": "max"}
     )
@@ -55,7 +55,7 @@ def test_a_field_that_is_given_goes_before_that_of_the_recipe(body: dict[str, An
     assert list(manifest["request"]["dataset_feature_extract_methods"]) == ["MFCC"]
 
 
-def test_the_full_evaluation_tells_all_figures(body: dict[str, Any]) -> None:
+def test_the_full_evaluation_has_all_figures(body: dict[str, Any]) -> None:
     trained = answer(body | {"evaluation": "full"})
     loso = trained["loso"]
     assert sorted(loso["per_speaker"]) == sorted(made.SPEAKERS)
@@ -63,12 +63,12 @@ def test_the_full_evaluation_tells_all_figures(body: dict[str, Any]) -> None:
     assert list(trained["degraded"]) == list(DEGRADATIONS)
     for degraded in trained["degraded"].values():
         assert degraded["lost"] == pytest.approx(loso["uar"] - degraded["uar"])
-    # No more clips are enrolled than leave some to judge.
+    # Some sounds of each speaker must remain to be predicted.
     assert [each["clips"] for each in trained["enrolment"]] == [5, 10, None]
     assert any("20 sounds were not enrolled" in note for note in trained["notes"])
     assert any("no text was left out" in note for note in trained["notes"])
     assert [each["draws"] for each in trained["enrolment"]] == [5, 5, 1]
-    # All of these tones say one text.
+    # All sounds of this corpus have the same text.
     assert "leave_one_text_out" not in trained
 
 
@@ -80,7 +80,7 @@ def test_each_text_is_left_out_where_texts_are_known(body: dict[str, Any], bound
     assert sum(map(sum, trained["leave_one_text_out"]["confusion_matrix"])) == len(names)
 
 
-def test_the_speaker_left_out_is_judged_as_by_a_model_that_never_met_him(
+def test_a_model_trained_without_a_speaker_has_the_figure_of_the_evaluation(
     body: dict[str, Any],
 ) -> None:
     trained = answer(body | {"split": "speaker", "evaluation": "loso"})
@@ -93,11 +93,11 @@ def test_the_speaker_left_out_is_judged_as_by_a_model_that_never_met_him(
         for name in trained["test_samples"]
         for signal in [read_sound(published.read(f"samples/{name}"))]
     ]
-    # As many utterances of each emotion: the mean of the recalls is the share of what is right.
+    # All emotions have the same number of utterances, so the UAR is the accuracy.
     assert np.mean(right) == pytest.approx(trained["loso"]["per_speaker"][speaker])
 
 
-def test_types_that_do_not_ask_who_speaks_have_no_figures_of_enrolment(
+def test_types_without_speaker_profiles_have_no_figures_of_enrolment(
     body: dict[str, Any],
 ) -> None:
     fields = {"model_type": "RandomForestClassifier", "model_config": {"n_estimators": 5}}
@@ -115,11 +115,11 @@ def test_the_same_request_has_the_same_figures_twice(body: dict[str, Any]) -> No
         assert first[figures] == second[figures]
 
 
-def test_copies_are_trained_on_and_never_judged(body: dict[str, Any]) -> None:
+def test_copies_are_trained_on_and_not_predicted(body: dict[str, Any]) -> None:
     plain = answer(body | {"evaluation": "loso"})
     augmented = answer(
         body | {"evaluation": "loso", "dataset_augmentation": {"Telephone": {"copies": 2}}}
     )
-    judged = [sum(map(sum, each["loso"]["confusion_matrix"])) for each in (plain, augmented)]
-    assert judged == [SPEAKERS * OF_EACH] * 2
+    predicted = [sum(map(sum, each["loso"]["confusion_matrix"])) for each in (plain, augmented)]
+    assert predicted == [SPEAKERS * OF_EACH] * 2
     assert plain["loso"]["reliability"] != augmented["loso"]["reliability"]

@@ -1,4 +1,4 @@
-"""What the figures mean."""
+"""Metrics of known cases."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ def spoken(codes: Sequence[str], speakers: Sequence[str]) -> list[Utterance]:
 
 
 def known_case() -> dict[str, Any]:
-    """Speaker 03 (male) is right 3 of 4 times, 08 (female) once of 4 times."""
+    """3 of 4 utterances of speaker 03 (male) are correct, and 1 of 4 of 08 (female)."""
     truth = [CODES[0]] * 6 + [CODES[1]] * 2
     speakers = ["03"] * 4 + ["08"] * 4
-    guesses = [0, 0, 0, 1, 1, 2, 1, 0]
-    return metrics(THREE, spoken(truth, speakers), np.eye(3, dtype=np.float32)[guesses])
+    predicted = [0, 0, 0, 1, 1, 2, 1, 0]
+    return metrics(THREE, spoken(truth, speakers), np.eye(3, dtype=np.float32)[predicted])
 
 
 def test_figures_of_a_known_case() -> None:
@@ -56,13 +56,13 @@ def test_figures_of_each_speaker_and_gender() -> None:
     assert found["uar_deviation"] == pytest.approx(np.std(list(uars.values()), ddof=1))
 
 
-def test_one_speaker_alone_has_no_deviation() -> None:
+def test_a_single_speaker_has_no_deviation() -> None:
     found = metrics(THREE, spoken(CODES, ["03"] * 3), np.eye(3, dtype=np.float32))
     assert "uar_deviation" not in found
     assert found["per_speaker"] == {"03": 1.0}
 
 
-def test_who_is_unknown_stands_in_no_group() -> None:
+def test_an_unknown_speaker_belongs_to_no_group() -> None:
     utterance = Utterance(
         name="a", file=PurePosixPath("a"), code=CODES[0], speaker="", gender="", text=""
     )

@@ -1,8 +1,9 @@
-"""The page that tells how well a model does."""
+"""The report of a model: one page with its figures."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from html.parser import HTMLParser
 from typing import Any
 
@@ -15,25 +16,31 @@ from ser.evaluation.report import plots, render
 
 Manifest = dict[str, Any]
 
-CLASSES = (
-    *("A - Angst", "E - Ekel", "F - Freude", "L - Langeweile", "N - Neutral", "T - Trauer"),
-    "W - Ärger (Wut)",
+LABELS = (
+    ("A", "Angst", "fear"),
+    ("E", "Ekel", "disgust"),
+    ("F", "Freude", "happiness"),
+    ("L", "Langeweile", "boredom"),
+    ("N", "Neutral", "neutral"),
+    ("T", "Trauer", "sadness"),
+    ("W", "Ärger (Wut)", "anger"),
 )
-
+"""Code, name and English word of each class."""
+CLASSES = tuple(f"{code} - {name}" for code, name, _ in LABELS)
 
 HOSTILE = (
     *("<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "--><svg onload=alert(1)>"),
     *("]]><b>", "{{ 7 * 7 }}", r"$\frac{$", "怒り 😠"),
 )
-"""Names of emotions, as many as there are classes."""
+"""Names of emotions, one for each class."""
 
 
 def score(recall: float, support: int = 69) -> dict[str, float]:
-    """The scores of an emotion."""
+    """Scores of an emotion."""
     return {"recall": recall, "precision": 0.9368, "f1": 0.8939, "support": support}
 
 
-def judged(**changes: Any) -> Manifest:
+def figures(**changes: Any) -> Manifest:
     """The metrics of EmoDB's 535 utterances, each speaker left out once."""
     recalls = (0.855, 0.935, 0.732, 0.901, 0.899, 0.952, 0.850)
     return {
@@ -62,20 +69,25 @@ def judged(**changes: Any) -> Manifest:
     } | changes
 
 
+def labels(values: Iterable[tuple[str, str, str]]) -> list[dict[str, str]]:
+    """The entry ``labels`` of a manifest."""
+    return [{"code": code, "name": name, "emotion": emotion} for code, name, emotion in values]
+
+
 def full(**changes: Any) -> Manifest:
     """The manifest of a training with ``"evaluation": "full"``."""
     return {
         "model_id": "20261122T164717Z-cb226a51",
         "classes": list(CLASSES),
-        "metrics": judged(
+        "metrics": figures(
             uar=0.9692,
             confusion_matrix=[[7, 1, 0, 0, 0, 0, 0]] * 7,
             per_class={name: score(0.9692 - n / 100) for n, name in enumerate(CLASSES)},
             per_speaker={"03": 0.9, "16": 1.0},
             reliability=[{"confidence": 0.9, "accuracy": 1.0, "count": 56}],
         ),
-        "loso": judged(),
-        "leave_one_text_out": judged(uar=0.9213),
+        "loso": figures(),
+        "leave_one_text_out": figures(uar=0.9213),
         "enrolment": [
             {"clips": 5, "draws": 7, "uar": 0.8481, "deviation": 0.0262, "without": 0.8421},
             {"clips": None, "draws": 1, "uar": 0.9188, "deviation": 0.0, "without": 0.8754},
@@ -98,6 +110,7 @@ def full(**changes: Any) -> Manifest:
             "dataset_load_split_at": None,
         },
         "model_config": {"shrinkage": 0.6},
+        "labels": labels(LABELS),
         "corpus": {"name": "emodb", "utterances": 535, "remote_url": "/srv/ser/emodb.zip"},
         "versions": {"ser": "0.1.0", "numpy": "2.4.6"},
         "seconds": {"fit": 0.149},
@@ -105,7 +118,7 @@ def full(**changes: Any) -> Manifest:
 
 
 class Outline(HTMLParser):
-    """What a browser finds in a page: elements with their attributes, and text."""
+    """The elements of a page with their attributes, and its text."""
 
     def __init__(self, page: bytes) -> None:
         super().__init__()
@@ -138,7 +151,7 @@ def page() -> Outline:
     return Outline(render(full()))
 
 
-def test_the_figures_of_the_manifest_are_in_the_page(page: Outline) -> None:
+def test_the_page_shows_the_figures_of_the_manifest(page: Outline) -> None:
     figures = (
         *("0.875 ± 0.073", "0.869", "0.877", "0.117", "0.921", "0.969"),
         *("0.848 ± 0.026", "0.919", "0.859", "0.016"),
@@ -147,34 +160,42 @@ def test_the_figures_of_the_manifest_are_in_the_page(page: Outline) -> None:
     assert [figure for figure in figures if figure not in page.text] == []
 
 
-def test_the_page_says_what_the_model_came_from_and_what_it_is_not_for(page: Outline) -> None:
+def test_the_page_shows_the_origin_of_the_model_and_its_limits_of_use(page: Outline) -> None:
     facts = (
         *("DiscriminantClassifier on emodb", "20261122T164717Z-cb226a51"),
         *("Some 270 recipes were compared", "'notes' is no name of EmoDB", "input_dim is 90"),
         *("random_state 42", "dataset_load_split_at null", "shrinkage 0.6", "numpy 2.4.6"),
-        "not for judging people",
+        "not suitable for judging people",
     )
     assert [fact for fact in facts if fact not in page.text] == []
 
 
-def test_nothing_lost_is_not_a_negative_nothing(page: Outline) -> None:
+def test_a_loss_of_zero_has_no_sign(page: Outline) -> None:
     assert "-0.000" not in page.text
 
 
-def test_figures_of_speakers_never_heard_lead(page: Outline) -> None:
-    assert page.text.index("Speakers never heard") < page.text.index("Utterances held out")
+def test_figures_on_unknown_speakers_come_first(page: Outline) -> None:
+    assert page.text.index("Unknown speakers") < page.text.index("Utterances held out")
     assert page.text.index("0.875") < page.text.index("0.969")
 
 
 @pytest.mark.parametrize(
     ("split", "speaker_dependent", "says"),
     [
-        ("utterance", True, ("a tenth of those of each emotion", "too good for new voices")),
-        ("utterance", False, ("a tenth of those of each emotion", "None of their speakers")),
+        (
+            "utterance",
+            True,
+            ("a tenth of the utterances of each emotion", "too good for new voices"),
+        ),
+        (
+            "utterance",
+            False,
+            ("a tenth of the utterances of each emotion", "include none of these speakers"),
+        ),
         ("speaker", False, ("a tenth of the speakers", "figures are speaker-independent")),
     ],
 )
-def test_the_protocol_is_said_in_plain_words(
+def test_the_protocol_is_explained(
     split: str, speaker_dependent: bool, says: tuple[str, str]
 ) -> None:
     manifest = full(split=split, speaker_dependent=speaker_dependent)
@@ -183,17 +204,17 @@ def test_the_protocol_is_said_in_plain_words(
     assert [part for part in says if part not in text] == []
 
 
-def test_what_the_manifest_does_not_hold_is_left_out(page: Outline) -> None:
+def test_entries_that_the_manifest_lacks_are_left_out(page: Outline) -> None:
     headings = {
-        "loso": "Speakers never heard",
-        "enrolment": "Speakers who are enrolled",
-        "degraded": "Sounds that are degraded",
-        "leave_one_text_out": "Texts never heard",
+        "loso": "Unknown speakers",
+        "enrolment": "Enrolled speakers",
+        "degraded": "Degraded sounds",
+        "leave_one_text_out": "Unknown texts",
         "chosen": "recipes were compared",
-        "model_id": "Its id is",
-        "model_config": "The classifier",
+        "model_id": "Model id",
+        "model_config": "Classifier",
         "versions": "Versions",
-        "seconds": "Seconds",
+        "seconds": "in seconds",
     }
     small = {name: value for name, value in full().items() if name not in headings}
     text = Outline(render(small)).text
@@ -202,8 +223,26 @@ def test_what_the_manifest_does_not_hold_is_left_out(page: Outline) -> None:
     assert render(small) == render(small | {"enrolment": [], "degraded": {}, "chosen": ""})
 
 
+def test_english_emotions_come_before_the_codes_of_the_corpus(page: Outline) -> None:
+    for code, name, emotion in LABELS:
+        assert f"{emotion} ({code})" in page.text
+        assert f"{code} - {name}" not in page.text
+
+
+def test_axes_are_named_true_and_predicted(page: Outline) -> None:
+    assert "predicted" in plots.confusion([[1, 2], [3, 4]], ["anger (W)", "fear (A)"])
+    assert "Rows: true emotions; columns: predicted emotions." in page.text
+
+
+@pytest.mark.parametrize("name", ["ravdess", "synthetic emodb", "folder"])
+def test_the_history_of_the_recipe_appears_for_emodb_only(page: Outline, name: str) -> None:
+    assert "recipes were compared" in page.text
+    other = Outline(render(full(corpus={"name": name, "utterances": 535})))
+    assert "recipes were compared" not in other.text
+
+
 def test_a_corpus_of_unknown_speakers_has_no_figures_of_speakers() -> None:
-    metrics = judged(per_speaker={}, per_gender={})
+    metrics = figures(per_speaker={}, per_gender={})
     del metrics["uar_deviation"]
     manifest = full(metrics=metrics, enrolment=[])
     del manifest["loso"], manifest["leave_one_text_out"]
@@ -212,31 +251,33 @@ def test_a_corpus_of_unknown_speakers_has_no_figures_of_speakers() -> None:
 
 
 def test_an_emotion_that_does_not_occur_has_no_recall() -> None:
-    metrics = judged(per_class=judged()["per_class"] | {"E - Ekel": score(0.0, support=0)})
+    metrics = figures(per_class=figures()["per_class"] | {"E - Ekel": score(0.0, support=0)})
     manifest = full(metrics=metrics)
     del manifest["loso"]
     page = Outline(render(manifest))
-    assert any("A - Angst 0.855; F - Freude 0.732;" in each for each in page.descriptions)
-    assert "E - Ekel 0 – 0.937" in page.text
+    assert any("fear (A) 0.855; happiness (F) 0.732;" in each for each in page.descriptions)
+    assert "disgust (E) 0 – 0.937" in page.text
 
 
-def test_of_many_speakers_the_hardest_are_shown() -> None:
+def test_a_plot_of_many_speakers_shows_the_hardest_ones() -> None:
     speakers = {f"speaker {n}": n / 91 for n in range(91)}
-    text = Outline(render(full(loso=judged(per_speaker=speakers)))).text
+    text = Outline(render(full(loso=figures(per_speaker=speakers)))).text
     assert "the 24 hardest of 91 speakers" in text
     assert "speaker 23" in text
     assert "speaker 24" not in text
 
 
-def test_places_of_the_machine_are_not_told(page: Outline) -> None:
+def test_paths_of_the_machine_are_left_out(page: Outline) -> None:
     assert "/srv" not in page.text
 
 
-def test_hostile_names_are_text_and_nothing_else(page: Outline) -> None:
-    per_class = {name: score(0.8) for name in HOSTILE}
+def test_hostile_names_are_plain_text(page: Outline) -> None:
+    classes = [f"{name} - {name}" for name in HOSTILE]
+    per_class = {name: score(0.8) for name in classes}
     changed = full(
-        classes=list(HOSTILE),
-        loso=judged(
+        classes=classes,
+        labels=labels((name, name, name) for name in HOSTILE),
+        loso=figures(
             per_class=per_class, per_speaker=dict(zip("abc", (0.5, 0.6, 0.7), strict=True))
         ),
         metrics=full()["metrics"] | {"per_class": per_class},
@@ -262,11 +303,11 @@ def test_any_name_can_be_drawn(name: str) -> None:
     assert Outline(drawn.encode()).tags.keys() == Outline(plain.encode()).tags.keys()
 
 
-def test_a_name_with_dollars_is_no_formula() -> None:
+def test_a_name_with_dollar_signs_is_not_a_formula() -> None:
     assert r"$\frac{$" in plots.bars({r"$\frac{$": 0.5}, 0.5)
 
 
-def test_the_page_needs_nothing_else(page: Outline) -> None:
+def test_the_page_loads_nothing(page: Outline) -> None:
     assert not page.tags.keys() & {"script", "link", "iframe", "object", "embed", "form", "base"}
     for _, attributes in page.elements:
         for name in ("src", "href", "xlink:href"):
@@ -275,19 +316,19 @@ def test_the_page_needs_nothing_else(page: Outline) -> None:
     assert "@import" not in page.text
 
 
-def test_whoever_cannot_see_is_told_as_much(page: Outline) -> None:
+def test_plots_are_described_for_screen_readers(page: Outline) -> None:
     assert len(page.descriptions) == page.tags["svg"] == 8
     assert any("11 0.695; 16 0.785" in each for each in page.descriptions)
     scopes = [attributes.get("scope") for tag, attributes in page.elements if tag == "th"]
     assert set(scopes) == {"col", "row"}
 
 
-def test_no_identifier_is_there_twice(page: Outline) -> None:
+def test_identifiers_are_unique(page: Outline) -> None:
     identifiers = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
     assert len(identifiers) == len(set(identifiers))
 
 
-def test_plots_take_the_colour_of_the_text_around_them() -> None:
+def test_plots_have_the_colour_of_the_surrounding_text() -> None:
     drawn = plots.bars({"03": 0.9}, 0.8)
     assert "currentColor" in drawn
     assert plots.INK not in drawn
@@ -298,7 +339,7 @@ def test_the_same_manifest_gives_the_same_bytes() -> None:
     assert render(full()) == render(full())
 
 
-def test_drawing_leaves_the_state_of_matplotlib_as_it_was() -> None:
+def test_drawing_does_not_change_the_state_of_matplotlib() -> None:
     before = dict(mpl.rcParams)
     render(full())
     assert dict(mpl.rcParams) == before

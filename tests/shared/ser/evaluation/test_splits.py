@@ -1,4 +1,4 @@
-"""Who is held out."""
+"""Utterances, speakers and texts that are held out."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SPEAKERS = ("03", "08", "09", "10", "11")
 
 
 def utterances(counts: dict[str, int], speakers: tuple[str, ...] = SPEAKERS) -> list[Utterance]:
-    """So many utterances of each emotion, the speakers taking turns."""
+    """Utterances by the number of each emotion; the speakers take turns."""
     return [
         parse(PurePosixPath(f"{speakers[n % len(speakers)]}a0{1 + n % 2}{code}{chr(97 + n // 10)}"))
         for code, count in counts.items()
@@ -30,7 +30,7 @@ def utterances(counts: dict[str, int], speakers: tuple[str, ...] = SPEAKERS) -> 
     counts=st.dictionaries(st.sampled_from("WLEAFTN"), st.integers(2, 40), min_size=2),
     seed=st.integers(0, 99),
 )
-def test_a_tenth_of_each_emotion_is_held_out_and_one_at_the_least(
+def test_a_tenth_of_each_emotion_is_held_out_and_at_least_one(
     counts: dict[str, int], seed: int
 ) -> None:
     corpus = utterances(counts)
@@ -40,7 +40,7 @@ def test_a_tenth_of_each_emotion_is_held_out_and_one_at_the_least(
         assert held == max(1, round(count / 10))
 
 
-def test_the_seed_decides_who_is_held_out() -> None:
+def test_the_random_state_decides_which_utterances_are_held_out() -> None:
     corpus = utterances({"W": 30, "L": 30})
     assert hold_out(corpus, "utterance", 1) == hold_out(corpus, "utterance", 1)
     assert hold_out(corpus, "utterance", 1) != hold_out(corpus, "utterance", 2)
@@ -62,21 +62,21 @@ def test_each_speaker_is_left_out_once() -> None:
 
 
 @pytest.mark.parametrize("split", ["utterance", "speaker"])
-def test_one_emotion_alone_is_refused(split: str) -> None:
+def test_a_single_emotion_is_refused(split: str) -> None:
     with pytest.raises(InvalidInput, match="one emotion, W"):
         hold_out(utterances({"W": 9}), split, 0)  # type: ignore[arg-type]
 
 
 def test_an_emotion_with_one_utterance_is_named() -> None:
-    with pytest.raises(InvalidInput, match="nothing is left to learn T"):
+    with pytest.raises(InvalidInput, match="no utterance of T is left for training"):
         hold_out(utterances({"W": 9, "T": 1}), "utterance", 0)
 
 
-def test_one_speaker_cannot_be_left_out() -> None:
+def test_a_single_speaker_cannot_be_left_out() -> None:
     corpus = utterances({"W": 9, "T": 9}, speakers=("03",))
-    with pytest.raises(InvalidInput, match="speaker 03 is the only one"):
+    with pytest.raises(InvalidInput, match="only one speaker, 03"):
         hold_out(corpus, "speaker", 0)
-    with pytest.raises(InvalidInput, match="speaker 03 is the only one"):
+    with pytest.raises(InvalidInput, match="only one speaker, 03"):
         speaker_folds(corpus)
 
 
@@ -89,7 +89,7 @@ def test_each_text_is_left_out_once() -> None:
     )
 
 
-def test_texts_are_not_left_out_where_that_tells_nothing() -> None:
+def test_texts_that_are_unknown_too_many_or_tied_to_an_emotion_are_not_left_out() -> None:
     corpus = utterances({"W": 20, "L": 20})
     unknown = [msgspec.structs.replace(corpus[0], text=""), *corpus[1:]]
     own = [msgspec.structs.replace(u, text=u.code) for u in corpus]
