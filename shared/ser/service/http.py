@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -54,17 +53,16 @@ Answer = msgspec.Struct | Mapping[str, Any] | Page | Reply
 Handler = Callable[[Call[Any]], Answer]
 
 
-@dataclass
-class Exchange:
+class Exchange(msgspec.Struct):
     """A request in the pipeline, with the findings of the steps so far."""
 
     request: Request
     request_id: str = ""
-    settings: Settings = field(default_factory=Settings)
+    settings: Settings = msgspec.field(default_factory=Settings)
     route: Route | None = None
     """``None``: a path that is served and not documented."""
     handler: Handler | None = None
-    path: Mapping[str, str] = field(default_factory=dict)
+    path: Mapping[str, str] = msgspec.field(default_factory=dict)
 
 
 Proceed = Callable[[Exchange], Response]

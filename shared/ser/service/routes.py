@@ -7,7 +7,6 @@ importing the code behind them.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
 import msgspec
@@ -38,8 +37,7 @@ class Other(NamedTuple):
     """Descriptions of its headers by name."""
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Route:
+class Route(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """One operation: a method on a path, with the types of its request and its answers."""
 
     method: str
@@ -52,7 +50,7 @@ class Route:
     summary: str
     answer: type[msgspec.Struct] | Html
     """The answer with status 200."""
-    others: Mapping[int, Other] = field(default_factory=dict)
+    others: Mapping[int, Other] = msgspec.field(default_factory=dict)
     """Answers with other statuses, errors excepted."""
     problems: tuple[int, ...] = ()
     """Statuses of the problem documents that are specific to the operation."""
@@ -66,17 +64,16 @@ class Route:
     """The forms of the body; empty for an operation without one."""
     body: str = ""
     """A description of the body."""
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = msgspec.field(default_factory=dict)
     """Descriptions by name of the request headers that the operation reads."""
-    fields: Mapping[str, str] = field(default_factory=dict)
+    fields: Mapping[str, str] = msgspec.field(default_factory=dict)
     """Descriptions by name of the fields of ``request`` that have none in their type."""
     example: Any = None
     """A request."""
     answer_example: Any = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Call(Generic[RequestT]):
+class Call(msgspec.Struct, Generic[RequestT], frozen=True, kw_only=True):
     """A request that has passed all checks, as its handler receives it."""
 
     request: RequestT
