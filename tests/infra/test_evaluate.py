@@ -63,7 +63,7 @@ def test_an_evaluation_prints_all_figures_and_moves_no_alias(folder: Path, bound
     report = report_of(folder, "DiscriminantClassifier")
     assert report.is_file()
     assert str(report) in done.stdout.replace("\n", "")
-    assert [*registry.models()] == [served]
+    assert [*registry.ids()] == [served]
     assert registry.aliases() == {"latest": served}
 
 
@@ -93,7 +93,7 @@ def test_a_model_is_published_where_save_says_and_moves_the_named_alias_only(
     done = make("evaluate", CORPUS=str(folder), SAVE=str(bounds / "saved"), ALIAS=alias)
     assert done.returncode == 0, done.stderr
     registry = open_registry(bounds / "saved")
-    (model_id,) = registry.models()
+    (model_id,) = registry.ids()
     assert model_id in done.stdout
     assert set(registry.aliases()) == moved
     manifest = registry.model(model_id).manifest

@@ -71,7 +71,7 @@ def read_train_request(body: Mapping[str, Any], settings: Settings) -> TrainRequ
     )
     # Only the options that were given: a default that the data do not allow is lowered, a given
     # value is refused.
-    typed = msgspec.to_builtins(request.classifier)
+    typed = request.classifier.get_params()
     given = {option: typed[option] for option in request.model_config}
     return msgspec.structs.replace(request, model_config=given)
 
