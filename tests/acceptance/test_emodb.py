@@ -162,7 +162,7 @@ def test_make_evaluate_prints_the_figures_and_writes_the_report(tmp_path: Path) 
     environment = {
         **os.environ,
         "CORPUS": str(Path(EMODB_ZIP).resolve()),
-        "SER_MODEL_SAVE_PATH": str(tmp_path),
+        "SAVE": str(tmp_path),
     }
     done = subprocess.run(
         ["make", "-s", "evaluate"],

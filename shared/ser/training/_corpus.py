@@ -8,7 +8,7 @@ from functools import cached_property
 from types import MappingProxyType
 
 from ser._progress import Progress, quiet
-from ser.corpora import CorpusFiles, Utterance
+from ser.corpora import CorpusFiles, Utterance, require_speakers
 from ser.dataset import (
     ExtractedCorpus,
     LoadedCorpus,
@@ -22,6 +22,9 @@ from ser.evaluation import Folds, hold_out, speaker_folds, text_folds
 from ser.limits import NO_LIMITS, Limits
 from ser.parallel import THIS_MACHINE, Workers
 from ser.training._recipe import Recipe
+
+EXAMPLE = '{"label": "folder", "speaker_pattern": "(speaker[0-9]+)/"}'
+"""A value of ``corpus`` that names the speakers."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +96,7 @@ def load_and_split(
         utterances = loaded.utterances
         leaves_speakers_out = recipe.evaluation != "holdout"
         if leaves_speakers_out or recipe.split == "speaker":
-            require_speakers(utterances)
+            refuse_unknown_speakers(utterances)
         with within("source"):
             names = (
                 hold_out(utterances, recipe.split, recipe.random_state)
@@ -127,16 +130,9 @@ def extract_features(
     return PreparedCorpus(split, extracted)
 
 
-def require_speakers(utterances: tuple[Utterance, ...]) -> None:
+def refuse_unknown_speakers(utterances: tuple[Utterance, ...]) -> None:
     """Raise :class:`InvalidInput` unless the speaker of every utterance is known."""
-    if unknown := [utterance for utterance in utterances if not utterance.speaker]:
-        raise InvalidInput(
-            Fault(
-                ("corpus",),
-                f"the speaker of {len(unknown)} of the {len(utterances)} utterances is unknown, "
-                f"such as that of {unknown[0].file}, so speakers cannot be left out; allowed: a "
-                'pattern that finds them in the paths, such as {"label": "folder", '
-                '"speaker_pattern": "(speaker[0-9]+)/"}, a table with the column speaker, or '
-                "split 'utterance' with evaluation 'holdout'",
-            )
-        )
+    try:
+        require_speakers(utterances)
+    except InvalidInput as error:
+        raise InvalidInput(Fault(("corpus",), f"{error.detail}, such as {EXAMPLE}")) from error

@@ -212,7 +212,7 @@ def test_entries_that_the_manifest_lacks_are_left_out(page: Outline) -> None:
         "leave_one_text_out": "Unknown texts",
         "chosen": "recipes were compared",
         "model_id": "Model id",
-        "model_config": "Classifier",
+        "model_config": "Classifier shrinkage",
         "versions": "Versions",
         "seconds": "in seconds",
     }
