@@ -171,7 +171,7 @@ def test_a_corpus_without_known_speakers_can_be_trained_on_but_not_split_by_spea
     for field in ({"split": "speaker"}, {"evaluation": "loso"}):
         (error,) = refused(train, body | field)["errors"]
         assert error["loc"] == ["corpus"]
-        assert "no speaker is known" in error["msg"]
+        assert "is unknown" in error["msg"]
         assert "speaker_pattern" in error["msg"]
 
 

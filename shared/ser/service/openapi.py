@@ -232,15 +232,16 @@ def schema_of_field_type(kind: type) -> Schema:
 
 def configuration_schemas() -> dict[str, Schema]:
     """Return the schemas of the fields of POST /train that choose among methods, by name."""
-    kinds = {**MODEL_TYPES, **METHODS, **AUGMENTATIONS}
-    _, schemas = msgspec.json.schema_components(kinds.values(), ref_template=REFERENCE)
+    classifiers = [kind.config_type for kind in MODEL_TYPES.values()]
+    kinds = (*classifiers, *METHODS.values(), *AUGMENTATIONS.values())
+    _, schemas = msgspec.json.schema_components(kinds, ref_template=REFERENCE)
     corpus = corpus_schema()
     for index, each in enumerate(corpus["anyOf"]):
         if "title" in each:
             schemas[each["title"]] = each
             corpus["anyOf"][index] = reference(each["title"])
     schemas["CorpusChoice"] = corpus
-    schemas["ModelConfig"] = {"anyOf": [reference(kind.__name__) for kind in MODEL_TYPES.values()]}
+    schemas["ModelConfig"] = {"anyOf": [reference(kind.__name__) for kind in classifiers]}
     for name, methods in ((FrontEnds.__name__, METHODS), (Augmentations.__name__, AUGMENTATIONS)):
         schemas[name] = {
             "type": "object",

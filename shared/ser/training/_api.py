@@ -125,29 +125,11 @@ def train(
 
     Examples
     --------
-    Three speakers, two emotions, three sounds of each; the folders are the labels:
-
-    >>> from itertools import product
-    >>> from pathlib import Path
-    >>> import numpy as np
-    >>> import soundfile
-    >>> import ser
-    >>> random = np.random.default_rng(0)
-    >>> emotions = {"anger": 300, "sadness": 150}
-    >>> for speaker, (emotion, pitch), take in product("ABC", emotions.items(), "123"):
-    ...     file = Path("corpus", f"speaker{speaker}", emotion, f"{take}.wav")
-    ...     file.parent.mkdir(parents=True, exist_ok=True)
-    ...     time = np.arange(8000) / 16000
-    ...     tone = 0.3 * np.sin(2 * np.pi * pitch * time) + random.normal(0, 0.03, 8000)
-    ...     soundfile.write(file, tone, 16000)
-    >>> trained = ser.train(
-    ...     "corpus",
-    ...     registry="model",
-    ...     corpus={"label": "folder", "speaker_pattern": "(speaker[A-Z])"},
-    ...     evaluation="loso",
-    ... )
-    >>> trained["classes"], trained["loso"]["uar"]
-    (['anger - anger', 'sadness - sadness'], 1.0)
+    >>> trained = ser.train("corpus", registry="model", alias="newest")
+    >>> trained["classes"][:2]
+    ['A - Angst', 'E - Ekel']
+    >>> ser.load_model("newest", registry="model").predict("speech.wav").emotion
+    'anger'
     """
     given = {
         "corpus": corpus,
@@ -226,23 +208,16 @@ def evaluate(
 
     Examples
     --------
-    The corpus is that of the example of :func:`ser.train`.
-
-    >>> import ser
-    >>> evaluation = ser.evaluate(
-    ...     "corpus", corpus={"label": "folder", "speaker_pattern": "(speaker[A-Z])"}
-    ... )
-    >>> evaluation.model_type, evaluation.figures["uar"], evaluation.split
-    ('DiscriminantClassifier', 1.0, 'each of 3 speakers left out once')
+    >>> evaluation = ser.evaluate("corpus")
+    >>> evaluation
+    Evaluation(DiscriminantClassifier on emodb: UAR 0..., WA 0...; each of 4 speakers left out once)
     >>> evaluation.rows
-    '18 utterances (144 with copies)'
+    '56 utterances (448 with copies)'
     >>> first = evaluation.predictions[0]
-    >>> first.speaker, first.true, first.predicted
-    ('speakerA', 'anger', 'anger')
-    >>> print(evaluation.confusion_matrix)
-            anger sadness
-    anger       9       0
-    sadness     0       9
+    >>> first.file, first.speaker, first.true
+    ('wav/03a01Aa.wav', '03', 'fear')
+    >>> len(evaluation.confusion_matrix.labels)
+    7
     >>> evaluation.report("report.html").name
     'report.html'
     """
