@@ -138,7 +138,8 @@ def recipe_fields(choices: Choices) -> dict[str, Any]:
     """Return the fields of the evaluation: ``MODEL_TYPE``, then ``REQUEST``, then our recipe's."""
     given = decode_object(Path(choices.request).read_bytes()) if choices.request else {}
     if ignored := [name for name in UNUSED if name in given]:
-        console.print(f"Note: {', '.join(ignored)} of REQUEST={choices.request} are ignored.")
+        note = f"Note: {', '.join(ignored)} of REQUEST={choices.request} are ignored."
+        console.print(note, soft_wrap=True)
     fields = {name: value for name, value in given.items() if name not in UNUSED}
     refuse_unknown(choices, fields)
     if needs_chunks(fields):

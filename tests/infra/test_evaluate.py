@@ -109,7 +109,7 @@ def test_a_request_sets_fields_and_its_places_are_ignored(folder: Path, bounds: 
     )
     done = make("evaluate", CORPUS=str(folder), REQUEST=str(request))
     assert done.returncode == 0, done.stderr
-    assert "data_path, remote_url, model_save_path of REQUEST=" in done.stdout.replace("\n", " ")
+    assert "data_path, remote_url, model_save_path of REQUEST=" in done.stdout
     assert "RandomForestClassifier, each of 4 speakers left out once" in done.stdout
     assert "660 recipes" not in done.stdout
     assert "Features: MFCC (" in done.stdout
