@@ -232,7 +232,8 @@ def show_files(name: str, trained: dict[str, Any], model: Path) -> None:
         console.print(f"{title}: {path.relative_to(ROOT)}", soft_wrap=True)
     console.print(
         "Next: `make serve`, and in another terminal, also without network:\n"
-        f"  curl -F model_id=latest -F audio=@{SPEECH.relative_to(ROOT)} localhost:5000/predict",
+        f"  curl -F model_id=latest -F model_save_path=./{model.parent.relative_to(ROOT)} "
+        f"-F audio=@{SPEECH.relative_to(ROOT)} localhost:5000/predict",
         soft_wrap=True,
     )
 
