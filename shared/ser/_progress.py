@@ -6,8 +6,6 @@ from collections.abc import Callable
 
 ProgressCallback = Callable[[float], None]
 """Called with the share of one step that is done, 0..1, never falling."""
-Report = ProgressCallback
-"""Former name of :data:`ProgressCallback`."""
 Progress = Callable[[str, float], None]
 """Called with the name of a step and the share of it that is done."""
 

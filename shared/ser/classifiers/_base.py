@@ -12,7 +12,7 @@ import numpy as np
 from msgspec import Meta
 from numpy.typing import ArrayLike, NDArray
 
-from ser._progress import Report, silent
+from ser._progress import ProgressCallback, silent
 from ser._schemas import Schema, convert, parse
 from ser.errors import InvalidInput, within
 
@@ -129,7 +129,7 @@ class Classifier(ABC):
         y: ArrayLike,
         *,
         origins: Origins | None = None,
-        progress: Report = silent,
+        on_progress: ProgressCallback = silent,
     ) -> Self:
         """Train on ``X`` and ``y``, and return this estimator.
 
@@ -142,7 +142,7 @@ class Classifier(ABC):
         origins
             Origin of each row, for classifiers that use it: the discriminant leaves out whole
             speakers when it calibrates, and learns to use enrolled sounds. Others ignore it.
-        progress
+        on_progress
             Called with the completed share of the training, 0..1.
 
         Raises
@@ -162,7 +162,7 @@ class Classifier(ABC):
                 raise InvalidInput(
                     f"{name} has {len(values)} rows; allowed: {len(features)}, as X has"
                 )
-        self.fitted_ = self._fit(config, features, indices, origins, progress)
+        self.fitted_ = self._fit(config, features, indices, origins, on_progress)
         self.classes_, self.n_features_in_ = classes, features.shape[1]
         return self
 
@@ -173,7 +173,7 @@ class Classifier(ABC):
         X: FeatureMatrix,
         y: ClassIndices,
         origins: Origins | None,
-        progress: Report,
+        on_progress: ProgressCallback,
     ) -> FittedClassifier:
         """Return what the training learns with the validated ``config``."""
 

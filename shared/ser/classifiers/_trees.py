@@ -11,7 +11,7 @@ import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
-from ser._progress import Report
+from ser._progress import ProgressCallback
 from ser._schemas import Schema
 from ser.classifiers._base import (
     DEFAULT_RANDOM_STATE,
@@ -80,7 +80,7 @@ class RandomForestClassifier(Classifier):
         X: FeatureMatrix,
         y: ClassIndices,
         origins: Origins | None,
-        progress: Report,
+        on_progress: ProgressCallback,
     ) -> FittedTrees:
         del origins
         from sklearn import ensemble
@@ -89,7 +89,7 @@ class RandomForestClassifier(Classifier):
         forest = ensemble.RandomForestClassifier(
             **options, random_state=self.random_state, n_jobs=-1
         ).fit(X, y)
-        progress(1.0)
+        on_progress(1.0)
         return FittedTrees(options, [], forest, forest_to_onnx)
 
 
@@ -154,7 +154,7 @@ class XGBoostClassifier(Classifier):
         X: FeatureMatrix,
         y: ClassIndices,
         origins: Origins | None,
-        progress: Report,
+        on_progress: ProgressCallback,
     ) -> FittedTrees:
         del origins
         import xgboost
@@ -163,7 +163,7 @@ class XGBoostClassifier(Classifier):
         boosted = xgboost.XGBClassifier(
             **options, tree_method="hist", random_state=self.random_state, n_jobs=-1
         ).fit(X, y)
-        progress(1.0)
+        on_progress(1.0)
         return FittedTrees(options, [], boosted, boosted_to_onnx)
 
 

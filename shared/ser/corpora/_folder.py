@@ -116,7 +116,7 @@ class CorpusFolder:
                 self._incoming_archive,
                 access=self._access,
                 limit=self._limits.download_bytes,
-                report=on_progress,
+                on_progress=on_progress,
                 version=version,
             )
         provenance = Provenance(
@@ -169,7 +169,7 @@ class CorpusFolder:
         return result
 
     def _unpack(self, archive: Path, folder: Path, on_progress: ProgressCallback) -> None:
-        extract(archive, folder, limit=self._limits.extracted_bytes, report=on_progress)
+        extract(archive, folder, limit=self._limits.extracted_bytes, on_progress=on_progress)
 
     def _accept(self, provenance: Provenance) -> None:
         self._incoming_archive.replace(self._archive)

@@ -33,7 +33,7 @@ def fit_classifier(
     # A copy: threads may share the classifier, and a fit changes it.
     estimator = copy(classifier).set_params(random_state=random_state)
     with within("model_config"):
-        return estimator.fit(X, y, origins=origins, progress=on_progress)
+        return estimator.fit(X, y, origins=origins, on_progress=on_progress)
 
 
 class FoldClassifier:

@@ -11,7 +11,7 @@ import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
-from ser._progress import Report
+from ser._progress import ProgressCallback
 from ser._schemas import Schema
 from ser.classifiers._base import (
     DEFAULT_RANDOM_STATE,
@@ -107,15 +107,15 @@ class DiscriminantClassifier(Classifier):
         X: FeatureMatrix,
         y: ClassIndices,
         origins: Origins | None,
-        progress: Report,
+        on_progress: ProgressCallback,
     ) -> FittedDiscriminant:
         training = TrainingSet.of(X, y, origins, self.random_state)
         scaler = Scaler.of(training.X.mean(axis=0), training.X.std(axis=0), config.limit)
         Z = scaler.standardise(training.X)
         ordinary = fit_calibrated(Z, training, config.shrinkage)
-        progress(0.5)
+        on_progress(0.5)
         enrolment = fit_enrolment(training, scaler.mean, config.limit, config.shrinkage)
-        progress(1.0)
+        on_progress(1.0)
         notes = [UNCALIBRATED] * (ordinary is None) + [NO_ENROLMENT] * (enrolment is None)
         return FittedDiscriminant(
             msgspec.to_builtins(config),

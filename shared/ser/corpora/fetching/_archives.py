@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from unicodedata import normalize
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
-from ser._progress import Report, silent
+from ser._progress import ProgressCallback, silent
 from ser.errors import InvalidInput, SerError, StorageFull, TooLarge
 from ser.limits import UNLIMITED, Limit
 
@@ -27,7 +27,7 @@ Names = dict[str, str]
 
 
 def extract(
-    archive: Path, folder: Path, *, limit: Limit = UNLIMITED, report: Report = silent
+    archive: Path, folder: Path, *, limit: Limit = UNLIMITED, on_progress: ProgressCallback = silent
 ) -> None:
     """Write the whole content of ``archive`` to ``folder``, or nothing.
 
@@ -50,7 +50,7 @@ def extract(
         remove(fresh)
         try:
             fresh.mkdir(parents=True)
-            unpack(zipped, archive.name, entries, fresh, report)
+            unpack(zipped, archive.name, entries, fresh, on_progress)
             remove(former)
             with suppress(FileNotFoundError):
                 folder.rename(former)
@@ -171,7 +171,7 @@ def fold(path: PurePosixPath) -> str:
 
 
 def unpack(
-    zipped: ZipFile, archive: str, entries: list[ZipInfo], folder: Path, report: Report
+    zipped: ZipFile, archive: str, entries: list[ZipInfo], folder: Path, on_progress: ProgressCallback
 ) -> None:
     """Write ``entries`` to ``folder``."""
     total = sum(info.file_size for info in entries)
@@ -190,7 +190,7 @@ def unpack(
         ):
             shutil.copyfileobj(source, sink)
         written += info.file_size
-        report(written / total if total else 1.0)
+        on_progress(written / total if total else 1.0)
 
 
 def remove(path: Path) -> None:

@@ -10,7 +10,7 @@ import zipfile
 from pathlib import Path
 from typing import NamedTuple
 
-from ser._progress import Report, silent
+from ser._progress import ProgressCallback, silent
 from ser.corpora.fetching._access import Access
 from ser.corpora.fetching._archives import write_errors
 from ser.corpora.fetching._opening import opener_for
@@ -42,7 +42,7 @@ def fetch(
     *,
     access: Access,
     limit: Limit = UNLIMITED,
-    report: Report = silent,
+    on_progress: ProgressCallback = silent,
     patience: Patience = PATIENCE,
     version: Version = ANY,
 ) -> Download:
@@ -61,7 +61,7 @@ def fetch(
         Rules for hosts (applied again at every redirect), buckets and paths.
     limit : Limit
         Size of the largest accepted archive, in bytes.
-    report : Report
+    on_progress : ProgressCallback
         Called with the share of the bytes received, if the remote announces their number.
     patience : Patience
         Time-outs and retries.
@@ -82,7 +82,7 @@ def fetch(
         No room for the archive at the destination.
     """
     opener = opener_for(remote_url, access, patience, version)
-    part = PartialDownload(remote_url, destination, limit, report)
+    part = PartialDownload(remote_url, destination, limit, on_progress)
     with write_errors(destination):
         destination.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -121,14 +121,14 @@ def receive(part: PartialDownload, opener: Opener, patience: Patience) -> str:
 class PartialDownload:
     """The bytes of ``url`` received so far, in a file beside ``destination``."""
 
-    def __init__(self, url: str, destination: Path, limit: Limit, report: Report) -> None:
+    def __init__(self, url: str, destination: Path, limit: Limit, on_progress: ProgressCallback) -> None:
         self.url = url
         self.shown_url = redact_url(url)
         self.destination = destination
         self.path = destination.with_name(f"{destination.name}.part")
         self.note = destination.with_name(f"{destination.name}.part.json")
         self.limit = limit
-        self.report = report
+        self.on_progress = on_progress
         self.share = 0.0
         self.total: int | None = None
 
@@ -170,7 +170,7 @@ class PartialDownload:
         """Report the share of the bytes received; it never falls."""
         # A download that begins again first has to catch up with the share reported before.
         self.share = max(self.share, size / self.total if self.total else 0.0)
-        self.report(self.share)
+        self.on_progress(self.share)
 
     def progress(self) -> str:
         """Return how many bytes of how many are here, in words."""
@@ -192,7 +192,7 @@ class PartialDownload:
             download = Download(hashlib.file_digest(file, "sha256").hexdigest(), self.size())
         self.path.replace(self.destination)
         self.note.unlink()
-        self.report(1.0)
+        self.on_progress(1.0)
         return download
 
     def discard(self) -> None:

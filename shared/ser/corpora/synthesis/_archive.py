@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ser._progress import Report, silent
+from ser._progress import ProgressCallback, silent
 from ser.corpora._base import SYNTHETIC
 from ser.corpora.grammars.emodb import GENDERS, LABELS
 from ser.corpora.synthesis._phones import TEXTS
@@ -34,7 +34,7 @@ about how well emotions of people are recognised; call them synthetic wherever y
 """
 
 
-def synthesise(destination: Path, *, seed: int = 0, report: Report = silent) -> None:
+def synthesise(destination: Path, *, seed: int = 0, on_progress: ProgressCallback = silent) -> None:
     """Write the demo corpus to ``destination``, a zip with ``wav/03a01Fa.wav`` and so on.
 
     The same ``seed`` (not negative) gives the same bytes. An earlier file is replaced once
@@ -46,7 +46,7 @@ def synthesise(destination: Path, *, seed: int = 0, report: Report = silent) -> 
         archive.writestr(zip_entry("README.txt"), README.format(seed=seed))
         for done, (name, sound) in enumerate(wav_files(seed), start=1):
             archive.writestr(zip_entry(f"wav/{name}.wav"), sound)
-            report(done / len(UTTERANCES))
+            on_progress(done / len(UTTERANCES))
     unfinished.replace(destination)
 
 
