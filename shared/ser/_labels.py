@@ -1,4 +1,4 @@
-"""Emotions as models and corpora name them."""
+"""Labels of emotions."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import msgspec
 
 
 class Label(msgspec.Struct, frozen=True):
-    """An emotion: a corpus's code and name for it, and the English word used everywhere.
+    """An emotion label: the code and the name in its corpus, and the English word for the emotion.
 
     Examples
     --------
@@ -22,5 +22,5 @@ class Label(msgspec.Struct, frozen=True):
     emotion: str
 
     def __str__(self) -> str:
-        """Return ``L - Langeweile``: the key of a probability in the HTTP answers."""
+        """Return code and name, as in ``L - Langeweile``: a key of probabilities over HTTP."""
         return f"{self.code} - {self.name}"

@@ -12,7 +12,7 @@ import numpy as np
 from msgspec import Meta
 from numpy.typing import ArrayLike, NDArray
 
-from ser._progress import ProgressCallback, silent
+from ser._progress import ProgressCallback, ignore_share
 from ser._schemas import Schema, convert, parse
 from ser.errors import InvalidInput, within
 
@@ -129,7 +129,7 @@ class Classifier(ABC):
         y: ArrayLike,
         *,
         origins: Origins | None = None,
-        on_progress: ProgressCallback = silent,
+        on_progress: ProgressCallback = ignore_share,
     ) -> Self:
         """Train on ``X`` and ``y``, and return this estimator.
 

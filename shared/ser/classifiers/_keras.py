@@ -155,7 +155,11 @@ def fit_projection(X: FeatureMatrix, components: int, random_state: int) -> Any:
 
 
 def fit_network(
-    Z: FeatureMatrix, y: ClassIndices, config: KerasConfig, random_state: int, on_progress: ProgressCallback
+    Z: FeatureMatrix,
+    y: ClassIndices,
+    config: KerasConfig,
+    random_state: int,
+    on_progress: ProgressCallback,
 ) -> Any:
     """Return a network trained on principal components ``Z``, shape (rows, components)."""
     import keras

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from ser._progress import Progress, quiet, step
+from ser._progress import Progress, ignore_progress, step
 from ser.corpora import CorpusChoice, Provenance, Table, Utterance, corpus_files
 from ser.corpora.fetching import ANY, FULL_ACCESS, Access, Version
 from ser.dataset._extraction import ExtractedCorpus, extract
@@ -99,7 +99,7 @@ class Dataset:
         access: Access = FULL_ACCESS,
         limits: Limits = NO_LIMITS,
         workers: Workers = THIS_MACHINE,
-        progress: Progress = quiet,
+        progress: Progress = ignore_progress,
         version: Version = ANY,
     ) -> None:
         self._choice = parse_choice(corpus)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ser._metadata import FIELDS, MetadataEncoding
-from ser._progress import Progress, quiet, step
+from ser._progress import Progress, ignore_progress, step
 from ser._sessions import open_session
 from ser.corpora import Utterance
 from ser.dataset._cache import FeatureCache, Features, cache_key
@@ -81,7 +81,7 @@ def extract(
     cache: Path | None = None,
     renew: bool = False,
     workers: Workers = THIS_MACHINE,
-    progress: Progress = quiet,
+    progress: Progress = ignore_progress,
 ) -> ExtractedCorpus:
     """Return the features of all utterances of ``loaded`` and of their augmented copies.
 

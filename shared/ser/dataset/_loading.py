@@ -10,7 +10,7 @@ import numpy as np
 
 from ser import sounds as audio
 from ser._labels import Label
-from ser._progress import Progress, ProgressCallback, quiet, silent, step
+from ser._progress import Progress, ProgressCallback, ignore_progress, ignore_share, step
 from ser.corpora import (
     CorpusChoice,
     CorpusFiles,
@@ -73,7 +73,7 @@ def load_corpus(
     normalize: bool = True,
     force: bool = False,
     limits: Limits = NO_LIMITS,
-    progress: Progress = quiet,
+    progress: Progress = ignore_progress,
 ) -> LoadedCorpus:
     """Return the corpus in ``files`` as signals, with the length of its chunks and its gain.
 
@@ -109,7 +109,7 @@ def parse_choice(corpus: CorpusChoice | str | Mapping[str, str]) -> CorpusChoice
 
 
 def read_table(
-    files: CorpusFiles, stated: CorpusChoice, *, on_progress: ProgressCallback = silent
+    files: CorpusFiles, stated: CorpusChoice, *, on_progress: ProgressCallback = ignore_share
 ) -> Table:
     """Return the utterances among ``files``, which are available on this machine."""
     choice = files.choice(stated)
@@ -125,7 +125,7 @@ def decode_utterances(
     provenance: Provenance,
     *,
     limit: Limit = UNLIMITED,
-    on_progress: ProgressCallback = silent,
+    on_progress: ProgressCallback = ignore_share,
 ) -> LoadedCorpus:
     """Return the utterances of ``table`` whose sounds can be used, whole and not amplified.
 

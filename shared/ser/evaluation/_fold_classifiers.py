@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ser._progress import ProgressCallback, silent
+from ser._progress import ProgressCallback, ignore_share
 from ser._sessions import open_session
 from ser._speaker_profile import SpeakerProfile, takes_profile
 from ser.classifiers import Classifier
@@ -26,7 +26,7 @@ def fit_classifier(
     classifier: Classifier,
     rows: TrainingRows,
     random_state: int,
-    on_progress: ProgressCallback = silent,
+    on_progress: ProgressCallback = ignore_share,
 ) -> Classifier:
     """Return a copy of ``classifier`` fitted to ``rows``."""
     X, y, origins = rows
@@ -85,7 +85,7 @@ def fit_fold_classifiers(
     folds: Folds,
     *,
     random_state: int = 42,
-    on_progress: ProgressCallback = silent,
+    on_progress: ProgressCallback = ignore_share,
     workers: Workers = THIS_MACHINE,
 ) -> tuple[dict[str, FoldClassifier], list[str]]:
     """Return a classifier for each fold, fitted without the utterances of the fold.

@@ -19,7 +19,7 @@ from ser.evaluation._fold_classifiers import FoldClassifier
 from ser.evaluation._metrics import metrics
 from ser.evaluation._splits import Folds
 from ser.parallel import THIS_MACHINE, Workers
-from ser.sounds import holds_speech
+from ser.sounds import contains_speech
 
 Features = NDArray[np.float32]
 Probabilities = NDArray[np.float32]
@@ -174,7 +174,7 @@ def degraded_features(
         for degrade in DEGRADATIONS.values()
     ]
     return [
-        extractor.features(utterance, each) if holds_speech(each) else None for each in degraded
+        extractor.features(utterance, each) if contains_speech(each) else None for each in degraded
     ]
 
 

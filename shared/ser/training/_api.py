@@ -11,8 +11,8 @@ from typing import Any, Literal, TypeVar
 
 from msgspec import UNSET, UnsetType
 
-from ser._addresses import resolved
-from ser._progress import Progress, quiet
+from ser._addresses import resolve_path
+from ser._progress import Progress, ignore_progress
 from ser._schemas import Name, parse, shown
 from ser.classifiers import RECIPE
 from ser.corpora import CorpusFiles, corpus_files
@@ -158,7 +158,7 @@ def train(
             aliases=aliases,
             force=fields.dataset_force,
             workers=Workers(dask_scheduler),
-            progress=progress or quiet,
+            progress=progress or ignore_progress,
         )
 
 
@@ -242,7 +242,7 @@ def evaluate(
             files,
             force=fields.dataset_force,
             workers=Workers(dask_scheduler),
-            progress=progress or quiet,
+            progress=progress or ignore_progress,
         )
 
 
@@ -278,7 +278,7 @@ def opened_corpus(source: Place, data_path: Place | None) -> Iterator[CorpusFile
     place = address("source", source)
     if data_path is not None:
         with within("data_path"):
-            kept = resolved(address("data_path", data_path))
+            kept = resolve_path(address("data_path", data_path))
         yield corpus_files(place, kept)
         return
     with tempfile.TemporaryDirectory() as folder:

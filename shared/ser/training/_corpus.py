@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
 
-from ser._progress import Progress, quiet
+from ser._progress import Progress, ignore_progress
 from ser.corpora import CorpusFiles, Utterance, require_speakers
 from ser.dataset import (
     ExtractedCorpus,
@@ -65,7 +65,7 @@ def load_and_split(
     hold_out_samples: bool = True,
     force: bool = False,
     limits: Limits = NO_LIMITS,
-    progress: Progress = quiet,
+    progress: Progress = ignore_progress,
 ) -> SplitCorpus:
     """Return the corpus in ``files``, split as ``recipe`` asks for.
 
@@ -115,7 +115,7 @@ def extract_features(
     files: CorpusFiles,
     *,
     workers: Workers = THIS_MACHINE,
-    progress: Progress = quiet,
+    progress: Progress = ignore_progress,
 ) -> PreparedCorpus:
     """Return ``split`` with the features that ``recipe`` asks for."""
     extracted = extract(

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from ser._progress import Progress, ProgressCallback, quiet, step
+from ser._progress import Progress, ProgressCallback, ignore_progress, step
 from ser.evaluation import (
     ENROLLED,
     Evaluation,
@@ -30,7 +30,7 @@ def leave_speakers_out(
     corpus: PreparedCorpus,
     *,
     workers: Workers = THIS_MACHINE,
-    progress: Progress = quiet,
+    progress: Progress = ignore_progress,
 ) -> Evaluation:
     """Return the evaluation of ``recipe`` with each speaker of ``corpus`` left out once.
 

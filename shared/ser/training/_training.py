@@ -17,7 +17,7 @@ import onnx
 
 import ser
 from ser import _graph as graph
-from ser._progress import Progress, ProgressCallback, quiet, silent, step
+from ser._progress import Progress, ProgressCallback, ignore_progress, ignore_share, step
 from ser.classifiers import Classifier
 from ser.corpora import CorpusFiles, Utterance, speaker_dependent
 from ser.dataset import metadata_of
@@ -59,7 +59,7 @@ def train_recipe(
     evaluation: Evaluation | None = None,
     limits: Limits = NO_LIMITS,
     workers: Workers = THIS_MACHINE,
-    progress: Progress = quiet,
+    progress: Progress = ignore_progress,
     publishing: Callable[[], None] = lambda: None,
 ) -> dict[str, Any]:
     """Train ``recipe`` on a corpus, publish the model, and return the answer of POST /train.
@@ -137,7 +137,7 @@ def evaluate_recipe(
     force: bool = False,
     limits: Limits = NO_LIMITS,
     workers: Workers = THIS_MACHINE,
-    progress: Progress = quiet,
+    progress: Progress = ignore_progress,
 ) -> Evaluation:
     """Leave each speaker of a corpus out once; return the figures. Nothing is published.
 
@@ -210,7 +210,7 @@ def measured(seconds: dict[str, float], stage: str) -> Iterator[None]:
 
 
 def fit(
-    recipe: Recipe, corpus: PreparedCorpus, on_progress: ProgressCallback = silent
+    recipe: Recipe, corpus: PreparedCorpus, on_progress: ProgressCallback = ignore_share
 ) -> Classifier:
     """Return a classifier fitted to all utterances except the ones held out."""
     rows = corpus.rows.without(corpus.split.held_out)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
-from ser._addresses import bucket_name, resolved
+from ser._addresses import bucket_name, resolve_path
 
 CLOUD_STORAGE = "https://storage.googleapis.com"
 """Endpoint of Cloud Storage for the protocol of S3."""
@@ -34,7 +34,7 @@ class FullAccess:
     """The access of this process's user: every path, bucket and address."""
 
     def path(self, value: str) -> Path:
-        return resolved(value)
+        return resolve_path(value)
 
     def bucket(self, name: str) -> str:
         return bucket_name(name)

@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from unicodedata import normalize
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
-from ser._progress import ProgressCallback, silent
+from ser._progress import ProgressCallback, ignore_share
 from ser.errors import InvalidInput, SerError, StorageFull, TooLarge
 from ser.limits import UNLIMITED, Limit
 
@@ -27,7 +27,11 @@ Names = dict[str, str]
 
 
 def extract(
-    archive: Path, folder: Path, *, limit: Limit = UNLIMITED, on_progress: ProgressCallback = silent
+    archive: Path,
+    folder: Path,
+    *,
+    limit: Limit = UNLIMITED,
+    on_progress: ProgressCallback = ignore_share,
 ) -> None:
     """Write the whole content of ``archive`` to ``folder``, or nothing.
 
@@ -171,7 +175,11 @@ def fold(path: PurePosixPath) -> str:
 
 
 def unpack(
-    zipped: ZipFile, archive: str, entries: list[ZipInfo], folder: Path, on_progress: ProgressCallback
+    zipped: ZipFile,
+    archive: str,
+    entries: list[ZipInfo],
+    folder: Path,
+    on_progress: ProgressCallback,
 ) -> None:
     """Write ``entries`` to ``folder``."""
     total = sum(info.file_size for info in entries)

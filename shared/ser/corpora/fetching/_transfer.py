@@ -10,7 +10,7 @@ import zipfile
 from pathlib import Path
 from typing import NamedTuple
 
-from ser._progress import ProgressCallback, silent
+from ser._progress import ProgressCallback, ignore_share
 from ser.corpora.fetching._access import Access
 from ser.corpora.fetching._archives import write_errors
 from ser.corpora.fetching._opening import opener_for
@@ -42,7 +42,7 @@ def fetch(
     *,
     access: Access,
     limit: Limit = UNLIMITED,
-    on_progress: ProgressCallback = silent,
+    on_progress: ProgressCallback = ignore_share,
     patience: Patience = PATIENCE,
     version: Version = ANY,
 ) -> Download:
@@ -121,7 +121,9 @@ def receive(part: PartialDownload, opener: Opener, patience: Patience) -> str:
 class PartialDownload:
     """The bytes of ``url`` received so far, in a file beside ``destination``."""
 
-    def __init__(self, url: str, destination: Path, limit: Limit, on_progress: ProgressCallback) -> None:
+    def __init__(
+        self, url: str, destination: Path, limit: Limit, on_progress: ProgressCallback
+    ) -> None:
         self.url = url
         self.shown_url = redact_url(url)
         self.destination = destination

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ser._progress import ProgressCallback, silent
+from ser._progress import ProgressCallback, ignore_share
 from ser.corpora._base import SYNTHETIC
 from ser.corpora.grammars.emodb import GENDERS, LABELS
 from ser.corpora.synthesis._phones import TEXTS
@@ -34,7 +34,9 @@ about how well emotions of people are recognised; call them synthetic wherever y
 """
 
 
-def synthesise(destination: Path, *, seed: int = 0, on_progress: ProgressCallback = silent) -> None:
+def synthesise(
+    destination: Path, *, seed: int = 0, on_progress: ProgressCallback = ignore_share
+) -> None:
     """Write the demo corpus to ``destination``, a zip with ``wav/03a01Fa.wav`` and so on.
 
     The same ``seed`` (not negative) gives the same bytes. An earlier file is replaced once

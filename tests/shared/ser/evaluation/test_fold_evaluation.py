@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ser._graph import front_end_model
 from ser._metadata import MetadataEncoding
-from ser._progress import silent
+from ser._progress import ignore_share
 from ser._speaker_profile import SpeakerProfile
 from ser.classifiers import Origins
 from ser.corpora import Provenance, Utterance
@@ -131,7 +131,7 @@ def test_a_sound_without_speech_is_not_given_to_a_classifier(
     loud = evaluation.loaded.signals
     faint = tuple(signal * np.float32(0.00056) for signal in loud)  # -68 dBFS
     quiet = replace(evaluation, loaded=replace(evaluation.loaded, signals=faint))
-    found = quiet.degraded(silent)
+    found = quiet.degraded(ignore_share)
     # Once as recorded, and once after each degradation except the one that leaves no speech.
     assert "gain -12 dB" in found
     asked = sum(len(classifier.asked) for classifier in classifiers.values())

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from moto.server import ThreadedMotoServer
 
-from ser._progress import ProgressCallback, silent
+from ser._progress import ProgressCallback, ignore_share
 from ser.corpora.fetching import MAX_REDIRECTS, Download, Patience, fetch
 from ser.errors import InvalidInput, RemoteFailed, StorageFull, TooLarge
 from ser.limits import Limit
@@ -64,7 +64,7 @@ def get(
     *,
     buckets: tuple[str, ...] | None = None,
     max_bytes: int = 1_000_000,
-    on_progress: ProgressCallback = silent,
+    on_progress: ProgressCallback = ignore_share,
     connect: float = 10.0,
     read: float = 10.0,
 ) -> Download:
@@ -124,7 +124,9 @@ def test_missing_parent_folders_are_made(site: Site, tmp_path: Path) -> None:
 def test_an_archive_of_unknown_size_arrives(site: Site, destination: Path) -> None:
     shares: list[float] = []
     site.chunked = True
-    assert_arrived(get(f"{site.url}/corpus.zip", destination, on_progress=shares.append), destination)
+    assert_arrived(
+        get(f"{site.url}/corpus.zip", destination, on_progress=shares.append), destination
+    )
     assert shares[-1] == 1.0
 
 
