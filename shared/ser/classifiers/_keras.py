@@ -1,4 +1,4 @@
-"""A small neural network on principal components."""
+"""A small neural network on principal components of the features."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ class KerasClassifier(Classifier):
 
 @dataclass(frozen=True)
 class FittedKeras:
-    """A trained projection, and the network behind it."""
+    """A fitted projection to principal components, and the network that classifies them."""
 
     config: dict[str, Any]
     notes: list[str]
@@ -132,7 +132,7 @@ class FittedKeras:
 
 
 def choose_components(input_dim: int | None, rows: int, columns: int) -> tuple[int, list[str]]:
-    """Return the number of principal components, and a note if the default had to be lowered."""
+    """Return the number of principal components, and a note if it is below the default."""
     maximum = min(rows, columns)
     reason = f"{rows} training chunks of {columns} features have no more components"
     if input_dim is None:
