@@ -20,7 +20,7 @@ from ser.corpora.synthesis._voice import Array
 from ser.sounds import SAMPLING_RATE
 
 UTTERANCES = tuple(product(GENDERS, TEXTS, LABELS))
-"""Every speaker, text and emotion, in each combination once."""
+"""Every combination of speaker, text and emotion."""
 
 README = f"""\
 {SYNTHETIC} - NOT EmoDB, NOT RECORDINGS OF PEOPLE
@@ -37,10 +37,10 @@ about how well emotions of people are recognised; call them synthetic wherever y
 def synthesise(
     destination: Path, *, seed: int = 0, on_progress: ProgressCallback = ignore_share
 ) -> None:
-    """Write the demo corpus to ``destination``, a zip with ``wav/03a01Fa.wav`` and so on.
+    """Write the synthetic corpus to ``destination``, a zip archive with ``wav/03a01Fa.wav`` etc.
 
-    The same ``seed`` (not negative) gives the same bytes. An earlier file is replaced once
-    the new archive is complete.
+    The same ``seed`` (0 or more) always gives the same bytes. An existing file is replaced once the
+    new archive is complete.
     """
     destination.parent.mkdir(parents=True, exist_ok=True)
     unfinished = destination.with_name(f"{destination.name}.part")
@@ -69,7 +69,7 @@ def rng_for(seed: int, name: str) -> np.random.Generator:
 
 
 def encode_wav(signal: Array) -> bytes:
-    """Return ``signal`` (-1..1) as a WAV file of 16 bit."""
+    """Return ``signal`` (-1..1) as a WAV file with 16 bits."""
     file = io.BytesIO()
     with wave.open(file, "wb") as sound:
         sound.setnchannels(1)
@@ -80,8 +80,8 @@ def encode_wav(signal: Array) -> bytes:
 
 
 def zip_entry(path: str) -> zipfile.ZipInfo:
-    """Return an entry that is the same whenever it is made."""
-    # A bare entry is dated 1980, but its file could not be read once extracted.
+    """Return an entry for ``path`` that does not depend on the time."""
+    # The default date is constant (1980), but the default permissions forbid reading the file.
     info = zipfile.ZipInfo(path)
     info.external_attr = 0o644 << 16
     return info
