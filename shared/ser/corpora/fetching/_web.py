@@ -136,7 +136,7 @@ def send_request(
 
 
 def accept_response(response: BaseHTTPResponse, received: Received) -> Content | None:
-    """Return the content of ``response``; ``None`` if it fails or does not continue ``received``."""
+    """Return the content of ``response``; ``None`` unless it continues ``received``."""
     etag = response.headers.get("ETag", "")
     # A weak ETag, W/"...", may be the same for different bytes.
     validator = etag if etag.startswith('"') else response.headers.get("Last-Modified", "")

@@ -64,7 +64,7 @@ def execute(
             limits=settings.corpus_limits,
             workers=settings.workers,
             progress=progress,
-            publishing=before_publishing,
+            before_publishing=before_publishing,
         )
 
 

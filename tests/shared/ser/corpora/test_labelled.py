@@ -73,7 +73,7 @@ def test_of_two_formats_of_one_recording_the_first_is_used() -> None:
 @pytest.mark.parametrize(
     ("file", "reason"),
     [
-        ("001.wav", "in no folder"),
+        ("001.wav", "not in a folder"),
         ("sad/anybody.wav", "finds no speaker"),
         ("sad/spk.wav", "finds no speaker"),
         (".hidden/sad/spk1.wav", "no leading dot"),
