@@ -44,7 +44,7 @@ def local_path(address: str) -> str:
 def resolve_path(value: str) -> Path:
     """Return the absolute path of ``value``, a path or ``file://`` URL.
 
-    Symbolic links are followed; the path need not exist.
+    Symbolic links are followed; the path may not exist.
 
     Raises
     ------

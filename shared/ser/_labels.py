@@ -18,8 +18,11 @@ class Label(msgspec.Struct, frozen=True):
     """
 
     code: str
+    """Code in the corpus, such as ``L``."""
     name: str
+    """Name in the corpus, such as ``Langeweile``."""
     emotion: str
+    """English word for the emotion, such as ``boredom``."""
 
     def __str__(self) -> str:
         """Return code and name, as in ``L - Langeweile``: a key of probabilities over HTTP."""

@@ -53,7 +53,7 @@ class MetadataEncoding(msgspec.Struct, frozen=True):
 
     def _faults(self, known: Mapping[str, str | None]) -> Iterable[Fault]:
         for field in sorted(known.keys() - set(FIELDS)):
-            yield Fault((field,), f"no such field; allowed: {', '.join(FIELDS)}")
+            yield Fault((field,), f"unknown field; allowed: {', '.join(FIELDS)}")
         for field, values in self.values.items():
             if (value := known.get(field)) and value not in values:
                 yield Fault(

@@ -33,8 +33,7 @@ class Schema(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     def cross_check(cls, values: Mapping[str, Any], given: Mapping[str, Any]) -> Iterator[Fault]:
         """Yield the faults that concern more than one field.
 
-        ``values`` holds the converted fields that are valid on their own, ``given`` all fields as
-        they arrived.
+        ``values`` has the valid fields after their conversion, ``given`` all fields as received.
         """
         del values, given
         yield from ()

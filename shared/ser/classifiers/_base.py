@@ -74,7 +74,7 @@ class FittedClassifier(Protocol):
         """Return the probabilities computed by the training library, shape (rows, classes)."""
 
     def to_onnx(self) -> onnx.ModelProto:
-        """Return the classifier as a graph; its last output holds the probabilities.
+        """Return the classifier as a graph; its last output is the probabilities.
 
         The first input is the features, float32 of shape (rows, features). Three further inputs
         are optional: ``speaker_mean`` and ``speaker_deviation``, float32 of shape (features,),

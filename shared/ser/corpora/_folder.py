@@ -1,5 +1,8 @@
-"""A corpus on disk: ``pristine/`` holds its archive, ``working/`` the content of the archive, and
-``features/`` the features extracted from it."""
+"""A corpus on disk.
+
+``pristine/`` contains its archive, ``working/`` the content of the archive, and ``features/`` the
+features extracted from it.
+"""
 
 from __future__ import annotations
 

@@ -86,7 +86,7 @@ def load_corpus(
     split_at, normalize
         As for :meth:`~ser.dataset.Dataset.load`.
     force
-        Whether to fetch and unpack files again that are kept, and to remove kept features.
+        Whether to fetch and unpack kept files again, and to remove kept features.
 
     Raises
     ------

@@ -59,7 +59,7 @@ def create(store: Store, model_id: str, name: str, data: bytes) -> None:
 
 
 def withdraw(store: Store, model_id: str, written: Sequence[str]) -> None:
-    """Remove the files in ``written``, except those in the manifest of a rival's model."""
+    """Remove the files in ``written``, except those of a model that a rival published."""
     try:
         rival = read_model(store, model_id)
         published = rival.manifest["files"] if rival else {}

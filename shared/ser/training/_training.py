@@ -73,7 +73,7 @@ def train_recipe(
     trigger
         The object whose arrival started the training, for the manifest.
     force
-        Whether to fetch and unpack a corpus again that is kept.
+        Whether to fetch and unpack the corpus again even if it is kept.
     evaluation
         The result of :func:`evaluate_recipe` for the same recipe and corpus, which is published
         with the model. Default: it is computed if the recipe requires it.
@@ -114,7 +114,7 @@ def train_recipe(
         **facts,
         **corpus_facts(recipe, corpus),
         "model_config": fitted.config,
-        "samples": {u.name: sample(u) for u in loaded.utterances if u.name in held_out},
+        "samples": {u.name: sample_entry(u) for u in loaded.utterances if u.name in held_out},
         "model_id": model_id,
         "trigger": trigger,
         "seconds": seconds,
@@ -264,7 +264,7 @@ def corpus_facts(recipe: Recipe, corpus: PreparedCorpus) -> dict[str, Any]:
     }
 
 
-def sample(utterance: Utterance) -> dict[str, str]:
+def sample_entry(utterance: Utterance) -> dict[str, str]:
     """Return the entry of a held-out utterance in the manifest."""
     return {"ground_truth": utterance.code, **metadata_of(utterance)}
 

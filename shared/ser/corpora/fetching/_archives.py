@@ -134,7 +134,7 @@ def is_clutter(name: str) -> bool:
 
 
 def find_flaw(info: ZipInfo) -> str | None:
-    """Return the flaw because of which the entry is refused; ``None`` if it has none."""
+    """Return the reason to refuse the entry; ``None`` if it is harmless."""
     name = info.orig_filename
     kind = stat.S_IFMT(info.external_attr >> 16)
     flaws = {

@@ -16,6 +16,7 @@ class Grammar:
     shape: str
     """Parts of a file name in their order, with an example."""
     pattern: re.Pattern[str]
+    """Expression with a named group for each part that is checked or used."""
     allowed: Mapping[str, Collection[str]]
     """Allowed values of each group of ``pattern``."""
 
