@@ -54,5 +54,5 @@ def choose_corpus(folder: Path, progress: Progress) -> tuple[str, Path]:
     if archive := os.environ.get("EMODB_ZIP"):
         return "EmoDB", Path(archive).resolve()
     made = folder / "synthetic.zip"
-    synthesise(made, report=step(progress, "synthesise a corpus"))
+    synthesise(made, on_progress=step(progress, "synthesise a corpus"))
     return "synthetic speech, because EMODB_ZIP is not set", made

@@ -111,7 +111,7 @@ def choose_corpus() -> tuple[str, Path]:
     if not archive.exists():
         with bars() as progress:
             task = progress.add_task("Synthesising 350 utterances", total=1.0)
-            synthesise(archive, report=lambda share: progress.update(task, completed=share))
+            synthesise(archive, on_progress=lambda share: progress.update(task, completed=share))
     return "synthetic speech", archive
 
 
@@ -134,7 +134,7 @@ def download(archive: Path) -> None:
             OFFICIAL_ARCHIVE,
             archive,
             access=FULL_ACCESS,
-            report=lambda share: progress.update(task, completed=share),
+            on_progress=lambda share: progress.update(task, completed=share),
         )
 
 

@@ -67,7 +67,7 @@ class Choices(NamedTuple):
         if chosen.request and not Path(chosen.request).is_file():
             sys.exit(f"REQUEST={chosen.request} is not a file.")
         if chosen.alias and not ALIAS.fullmatch(chosen.alias):
-            sys.exit(f"ALIAS={chosen.alias} is no name for an alias; allowed: {ALIAS_GRAMMAR}")
+            sys.exit(f"ALIAS={chosen.alias} is not a name for an alias; allowed: {ALIAS_GRAMMAR}")
         return chosen
 
     @property

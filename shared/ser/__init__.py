@@ -1,6 +1,6 @@
 """Speech emotion recognition: a model is one ONNX file, raw waveform in, probabilities out.
 
-Names are imported when they are first used, so that a program pays only for the parts it needs.
+Each name is imported on first use, so a program loads only the parts that it needs.
 
 Examples
 --------
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ser.registry import Registry, load_model, open_registry
     from ser.training import Evaluation, evaluate, train
 
-# onnxruntime reports its use to its makers unless this is set before its import.
+# onnxruntime sends usage data to its developers unless this is set before its import.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 __version__ = "0.1.0"
@@ -68,14 +68,14 @@ MODULES = {
     "ser.registry": ("Registry", "load_model", "open_registry"),
     "ser.training": ("Evaluation", "evaluate", "train"),
 }
-HOMES = {name: module for module, names in MODULES.items() for name in names}
+MODULE_OF = {name: module for module, names in MODULES.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:
     if name == "errors":
         return import_module("ser.errors")
-    if name in HOMES:
-        return getattr(import_module(HOMES[name]), name)
+    if name in MODULE_OF:
+        return getattr(import_module(MODULE_OF[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -10,8 +10,8 @@ from urllib.parse import unquote, urlsplit
 from ser.errors import InvalidInput
 
 SCHEME = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
-LABEL = r"[a-z0-9]([a-z0-9-]*[a-z0-9])?"
-BUCKET = re.compile(rf"(?=.{{3,63}}$)(?!\d+(\.\d+){{3}}$){LABEL}(\.{LABEL})*")
+BUCKET_LABEL = r"[a-z0-9]([a-z0-9-]*[a-z0-9])?"
+BUCKET = re.compile(rf"(?=.{{3,63}}$)(?!\d+(\.\d+){{3}}$){BUCKET_LABEL}(\.{BUCKET_LABEL})*")
 
 
 def scheme(uri: str) -> str:
@@ -41,10 +41,10 @@ def local_path(address: str) -> str:
     return path
 
 
-def resolved(value: str) -> Path:
+def resolve_path(value: str) -> Path:
     """Return the absolute path of ``value``, a path or ``file://`` URL.
 
-    Symbolic links are followed; the path need not exist.
+    Symbolic links are followed; the path may not exist.
 
     Raises
     ------
@@ -60,10 +60,10 @@ def resolved(value: str) -> Path:
 
 
 def bucket_name(name: str) -> str:
-    """Return ``name``; raise :class:`InvalidInput` if S3 allows no bucket of this name."""
+    """Return ``name``; raise :class:`InvalidInput` unless S3 allows it as the name of a bucket."""
     if not BUCKET.fullmatch(name):
         raise InvalidInput(
             f"{name!r} is not the name of a bucket; allowed: 3 to 63 lower-case letters, "
-            "digits, hyphens and single dots, a letter or digit at either end"
+            "digits, hyphens and single dots, with a letter or digit at either end"
         )
     return name

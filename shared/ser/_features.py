@@ -1,4 +1,4 @@
-"""Features with their names."""
+"""Named features of sounds."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Features:
-    """Named features of one sound or of several. Its arrays cannot be changed.
+    """Named features of one or more sounds; the arrays are read-only.
 
     Parameters
     ----------
     array
         float32 of shape (rows, features).
     names
-        Name of each feature, in the order of the columns.
+        Names of the features, in the order of the columns.
     sounds
-        Index of the sound that each row belongs to, shape (rows,); ``None`` where all rows belong
-        to one sound.
+        Index of the sound that each row belongs to, shape (rows,); ``None`` if all rows belong to
+        one sound.
     times
-        Begin of each row in its sound in seconds, shape (rows,); ``None`` where a row stands for a
+        Start of each row within its sound in seconds, shape (rows,); ``None`` if each row covers a
         whole sound.
 
     Raises
     ------
     ValueError
-        The shapes do not fit together.
+        The shapes do not match.
 
     Examples
     --------
@@ -51,21 +51,21 @@ class Features:
     times: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
-        put = object.__setattr__
-        put(self, "array", locked(self.array, np.float32))
-        put(self, "names", tuple(self.names))
+        set_field = object.__setattr__
+        set_field(self, "array", read_only_view(self.array, np.float32))
+        set_field(self, "names", tuple(self.names))
         if self.array.ndim != 2 or self.array.shape[1] != len(self.names):
             raise ValueError(f"{len(self.names)} names for features of shape {self.array.shape}")
         for field, dtype in (("sounds", np.int64), ("times", np.float64)):
             if (values := getattr(self, field)) is not None:
-                put(self, field, locked(values, dtype))
+                set_field(self, field, read_only_view(values, dtype))
                 if np.shape(values) != (len(self),):
                     raise ValueError(f"{field} of shape {np.shape(values)} for {len(self)} rows")
 
     def to_frame(self) -> pandas.DataFrame:
-        """Return a ``pandas.DataFrame``: a column for each feature, a row for each row.
+        """Return the features as a ``pandas.DataFrame`` with the same rows and columns.
 
-        The index has the levels ``sound`` and ``seconds``, as far as both are known.
+        The index has the levels ``sound`` and ``seconds``; a level that is unknown is omitted.
 
         Raises
         ------
@@ -102,8 +102,8 @@ class Features:
         return f"Features({rows}, {len(self.names)} features: {first})"
 
 
-def locked(values: Any, dtype: Any) -> NDArray[Any]:
-    """Return ``values`` as an array of ``dtype`` that cannot be written to."""
+def read_only_view(values: Any, dtype: Any) -> NDArray[Any]:
+    """Return ``values`` as a read-only array of ``dtype``."""
     view = np.asarray(values, dtype).view()
     view.flags.writeable = False
     return view

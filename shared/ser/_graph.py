@@ -1,4 +1,4 @@
-"""Composition of front-ends, classifier and pooling into one graph, waveform to probabilities.
+"""Composition of front-ends, classifier and pooling into one graph from waveform to probabilities.
 
 All graphs use ONNX opset 17, which every runtime since 2022 supports.
 """
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from spox import Var
 
 LONGEST_CHUNK = 30 * SAMPLING_RATE
-"""Maximum number of samples of a chunk if no length is given; few utterances are longer."""
+"""Maximum length of a chunk in samples if no length is given; few utterances are longer."""
 
 
 def front_end_model(
@@ -35,16 +35,16 @@ def front_end_model(
     Parameters
     ----------
     chunk_samples
-        Length of a chunk; the last one is padded with silence. ``None``: the signal is cut into
-        the fewest equal chunks of at most :data:`LONGEST_CHUNK`, usually a single one.
+        Length of a chunk in samples; the last chunk is padded with silence. ``None``: the signal
+        is cut into the fewest equal chunks of at most :data:`LONGEST_CHUNK` samples, usually one.
     gain
-        Factor on the waveform.
+        Factor by which the waveform is multiplied.
 
     Returns
     -------
-    A model with the inputs ``waveform``, float32 of shape (samples,), and, if ``encoding`` has
-    columns, ``metadata``, float32 of shape (columns,); its output ``features`` is float32 of
-    shape (chunks, features), its output ``speech`` a bool: whether the signal contains speech.
+    A model with the input ``waveform``, float32 of shape (samples,), and, if ``encoding`` has
+    columns, the input ``metadata``, float32 of shape (columns,). Its outputs are ``features``,
+    float32 of shape (chunks, features), and ``speech``, a bool: whether the signal contains speech.
     """
     waveform = argument(Tensor(np.float32, ("samples",)))
     inputs = {"waveform": waveform}
@@ -57,18 +57,18 @@ def front_end_model(
     def features(number: Var) -> list[Var]:
         start = op.mul(op.unsqueeze(number, first), length)
         chunk = op.slice(waveform, start, op.add(start, length))
-        louder = op.mul(_pad(chunk, length), op.const(np.float32(gain)))
-        row = op.unsqueeze(louder, first)
+        amplified = op.mul(_pad(chunk, length), op.const(np.float32(gain)))
+        row = op.unsqueeze(amplified, first)
         parts = [f.features(row, inputs.get("metadata")) for f in front_ends.values()]
         return [op.squeeze(op.concat(parts, axis=1), first)]
 
-    # A scan cuts one chunk at a time, so that memory does not grow with the duration.
+    # A scan processes one chunk at a time, so memory use does not grow with the duration.
     (rows,) = op.scan([numbers], body=features, num_scan_inputs=1)
-    return build(inputs, {"features": rows, "speech": holds_speech(waveform)})
+    return build(inputs, {"features": rows, "speech": contains_speech(waveform)})
 
 
-def holds_speech(waveform: Var) -> Var:
-    """Return the result of :func:`ser.sounds.holds_speech` as a node: a bool scalar."""
+def contains_speech(waveform: Var) -> Var:
+    """Return the result of :func:`ser.sounds.contains_speech` as a node: a bool scalar."""
     count, length = _grid(waveform, SPEECH_FRAME)
     padded = _pad(waveform, op.mul(count, length))
     frames = op.reshape(padded, op.concat([count, length], axis=0))
@@ -99,9 +99,9 @@ def _divide_rounding_up(number: Var, divisor: Var) -> Var:
 
 
 def join(*models: onnx.ModelProto, source: str, result: str) -> onnx.ModelProto:
-    """Return a chain of ``models``, each with one input, and feeding its last output to the next.
+    """Return one graph that chains ``models``: the last output of each is the input of the next.
 
-    ``source`` is the name of the input, float32 of shape (rows, columns), ``result`` that of the
+    ``source`` names the input of the graph, float32 of shape (rows, columns); ``result`` names its
     output.
     """
     columns = models[0].graph.input[0].type.tensor_type.shape.dim[1].dim_value
@@ -121,10 +121,10 @@ def apply(model: onnx.ModelProto, value: Var) -> Var:
 def compose(
     front_end: onnx.ModelProto, classifier: onnx.ModelProto, properties: Mapping[str, Any]
 ) -> bytes:
-    """Return the file of a model: from ``waveform`` to ``probabilities``, the mean over the chunks.
+    """Return the ONNX file of a model from ``waveform`` to ``probabilities``.
 
-    Further outputs are ``speech``, whether the waveform contains speech (if not, all classes are
-    equally probable), and ``features``.
+    The probabilities are the mean over the chunks; without speech, all classes are equally
+    probable. The other outputs are ``speech``, a bool, and ``features``, a row for each chunk.
 
     Parameters
     ----------
@@ -132,10 +132,10 @@ def compose(
         The result of :func:`front_end_model`.
     classifier
         From features, float32 of shape (chunks, features), to probabilities of shape
-        (chunks, classes). Its further inputs, which have defaults, become optional inputs of the
+        (chunks, classes). Its other inputs have defaults, and become optional inputs of the
         model.
     properties
-        Stored as JSON in the metadata of the file.
+        Values that are stored as JSON in the metadata of the file.
     """
     sounds, (_, *options) = front_end.graph.input, classifier.graph.input
     arguments = {value.name: argument_like(value) for value in (*sounds, *options)}
@@ -145,7 +145,7 @@ def compose(
     )
     rows = classified[classifier.graph.output[-1].name]
     pooled = op.reduce_mean(rows, axes=[0], keepdims=False)
-    # In single precision the means over thousands of chunks do not sum to exactly 1.
+    # In single precision, means over thousands of chunks do not sum to exactly 1.
     pooled = op.div(pooled, op.reduce_sum(pooled))
     uniform = op.reciprocal(op.cast(op.size(pooled), to=np.float32))
     results = {
@@ -168,8 +168,8 @@ def compose(
 def fold_constants(model: onnx.ModelProto) -> onnx.ModelProto:
     """Return ``model`` with its constant expressions evaluated, which halves its loading time.
 
-    These basic optimizations of onnxruntime are valid on every machine, and their result has
-    standard operators only.
+    The basic optimizations of onnxruntime are valid on every machine, and use only standard
+    operators.
     """
     import onnxruntime
 
@@ -181,7 +181,7 @@ def fold_constants(model: onnx.ModelProto) -> onnx.ModelProto:
             model.SerializeToString(), options, providers=["CPUExecutionProvider"]
         )
         optimized = onnx.load(options.optimized_model_filepath)
-    # onnxruntime lists all operator sets that it supports; the model uses those it had before.
+    # onnxruntime declares every operator set that it supports; the model still uses its own.
     del optimized.opset_import[:]
     optimized.opset_import.extend(model.opset_import)
     return optimized

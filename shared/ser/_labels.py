@@ -1,4 +1,4 @@
-"""Emotions as models and corpora name them."""
+"""Labels of emotions."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import msgspec
 
 
 class Label(msgspec.Struct, frozen=True):
-    """An emotion: a corpus's code and name for it, and the English word used everywhere.
+    """An emotion label: the code and the name in its corpus, and the English word for the emotion.
 
     Examples
     --------
@@ -18,9 +18,12 @@ class Label(msgspec.Struct, frozen=True):
     """
 
     code: str
+    """Code in the corpus, such as ``L``."""
     name: str
+    """Name in the corpus, such as ``Langeweile``."""
     emotion: str
+    """English word for the emotion, such as ``boredom``."""
 
     def __str__(self) -> str:
-        """Return ``L - Langeweile``: the key of a probability in the HTTP answers."""
+        """Return code and name, as in ``L - Langeweile``: a key of probabilities over HTTP."""
         return f"{self.code} - {self.name}"

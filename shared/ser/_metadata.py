@@ -11,26 +11,26 @@ from numpy.typing import NDArray
 from ser.errors import Fault, InvalidInput
 
 FIELDS = ("speaker", "gender", "text")
-"""Names of all metadata of an utterance."""
+"""Names of the metadata fields of an utterance."""
 
 
 class MetadataEncoding(msgspec.Struct, frozen=True):
-    """One-hot encoding of metadata: for each field, in order, a column for each of its values.
+    """One-hot encoding of metadata, with a column for each value of each field.
 
-    The columns of an unknown value are all zero: the model then relies on the sound alone.
+    If a value is unknown, the columns of its field are all zero.
     """
 
     values: dict[str, tuple[str, ...]]
 
     @classmethod
     def of(cls, fields: Iterable[str], utterances: Iterable[Mapping[str, str]]) -> MetadataEncoding:
-        """Return the encoding of ``fields`` with all values that occur in ``utterances``."""
+        """Return the encoding of ``fields`` for all values that occur in ``utterances``."""
         known = list(utterances)
         return cls({f: tuple(sorted({u[f] for u in known} - {""})) for f in fields})
 
     @property
     def size(self) -> int:
-        """Number of columns; 0 for a model that takes the sound alone."""
+        """Number of columns; 0 if the model uses no metadata."""
         return sum(map(len, self.values.values()))
 
     @property
@@ -39,12 +39,12 @@ class MetadataEncoding(msgspec.Struct, frozen=True):
         return tuple(f"{field}={value}" for field in self.values for value in self.values[field])
 
     def encode(self, known: Mapping[str, str | None]) -> NDArray[np.float32]:
-        """Return the columns for the ``known`` metadata of an utterance, shape (size,).
+        """Return the columns for the ``known`` metadata, float32 of shape (size,).
 
         Raises
         ------
         InvalidInput
-            A field that does not exist, or a value that did not occur in training.
+            A field does not exist, or a value did not occur in training.
         """
         if faults := list(self._faults(known)):
             raise InvalidInput(*faults)
@@ -53,7 +53,9 @@ class MetadataEncoding(msgspec.Struct, frozen=True):
 
     def _faults(self, known: Mapping[str, str | None]) -> Iterable[Fault]:
         for field in sorted(known.keys() - set(FIELDS)):
-            yield Fault((field,), f"no such field; allowed: {', '.join(FIELDS)}")
+            yield Fault((field,), f"unknown field; allowed: {', '.join(FIELDS)}")
         for field, values in self.values.items():
             if (value := known.get(field)) and value not in values:
-                yield Fault((field,), f"{value!r} is not known; allowed: {', '.join(values)}")
+                yield Fault(
+                    (field,), f"{value!r} did not occur in training; allowed: {', '.join(values)}"
+                )

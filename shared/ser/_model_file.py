@@ -20,25 +20,25 @@ OUTPUTS = ("probabilities", "speech", "features")
 
 
 class ModelProperties(msgspec.Struct, frozen=True, kw_only=True):
-    """Properties in the metadata of a model's file: one JSON value for each field."""
+    """Properties of a model, stored in the metadata of its file: one JSON value for each field."""
 
     labels: tuple[Label, ...]
     """The emotions in the order of the probabilities."""
     sampling_rate: int
     """Sampling rate of the waveform in Hz."""
     front_ends: dict[str, Any]
-    """METHOD_NAME -> CONFIG, in the order of the features."""
+    """CONFIG of each front-end by METHOD_NAME, in the order of the features."""
     chunk_samples: int | None
-    """Length of a chunk in samples; ``None``: a sound is cut into equal chunks of at most 30 s."""
+    """Length of a chunk in samples; ``None``: sounds are cut into equal chunks of at most 30 s."""
     gain: float
-    """Factor on the waveform, the same for every sound."""
+    """Factor by which the waveform of every sound is multiplied."""
     metadata: MetadataEncoding
     """Columns of the input ``metadata``; a model without columns has no such input."""
     feature_names: tuple[str, ...]
-    """Names in the order of the output ``features``."""
+    """Names of the features, in the order of the output ``features``."""
     front_end: str
-    """SHA-256 of the graph that computes the features, in hexadecimal: a speaker's profile fits
-    all models with the same one."""
+    """SHA-256 of the graph that computes the features, in hexadecimal. A speaker profile can be
+    used with every model that has the same front-end."""
 
     @classmethod
     def read(cls, properties: Mapping[str, str]) -> ModelProperties:
@@ -47,7 +47,7 @@ class ModelProperties(msgspec.Struct, frozen=True, kw_only=True):
         Raises
         ------
         Conflict
-            The file is not a model, or one that another version of ``ser`` made.
+            The file is not a model, or was written by another version of ``ser``.
         """
         try:
             values = {
@@ -57,11 +57,11 @@ class ModelProperties(msgspec.Struct, frozen=True, kw_only=True):
             }
             return msgspec.convert(values, cls)
         except msgspec.MsgspecError as error:
-            raise unreadable(str(error)) from error
+            raise unreadable_model(str(error)) from error
 
 
 class OpenedModel(NamedTuple):
-    """A model's file in memory, ready to run."""
+    """A model loaded into memory, ready to run."""
 
     session: onnxruntime.InferenceSession
     properties: ModelProperties
@@ -73,25 +73,23 @@ def open_model(data: bytes) -> OpenedModel:
     Raises
     ------
     Conflict
-        The file is not a model that this version of ``ser`` reads.
+        The file is not a model that this version of ``ser`` can read.
     """
     try:
         session = open_session(data, optimize=False)
     except ValueError as error:
-        raise unreadable(str(error)) from error
+        raise unreadable_model(str(error)) from error
     properties = ModelProperties.read(session.get_modelmeta().custom_metadata_map)
     outputs = {output.name: output.shape for output in session.get_outputs()}
     if tuple(outputs) != OUTPUTS:
-        raise unreadable(f"its outputs are {', '.join(outputs)}, not {', '.join(OUTPUTS)}")
+        raise unreadable_model(f"its outputs are {', '.join(outputs)}, not {', '.join(OUTPUTS)}")
     if outputs["probabilities"] != [len(properties.labels)]:
-        raise unreadable(
-            f"{len(properties.labels)} labels for probabilities of {outputs['probabilities']}"
+        raise unreadable_model(
+            f"{len(properties.labels)} labels for probabilities of shape {outputs['probabilities']}"
         )
     return OpenedModel(session, properties)
 
 
-def unreadable(reason: str) -> Conflict:
+def unreadable_model(reason: str) -> Conflict:
     """Return the error for a file that is not a model of this version."""
-    return Conflict(
-        f"The model is not one that this version of ser reads: {reason}. Train it anew."
-    )
+    return Conflict(f"This version of ser cannot read the model: {reason}. Train it again.")

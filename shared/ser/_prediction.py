@@ -13,14 +13,14 @@ from ser._labels import Label
 
 
 class Probabilities(Mapping[str, float]):
-    """Probabilities by emotion, in the order of the model's labels. They cannot be changed.
+    """Read-only probabilities by emotion, in the order of the model's labels.
 
     Parameters
     ----------
     emotions
-        Name of each class.
+        Names of the classes.
     array
-        float32 of shape (classes,), which sums to 1.
+        Probabilities, float32 of shape (classes,); they sum to 1.
     """
 
     __slots__ = ("_emotions", "array")
@@ -28,7 +28,7 @@ class Probabilities(Mapping[str, float]):
     def __init__(self, emotions: tuple[str, ...], array: NDArray[np.float32]) -> None:
         self._emotions = emotions
         self.array = array.view()
-        """float32 of shape (classes,), read-only."""
+        """Probabilities, float32 of shape (classes,), read-only."""
         self.array.flags.writeable = False
 
     def __getitem__(self, emotion: str) -> float:
@@ -52,7 +52,7 @@ class Probabilities(Mapping[str, float]):
 
 @dataclass(frozen=True)
 class Prediction:
-    """The emotion that a model hears in a sound.
+    """The prediction of a model for a sound.
 
     Examples
     --------
@@ -72,16 +72,16 @@ class Prediction:
     """
 
     label: Label | None
-    """The most probable label; ``None`` without speech."""
+    """The most probable label; ``None`` if the sound contains no speech."""
     probabilities: Probabilities
-    """Probability of each emotion, by its English word and in the order of the model's labels;
-    ``probabilities.array`` is float32 of shape (classes,). All are equal without speech."""
+    """Probability of each emotion by its English word, in the order of the model's labels;
+    ``probabilities.array`` is float32 of shape (classes,). Without speech, all are equal."""
     speech: bool
     """Whether any frame of the sound is loud enough to be speech (-70 dBFS)."""
 
     @property
     def emotion(self) -> str | None:
-        """English word for the most probable emotion; ``None`` without speech."""
+        """English word for the most probable emotion; ``None`` if the sound contains no speech."""
         return self.label.emotion if self.label else None
 
     @property
@@ -97,7 +97,7 @@ class Prediction:
 
 
 def emotion_keys(labels: Sequence[Label]) -> tuple[str, ...]:
-    """Return a key for each label: its English word; with its code where two labels share it."""
+    """Return a key for each label: its English word, with the code if labels share the word."""
     labels_of = Counter(label.emotion for label in labels)
     return tuple(
         label.emotion if labels_of[label.emotion] == 1 else f"{label.emotion} ({label.code})"

@@ -1,25 +1,23 @@
-"""Progress of long work, as callbacks that the caller hands in."""
+"""Callbacks that report the progress of long-running work."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 ProgressCallback = Callable[[float], None]
-"""Called with the share of one step that is done, 0..1, never falling."""
-Report = ProgressCallback
-"""Former name of :data:`ProgressCallback`."""
+"""Called with the completed share of one step, 0..1, which never decreases."""
 Progress = Callable[[str, float], None]
-"""Called with the name of a step and the share of it that is done."""
+"""Called with the name of a step and its completed share, 0..1."""
 
 
-def silent(_share: float) -> None:
+def ignore_share(_share: float) -> None:
     """Ignore the progress of a step."""
 
 
-def quiet(_step: str, _share: float) -> None:
+def ignore_progress(_step: str, _share: float) -> None:
     """Ignore the progress of all steps."""
 
 
 def step(progress: Progress, name: str) -> ProgressCallback:
-    """Return the callback that reports the step ``name`` to ``progress``."""
+    """Return a callback that reports the share of the step ``name`` to ``progress``."""
     return lambda share: progress(name, share)

@@ -1,4 +1,4 @@
-"""Requests as typed structures, checked so that every bad field is reported at once.
+"""Requests as typed structures, with all invalid fields reported at once.
 
 msgspec describes and converts the types (its import costs a tenth of pydantic's), but stops at the
 first fault; :func:`parse` therefore converts field by field and collects the faults.
@@ -16,8 +16,8 @@ import msgspec
 from ser.errors import Fault, InvalidInput, within
 
 MAX_NAMED = 20
-"""Unknown fields, or bad items of a list, that are named one by one: an answer does not grow with
-the size of a bad request."""
+"""Maximum number of unknown fields, or of invalid items of a list, that an error lists. It bounds
+the answer to an invalid request."""
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=4096)]
 """A string that names something."""
@@ -33,8 +33,7 @@ class Schema(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     def cross_check(cls, values: Mapping[str, Any], given: Mapping[str, Any]) -> Iterator[Fault]:
         """Yield the faults that concern more than one field.
 
-        ``values`` holds the converted fields that are valid on their own, ``given`` all fields as
-        they arrived.
+        ``values`` has the valid fields after their conversion, ``given`` all fields as received.
         """
         del values, given
         yield from ()
@@ -42,11 +41,11 @@ class Schema(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 @runtime_checkable
 class Parsed(Protocol):
-    """A field type with a grammar of its own."""
+    """A field type that parses its values itself."""
 
     @classmethod
     def parse(cls, value: object) -> Any:
-        """Return the value that ``value`` describes, or raise :class:`InvalidInput`."""
+        """Return ``value`` as this type; raise :class:`InvalidInput` if it is not valid."""
 
 
 class Methods(dict[str, T]):
@@ -57,12 +56,12 @@ class Methods(dict[str, T]):
 
     @classmethod
     def parse(cls, value: object) -> Self:
-        """Return the methods that an object METHOD_NAME -> CONFIG describes.
+        """Return the methods in ``value``, an object METHOD_NAME -> CONFIG.
 
         Raises
         ------
         InvalidInput
-            An unknown method, or a CONFIG that does not fit; all faults at once.
+            One fault for each method that is unknown or has an invalid CONFIG.
         """
         methods, faults = cls(), []
         for name, config in as_mapping(value).items():
@@ -79,25 +78,25 @@ class Methods(dict[str, T]):
 
     @property
     def configs(self) -> dict[str, Any]:
-        """METHOD_NAME -> CONFIG with every option spelt out."""
+        """CONFIG of each method by METHOD_NAME, with all defaults filled in."""
         return {name: msgspec.to_builtins(method) for name, method in self.items()}
 
 
 def parse(kind: type[T], value: object, *, checks: Mapping[str, Check] | None = None) -> T:
     """Return ``value`` (a mapping, or JSON inside a string) as a ``kind``.
 
-    A string is converted to the type of its field (``"true"``, ``"1500"``): clients send both.
+    Clients may send numbers and booleans as strings (``"1500"``, ``"true"``); these are converted.
 
     Parameters
     ----------
     checks
-        Functions by field name, each from the converted value to the value to keep. An
-        :class:`InvalidInput` that one raises is reported with the other faults.
+        Functions by field name. Each takes the converted value of its field and returns the value
+        to keep; an :class:`InvalidInput` that it raises is reported with the other faults.
 
     Raises
     ------
     InvalidInput
-        One fault for each field that is unknown, missing or does not fit.
+        One fault for each field that is unknown, missing or invalid.
     """
     mapping = as_mapping(value)
     fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
@@ -132,15 +131,15 @@ def parse(kind: type[T], value: object, *, checks: Mapping[str, Check] | None = 
 
 
 def convert(value: object, kind: Any) -> Any:
-    """Return ``value`` as a ``kind``; raise :class:`InvalidInput` with the allowed values."""
-    if (own := with_own_grammar(kind)) and value is None:
+    """Return ``value`` as a ``kind``; raise :class:`InvalidInput`, naming the allowed values."""
+    if (inner := optional_self_parsing(kind)) and value is None:
         return None
-    kind = own or kind
+    kind = inner or kind
     if isinstance(kind, type) and issubclass(kind, Schema):
         return parse(kind, value)
     if isinstance(kind, type) and isinstance(kind, Parsed):
         return kind.parse(value)
-    if get_origin(plain(kind)) is dict or plain(kind) is dict:
+    if get_origin(without_annotations(kind)) is dict or without_annotations(kind) is dict:
         value = as_mapping(value)
     if isinstance(value, list) and (item := item_of(kind)):
         return convert_each(value, item)
@@ -150,27 +149,31 @@ def convert(value: object, kind: Any) -> Any:
         raise InvalidInput(f"{shown(value)} does not fit; allowed: {allowed(kind)}") from error
 
 
-def plain(kind: Any) -> Any:
+def without_annotations(kind: Any) -> Any:
     """Return ``kind`` without its annotations."""
-    return plain(get_args(kind)[0]) if get_origin(kind) is Annotated else kind
+    return without_annotations(get_args(kind)[0]) if get_origin(kind) is Annotated else kind
 
 
-def with_own_grammar(kind: Any) -> Any:
-    """Return ``X`` if ``kind`` is ``X | None`` and ``X`` is a schema or a :class:`Parsed` type."""
-    members = [each for each in get_args(plain(kind)) if each is not NoneType]
-    if len(members) == 1 and NoneType in get_args(plain(kind)) and has_own_grammar(members[0]):
+def optional_self_parsing(kind: Any) -> Any:
+    """Return ``X`` if ``kind`` is ``X | None`` and ``X`` parses itself; ``None`` otherwise."""
+    members = [each for each in get_args(without_annotations(kind)) if each is not NoneType]
+    if (
+        len(members) == 1
+        and NoneType in get_args(without_annotations(kind))
+        and parses_itself(members[0])
+    ):
         return members[0]
     return None
 
 
-def has_own_grammar(kind: Any) -> bool:
-    """Whether :func:`convert` leaves ``kind`` to its own parser."""
+def parses_itself(kind: Any) -> bool:
+    """Return whether ``kind`` is a schema or a :class:`Parsed` type."""
     return isinstance(kind, type) and (issubclass(kind, Schema) or isinstance(kind, Parsed))
 
 
 def item_of(kind: Any) -> Any:
-    """Return the type of the items if ``kind`` is a list or a union with one."""
-    kind = plain(kind)
+    """Return the type of the items if ``kind`` is a list, or a union that includes one."""
+    kind = without_annotations(kind)
     for each in (kind, *get_args(kind)):
         if get_origin(each) is list:
             return get_args(each)[0]
@@ -178,7 +181,7 @@ def item_of(kind: Any) -> Any:
 
 
 def convert_each(values: list[object], kind: Any) -> list[Any]:
-    """Return ``values``, each as a ``kind``; the faults name the index of each bad one."""
+    """Return ``values``, each as a ``kind``; a fault names the index of its value."""
     converted, faults = [], []
     for index, value in enumerate(values):
         try:
@@ -205,7 +208,7 @@ def as_mapping(value: object) -> dict[str, Any]:
 
 
 def allowed(kind: Any) -> str:
-    """Return a description in words of the values of a type."""
+    """Return a description of the allowed values of a type."""
     return _spell(msgspec.inspect.type_info(kind))
 
 

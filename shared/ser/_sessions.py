@@ -1,4 +1,4 @@
-"""ONNX graphs as sessions of onnxruntime, each of which runs on the thread of its caller."""
+"""Sessions of onnxruntime, which run ONNX graphs on the thread of the caller."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ if TYPE_CHECKING:
     import onnxruntime
 
 ERROR = 3
-"""Level of onnxruntime's log; the level below warns of every input that is optional."""
+"""Log level of onnxruntime; the next lower level warns about every optional input."""
 
 
 def open_session(graph: bytes, *, optimize: bool = True) -> onnxruntime.InferenceSession:
     """Return a session that runs ``graph``, the bytes of an ONNX file.
 
-    It uses one thread for each call, so that callers with many sounds run them in parallel.
+    Each call uses one thread, so callers can process many sounds in parallel.
 
     Parameters
     ----------
     optimize
         Whether onnxruntime folds constants and fuses nodes. A published model is folded already
-        (:func:`ser._graph.compose`); doing it again would double the time to load it.
+        (:func:`ser._graph.compose`); repeating that would double its loading time.
 
     Raises
     ------
@@ -34,8 +34,8 @@ def open_session(graph: bytes, *, optimize: bool = True) -> onnxruntime.Inferenc
     options.intra_op_num_threads = 1
     if not optimize:
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    # An arena never gives back the memory of the longest sound, and patterns are kept for each
-    # duration; neither makes an answer faster.
+    # An arena would keep the memory of the longest sound, and a memory pattern would be kept for
+    # each duration; neither makes predictions faster.
     options.enable_cpu_mem_arena = False
     options.enable_mem_pattern = False
     options.log_severity_level = ERROR

@@ -13,15 +13,15 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 LOOK_AHEAD = 4
-"""Values taken in advance for each thread, so that none waits for the next value."""
+"""Number of values read ahead for each thread, so that no thread waits for its next value."""
 
 
 def map_in_order(work: Callable[[T], R], values: Iterable[T], threads: int) -> Iterator[R]:
     """Yield ``work(value)`` for each of ``values``, in their order.
 
-    ``values`` is read in the thread of the caller, and at most ``LOOK_AHEAD * threads`` values
-    ahead of the result that was yielded last: it may be endless. Closing the iterator cancels the
-    calls that have not begun.
+    ``values`` may be infinite: it is read in the thread of the caller, at most
+    ``LOOK_AHEAD * threads`` values ahead of the last result. Closing the iterator cancels the calls
+    that have not begun.
     """
     from concurrent.futures import ThreadPoolExecutor
 

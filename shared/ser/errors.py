@@ -1,16 +1,16 @@
-"""The errors that callers of ``ser`` are meant to read.
+"""The errors that ``ser`` raises on purpose.
 
-Every failure with a cause outside the code is one of these; anything else is a defect.
+Every failure with a cause outside the code is one of these; any other exception is a defect.
 
     SerError
-    ├── InvalidInput  a value that does not fit: one fault for each (also a ValueError)
-    ├── NotFound      no such model, alias, sample or path (also a LookupError)
-    ├── Conflict      the current state forbids it, and trying again does not help
+    ├── InvalidInput  one or more invalid values: one fault for each (also a ValueError)
+    ├── NotFound      a model, alias, sample or path that does not exist (also a LookupError)
+    ├── Conflict      the current state forbids the operation; trying again does not help
     │   └── AlteredModel  stored bytes that do not match their manifest
     ├── TooLarge      a body, sound or archive above its limit
-    ├── RemoteFailed  another server did not deliver
+    ├── RemoteFailed  another server failed or did not answer
     ├── Busy          the limit of work in progress is reached; trying again later helps
-    └── StorageFull   no room to write
+    └── StorageFull   no space left to write
 
 A message names the offending value and the allowed ones. :mod:`ser.service.problems` maps the
 errors to HTTP.
@@ -27,7 +27,7 @@ Location = tuple[str | int, ...]
 
 
 class Fault(NamedTuple):
-    """One bad value: its location and the reason; as a string ``path.to.value: reason``."""
+    """One invalid value: its location and the reason; as a string ``path.to.value: reason``."""
 
     loc: Location
     msg: str
@@ -45,10 +45,10 @@ class SerError(Exception):
 
 
 class InvalidInput(SerError, ValueError):
-    """One or more values that do not fit; ``faults`` holds an entry for each.
+    """One or more invalid values; ``faults`` contains an entry for each.
 
-    Code that finds a bad value gives the reason alone; callers that know the origin of the value
-    add its location with :func:`within`.
+    Code that finds an invalid value gives only the reason; callers that know the origin of the
+    value add its location with :func:`within`.
     """
 
     def __init__(self, *faults: Fault | str) -> None:
@@ -65,7 +65,7 @@ class NotFound(SerError, LookupError):
 
 
 class Conflict(SerError):
-    """The current state forbids the operation, and trying again does not help."""
+    """The current state forbids the operation; trying again does not help."""
 
 
 class AlteredModel(Conflict):
@@ -77,7 +77,7 @@ class TooLarge(SerError):
 
 
 class RemoteFailed(SerError):
-    """Another server did not deliver."""
+    """Another server failed or did not answer."""
 
 
 class Busy(SerError):
@@ -85,7 +85,7 @@ class Busy(SerError):
 
 
 class StorageFull(SerError):
-    """There is no room to write."""
+    """No space is left to write."""
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Limits of corpora and sounds. The library has none of its own; a service passes its limits."""
+"""Limits on corpora and sounds. The library sets none; a service passes its own."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ class Limit(NamedTuple):
 
     value: float = math.inf
     setting: str = ""
-    """The name under which the limit was set, for messages; empty if it has none."""
+    """Name of the setting that defines the limit, for messages; empty if there is none."""
 
     @property
     def origin(self) -> str:
-        """Return the setting in brackets after a space; an empty string without a setting."""
+        """The setting in parentheses after a space; an empty string without a setting."""
         return f" ({self.setting})" if self.setting else ""
 
     def __str__(self) -> str:
@@ -28,14 +28,14 @@ UNLIMITED = Limit()
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """Limits of one corpus."""
+    """Limits on one corpus."""
 
     download_bytes: Limit = UNLIMITED
-    """Size of the archive."""
+    """Size of the archive in bytes."""
     extracted_bytes: Limit = UNLIMITED
-    """Size of the archive's content."""
+    """Size of the archive's content in bytes."""
     audio_seconds: Limit = UNLIMITED
-    """Duration of one sound."""
+    """Duration of one sound in seconds."""
 
 
 NO_LIMITS = Limits()

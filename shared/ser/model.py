@@ -21,8 +21,8 @@ from ser.sounds import SAMPLING_RATE, Signal, SoundLike, read_sound, require_spe
 __all__ = ["NO_PROFILE", "Known", "Model", "ModelProperties", "Prediction", "Probabilities"]
 
 NO_PROFILE = (
-    "this model does not ask who speaks; allowed: with models of model_type DiscriminantClassifier "
-    "that were trained on a corpus of three known speakers or more"
+    "this model does not use speaker profiles; allowed: with models of model_type "
+    "DiscriminantClassifier that were trained on a corpus of three known speakers or more"
 )
 """Reason for refusing a profile where :attr:`Model.takes_profile` is false."""
 
@@ -31,9 +31,9 @@ Known = Mapping[str, str | None]
 
 
 class Model:
-    """A model in memory, ready to predict. It may be used by several threads at once.
+    """A model in memory, ready to predict. Several threads may use it at once.
 
-    Usually :func:`ser.load_model` returns it.
+    :func:`ser.load_model` returns a model by its address.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ class Model:
     Raises
     ------
     Conflict
-        The file is not a model that this version of ``ser`` reads.
+        The file is not a model that this version of ``ser`` can read.
 
     Examples
     --------
@@ -75,7 +75,7 @@ class Model:
     def emotions(self) -> tuple[str, ...]:
         """Keys of a prediction's probabilities: the English word of each label.
 
-        Where two labels share a word, as labels of several corpora may, the code follows it:
+        If two labels share a word, as labels of several corpora may, the code follows it, as in
         ``anger (W)``.
         """
         return emotion_keys(self.labels)
@@ -92,7 +92,7 @@ class Model:
 
     @property
     def known_values(self) -> dict[str, tuple[str, ...]]:
-        """The fields of ``known`` that the model uses, and the values it has met of each."""
+        """The fields of ``known`` that the model uses, with the values seen in training."""
         return dict(self.properties.metadata.values)
 
     @property
@@ -104,7 +104,7 @@ class Model:
     def front_end(self) -> str:
         """SHA-256 of the graph that computes the features, in hexadecimal.
 
-        A speaker's profile fits all models with the same one.
+        A speaker profile can be used with every model that has the same front-end.
         """
         return self.properties.front_end
 
@@ -116,7 +116,7 @@ class Model:
         known: Known | None = None,
         profile: SpeakerProfile | None = None,
     ) -> Prediction:
-        """Return the emotion that the model hears in ``sound``.
+        """Return the prediction for ``sound``.
 
         Parameters
         ----------
@@ -125,13 +125,14 @@ class Model:
             (samples, channels). Floats in an array range from -1 to 1; integers are divided by
             the full scale of their type (int16 by 32768).
         sampling_rate
-            Sampling rate in Hz: needed with an array; with a file, refused unless it is the
-            file's. Any rate is resampled to that of the model, channels are averaged.
+            Sampling rate in Hz. It is required for an array; for a file it may be left out, and
+            must otherwise equal the rate of the file. The sound is resampled to the rate of the
+            model, and its channels are averaged.
         known
-            Speaker, gender and text of the utterance as far as they are known, for models that
-            use them (:attr:`known_values`).
+            Speaker, gender and text of the utterance, if known, for models that use them
+            (:attr:`known_values`).
         profile
-            Profile of the speaker from :meth:`enrol`.
+            Profile of the speaker, as :meth:`enrol` returns it.
 
         Raises
         ------
@@ -165,22 +166,22 @@ class Model:
     ) -> Iterator[Prediction | SerError]:
         """Return an iterator over the predictions for ``sounds``, in their order.
 
-        Sounds are read and judged in parallel and lazily, a few ahead of the prediction that is
-        asked for: ``sounds`` may be a generator of any length.
+        Sounds are read and predicted in parallel and lazily, only a few ahead of the prediction
+        that was taken last; so ``sounds`` may be a generator of any length.
 
         Parameters
         ----------
         sounds
             Sounds, each as in :meth:`predict`.
         jobs
-            Number of threads; ``None``: one for each core.
+            Number of threads; ``None``: one per core.
         sampling_rate, known, profile
             As in :meth:`predict`, the same for all sounds.
 
         Returns
         -------
         iterator of Prediction or SerError
-            In place of a sound that cannot be judged, the error that :meth:`predict` raises.
+            The prediction for each sound, or the error that :meth:`predict` would raise for it.
 
         Raises
         ------
@@ -197,16 +198,16 @@ class Model:
         """
         threads = jobs if jobs is not None else os.cpu_count() or 1
         if threads < 1:
-            raise InvalidInput(f"{jobs} jobs; allowed: 1 or more, or None for one on each core")
+            raise InvalidInput(f"jobs is {jobs}; allowed: 1 or more, or None for one per core")
         options = self._options(known, profile)
 
-        def judge(sound: SoundLike) -> Prediction | SerError:
+        def predict_one(sound: SoundLike) -> Prediction | SerError:
             try:
                 return self._predict(read_sound(sound, sampling_rate), options)
             except SerError as error:
                 return error
 
-        return map_in_order(judge, sounds, threads)
+        return map_in_order(predict_one, sounds, threads)
 
     def features(
         self,
@@ -215,7 +216,7 @@ class Model:
         *,
         known: Known | None = None,
     ) -> Features:
-        """Return the features that the model computes from ``sound``: a row for each chunk.
+        """Return the features that the model computes from ``sound``, a row for each chunk.
 
         Parameters
         ----------
@@ -251,21 +252,22 @@ class Model:
         *,
         known: Known | None = None,
     ) -> SpeakerProfile:
-        """Return the profile of the one speaker of all ``sounds``.
+        """Return the profile of a speaker from ``sounds`` of this speaker.
 
         Parameters
         ----------
         sounds
-            At least one sound, each as in :meth:`predict`. Some 20 of them, spoken in different
-            moods, help most.
+            At least one sound, each as in :meth:`predict`. About 20 sounds that express different
+            emotions work best.
         sampling_rate, known
             As in :meth:`predict`, the same for all sounds.
 
         Raises
         ------
         InvalidInput
-            The model takes no profile; there is no sound; a sound, named by its index, is silent
-            or refused by :meth:`predict`; ``known`` has a value that did not occur in training.
+            The model takes no profile; ``sounds`` is empty; a sound is silent or :meth:`predict`
+            would refuse it (the fault names its index); or ``known`` has a value that did not
+            occur in training.
         NotFound
             A file does not exist.
 
@@ -287,10 +289,10 @@ class Model:
                 signal = require_speech(read_sound(sound, sampling_rate))
             profiles.append(SpeakerProfile.of(self.front_end, self._features(signal, options)))
         if not profiles:
-            raise InvalidInput("no sound to enrol; allowed: one or more")
+            raise InvalidInput("there are no sounds to enrol; allowed: one or more")
         return SpeakerProfile.pooled(profiles)
 
-    def require_fit(self, profile: SpeakerProfile) -> None:
+    def check_profile(self, profile: SpeakerProfile) -> None:
         """Raise :class:`InvalidInput` unless the model takes ``profile``."""
         if not self.takes_profile:
             raise InvalidInput(NO_PROFILE)
@@ -299,11 +301,11 @@ class Model:
     def _options(
         self, known: Known | None, profile: SpeakerProfile | None = None
     ) -> dict[str, NDArray[np.float32]]:
-        """Return the inputs of the graph beside the waveform."""
+        """Return the inputs of the graph other than the waveform."""
         columns = self.properties.metadata.encode(known or {})
         options = {"metadata": columns} if columns.size else {}
         if profile:
-            self.require_fit(profile)
+            self.check_profile(profile)
             options |= profile.inputs()
         return options
 

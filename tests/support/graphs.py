@@ -40,7 +40,7 @@ def front_end() -> onnx.ModelProto:
     values = [mean(op.abs(waveform)), peak(waveform), mean(waveform), mean(op.abs(jumps))]
     features = op.unsqueeze(op.concat(values, axis=0), op.const(np.array([0])))
     return build(
-        {"waveform": waveform}, {"features": features, "speech": graph.holds_speech(waveform)}
+        {"waveform": waveform}, {"features": features, "speech": graph.contains_speech(waveform)}
     )
 
 

@@ -1,4 +1,4 @@
-"""Classifiers: from features to probabilities, as scikit-learn estimators with an ONNX export.
+"""Classifiers of features: scikit-learn estimators that can be exported to ONNX.
 
 A training request selects one by ``model_type``; its ``model_config`` overrides the defaults.
 To add a classifier, derive it from :class:`Classifier` and list it in :data:`MODEL_TYPES`.

@@ -1,4 +1,4 @@
-"""The protocol of scikit-learn's classifiers, with a way into the model's ONNX graph."""
+"""The base of all classifiers: scikit-learn's protocol, with an export to ONNX."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from msgspec import Meta
 from numpy.typing import ArrayLike, NDArray
 
-from ser._progress import Report, silent
+from ser._progress import ProgressCallback, ignore_share
 from ser._schemas import Schema, convert, parse
 from ser.errors import InvalidInput, within
 
@@ -20,10 +20,11 @@ if TYPE_CHECKING:
     import onnx
 
 FeatureMatrix = NDArray[np.float32]
-"""Shape (rows, features)."""
+"""Features, shape (rows, features)."""
 ClassIndices = NDArray[np.int64]
-"""Index into the classes, for each row: 0..n-1, shape (rows,)."""
+"""Index of the class of each row, 0..n-1, shape (rows,)."""
 RandomState = Annotated[int, Meta(ge=0, le=2**32 - 1)]
+"""Seed of all random numbers of a training."""
 
 OPSETS = {"": 17, "ai.onnx.ml": 3}
 """Operator sets requested from every converter."""
@@ -41,7 +42,7 @@ class Origins:
     speakers: NDArray[np.str_]
     """Speaker of each row, shape (rows,); an empty string if unknown."""
     names: NDArray[np.str_]
-    """Name of the utterance each row was cut from, shape (rows,)."""
+    """Name of the utterance from which each row was cut, shape (rows,)."""
     variants: NDArray[np.int64]
     """0 for the recording itself, k for its k-th augmented copy; shape (rows,)."""
 
@@ -50,7 +51,7 @@ class Origins:
 
     @property
     def shape(self) -> tuple[int]:
-        """Number of rows, as an array of one dimension states it."""
+        """Shape of an array with one value for each row: (rows,)."""
         return (len(self),)
 
     def __getitem__(self, rows: Any) -> Origins:
@@ -63,17 +64,17 @@ class FittedClassifier(Protocol):
 
     @property
     def config(self) -> dict[str, Any]:
-        """The ``model_config`` used, with all defaults filled in."""
+        """The ``model_config`` of the training, with all defaults filled in."""
 
     @property
     def notes(self) -> list[str]:
-        """Decisions taken during the training that the configuration left open."""
+        """Decisions that the configuration left open, and the training took."""
 
     def predict_proba(self, X: FeatureMatrix) -> NDArray[np.float32]:
         """Return the probabilities computed by the training library, shape (rows, classes)."""
 
     def to_onnx(self) -> onnx.ModelProto:
-        """Return the classifier as a graph; its last output holds the probabilities.
+        """Return the classifier as a graph; its last output is the probabilities.
 
         The first input is the features, float32 of shape (rows, features). Three further inputs
         are optional: ``speaker_mean`` and ``speaker_deviation``, float32 of shape (features,),
@@ -96,10 +97,10 @@ class Classifier(ABC):
 
     config_type: ClassVar[type[Schema]]
     """Schema of the ``model_config`` in a training request."""
-    chosen: ClassVar[str] = ""
-    """How many recipes were compared to choose the defaults; empty if none were."""
+    selection_note: ClassVar[str] = ""
+    """Sentence on the comparison by which the defaults were chosen; empty if there was none."""
     request_defaults: ClassVar[Mapping[str, Any]] = {}
-    """Defaults that this type has for other fields of a training request."""
+    """Defaults of this type for the other fields of a training request."""
 
     classes_: NDArray[Any]
     """Labels in the order of the probabilities, shape (classes,); set by :meth:`fit`."""
@@ -129,7 +130,7 @@ class Classifier(ABC):
         y: ArrayLike,
         *,
         origins: Origins | None = None,
-        progress: Report = silent,
+        on_progress: ProgressCallback = ignore_share,
     ) -> Self:
         """Train on ``X`` and ``y``, and return this estimator.
 
@@ -140,18 +141,18 @@ class Classifier(ABC):
         y
             Label of each row, shape (rows,), of any type that numpy can sort.
         origins
-            Origin of each row, for classifiers that use it: the discriminant leaves out whole
-            speakers when it calibrates, and learns to use enrolled sounds. Others ignore it.
-        progress
+            Origin of each row. The discriminant uses it to leave out whole speakers for its
+            calibration, and to learn from enrolled sounds; other classifiers ignore it.
+        on_progress
             Called with the completed share of the training, 0..1.
 
         Raises
         ------
         InvalidInput
-            A hyper-parameter is invalid or exceeds what ``X`` allows; or ``X``, ``y`` and
-            ``origins`` do not match, or ``X`` contains NaN or infinity.
+            A hyper-parameter is invalid, or too large for ``X``; ``X``, ``y`` and ``origins``
+            differ in length; or ``X`` contains NaN or infinity.
         """
-        params = {name: plain(value) for name, value in self.get_params().items()}
+        params = {name: python_scalar(value) for name, value in self.get_params().items()}
         with within("random_state"):
             convert(params.pop("random_state"), RandomState)
         config = parse(self.config_type, params)
@@ -162,7 +163,7 @@ class Classifier(ABC):
                 raise InvalidInput(
                     f"{name} has {len(values)} rows; allowed: {len(features)}, as X has"
                 )
-        self.fitted_ = self._fit(config, features, indices, origins, progress)
+        self.fitted_ = self._fit(config, features, indices, origins, on_progress)
         self.classes_, self.n_features_in_ = classes, features.shape[1]
         return self
 
@@ -173,12 +174,12 @@ class Classifier(ABC):
         X: FeatureMatrix,
         y: ClassIndices,
         origins: Origins | None,
-        progress: Report,
+        on_progress: ProgressCallback,
     ) -> FittedClassifier:
-        """Return what the training learns with the validated ``config``."""
+        """Return the parameters learned from ``X`` and ``y`` with the validated ``config``."""
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float32]:
-        """Return the probabilities, shape (rows, classes), in the order of ``classes_``.
+        """Return the probabilities, float32 of shape (rows, classes), in the order of ``classes_``.
 
         Parameters
         ----------
@@ -241,7 +242,7 @@ class Classifier(ABC):
         Raises
         ------
         InvalidInput
-            There is no parameter of that name.
+            A parameter does not exist.
         """
         allowed = self.get_params()
         if unknown := params.keys() - allowed:
@@ -274,31 +275,36 @@ class Classifier(ABC):
         return f"{type(self).__name__}({params})"
 
 
-def plain(value: object) -> object:
-    """Return ``value`` as Python's own number if it is a scalar of numpy."""
+def python_scalar(value: object) -> object:
+    """Return ``value``, converted to a number of Python if it is a scalar of numpy."""
     return value.item() if isinstance(value, np.generic) else value
 
 
 def label_vector(y: ArrayLike) -> NDArray[Any]:
-    """Return ``y`` with the shape (rows,); raise :class:`InvalidInput` if it holds no labels."""
+    """Return the labels ``y``, shape (rows,); raise :class:`InvalidInput` if they are invalid."""
     labels = np.asarray(y)
     if labels.ndim != 1:
         raise InvalidInput(f"y has the shape {labels.shape}; allowed: (rows,)")
     if labels.dtype.kind == "f":
-        # Infinity minus infinity is NaN, so the comparison also finds what is not finite.
+        # Infinity minus infinity is NaN, so the comparison also finds NaN and infinity.
         with np.errstate(invalid="ignore"):
-            measured = labels[~(labels - np.round(labels) == 0)]
-        if len(measured):
+            fractional = labels[~(labels - np.round(labels) == 0)]
+        if len(fractional):
             # scikit-learn's tools look for "Unknown label type".
             raise InvalidInput(
-                f"y contains {measured[0]}: Unknown label type; allowed: whole numbers or strings"
+                f"y contains {fractional[0]}: Unknown label type; allowed: whole numbers or strings"
             )
     return labels
 
 
 def feature_matrix(X: ArrayLike) -> FeatureMatrix:
-    """Return ``X`` as float32 of shape (rows, features); raise :class:`InvalidInput` if it cannot
-    be that, or contains NaN or infinity."""
+    """Return ``X`` as float32 of shape (rows, features).
+
+    Raises
+    ------
+    InvalidInput
+        ``X`` is not numeric, has another shape, is empty, or contains NaN or infinity.
+    """
     try:
         matrix = np.asarray(X).astype(np.float32, casting="same_kind", copy=False)
     except (TypeError, ValueError) as error:

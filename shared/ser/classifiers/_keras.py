@@ -1,4 +1,4 @@
-"""A small neural network on principal components."""
+"""A small neural network on principal components of the features."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
-from ser._progress import Report
+from ser._progress import ProgressCallback
 from ser._schemas import Schema
 from ser.classifiers._base import (
     DEFAULT_RANDOM_STATE,
@@ -86,19 +86,19 @@ class KerasClassifier(Classifier):
         X: FeatureMatrix,
         y: ClassIndices,
         origins: Origins | None,
-        progress: Report,
+        on_progress: ProgressCallback,
     ) -> FittedKeras:
         del origins
         components, notes = choose_components(config.input_dim, *X.shape)
         projection = fit_projection(X, components, self.random_state)
-        network = fit_network(projection.transform(X), y, config, self.random_state, progress)
+        network = fit_network(projection.transform(X), y, config, self.random_state, on_progress)
         options = msgspec.to_builtins(config) | {"input_dim": components}
         return FittedKeras(options, notes, projection, network)
 
 
 @dataclass(frozen=True)
 class FittedKeras:
-    """A trained projection, and the network behind it."""
+    """A fitted projection to principal components, and the network that classifies them."""
 
     config: dict[str, Any]
     notes: list[str]
@@ -132,7 +132,7 @@ class FittedKeras:
 
 
 def choose_components(input_dim: int | None, rows: int, columns: int) -> tuple[int, list[str]]:
-    """Return the number of principal components, and a note if the default had to be lowered."""
+    """Return the number of principal components, and a note if it is below the default."""
     maximum = min(rows, columns)
     reason = f"{rows} training chunks of {columns} features have no more components"
     if input_dim is None:
@@ -155,7 +155,11 @@ def fit_projection(X: FeatureMatrix, components: int, random_state: int) -> Any:
 
 
 def fit_network(
-    Z: FeatureMatrix, y: ClassIndices, config: KerasConfig, random_state: int, progress: Report
+    Z: FeatureMatrix,
+    y: ClassIndices,
+    config: KerasConfig,
+    random_state: int,
+    on_progress: ProgressCallback,
 ) -> Any:
     """Return a network trained on principal components ``Z``, shape (rows, components)."""
     import keras
@@ -174,7 +178,7 @@ def fit_network(
     )
     network.compile(keras.optimizers.Adam(config.lr), loss="sparse_categorical_crossentropy")
     after_each_epoch = keras.callbacks.LambdaCallback(
-        on_epoch_end=lambda epoch, _logs: progress((epoch + 1) / config.epochs)
+        on_epoch_end=lambda epoch, _logs: on_progress((epoch + 1) / config.epochs)
     )
     network.fit(
         Z,

@@ -11,7 +11,7 @@ import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
-from ser._progress import Report
+from ser._progress import ProgressCallback
 from ser._schemas import Schema
 from ser.classifiers._base import (
     DEFAULT_RANDOM_STATE,
@@ -36,11 +36,11 @@ class RandomForestConfig(Schema, frozen=True, kw_only=True):
     n_estimators: Trees = 100
     """Number of trees."""
     max_depth: Depth | None = None
-    """Levels of a tree; ``null``: trees grow until their leaves are pure."""
+    """Maximum depth of a tree; ``null``: trees grow until their leaves are pure."""
     min_samples_leaf: Annotated[int, Meta(ge=1)] = 1
     """Minimum number of chunks in a leaf."""
     max_features: Literal["sqrt", "log2"] | Share = "sqrt"
-    """Features tried at each split."""
+    """Number of features considered at each split, or their share."""
 
 
 FOREST = RandomForestConfig()
@@ -54,7 +54,7 @@ class RandomForestClassifier(Classifier):
     n_estimators, max_depth, min_samples_leaf, max_features
         See :class:`RandomForestConfig`; ``None`` is its ``null``.
     random_state
-        Seed of the bootstrap samples and of the features tried.
+        Seed of the bootstrap samples and of the features considered at each split.
     """
 
     config_type = RandomForestConfig
@@ -80,7 +80,7 @@ class RandomForestClassifier(Classifier):
         X: FeatureMatrix,
         y: ClassIndices,
         origins: Origins | None,
-        progress: Report,
+        on_progress: ProgressCallback,
     ) -> FittedTrees:
         del origins
         from sklearn import ensemble
@@ -89,7 +89,7 @@ class RandomForestClassifier(Classifier):
         forest = ensemble.RandomForestClassifier(
             **options, random_state=self.random_state, n_jobs=-1
         ).fit(X, y)
-        progress(1.0)
+        on_progress(1.0)
         return FittedTrees(options, [], forest, forest_to_onnx)
 
 
@@ -99,7 +99,7 @@ class XGBoostConfig(Schema, frozen=True, kw_only=True):
     n_estimators: Trees = 100
     """Rounds of boosting; each adds one tree per class."""
     max_depth: Depth = 4
-    """Levels of a tree."""
+    """Maximum depth of a tree."""
     learning_rate: Annotated[float, Meta(gt=0, le=1)] = 0.3
     """Share of each tree's output that is added to the sum."""
     subsample: Share = 1.0
@@ -116,8 +116,8 @@ BOOSTING = XGBoostConfig()
 class XGBoostClassifier(Classifier):
     """XGBoost (Chen and Guestrin, XGBoost: a scalable tree boosting system, KDD 2016).
 
-    By default a tree uses few of the features: those of neighbouring frames and bands are
-    similar, and the training time grows with their number.
+    By default each tree uses a small share of the features, because neighbouring frames and bands
+    have similar features, and the training time grows with their number.
 
     Parameters
     ----------
@@ -154,7 +154,7 @@ class XGBoostClassifier(Classifier):
         X: FeatureMatrix,
         y: ClassIndices,
         origins: Origins | None,
-        progress: Report,
+        on_progress: ProgressCallback,
     ) -> FittedTrees:
         del origins
         import xgboost
@@ -163,7 +163,7 @@ class XGBoostClassifier(Classifier):
         boosted = xgboost.XGBClassifier(
             **options, tree_method="hist", random_state=self.random_state, n_jobs=-1
         ).fit(X, y)
-        progress(1.0)
+        on_progress(1.0)
         return FittedTrees(options, [], boosted, boosted_to_onnx)
 
 

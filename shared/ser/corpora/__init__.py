@@ -1,4 +1,4 @@
-"""Corpora: utterances with labels and speakers, from file names, folders or tables."""
+"""Corpora: utterances with labels and speakers, which file names, folders or tables define."""
 
 from __future__ import annotations
 

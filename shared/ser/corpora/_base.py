@@ -15,12 +15,15 @@ from ser.sounds import SUFFIXES
 SYNTHETIC = "SYNTHETIC SPEECH"
 """First words of the ``README.txt`` of a synthetic corpus, whose file names look like real ones."""
 
+MAX_SHOWN = 10
+"""Maximum number of folders in an error message."""
+
 
 class Utterance(msgspec.Struct, frozen=True, kw_only=True):
     """One sound of a corpus with its label and speaker; unknown fields are empty strings.
 
-    ``name`` is unique in the corpus and usable as a file name, in most corpora that of the sound
-    itself.
+    ``name`` is unique in the corpus and a valid file name; in most corpora it is that of the sound.
+    ``code`` is the code of the label.
     """
 
     name: str
@@ -45,11 +48,12 @@ class Corpus:
     name: str
     labels: tuple[Label, ...]
     parse: Callable[[PurePosixPath], Utterance]
-    """From a path inside the corpus to the utterance; raises ``ValueError`` with the reason."""
+    """Function from a path inside the corpus to its utterance. It raises ``ValueError`` with the
+    reason if the path is not that of an utterance."""
     missing: tuple[Rejection, ...] = ()
-    """Sounds that its table lists, but that do not exist."""
+    """Sounds that the table of the corpus lists, but that do not exist."""
     notes: tuple[str, ...] = ()
-    """Remarks for the user on how the corpus was recognised."""
+    """Notes for the user on the recognition of the corpus."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,7 @@ class Table:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Remarks for the user on how the corpus was recognised."""
+        """Notes for the user on the recognition of the corpus."""
         return self.corpus.notes
 
 
@@ -85,12 +89,12 @@ def recognise(files: Iterable[PurePosixPath], corpora: Sequence[Corpus]) -> Tabl
     """
     sounds = sorted(files)
     if not sounds:
-        raise InvalidInput("the corpus holds no sounds")
+        raise InvalidInput("the corpus contains no sounds")
     table = max((tabulate(sounds, corpus) for corpus in corpora), key=lambda t: len(t.utterances))
     if not table.utterances:
         reasons = "; ".join(f"{each.file}: {each.reason}" for each in table.rejected[:3])
         names = ", ".join(corpus.name for corpus in corpora)
-        which = "any known corpus" if len(corpora) > 1 else "the corpus stated"
+        which = "any known corpus" if len(corpora) > 1 else "the given corpus"
         raise InvalidInput(
             f"none of the {len(sounds)} sounds belongs to {which} ({names}): {reasons}; "
             f"allowed: {remedies(sounds, corpora)}"
@@ -99,17 +103,13 @@ def recognise(files: Iterable[PurePosixPath], corpora: Sequence[Corpus]) -> Tabl
 
 
 def remedies(sounds: Sequence[PurePosixPath], corpora: Sequence[Corpus]) -> str:
-    """Return the ways to have ``sounds`` accepted, none of which fits any of ``corpora``."""
+    """Return the allowed alternatives for ``sounds`` that fit none of ``corpora``, as a text."""
     folders = sorted({sound.parent.name for sound in sounds} - {""})
     choices = ["file names of such a corpus"]
     if folders and any(corpus.name != "folder" for corpus in corpora):
         shown = ", ".join(folders[:MAX_SHOWN]) + ", ..." * (len(folders) > MAX_SHOWN)
         choices.append(f'corpus {{"label": "folder"}} if the folders are the labels ({shown})')
     return ", ".join([*choices, "or another value of corpus"])
-
-
-MAX_SHOWN = 10
-"""Folders that an error message names."""
 
 
 def tabulate(files: Iterable[PurePosixPath], corpus: Corpus) -> Table:
@@ -122,7 +122,7 @@ def tabulate(files: Iterable[PurePosixPath], corpus: Corpus) -> Table:
         except ValueError as error:
             rejected.append(Rejection(str(file), str(error)))
             continue
-        # Two formats of one recording must not end up on both sides of a split.
+        # Two files of the same recording must not be on different sides of a split.
         stem = PurePosixPath(utterance.name).stem
         if twin := utterances.get(stem):
             rejected.append(Rejection(str(file), f"has the same name as {twin.file}"))

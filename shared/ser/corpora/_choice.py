@@ -1,4 +1,4 @@
-"""The field ``corpus`` of a request: how files get their labels and speakers."""
+"""The field ``corpus`` of a request: the source of labels and speakers."""
 
 from __future__ import annotations
 
@@ -31,21 +31,21 @@ else:
     CorpusName = Literal[NAMES]
 
 # The length is bounded, as is that of paths (:data:`ser.corpora._labelled.MAX_NAME_BYTES`), so that
-# most patterns that backtrack terminate. Any other one blocks only the process of its own training.
+# most patterns that backtrack terminate. Any other pattern blocks only the process of its training.
 Pattern = Annotated[str, Meta(min_length=1, max_length=200)]
 
 
 class CorpusChoice:
-    """A choice of corpus by the user: base of the structures in :data:`KINDS`."""
+    """The user's choice of a corpus: base of the classes in :data:`KINDS`."""
 
     @classmethod
     def parse(cls, value: object) -> CorpusChoice:
-        """Return the choice that ``value``, a name or an object, describes.
+        """Return the choice in ``value``, a name or an object.
 
         Raises
         ------
         InvalidInput
-            An unknown name, an object of no known kind, or one with an invalid field.
+            ``value`` is an unknown name or kind of object, or has an invalid field.
         """
         if isinstance(value, str) and value in NAMES:
             return NamedCorpus(name=value)
@@ -72,9 +72,9 @@ class CorpusChoice:
 
 
 class NamedCorpus(Schema, CorpusChoice, frozen=True, kw_only=True):
-    """A known corpus by name, or ``auto``: the one that most file names fit.
+    """A known corpus by its name, or ``auto``: the known corpus that most file names fit.
 
-    If no file name fits any of them, ``auto`` takes folders named by emotions as labels.
+    If no file name fits any corpus, ``auto`` uses folders with names of emotions as labels.
     """
 
     name: CorpusName
@@ -115,7 +115,7 @@ KINDS: dict[str, type[NamedCorpus | FolderCorpus | TableCorpus]] = {
     "label": FolderCorpus,
     "table": TableCorpus,
 }
-"""The kinds of choices, by the field that distinguishes them in an object."""
+"""The classes of choices, by the field that identifies each in an object."""
 
 
 def is_synthetic(folder: Path) -> bool:
@@ -128,20 +128,22 @@ def is_synthetic(folder: Path) -> bool:
 
 
 def check_pattern(pattern: str | None) -> str | None:
-    """Return ``pattern`` if it is a regular expression with a group, else raise InvalidInput."""
+    """Return ``pattern``; raise :class:`InvalidInput` unless it is an expression with a group."""
     try:
         groups = 1 if pattern is None else re.compile(pattern).groups
     except (re.error, OverflowError) as error:
         raise InvalidInput(
             f"{shown(pattern)} is not a regular expression: {error}; "
-            "allowed: such as '(spk[0-9]+)/'"
+            "allowed: an expression such as '(spk[0-9]+)/'"
         ) from error
     if not groups:
-        raise InvalidInput(f"{shown(pattern)} has no group; allowed: such as '(spk[0-9]+)/'")
+        raise InvalidInput(
+            f"{shown(pattern)} has no group; allowed: an expression such as '(spk[0-9]+)/'"
+        )
     return pattern
 
 
 def corpus_schema() -> dict[str, Any]:
-    """Return the JSON schema of the field."""
+    """Return the JSON schema of the field ``corpus``."""
     _, kinds = msgspec.json.schema_components([FolderCorpus, TableCorpus])
     return {"anyOf": [{"enum": NAMES}, *kinds.values()], "default": AUTO}

@@ -1,4 +1,4 @@
-"""English words for emotions, from the words that corpora and people use for them."""
+"""English words for the emotions that corpora and folders name."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SYNONYMS = {
     "sadness": (),
     "surprise": ("ps",),
 }
-"""The English emotions, with further words for them that are not label names in :data:`CORPORA`."""
+"""The English emotions, each with words for it that are not label names in :data:`CORPORA`."""
 
 EMOTION_OF_WORD = (
     {label.name.casefold(): label.emotion for corpus in CORPORA for label in corpus.labels}
@@ -27,11 +27,11 @@ EMOTION_OF_WORD = (
 
 
 def known_emotion(word: str) -> str | None:
-    """Return the English emotion that ``word`` means, in any case; ``None`` for other words."""
-    # macOS names files with accents that are characters of their own.
+    """Return the English emotion for ``word``, ignoring case; ``None`` for an unknown word."""
+    # In names of files, macOS separates accents from their letters.
     return EMOTION_OF_WORD.get(normalize("NFC", word).casefold().replace("_", " "))
 
 
 def english(word: str) -> str:
-    """Return the English emotion that ``word`` means, or ``word`` itself if it is unknown."""
+    """Return the English emotion for ``word``, or ``word`` unchanged if it is unknown."""
     return known_emotion(word) or word

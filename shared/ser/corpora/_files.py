@@ -1,4 +1,4 @@
-"""The files of a corpus, wherever they are: in an archive, in a folder, or beside a CSV table."""
+"""The files of a corpus: in an archive, in a folder, or beside a CSV table."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from typing import TypeVar
 
 from ser._addresses import scheme
 from ser._progress import ProgressCallback
+from ser.corpora._base import find_sounds
 from ser.corpora._choice import CorpusChoice
-from ser.corpora._folder import CorpusFolder, Provenance, sha256_of, sounds_in
+from ser.corpora._folder import CorpusFolder, Provenance, sha256_of
 from ser.corpora.fetching import ANY, FULL_ACCESS, Access, Version
 from ser.errors import InvalidInput, within
 from ser.limits import NO_LIMITS, Limits
@@ -24,7 +25,7 @@ Inspect = Callable[[Path, list[PurePosixPath]], T]
 
 
 class CorpusFiles(ABC):
-    """The files of a corpus. Faults of the files themselves have the location ``source``."""
+    """The files of a corpus. Faults in the files have the location ``source``."""
 
     @property
     @abstractmethod
@@ -43,26 +44,26 @@ class CorpusFiles(ABC):
 
     @abstractmethod
     def obtain(self, *, force: bool, on_progress: ProgressCallback) -> Provenance:
-        """Make the files available on this machine, and return where they came from.
+        """Make the files available on this machine, and return their provenance.
 
-        ``force`` fetches again even what is kept, and removes the kept features.
+        If ``force``, files that are kept are fetched again, and kept features are removed.
         """
 
     @abstractmethod
     def inspect(self, inspect: Inspect[T], *, on_progress: ProgressCallback) -> T:
-        """Return the result of ``inspect`` for the files, which :meth:`obtain` made available."""
+        """Return the result of ``inspect`` for the files that :meth:`obtain` made available."""
 
     @abstractmethod
     def read(self, file: PurePosixPath) -> bytes:
-        """Return the content of one file by its path among the files of the corpus."""
+        """Return the content of the file at the path ``file``, relative to the corpus."""
 
     @abstractmethod
     def clean(self, *, archive: bool) -> None:
-        """Remove the copies kept on this machine; the archive too if ``archive``."""
+        """Remove the files kept on this machine, and, if ``archive``, the archive too."""
 
-    def choice(self, stated: CorpusChoice) -> CorpusChoice:
-        """Return the corpus that the files hold, given the corpus that the caller ``stated``."""
-        return stated
+    def choice(self, requested: CorpusChoice) -> CorpusChoice:
+        """Return the choice for these files, given the choice that the caller ``requested``."""
+        return requested
 
 
 class ArchiveFiles(CorpusFiles):
@@ -111,29 +112,29 @@ class FolderFiles(CorpusFiles):
     Parameters
     ----------
     folder
-        Holds the sounds, at any depth.
+        A folder with the sounds, at any depth.
     data_path
         A folder for extracted features. Default: features are not kept.
     table
-        Name of a CSV file in ``folder`` with emotion and speaker of each sound.
+        Name of a CSV file in ``folder`` with the emotion and the speaker of each sound.
     """
 
     def __init__(
         self, folder: Path, *, data_path: Path | None = None, table: str | None = None
     ) -> None:
         self._folder, self._table = folder, table
-        self._kept = None if data_path is None else CorpusFolder(data_path)
+        self._data = None if data_path is None else CorpusFolder(data_path)
 
     @property
     def features(self) -> Path | None:
-        return self._kept.features if self._kept else None
+        return self._data.features if self._data else None
 
     @contextmanager
     def exclusively(self) -> Iterator[None]:
-        if self._kept is None:
+        if self._data is None:
             yield
         else:
-            with self._kept.exclusively():
+            with self._data.exclusively():
                 yield
 
     def obtain(self, *, force: bool, on_progress: ProgressCallback) -> Provenance:
@@ -164,20 +165,20 @@ class FolderFiles(CorpusFiles):
         if self.features:
             shutil.rmtree(self.features, ignore_errors=True)
 
-    def choice(self, stated: CorpusChoice) -> CorpusChoice:
+    def choice(self, requested: CorpusChoice) -> CorpusChoice:
         if self._table is None:
-            return stated
+            return requested
         implied = CorpusChoice.parse({"table": self._table})
-        if stated not in (implied, CorpusChoice.parse("auto")):
+        if requested not in (implied, CorpusChoice.parse("auto")):
             with within("corpus"):
                 raise InvalidInput(
-                    f"the table {self._table!r} names the emotions; allowed: to leave corpus out"
+                    f"the table {self._table!r} defines the emotions; allowed: no field corpus"
                 )
         return implied
 
     def _sounds(self) -> list[PurePosixPath]:
-        # As from archives, without the shadow files of macOS.
-        return [sound for sound in sounds_in(self._folder) if "__MACOSX" not in sound.parts]
+        # Files of macOS without sound are left out, as from archives.
+        return [sound for sound in find_sounds(self._folder) if "__MACOSX" not in sound.parts]
 
 
 def corpus_files(
@@ -189,15 +190,15 @@ def corpus_files(
     limits: Limits = NO_LIMITS,
     version: Version = ANY,
 ) -> CorpusFiles:
-    """Return the files at ``source``; nothing is read or fetched yet.
+    """Return the files at ``source``, without reading or fetching them.
 
     Parameters
     ----------
     source
-        A folder or a CSV table on this machine, read in place; any other path, ``file://``,
-        ``http(s)://``, ``s3://bucket/key`` or ``gs://bucket/key`` is that of a zip archive.
+        A folder or a CSV table on this machine, which is read in place; or a zip archive: a path,
+        ``file://``, ``http(s)://``, ``s3://bucket/key`` or ``gs://bucket/key``.
     data_path
-        Keeps the archive, its content, and extracted features.
+        A folder that keeps the archive, its content, and extracted features.
     keep_features
         Whether features of files that are read in place are kept in ``data_path``.
 

@@ -1,5 +1,8 @@
-"""A corpus on disk: ``pristine/`` holds its archive, ``working/`` the content of the archive, and
-``features/`` the features extracted from it."""
+"""A corpus on disk.
+
+``pristine/`` contains its archive, ``working/`` the content of the archive, and ``features/`` the
+features extracted from it.
+"""
 
 from __future__ import annotations
 
@@ -14,33 +17,33 @@ from typing import TypeVar
 import msgspec
 
 from ser._progress import ProgressCallback
+from ser.corpora._base import find_sounds
 from ser.corpora.fetching import FULL_ACCESS, Access, Version, extract, fetch, redact_url
 from ser.errors import Busy, Conflict, InvalidInput, TooLarge, within
 from ser.limits import NO_LIMITS, Limits
-from ser.sounds import SUFFIXES
 
 T = TypeVar("T")
 
 
 class Provenance(msgspec.Struct, frozen=True):
-    """Where the files of a corpus came from, and a checksum of them."""
+    """The origin of the files of a corpus, and a checksum of the files."""
 
     remote_url: str
-    """Their URL or path without the parts that may be secret; :attr:`url_sha256` tells two URLs
-    apart."""
+    """URL or path of the files, without the parts that may be secret."""
     url_sha256: str
+    """SHA-256 of the whole URL, which distinguishes URLs that differ only in their secret parts."""
     sha256: str
-    """Of the archive; of a folder, over the names and contents of its files."""
+    """SHA-256 of the archive; for a folder, of the names and contents of its files."""
     size: int
-    """In bytes."""
+    """Size of the files in bytes."""
 
 
 class CorpusFolder:
     """The folder that keeps an archive, its content, and the features extracted from it.
 
-    A new archive and its content wait as ``incoming`` until the content has been accepted; only
-    then do they replace the former ones. Each record is written after the data it describes, so
-    an interruption at any point costs at most a repeated step.
+    A new archive and its content are kept as ``incoming`` until the content has been accepted; then
+    they replace the former ones. Each record is written after the data it describes, so after an
+    interruption at most one step is repeated.
     """
 
     def __init__(
@@ -76,37 +79,40 @@ class CorpusFolder:
             with within("data_path"):
                 raise InvalidInput(
                     f"{str(self.path)!r} cannot be written: {error.strerror}; "
-                    "allowed: a folder that can"
+                    "allowed: a folder with write permission"
                 ) from error
         with lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
                 raise Busy(
-                    f"data_path {str(self.path)!r} is being prepared by another training; "
-                    "ask again in a few seconds, or use another data_path."
+                    f"data_path {str(self.path)!r} is in use by another training; "
+                    "try again in a few seconds, or use another data_path."
                 ) from error
             yield
 
     def download(
         self, remote_url: str, *, version: Version, force: bool, on_progress: ProgressCallback
     ) -> Provenance:
-        """Fetch the archive at ``remote_url`` unless it is here already; return its provenance.
+        """Fetch ``version`` of the archive at ``remote_url``, unless it is kept already.
 
-        ``version`` is the version that is fetched.
+        Returns
+        -------
+        Provenance
+            Origin and checksum of the archive.
 
         Raises
         ------
         Conflict
-            The folder keeps the archive of another URL and ``force`` is false, or it holds files
-            of another origin, which are never replaced.
+            The folder keeps the archive of another URL and ``force`` is false; or it contains files
+            that do not come from a corpus, which are never replaced.
         """
         kept = self._kept()
         if kept and not force:
             if kept.url_sha256 == sha256_of(remote_url):
                 return kept
             raise Conflict(
-                f"data_path {str(self.path)!r} holds the archive of {kept.remote_url!r}, not of "
+                f"data_path {str(self.path)!r} contains the archive of {kept.remote_url!r}, not of "
                 f"{redact_url(remote_url)!r}; allowed: the same archive, another data_path, "
                 "or dataset_force true to replace it."
             )
@@ -116,7 +122,7 @@ class CorpusFolder:
                 self._incoming_archive,
                 access=self._access,
                 limit=self._limits.download_bytes,
-                report=on_progress,
+                on_progress=on_progress,
                 version=version,
             )
         provenance = Provenance(
@@ -126,17 +132,17 @@ class CorpusFolder:
         return provenance
 
     def _kept(self) -> Provenance | None:
-        """The provenance of the newest archive in the folder, accepted or not."""
+        """Return the provenance of the newest archive in the folder, accepted or not."""
         if self._incoming_provenance.exists() and not self._incoming_archive.exists():
-            # An interruption fell between the two halves of :meth:`_accept`.
+            # :meth:`_accept` was interrupted between its first two steps.
             self._incoming_provenance.replace(self._provenance)
         kept = read_record(self._incoming_provenance) or read_record(self._provenance)
         if kept is None:
             for place in (self._archive, self._working, self._incoming, self.features):
                 if place.exists():
                     raise Conflict(
-                        f"data_path {str(self.path)!r} holds {place.name!r} of another origin; "
-                        "allowed: an empty folder, or one that held a corpus before."
+                        f"data_path {str(self.path)!r} contains {place.name!r} of unknown origin; "
+                        "allowed: an empty folder, or one that has kept a corpus before."
                     )
         return kept
 
@@ -148,9 +154,9 @@ class CorpusFolder:
     ) -> T:
         """Unpack the newest archive to ``working/``, and return the result of ``inspect``.
 
-        ``inspect`` gets the folder with the content, and the paths of its sounds relative to that
-        folder. The former content is replaced only after ``inspect`` has accepted the new one; an
-        archive that it refuses is deleted.
+        ``inspect`` receives the folder with the content, and the paths of its sounds relative to
+        that folder. The former content is replaced once ``inspect`` has accepted the new one; a
+        refused archive is deleted.
         """
         incoming = read_record(self._incoming_provenance)
         if incoming is None:
@@ -158,10 +164,10 @@ class CorpusFolder:
             if not self._working.exists() or read_record(self._extracted) != provenance:
                 self._unpack(self._archive, self._working, on_progress)
                 write_record(self._extracted, provenance)
-            return inspect(self._working, sounds_in(self._working))
+            return inspect(self._working, find_sounds(self._working))
         try:
             self._unpack(self._incoming_archive, self._incoming, on_progress)
-            result = inspect(self._incoming, sounds_in(self._incoming))
+            result = inspect(self._incoming, find_sounds(self._incoming))
         except (InvalidInput, TooLarge):
             self._refuse()
             raise
@@ -169,7 +175,7 @@ class CorpusFolder:
         return result
 
     def _unpack(self, archive: Path, folder: Path, on_progress: ProgressCallback) -> None:
-        extract(archive, folder, limit=self._limits.extracted_bytes, report=on_progress)
+        extract(archive, folder, limit=self._limits.extracted_bytes, on_progress=on_progress)
 
     def _accept(self, provenance: Provenance) -> None:
         self._incoming_archive.replace(self._archive)
@@ -200,15 +206,6 @@ class CorpusFolder:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def sounds_in(folder: Path) -> list[PurePosixPath]:
-    """Return the paths of the sounds in ``folder``, relative to it and sorted."""
-    return sorted(
-        PurePosixPath(file.relative_to(folder).as_posix())
-        for file in folder.rglob("*")
-        if file.suffix.lower() in SUFFIXES and file.is_file()
-    )
-
-
 def sha256_of(remote_url: str) -> str:
     """Return the SHA-256 of ``remote_url`` in hexadecimal."""
     return hashlib.sha256(remote_url.encode()).hexdigest()
@@ -222,7 +219,7 @@ def write_record(path: Path, record: Provenance | None) -> None:
 
 
 def read_record(path: Path) -> Provenance | None:
-    """Return the record at ``path``; ``None`` if there is none that can be read."""
+    """Return the record at ``path``; ``None`` if it does not exist or cannot be read."""
     try:
         return msgspec.json.decode(path.read_bytes(), type=Provenance)
     except (FileNotFoundError, msgspec.DecodeError):

@@ -1,4 +1,4 @@
-"""Corpora whose labels are in folder names or in a table, whatever the files are called."""
+"""Corpora with labels in folder names or in a table, regardless of the file names."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ from ser.corpora._english import english, known_emotion
 from ser.errors import InvalidInput
 
 MAX_NAME_BYTES = 240
-"""Bytes of the longest name of an utterance: file systems allow 255."""
+"""Maximum length of the name of an utterance in bytes; file systems allow 255."""
 MAX_TABLE_BYTES = 16_000_000
+"""Maximum size of a table in bytes."""
 COLUMNS = ("file", "emotion", "speaker")
 """Mandatory columns of a table; ``gender`` and ``text`` are optional."""
 
@@ -30,15 +31,15 @@ Row = dict[str, str]
 def labelled_by_folder(
     sounds: Iterable[PurePosixPath], speaker_pattern: str | None = None
 ) -> Corpus:
-    """Return the corpus in which the folder that directly holds a sound is its label.
+    """Return the corpus in which the label of a sound is the name of its folder.
 
-    The first group of ``speaker_pattern``, searched in a path, is the speaker; without a pattern
-    speakers are unknown.
+    The speaker is the first group of ``speaker_pattern``, which is searched in the path of a sound;
+    without a pattern speakers are unknown.
     """
 
     def parse(file: PurePosixPath) -> Utterance:
         if not file.parent.name:
-            raise ValueError("it is in no folder, so it has no label")
+            raise ValueError("it is not in a folder, so it has no label")
         return Utterance(
             name=flat_name(file),
             file=file,
@@ -52,10 +53,11 @@ def labelled_by_folder(
 
 
 def labelled_by_emotion_folder(sounds: Sequence[PurePosixPath]) -> Corpus | None:
-    """Return the corpus labelled by folder if every sound is in a folder named by an emotion.
+    """Return the corpus labelled by folders if the folders of all sounds are named after emotions.
 
-    Folders of one emotion, such as ``ann/Happy`` and ``bob/happy``, have one label. Speakers are
-    unknown. Return ``None`` if any other folder holds sounds, or if there is one emotion only.
+    Folders of the same emotion, such as ``ann/Happy`` and ``bob/happy``, share a label. Speakers
+    are unknown. The result is ``None`` if another folder contains sounds, or if there is only one
+    emotion.
     """
     emotions = {name: known_emotion(name) for name in sorted({s.parent.name for s in sounds})}
     if None in emotions.values() or len({*emotions.values()}) < 2:
@@ -78,18 +80,18 @@ def labelled_by_emotion_folder(sounds: Sequence[PurePosixPath]) -> Corpus | None
 
 
 def flat_name(file: PurePosixPath) -> str:
-    """Return the path as one name, since files of different folders may have the same name."""
+    """Return the path ``file`` as one name, since files of different folders may share a name."""
     name = "_".join(file.parts)
     if not name.isprintable() or name.startswith(".") or len(name.encode()) > MAX_NAME_BYTES:
         raise ValueError(
-            f"its path makes no name for a sample; allowed: at most {MAX_NAME_BYTES} bytes, "
-            "printable, no dot in front"
+            f"its path cannot be the name of a sample; allowed: at most {MAX_NAME_BYTES} bytes, "
+            "printable, no leading dot"
         )
     return name
 
 
 def find_speaker(file: PurePosixPath, pattern: str) -> str:
-    """Return the first group of ``pattern`` in the path."""
+    """Return the first group of ``pattern`` in the path ``file``."""
     match = re.search(pattern, str(file))
     if not match or not match[1]:
         raise ValueError(f"speaker_pattern {pattern!r} finds no speaker in its path")
@@ -107,7 +109,7 @@ def labelled_by_table(folder: Path, sounds: Iterable[PurePosixPath], table: str)
     Raises
     ------
     InvalidInput
-        There is no such file, it is no CSV in UTF-8, too large, or a column is missing.
+        The file does not exist, is not CSV in UTF-8, is too large, or lacks a column.
     """
     rows, strays = group_rows(read_table(folder, table), PurePosixPath(table).parent, {*sounds})
 
@@ -116,7 +118,7 @@ def labelled_by_table(folder: Path, sounds: Iterable[PurePosixPath], table: str)
             raise ValueError(f"{table} has {len(rows[file])} rows for it; allowed: one")
         (row,) = rows[file]
         if not row["emotion"]:
-            raise ValueError(f"{table} names no emotion for it")
+            raise ValueError(f"{table} has no emotion for it")
         return Utterance(
             name=flat_name(file),
             file=file,
@@ -128,7 +130,7 @@ def labelled_by_table(folder: Path, sounds: Iterable[PurePosixPath], table: str)
 
     labels = make_labels(row["emotion"] for each in rows.values() for row in each)
     missing = tuple(
-        Rejection(file, f"{table} lists it, but there is no such sound") for file in strays
+        Rejection(file, f"{table} lists it, but the sound does not exist") for file in strays
     )
     return Corpus("table", labels, parse, missing)
 
@@ -138,7 +140,7 @@ def group_rows(
 ) -> tuple[dict[PurePosixPath, list[Row]], list[str]]:
     """Return the rows of each sound, and the files in the table that are not among ``sounds``.
 
-    A file is relative to the top of the corpus or to ``home``, the table's folder.
+    Paths in the table are relative to the corpus, or to ``home``, the folder of the table.
     """
     known: dict[PurePosixPath, list[Row]] = defaultdict(list)
     strays: list[str] = []
@@ -162,8 +164,8 @@ def read_table(folder: Path, table: str) -> list[Row]:
     columns = [column.strip().lower() for column in lines[0]] if lines else []
     if missing := [column for column in COLUMNS if column not in columns]:
         raise InvalidInput(
-            f"corpus.table {table!r} lacks {', '.join(missing)} among its columns "
-            f"{', '.join(columns)}; allowed: {', '.join(COLUMNS)}, and gender, text"
+            f"corpus.table {table!r} lacks the columns {', '.join(missing)}; it has "
+            f"{', '.join(columns) or 'none'}; allowed: {', '.join(COLUMNS)}, and gender, text"
         )
     rows = ([*line, *[""] * len(columns)] for line in lines[1:] if line)
     return [{c: value.strip() for c, value in zip(columns, row, strict=False)} for row in rows]
@@ -171,7 +173,7 @@ def read_table(folder: Path, table: str) -> list[Row]:
 
 def read_text(folder: Path, table: str) -> str:
     """Return the text of the CSV file ``table`` in ``folder``."""
-    # A look-up among existing files, so that no name leads out of ``folder``.
+    # Looked up among existing files, so a path cannot lead out of ``folder``.
     files = {
         file.relative_to(folder).as_posix(): file
         for file in folder.rglob("*.[cC][sS][vV]")

@@ -1,4 +1,4 @@
-"""Checks that depend on which speakers are known."""
+"""Checks of the speakers of a corpus."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ def require_speakers(utterances: Sequence[Utterance]) -> None:
     """Raise :class:`InvalidInput` unless the speaker of every utterance is known."""
     if unknown := [u for u in utterances if not u.speaker]:
         raise InvalidInput(
-            f"no speaker is known of {len(unknown)} of the {len(utterances)} utterances, such as "
-            f"{unknown[0].file}; allowed: split 'utterance' and evaluation 'holdout', or a corpus "
-            "with speakers (by speaker_pattern, or by the column speaker of its table)"
+            f"the speakers of {len(unknown)} of the {len(utterances)} utterances are unknown, "
+            f"such as that of {unknown[0].file}; allowed: split 'utterance' and evaluation "
+            "'holdout', or a corpus with speakers (by speaker_pattern, or by the column speaker of "
+            "its table)"
         )
 
 
 def speaker_dependent(utterances: Sequence[Utterance], held_out: Collection[str]) -> bool:
-    """Return whether speakers of the utterances named ``held_out`` also speak any of the others.
+    """Return whether any speaker of the utterances ``held_out`` also speaks one of the others.
 
-    An unknown speaker may be any of the others, so counts as one of them.
+    An unknown speaker may be any speaker, so the result is true if one is unknown.
     """
     tested = {u.speaker for u in utterances if u.name in held_out}
     trained = {u.speaker for u in utterances if u.name not in held_out}

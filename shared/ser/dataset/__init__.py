@@ -1,8 +1,8 @@
-"""From the files of a corpus to features and classes in memory.
+"""Loading of corpora: from files to features and classes in memory.
 
 The steps are functions on immutable values: :func:`load_corpus` returns a :class:`LoadedCorpus`,
 :func:`extract` an :class:`ExtractedCorpus`, :func:`training_rows` the :class:`TrainingRows`.
-:class:`Dataset` takes them one after the other.
+:class:`Dataset` performs these steps one after the other.
 """
 
 from ser.dataset._dataset import Dataset

@@ -20,10 +20,10 @@ from ser.dataset._loading import LoadedCorpus
 from ser.frontends import Augmentations
 
 MAX_FILES = 4
-"""Number of files that are kept: the ones used last."""
+"""Maximum number of files; those that were used least recently are removed."""
 
-Features = NDArray[np.float32]
-"""Shape (chunks, features)."""
+FeatureMatrix = NDArray[np.float32]
+"""Features of one signal, shape (chunks, features)."""
 
 
 def cache_key(
@@ -33,9 +33,9 @@ def cache_key(
     augmentations: Augmentations,
     random_state: int,
 ) -> str:
-    """Return a key that changes whenever the features may: with sounds, settings or code.
+    """Return a key that changes with everything the features depend on: sounds, settings and code.
 
-    The version stands for the code that runs the front-end, ``augmentations.fingerprint`` for the
+    The version represents the code that runs the front-end, and ``augmentations.fingerprint`` the
     code that makes the copies.
     """
     settings = (ser.__version__, encoding, random_state, loaded.utterances)
@@ -48,17 +48,17 @@ def cache_key(
 
 
 class FeatureCache:
-    """Features in files of ``folder``, by key; a damaged file counts as missing.
+    """A cache of features by key, in files of ``folder``; a damaged file counts as missing.
 
-    The features of one utterance are those of its recording, followed by those of its copies.
-    Without a folder nothing is kept.
+    An entry has the features of each recording, followed by those of its copies. If ``folder`` is
+    ``None``, nothing is kept.
     """
 
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
 
-    def read(self, key: str) -> list[list[Features]] | None:
-        """Return the features kept under ``key``; ``None`` if there are none."""
+    def read(self, key: str) -> list[list[FeatureMatrix]] | None:
+        """Return the features with the key ``key``; ``None`` if they are missing."""
         if self._folder is None:
             return None
         file = self._folder / f"{key}.npz"
@@ -71,8 +71,8 @@ class FeatureCache:
         chunks = iter(np.split(rows, counts.ravel().cumsum()[:-1]))
         return [list(islice(chunks, sounds)) for sounds in [counts.shape[1]] * len(counts)]
 
-    def write(self, key: str, features: Sequence[Sequence[Features]]) -> None:
-        """Keep ``features`` if there is room; without them a training is only slower."""
+    def write(self, key: str, features: Sequence[Sequence[FeatureMatrix]]) -> None:
+        """Keep ``features``; an error is ignored, since it only makes later trainings slower."""
         if self._folder is None:
             return
         counts = np.array([[len(sound) for sound in sounds] for sounds in features])

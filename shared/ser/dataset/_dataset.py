@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from ser._progress import Progress, quiet, step
+from ser._progress import Progress, ignore_progress, step
 from ser.corpora import CorpusChoice, Provenance, Table, Utterance, corpus_files
 from ser.corpora.fetching import ANY, FULL_ACCESS, Access, Version
 from ser.dataset._extraction import ExtractedCorpus, extract
@@ -30,48 +30,48 @@ class Dataset:
 
     The steps are :meth:`download`, :meth:`extract`, :meth:`prepare`, :meth:`load`,
     :meth:`feature_extract`, and :meth:`get_features` or :meth:`get_training_rows`; :meth:`clean`
-    removes what they left on disk. Three rules hold for all of them:
+    removes the files that they have written. Three rules apply:
 
-    - A step first takes the steps before it that have not been taken, with their defaults.
-    - A step that is done again forgets the results of the steps after it. None of these is
-      repeated with former arguments: :meth:`get_features` after another :meth:`load` returns the
-      default features, unless :meth:`feature_extract` is called in between.
-    - :meth:`download`, :meth:`extract` and :meth:`prepare` have nothing to do once they are done,
-      unless ``force`` is given. Whatever is in ``data_path`` already is not fetched again.
+    - Each step first runs the earlier steps that have not been run, with their defaults.
+    - Repeating a step discards the results of all later steps. These then run with their defaults,
+      not with former arguments: :meth:`get_features` after another :meth:`load` returns the default
+      features, unless :meth:`feature_extract` is called in between.
+    - :meth:`download`, :meth:`extract` and :meth:`prepare` do nothing if they have been run, unless
+      ``force`` is true. Files that ``data_path`` already contains are not fetched again.
 
-    The results are immutable values, which later steps do not change. Without the steps they come
-    from :func:`ser.dataset.load_corpus`, :func:`ser.dataset.extract` and
-    :func:`ser.dataset.training_rows`.
+    All results are immutable. The functions :func:`ser.dataset.load_corpus`,
+    :func:`ser.dataset.extract` and :func:`ser.dataset.training_rows` return the same results
+    without a :class:`Dataset`.
 
     Parameters
     ----------
     data_path
-        A folder; created if necessary. ``pristine/`` holds the archive, ``working/`` its content,
-        and ``features/`` the extracted features.
+        A folder, which is created if necessary. ``pristine/`` contains the archive, ``working/``
+        its content, and ``features/`` the extracted features.
     source
         A zip archive (``http(s)://``, ``s3://bucket/key``, ``gs://bucket/key``, a path, or
-        ``file://``); or a folder, or a CSV table beside its sounds, which are read in place.
+        ``file://``); or a folder, or a CSV table beside its sounds, both read in place.
     corpus
-        The field ``corpus``: how emotion and speaker of a file are found.
+        The field ``corpus``: the source of the emotion and the speaker of each file.
 
-        - ``"auto"``: in its name, by the grammar of the known corpus that most files fit.
-        - a name (``emodb``, ``ravdess``, ``crema-d``, ``savee``, ``tess``, ``emovo``): by the
-          grammar of that corpus.
-        - ``{"label": "folder"}``: the name of its folder is the label. ``speaker_pattern``, a
-          regular expression searched in its path, finds the speaker as the first group.
-        - ``{"table": "labels.csv"}``: in a CSV file of the corpus with the columns ``file``,
-          ``emotion``, ``speaker``, and ``gender`` and ``text`` if they are known. The default for
-          a source that is a table.
+        - ``"auto"``: the file name, read by the grammar of the known corpus that most files fit.
+        - a name (``emodb``, ``ravdess``, ``crema-d``, ``savee``, ``tess``, ``emovo``): the file
+          name, read by the grammar of that corpus.
+        - ``{"label": "folder"}``: the name of the folder is the label. The speaker is the first
+          group of ``speaker_pattern``, a regular expression that is searched in the path.
+        - ``{"table": "labels.csv"}``: a CSV file in the corpus with the columns ``file``,
+          ``emotion`` and ``speaker``, and optionally ``gender`` and ``text``. This is the default
+          if ``source`` is a table.
     access
-        Decides which places ``source`` may name. Default: all that this user may read.
+        Rules for the places that ``source`` may name. Default: every place this user may read.
     limits
-        Largest sizes and durations. Default: none.
+        Maximum sizes and durations. Default: no limits.
     workers
-        Extract the features. Default: all cores of this machine.
+        Workers that extract the features. Default: all cores of this machine.
     progress
-        Called with the name of the step at work, and the share of it that is done.
+        Called with the name of the current step and its completed share, 0..1.
     version
-        The version of an object in a bucket, or of a local archive, that is read. Default: any.
+        Required version of an object in a bucket, or of a local archive. Default: any.
 
     Raises
     ------
@@ -99,7 +99,7 @@ class Dataset:
         access: Access = FULL_ACCESS,
         limits: Limits = NO_LIMITS,
         workers: Workers = THIS_MACHINE,
-        progress: Progress = quiet,
+        progress: Progress = ignore_progress,
         version: Version = ANY,
     ) -> None:
         self._choice = parse_choice(corpus)
@@ -109,9 +109,9 @@ class Dataset:
         self._files = corpus_files(
             str(source), Path(data_path), access=access, limits=limits, version=version
         )
-        self._forget()
+        self._discard_results()
 
-    def _forget(self) -> None:
+    def _discard_results(self) -> None:
         self._provenance: Provenance | None = None
         self._table: Table | None = None
         self._decoded: LoadedCorpus | None = None
@@ -126,7 +126,7 @@ class Dataset:
         Busy
             Another process has locked it.
         InvalidInput
-            It cannot be created or written.
+            ``data_path`` cannot be created or written.
         """
         return self._files.exclusively()
 
@@ -139,14 +139,14 @@ class Dataset:
         Raises
         ------
         Conflict
-            ``data_path`` holds the archive of another source and ``force`` is false, or files
-            that do not come from a corpus; or ``source`` has another version by now.
+            ``data_path`` contains the archive of another source and ``force`` is false, or files
+            that do not come from a corpus; or ``source`` has another version.
         InvalidInput, TooLarge, RemoteFailed, StorageFull
-            ``source`` is refused, is not a zip archive, exceeds the limit, does not answer
-            properly, or does not fit on the disk.
+            ``source`` is refused, is not a zip archive, exceeds the limit, cannot be fetched, or
+            does not fit on the disk.
         """
         if force or self._provenance is None:
-            self._forget()
+            self._discard_results()
             self._provenance = self._files.obtain(
                 force=force, on_progress=step(self._progress, "download")
             )
@@ -158,20 +158,20 @@ class Dataset:
         Raises
         ------
         InvalidInput, TooLarge, StorageFull
-            The archive is broken, holds an entry that must not be written or no utterance of a
-            known corpus, exceeds the limit, or does not fit on the disk. It is then deleted.
+            The archive is broken, has a forbidden entry, contains no utterance of a known corpus,
+            exceeds the limit, or does not fit on the disk. It is then deleted.
         """
         self.prepare(force=force)
 
     def prepare(self, *, force: bool = False) -> Table:
-        """Return the utterances of the corpus, with emotion and speaker of each.
+        """Return the utterances of the corpus with their emotions and speakers.
 
         The table's ``rejected`` lists every sound that does not fit the corpus, with the reason.
 
         Raises
         ------
         InvalidInput
-            There are no sounds, none fits, or the table of the corpus is missing.
+            There are no sounds, no sound fits the corpus, or the table of the corpus is missing.
         """
         if force or self._table is None:
             self.download(force=force)
@@ -185,34 +185,34 @@ class Dataset:
     ) -> LoadedCorpus:
         """Return the utterances as signals, with the length of the chunks and the gain.
 
-        Signals are mono at 16 kHz, whatever the files are. ``rejected`` lists every file that
+        Signals are mono at 16 kHz. ``rejected`` lists every file that
         cannot be decoded or is silent, with the reason.
 
         Parameters
         ----------
         split_at
             The field ``dataset_load_split_at``. Utterances differ in duration, but a classifier
-            takes features of one size; so utterances are cut into chunks of one length, and the
-            last chunk of each is padded with silence. The length is
+            needs a constant number of features. Therefore utterances are cut into chunks of one
+            length, and the last chunk of each is padded with silence. The length is
 
-            - ``"min"``: the duration of the shortest utterance. Hardly any padding, many chunks;
-              each chunk covers little of the melody.
-            - ``"max"``: the duration of the longest. Each utterance is one chunk; most of them
+            - ``"min"``: the duration of the shortest utterance. There are many chunks with little
+              padding; each covers a small part of the intonation.
+            - ``"max"``: the duration of the longest utterance. Each utterance is one chunk; most
               are padded a lot.
             - ``"avg"``: the mean duration.
-            - a number of milliseconds, from 100 to the duration of the longest utterance.
+            - an integer: milliseconds, from 100 to the duration of the longest utterance.
             - ``None`` (``null``): utterances stay whole; those longer than half a minute are
-              cut into equal parts. Allowed if every feature extraction method gives the same
-              number of features for any duration.
+              cut into equal parts. Allowed if the number of features of every feature extraction
+              method is independent of the duration.
 
             The model cuts the sounds it predicts in the same way; the probabilities of an
             utterance are the mean over its chunks.
         normalize
             The field ``dataset_load_normalize``. If true, one gain for the whole corpus brings
-            its highest peak to full scale less 0.1 dB, so differences in loudness between
-            utterances remain. The model keeps the gain and applies it to the sounds it predicts.
+            its highest peak to 0.1 dB below full scale; differences in loudness between utterances
+            remain. The model stores the gain and applies it to the sounds that it predicts.
         force
-            Take this step and all before it again, including the download.
+            Repeat this step and all earlier steps, including the download.
 
         Raises
         ------
@@ -233,7 +233,7 @@ class Dataset:
         return self._loaded
 
     def read(self, utterance: Utterance) -> bytes:
-        """Return the file of ``utterance`` as the corpus holds it."""
+        """Return the bytes of the original file of ``utterance``."""
         return self._files.read(utterance.file)
 
     def feature_extract(
@@ -246,14 +246,14 @@ class Dataset:
     ) -> ExtractedCorpus:
         """Return the features of every utterance, and the graph that computes them.
 
-        Features that were extracted before from the same sounds with the same settings are read
-        from ``features/``.
+        Features that have been extracted from the same sounds with the same settings before are
+        read from ``features/``.
 
         Parameters
         ----------
         methods
             The field ``dataset_feature_extract_methods``: an object METHOD_NAME -> CONFIG. The
-            features of the methods are concatenated in the order given; an empty CONFIG takes the
+            features of the methods are concatenated in this order; an empty CONFIG means the
             defaults. The methods are
 
             - ``MFCC``: mel-frequency cepstral coefficients of the frames of a chunk.
@@ -265,12 +265,12 @@ class Dataset:
               ``dc_elimination`` (true): the first coefficient becomes the logarithm of the
               frame's energy. See :class:`ser.frontends.MFCC`.
             - ``Functionals``: statistics of pitch, spectrum, energy and voice quality over the
-              active and over the voiced frames, their modulation and rhythm. The same number of
-              features for any duration, so it suits ``split_at`` ``None``; none depends on the
-              level. ``num_cepstral`` (8) MFCCs are among them, of ``num_filters`` (40) mel bands;
-              a frame is active if it is at most ``active_range`` (35) dB below the loudest one,
-              and voiced if its autocorrelation exceeds ``voicing_threshold`` (0.5). See
-              :class:`ser.frontends.Functionals`.
+              active and over the voiced frames, their modulation and rhythm. The number of features
+              is independent of the duration, so ``split_at`` may be ``None``; the features are
+              independent of the level. They include ``num_cepstral`` (8) MFCCs of ``num_filters``
+              (40) mel bands. A frame is active if it is at most ``active_range`` (35) dB below the
+              loudest one, and voiced if its autocorrelation exceeds ``voicing_threshold`` (0.5).
+              See :class:`ser.frontends.Functionals`.
             - ``SpeakerAndGenderAndTextType``: speaker, gender and text as one-hot columns, the
               same for every chunk. ``speaker`` (true), ``gender`` (true) and ``text`` (true)
               choose them. A model trained on it takes ``speaker``, ``gender`` and ``text`` with
@@ -278,8 +278,8 @@ class Dataset:
               :class:`ser.frontends.SpeakerAndGenderAndTextType`.
         augmentation
             The field ``dataset_augmentation``: an object METHOD_NAME -> CONFIG. The methods make
-            altered copies of each utterance that is trained on, so that the model is trained on
-            more voices and worse recordings than the corpus holds. Default: none. The methods are
+            altered copies of each training utterance, so the model learns from more voices and
+            worse recordings than those of the corpus. Default: none. The methods are
             those of :mod:`ser.frontends._augmentation`.
         random_state
             Seed of the random values in the copies.
@@ -289,9 +289,9 @@ class Dataset:
         Raises
         ------
         InvalidInput
-            An unknown method or CONFIG key, a value that does not fit, utterances that stay
-            whole (``split_at`` null) with a method whose features grow with the duration, or
-            only methods about metadata that are unknown for all utterances.
+            A method or a key of a CONFIG is unknown, or a value is invalid; utterances stay whole
+            (``split_at`` null), but the features of a method grow with the duration; or all
+            methods use metadata that are unknown for all utterances.
         """
         self._extracted = extract(
             self._loaded or self.load(),
@@ -316,7 +316,9 @@ class Dataset:
         return training_rows(loaded, extracted, None if names is None else set(names))
 
     def clean(self, *, archive: bool = False) -> None:
-        """Forget all results and remove ``working/`` and ``features/``; if ``archive``, also
-        ``pristine/``."""
-        self._forget()
+        """Discard all results, and remove ``working/`` and ``features/``.
+
+        If ``archive``, ``pristine/`` is removed too.
+        """
+        self._discard_results()
         self._files.clean(archive=archive)

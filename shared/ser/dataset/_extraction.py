@@ -1,4 +1,4 @@
-"""From signals to features: the front-end applied to a corpus."""
+"""Extraction of features from the signals of a corpus."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from ser._metadata import FIELDS, MetadataEncoding
-from ser._progress import Progress, quiet, step
+from ser._progress import Progress, ignore_progress, step
 from ser._sessions import open_session
 from ser.corpora import Utterance
-from ser.dataset._cache import FeatureCache, Features, cache_key
+from ser.dataset._cache import FeatureCache, FeatureMatrix, cache_key
 from ser.dataset._loading import LoadedCorpus, Recording, read_only
 from ser.errors import InvalidInput, within
 from ser.frontends import DEFAULT_METHODS, Augmentations, FrontEnds
@@ -31,13 +31,13 @@ class ExtractedCorpus:
     front_end: bytes = field(repr=False)
     """The graph from waveform to features, an ONNX file."""
     encoding: MetadataEncoding
-    """The columns of its input ``metadata``."""
+    """The columns of the input ``metadata`` of the graph."""
     feature_names: tuple[str, ...] = field(repr=False)
-    """In the order of the features, each behind its METHOD_NAME."""
-    features: tuple[Features, ...] = field(repr=False)
-    """Of each utterance: float32 of shape (chunks, features), read-only."""
-    copies: tuple[tuple[Features, ...], ...] = field(repr=False)
-    """The same of the augmented copies of each utterance."""
+    """Names of the features in their order, each with its METHOD_NAME as a prefix."""
+    features: tuple[FeatureMatrix, ...] = field(repr=False)
+    """Features of each utterance: float32 of shape (chunks, features), read-only."""
+    copies: tuple[tuple[FeatureMatrix, ...], ...] = field(repr=False)
+    """Features of the augmented copies of each utterance, in the same form."""
 
     @cached_property
     def digest(self) -> str:
@@ -61,11 +61,11 @@ class Extractor:
         self._front_end, self._encoding = front_end, encoding
 
     def __reduce__(self) -> tuple[type[Extractor], tuple[bytes, MetadataEncoding]]:
-        # A session cannot leave its process; another process opens its own.
+        # A session cannot be pickled, so another process opens a new one.
         return type(self), (self._front_end, self._encoding)
 
-    def features(self, utterance: Utterance, signal: Signal) -> Features:
-        """Return the features of ``signal``, given the speaker and the text of ``utterance``."""
+    def features(self, utterance: Utterance, signal: Signal) -> FeatureMatrix:
+        """Return the features of ``signal``, given the metadata of ``utterance``."""
         inputs = {"waveform": signal}
         if self._encoding.size:
             inputs["metadata"] = self._encoding.encode(metadata_of(utterance))
@@ -81,7 +81,7 @@ def extract(
     cache: Path | None = None,
     renew: bool = False,
     workers: Workers = THIS_MACHINE,
-    progress: Progress = quiet,
+    progress: Progress = ignore_progress,
 ) -> ExtractedCorpus:
     """Return the features of all utterances of ``loaded`` and of their augmented copies.
 
@@ -90,10 +90,10 @@ def extract(
     front_ends, augmentations, random_state
         As for :meth:`~ser.dataset.Dataset.feature_extract`.
     cache
-        A folder that keeps features: those of the same sounds and settings are read from there.
-        Default: none are kept.
+        A folder that keeps features, which are read if sounds and settings are the same. Default:
+        features are not kept.
     renew
-        Extract again even what ``cache`` keeps.
+        Whether to extract the features again even if ``cache`` contains them.
 
     Raises
     ------
@@ -141,7 +141,7 @@ def extract(
 
 def features_with_copies(
     extractor: Extractor, augmentations: Augmentations, random_state: int, recording: Recording
-) -> list[Features]:
+) -> list[FeatureMatrix]:
     """Return the features of ``recording``, followed by those of each of its copies."""
     utterance, signal = recording
     copies = augmentations.vary(signal, random_generator(utterance, random_state))
@@ -149,7 +149,7 @@ def features_with_copies(
 
 
 def random_generator(utterance: Utterance, random_state: int) -> np.random.Generator:
-    """Return the generator of ``utterance``, which depends on no other utterance."""
+    """Return a random generator for ``utterance`` that is independent of other utterances."""
     return np.random.default_rng([random_state, zlib.crc32(utterance.name.encode())])
 
 
@@ -159,18 +159,18 @@ def refuse_growing_features(front_ends: FrontEnds) -> None:
     if growing:
         with within("dataset_load_split_at"):
             raise InvalidInput(
-                f"null leaves utterances whole, but the features of {', '.join(growing)} grow "
+                f"null keeps utterances whole, but the features of {', '.join(growing)} grow "
                 "with the duration; allowed: 'min', 'max', 'avg' or milliseconds"
             )
 
 
 def with_columns(front_ends: FrontEnds, encoding: MetadataEncoding) -> FrontEnds:
-    """Return ``front_ends`` without those for which ``encoding`` has no columns.
+    """Return ``front_ends`` without those of metadata if ``encoding`` has no columns.
 
     Raises
     ------
     InvalidInput
-        None is left.
+        No front-end remains.
     """
     if encoding.size:
         return front_ends

@@ -1,4 +1,4 @@
-"""From the files of a corpus to signals in memory."""
+"""Loading of the files of a corpus as signals in memory."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from ser import sounds as audio
 from ser._labels import Label
-from ser._progress import Progress, ProgressCallback, quiet, silent, step
+from ser._progress import Progress, ProgressCallback, ignore_progress, ignore_share, step
 from ser.corpora import (
     CorpusChoice,
     CorpusFiles,
@@ -26,7 +26,7 @@ from ser.limits import NO_LIMITS, UNLIMITED, Limit, Limits
 SplitAt = Literal["min", "max", "avg"] | int | None
 
 FULL_SCALE = 10 ** (-0.1 / 20)
-"""Highest peak of a normalised corpus: full scale less 0.1 dB."""
+"""Highest peak of a normalised corpus: 0.1 dB below full scale."""
 
 
 class Recording(NamedTuple):
@@ -34,7 +34,7 @@ class Recording(NamedTuple):
 
     utterance: Utterance
     signal: audio.Signal
-    """float32 of shape (samples,), mono, 16 kHz, read-only."""
+    """Samples, float32 of shape (samples,), mono, 16 kHz, read-only."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,22 +42,24 @@ class LoadedCorpus:
     """The signals of a corpus, and the settings for cutting and amplifying them. Immutable."""
 
     name: str
-    """Of the corpus, such as ``emodb``."""
+    """Name of the corpus, such as ``emodb``."""
     provenance: Provenance
+    """Origin and checksum of the files."""
     utterances: tuple[Utterance, ...]
-    """Sorted by name."""
+    """The utterances whose sounds can be used, sorted by name."""
     signals: tuple[audio.Signal, ...] = field(repr=False)
-    """Of each utterance: float32 of shape (samples,), mono, 16 kHz, read-only, not amplified."""
+    """Signal of each utterance, float32 of shape (samples,), mono, 16 kHz, read-only, before the
+    gain."""
     labels: tuple[Label, ...]
     """The emotions of the utterances, in the order of their classes."""
     rejected: tuple[Rejection, ...]
-    """The sounds that are not used, each with the reason."""
+    """The sounds that cannot be used, each with the reason."""
     notes: tuple[str, ...] = ()
-    """Decisions on the corpus that the request left open."""
+    """Notes for the user on the recognition of the corpus."""
     chunk_samples: int | None = None
     """Length of a chunk in samples; ``None``: utterances stay whole."""
     gain: float = 1.0
-    """Factor on all signals."""
+    """Factor by which all signals are multiplied."""
 
     @property
     def recordings(self) -> list[Recording]:
@@ -73,9 +75,9 @@ def load_corpus(
     normalize: bool = True,
     force: bool = False,
     limits: Limits = NO_LIMITS,
-    progress: Progress = quiet,
+    progress: Progress = ignore_progress,
 ) -> LoadedCorpus:
-    """Return the corpus in ``files`` as signals, with the length of its chunks and its gain.
+    """Return the corpus in ``files`` as signals, with the length of the chunks and the gain.
 
     Parameters
     ----------
@@ -84,14 +86,14 @@ def load_corpus(
     split_at, normalize
         As for :meth:`~ser.dataset.Dataset.load`.
     force
-        Fetch and unpack again what is kept on disk, and remove the kept features.
+        Whether to fetch and unpack kept files again, and to remove kept features.
 
     Raises
     ------
     SerError
-        Of any kind if ``files`` cannot be fetched or unpacked.
+        ``files`` cannot be fetched or unpacked; any kind of error.
     InvalidInput
-        ``files`` hold no utterance of ``corpus``, or ``split_at`` exceeds the longest one.
+        ``files`` contain no utterance of ``corpus``, or ``split_at`` exceeds the longest one.
     """
     choice = parse_choice(corpus)
     provenance = files.obtain(force=force, on_progress=step(progress, "download"))
@@ -103,16 +105,16 @@ def load_corpus(
 
 
 def parse_choice(corpus: CorpusChoice | str | Mapping[str, str]) -> CorpusChoice:
-    """Return ``corpus`` as a choice; a fault has the location ``corpus``."""
+    """Return ``corpus`` as a choice; the location of a fault begins with ``corpus``."""
     with within("corpus"):
         return corpus if isinstance(corpus, CorpusChoice) else CorpusChoice.parse(corpus)
 
 
 def read_table(
-    files: CorpusFiles, stated: CorpusChoice, *, on_progress: ProgressCallback = silent
+    files: CorpusFiles, requested: CorpusChoice, *, on_progress: ProgressCallback = ignore_share
 ) -> Table:
-    """Return the utterances among ``files``, which are available on this machine."""
-    choice = files.choice(stated)
+    """Return the utterances among ``files``, which must be available on this machine."""
+    choice = files.choice(requested)
     return files.inspect(
         lambda folder, sounds: recognise(sounds, choice.corpora(folder, sounds)),
         on_progress=on_progress,
@@ -125,9 +127,9 @@ def decode_utterances(
     provenance: Provenance,
     *,
     limit: Limit = UNLIMITED,
-    on_progress: ProgressCallback = silent,
+    on_progress: ProgressCallback = ignore_share,
 ) -> LoadedCorpus:
-    """Return the utterances of ``table`` whose sounds can be used, whole and not amplified.
+    """Return the utterances of ``table`` whose sounds can be used, with their signals.
 
     Raises
     ------
@@ -186,7 +188,7 @@ def highest_peak(signals: Iterable[audio.Signal]) -> float:
 
 
 def chunk_length(split_at: SplitAt, signals: Sequence[audio.Signal]) -> int | None:
-    """Return the length of a chunk in samples that ``split_at`` means for ``signals``."""
+    """Return the length of a chunk in samples for ``split_at``; ``None``: utterances stay whole."""
     if split_at is None:
         return None
     lengths = [len(signal) for signal in signals]

@@ -1,4 +1,4 @@
-"""From the features of utterances to the rows that a classifier is trained on."""
+"""The features of utterances as rows for the training of a classifier."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class FeatureRows(NamedTuple):
     X: NDArray[np.float32]
     """Features, shape (rows, features)."""
     y: NDArray[np.int64]
-    """Classes, shape (rows,): indices into the labels of :class:`LoadedCorpus`."""
+    """Class of each row, shape (rows,): an index into the labels of :class:`LoadedCorpus`."""
     names: NDArray[np.str_]
-    """The utterance of each row, shape (rows,)."""
+    """Name of the utterance of each row, shape (rows,)."""
 
 
 class TrainingRows(NamedTuple):
@@ -32,14 +32,14 @@ class TrainingRows(NamedTuple):
     X: NDArray[np.float32]
     """Features, shape (rows, features)."""
     y: NDArray[np.int64]
-    """Classes, shape (rows,): indices into the labels of :class:`LoadedCorpus`."""
+    """Class of each row, shape (rows,): an index into the labels of :class:`LoadedCorpus`."""
     origins: Origins
-    """Speaker, utterance and copy of each row."""
+    """Speaker, utterance and variant of each row."""
 
     def without(self, names: Collection[str]) -> TrainingRows:
-        """Return the rows of all utterances but those called ``names``."""
+        """Return the rows of all utterances except those in ``names``."""
         kept = ~np.isin(self.origins.names, list(names))
-        return frozen(TrainingRows(self.X[kept], self.y[kept], self.origins[kept]))
+        return with_read_only_arrays(TrainingRows(self.X[kept], self.y[kept], self.origins[kept]))
 
     def as_recorded(self) -> FeatureRows:
         """Return the rows of the utterances themselves, without those of their copies."""
@@ -52,7 +52,7 @@ def training_rows(
 ) -> TrainingRows:
     """Return the rows of the utterances ``names`` (``None``: all) and of their copies.
 
-    They are in the order of the utterances; the copies of an utterance follow it.
+    Rows have the order of the utterances; the rows of an utterance precede those of its copies.
     """
     classes = {label.code: index for index, label in enumerate(loaded.labels)}
     chosen = [
@@ -69,7 +69,7 @@ def training_rows(
     def each_row(values: Sequence[Any], dtype: type[T]) -> NDArray[T]:
         return np.repeat(np.array(values, dtype), counts)
 
-    return frozen(
+    return with_read_only_arrays(
         TrainingRows(
             X=np.concatenate([np.empty((0, columns), np.float32), *(c for *_, c in chosen)]),
             y=each_row([classes[utterance.code] for utterance, *_ in chosen], np.int64),
@@ -82,8 +82,8 @@ def training_rows(
     )
 
 
-def frozen(rows: TrainingRows) -> TrainingRows:
-    """Return ``rows`` after making all arrays read-only."""
+def with_read_only_arrays(rows: TrainingRows) -> TrainingRows:
+    """Return ``rows`` with all arrays made read-only."""
     for array in (rows.X, rows.y, rows.origins.speakers, rows.origins.names, rows.origins.variants):
         array.setflags(write=False)
     return rows

@@ -1,4 +1,4 @@
-"""Evaluation: predictions of utterances that a model was not trained on, and their figures."""
+"""Evaluation: predictions of utterances that a model was not trained on, and their metrics."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ser.evaluation._evaluation import (
 from ser.evaluation._fold_classifiers import FoldClassifier, fit_classifier, fit_fold_classifiers
 from ser.evaluation._fold_evaluation import ENROLLED, FoldEvaluation
 from ser.evaluation._metrics import metrics
-from ser.evaluation._names import display_name, emotion_names
+from ser.evaluation._names import display_name
 from ser.evaluation._splits import Folds, Split, hold_out, speaker_folds, text_folds
 
 __all__ = [
@@ -28,7 +28,6 @@ __all__ = [
     "describe_rows",
     "describe_split",
     "display_name",
-    "emotion_names",
     "fit_classifier",
     "fit_fold_classifiers",
     "hold_out",

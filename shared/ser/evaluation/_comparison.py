@@ -1,4 +1,4 @@
-"""Descriptions of the features, the split and the rows of an evaluation, to compare two of them."""
+"""Descriptions of the features, the split and the rows of an evaluation, for comparisons."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ser.sounds import SAMPLING_RATE
 def describe_features(
     front_ends: FrontEnds, augmentations: Augmentations, extracted: ExtractedCorpus
 ) -> str:
-    """Return ``Functionals (1,415), copies: Noise 2, Clipping 1``: the features by method."""
+    """Return the features by method, as in ``Functionals (1,415), copies: Noise 2, Clipping 1``."""
     counts = Counter(name.partition(".")[0] for name in extracted.feature_names)
     methods = ", ".join(
         f"{with_options(name, front_end)} ({counts[name]:,})"
@@ -31,9 +31,9 @@ def describe_features(
 
 
 def with_options(name: str, method: msgspec.Struct) -> str:
-    """Return ``MFCC num_cepstral=20``: a method with the options that differ from the defaults.
+    """Return a method with its options, as in ``MFCC num_cepstral=20``.
 
-    The number of copies is left out.
+    Defaults and the number of copies are left out.
     """
     defaults: Mapping[str, Any] = msgspec.to_builtins(type(method)())
     given: Mapping[str, Any] = msgspec.to_builtins(method)
@@ -46,12 +46,14 @@ def with_options(name: str, method: msgspec.Struct) -> str:
 
 
 def describe_split(folds: Folds) -> str:
-    """Return ``each of 10 speakers left out once``."""
+    """Return the split in words, as in ``each of 10 speakers left out once``."""
     return f"each of {len(folds)} speakers left out once"
 
 
 def describe_rows(loaded: LoadedCorpus, extracted: ExtractedCorpus) -> str:
-    """Return ``535 utterances (4,280 with copies)``; chunks are counted if there are several."""
+    """Return the numbers of rows, as in ``535 utterances (4,280 with copies)``.
+
+    The number of chunks is included if it differs from that of the utterances."""
     utterances = len(loaded.utterances)
     chunks = sum(map(len, extracted.features))
     rows = chunks + sum(len(copy) for copies in extracted.copies for copy in copies)

@@ -1,4 +1,4 @@
-"""The result of leaving each speaker out once."""
+"""The result of an evaluation with each speaker left out once."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ser._labels import Label
-from ser.evaluation._names import display_name, emotion_names
+from ser._prediction import emotion_keys
+from ser.evaluation._names import display_name
 
 if TYPE_CHECKING:
     import pandas
@@ -27,17 +28,17 @@ class UtterancePrediction:
     """Path of the sound in its corpus."""
     speaker: str
     gender: str
-    """Empty if unknown."""
+    """Gender of the speaker; empty if unknown."""
     text: str
-    """Empty if unknown."""
+    """Code of the text; empty if unknown."""
     fold: str
-    """The speaker who was left out."""
+    """The speaker that was left out."""
     true: str
-    """The emotion in English; with the corpus's code if two labels share the word."""
+    """The true emotion in English, with the code of the corpus if two labels share the word."""
     predicted: str
     """The most probable emotion, in the same form."""
     probabilities: Mapping[str, float]
-    """Of each emotion, in the order of the labels; they sum to 1."""
+    """Probability of each emotion, in the order of the labels; they sum to 1."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +46,9 @@ class ConfusionMatrix:
     """Counts of utterances by true and predicted emotion."""
 
     labels: tuple[Label, ...]
+    """Labels of the rows and columns."""
     counts: NDArray[np.int64]
-    """Shape (true, predicted), in the order of the labels; read-only."""
+    """Number of utterances by true emotion (row) and predicted emotion (column); read-only."""
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         return np.array(self.counts, dtype=dtype)
@@ -82,10 +84,10 @@ class ConfusionMatrix:
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """The figures and predictions of a recipe on speakers that it was not trained on.
+    """The figures and predictions of a recipe for speakers that were left out of the training.
 
-    Each speaker is left out once: a classifier is fitted to the utterances of all others, and
-    predicts those of this one. Nothing is published.
+    Each speaker is left out once: a classifier is fitted to the utterances of all other speakers,
+    and predicts those of this speaker. :func:`ser.evaluate` returns an evaluation.
 
     Examples
     --------
@@ -97,6 +99,7 @@ class Evaluation:
     """
 
     model_type: str
+    """Type of the classifier, such as ``DiscriminantClassifier``."""
     corpus: str
     """Name of the corpus, such as ``emodb``."""
     labels: tuple[Label, ...]
@@ -107,22 +110,22 @@ class Evaluation:
     ``macro_f1``, ``ece`` (expected calibration error), ``reliability``, ``per_class``,
     ``per_speaker``, ``per_gender`` and ``confusion_matrix``."""
     predictions: tuple[UtterancePrediction, ...] = field(repr=False)
-    """In the order of the names of the utterances."""
+    """Prediction of each utterance, in the order of the names of the utterances."""
     features: str
-    """The features and the copies that were trained on."""
+    """Description of the features and of the augmented copies."""
     split: str
-    """The folds."""
+    """Description of the folds."""
     rows: str
-    """Numbers of utterances and of rows."""
+    """Description of the numbers of utterances and rows."""
     enrolment: Sequence[Mapping[str, Any]] = field(default=(), repr=False)
-    """With ``evaluation="full"``: the UAR with sounds of the speakers enrolled."""
+    """With ``evaluation="full"``: the UAR with enrolled sounds of the speakers."""
     degraded: Mapping[str, Mapping[str, float]] = field(default_factory=dict, repr=False)
     """With ``evaluation="full"``: the UAR after each degradation."""
     leave_one_text_out: Mapping[str, Any] | None = field(default=None, repr=False)
     """With ``evaluation="full"``: the metrics with each text left out once; ``None`` if the corpus
-    does not allow it."""
+    is not suitable."""
     notes: tuple[str, ...] = field(default=(), repr=False)
-    """Decisions made on the way, and figures that the corpus does not allow."""
+    """Decisions taken during the evaluation, and figures that cannot be computed on the corpus."""
     rejected: tuple[Mapping[str, str], ...] = field(default=(), repr=False)
     """The sounds that were not used: ``file`` and ``reason``."""
     facts: Mapping[str, Any] = field(repr=False)
@@ -137,12 +140,12 @@ class Evaluation:
 
     @property
     def comparison(self) -> str:
-        """One line with features, split and rows: equal for evaluations that can be compared."""
+        """One line with features, split and rows; evaluations with equal lines can be compared."""
         return f"Features: {self.features}; split: {self.split}; rows: {self.rows}"
 
     @property
     def recipe_history(self) -> str:
-        """How the defaults of the classifier were chosen; empty unless on this very corpus."""
+        """Sentence on the choice of the classifier's defaults; empty unless made on this corpus."""
         from ser.evaluation.report import recipe_history
 
         return recipe_history(self.facts)
@@ -181,7 +184,7 @@ class Evaluation:
         )
 
     def report(self, path: str | os.PathLike[str]) -> Path:
-        """Write the report, one HTML file without scripts, to ``path``; return the path.
+        """Write the report to ``path``, as one HTML file without scripts, and return the path.
 
         Missing folders are created.
         """
@@ -193,7 +196,7 @@ class Evaluation:
         return file
 
     def as_manifest(self) -> dict[str, Any]:
-        """Return the evaluation in the form of a model's manifest, for the report."""
+        """Return the evaluation in the form of the manifest of a model, for the report."""
         compared = {"features": self.features, "split": self.split, "rows": self.rows}
         return {
             **self.facts,
@@ -241,7 +244,7 @@ def utterance_predictions(
     probabilities: NDArray[np.float32],
 ) -> tuple[UtterancePrediction, ...]:
     """Return the predictions of ``utterances`` from ``probabilities`` (utterances, classes)."""
-    names = emotion_names(labels)
+    names = emotion_keys(labels)
     name_of = {label.code: name for label, name in zip(labels, names, strict=True)}
     return tuple(
         UtterancePrediction(

@@ -1,4 +1,4 @@
-"""Cross-validation: each utterance is predicted by a classifier fitted without its fold."""
+"""Cross-validation: a classifier that was fitted without a fold predicts its utterances."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from ser.evaluation._fold_classifiers import FoldClassifier
 from ser.evaluation._metrics import metrics
 from ser.evaluation._splits import Folds
 from ser.parallel import THIS_MACHINE, Workers
-from ser.sounds import holds_speech
+from ser.sounds import contains_speech
 
-Features = NDArray[np.float32]
+FeatureMatrix = NDArray[np.float32]
 Probabilities = NDArray[np.float32]
 
 ENROLLED = (5, 10, 20)
-"""Numbers of sounds that are enrolled for each speaker."""
+"""Numbers of enrolled sounds per speaker."""
 DRAWS = 5
-"""Number of random draws of these sounds."""
+"""Number of random draws of the enrolled sounds."""
 
 
 class EnrolmentEffect(NamedTuple):
@@ -45,9 +45,9 @@ class FoldEvaluation:
     extracted: ExtractedCorpus
     folds: Folds
     classifiers: Mapping[str, FoldClassifier]
-    """By the name of the fold."""
+    """The classifier of each fold, by the name of the fold."""
     notes: Sequence[str]
-    """Decisions made while the classifiers were fitted."""
+    """Decisions taken during the trainings of the classifiers."""
     random_state: int
     workers: Workers = THIS_MACHINE
 
@@ -62,17 +62,17 @@ class FoldEvaluation:
         """Return the probabilities of the utterances, float32 of shape (utterances, classes)."""
         return self._predict(self.extracted.features)
 
-    def as_recorded(self) -> dict[str, Any]:
-        """Return the metrics on the utterances as they were recorded."""
+    def recorded_metrics(self) -> dict[str, Any]:
+        """Return the metrics on the utterances as recorded, not degraded."""
         return metrics(self.loaded.labels, self.loaded.utterances, self.probabilities())
 
-    def enrolled(self) -> list[dict[str, Any]]:
-        """Return the UAR with sounds of the speakers enrolled; empty without profiles.
+    def enrolment_effects(self) -> list[dict[str, Any]]:
+        """Return the UAR with enrolled sounds; empty if a classifier does not use profiles.
 
-        ``clips`` sounds of each speaker are drawn at random, enrolled, and not predicted. ``uar``
+        Of each speaker, ``clips`` random sounds are enrolled, and all others are predicted. ``uar``
         is the mean over ``draws`` draws, ``deviation`` the standard deviation between them, and
-        ``without`` the mean on the same sounds without enrolment. With ``clips`` null all sounds
-        of a speaker are enrolled and all are predicted: the most that enrolment can achieve.
+        ``without`` the mean on the same sounds without enrolment. If ``clips`` is null, all sounds
+        of a speaker are enrolled and predicted, which is an upper bound for enrolment.
         """
         if not all(classifier.takes_profile for classifier in self.classifiers.values()):
             return []
@@ -84,8 +84,8 @@ class FoldEvaluation:
             if clips < smallest
         ] + [summarise(None, [self._effect(self.folds, skipped=frozenset())])]
 
-    def degraded(self, on_progress: ProgressCallback) -> dict[str, dict[str, float]]:
-        """Return the UAR after each degradation, and the difference to that as recorded."""
+    def degradation_effects(self, on_progress: ProgressCallback) -> dict[str, dict[str, float]]:
+        """Return the UAR after each degradation, and the loss relative to the original sounds."""
         extractor = Extractor(self.extracted.front_end, self.extracted.encoding)
         features = self.workers.map(
             partial(degraded_features, extractor, self.random_state),
@@ -93,10 +93,10 @@ class FoldEvaluation:
             by="threads",
             on_progress=on_progress,
         )
-        whole, found = self.as_recorded()["uar"], {}
+        original, found = self.recorded_metrics()["uar"], {}
         for name, degraded in zip(DEGRADATIONS, zip(*features, strict=True), strict=True):
             uar = self._uar(degraded)
-            found[name] = {"uar": uar, "lost": whole - uar}
+            found[name] = {"uar": uar, "lost": original - uar}
         return found
 
     def _draw_and_enrol(self, clips: int, random: np.random.Generator) -> EnrolmentEffect:
@@ -107,7 +107,7 @@ class FoldEvaluation:
         return self._effect(enrolled, skipped=frozenset().union(*enrolled.values()))
 
     def _effect(self, enrolled: Folds, skipped: frozenset[str]) -> EnrolmentEffect:
-        """Return the UAR with and without the sounds ``enrolled``, by speaker."""
+        """Return the UAR with and without enrolment of the sounds ``enrolled``, by speaker."""
         features = self.extracted.features
         return EnrolmentEffect(
             enrolled=self._uar(features, self._profiles(enrolled), skipped),
@@ -115,7 +115,7 @@ class FoldEvaluation:
         )
 
     def _profiles(self, enrolled: Folds) -> dict[str, SpeakerProfile]:
-        """Return the profile of each speaker from the utterances with these names."""
+        """Return the profile of each speaker from the utterances ``enrolled``."""
         digest = self.extracted.digest
         profile_of = {
             utterance.name: SpeakerProfile.of(digest, features)
@@ -130,7 +130,7 @@ class FoldEvaluation:
 
     def _uar(
         self,
-        features: Sequence[Features | None],
+        features: Sequence[FeatureMatrix | None],
         profiles: Mapping[str, SpeakerProfile] = MappingProxyType({}),
         skipped: Collection[str] = (),
     ) -> float:
@@ -144,7 +144,7 @@ class FoldEvaluation:
         uar: float = metrics(self.loaded.labels, utterances, np.stack(answers))["uar"]
         return uar
 
-    def _predict(self, features: Sequence[Features]) -> Probabilities:
+    def _predict(self, features: Sequence[FeatureMatrix]) -> Probabilities:
         return np.stack(
             [
                 self._predict_one(utterance.name, each, {})
@@ -153,9 +153,9 @@ class FoldEvaluation:
         )
 
     def _predict_one(
-        self, name: str, features: Features | None, profiles: Mapping[str, SpeakerProfile]
+        self, name: str, features: FeatureMatrix | None, profiles: Mapping[str, SpeakerProfile]
     ) -> Probabilities:
-        """Return the probabilities of the utterance ``name``; ``None``: it holds no speech."""
+        """Return the probabilities of the utterance ``name``; without speech, pass ``None``."""
         if features is None:
             # As in the graph of a model: without speech all classes are equally probable.
             classes = len(self.loaded.labels)
@@ -166,20 +166,20 @@ class FoldEvaluation:
 
 def degraded_features(
     extractor: Extractor, random_state: int, recording: Recording
-) -> list[Features | None]:
-    """Return the features of ``recording`` after each degradation; ``None``: no speech is left."""
+) -> list[FeatureMatrix | None]:
+    """Return the features of ``recording`` after each degradation; ``None`` without speech."""
     utterance, signal = recording
     degraded = [
         degrade(signal, random_generator(utterance, random_state))
         for degrade in DEGRADATIONS.values()
     ]
     return [
-        extractor.features(utterance, each) if holds_speech(each) else None for each in degraded
+        extractor.features(utterance, each) if contains_speech(each) else None for each in degraded
     ]
 
 
 def summarise(clips: int | None, effects: Sequence[EnrolmentEffect]) -> dict[str, Any]:
-    """Return mean and deviation over the draws of ``clips`` sounds."""
+    """Return mean and standard deviation of the UAR over the draws of ``clips`` sounds."""
     uars = [effect.enrolled for effect in effects]
     return {
         "clips": clips,

@@ -12,7 +12,7 @@ from ser._labels import Label
 from ser.corpora import Utterance
 
 BINS = 10
-"""Number of bins, of equal width, for the confidences."""
+"""Number of equally wide bins for the confidences."""
 
 
 def metrics(
@@ -20,31 +20,31 @@ def metrics(
 ) -> dict[str, Any]:
     """Return the metrics of ``probabilities``, float32 of shape (utterances, classes).
 
-    - ``uar``: the unweighted average recall, the mean of the recalls of the classes that occur;
+    - ``uar``: the unweighted average recall, the mean recall of the classes that occur;
       ``wa``: the weighted accuracy, the share of correct utterances; ``macro_f1``: the
-      mean of the classes' F1; ``per_class`` and ``confusion_matrix`` (rows: truth). All by
-      scikit-learn.
-    - ``per_speaker`` and ``per_gender``: the UAR by speaker and by gender, where they are known;
-      ``uar_deviation``: the standard deviation between the UARs of two or more speakers.
+      mean of the classes' F1; ``per_class`` and ``confusion_matrix`` (rows: true labels).
+      All are computed by scikit-learn.
+    - ``per_speaker`` and ``per_gender``: the UAR by speaker and by gender, if they are known;
+      ``uar_deviation``: the standard deviation of the UAR between two or more speakers.
     - ``reliability`` and ``ece``: see :func:`calibration`.
     """
     from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
     codes = [label.code for label in labels]
-    truth = np.array([utterance.code for utterance in utterances])
+    true = np.array([utterance.code for utterance in utterances])
     predicted = np.array(codes)[probabilities.argmax(axis=1)]
     precision, recall, f1, support = precision_recall_fscore_support(
-        truth, predicted, labels=codes, zero_division=0.0
+        true, predicted, labels=codes, zero_division=0.0
     )
     occurs = support > 0
-    per_speaker = uar_by([utterance.speaker for utterance in utterances], truth, predicted)
+    per_speaker = uar_by([utterance.speaker for utterance in utterances], true, predicted)
     uars = list(per_speaker.values())
     return {
         "uar": float(recall[occurs].mean()),
         **({"uar_deviation": float(np.std(uars, ddof=1))} if len(uars) > 1 else {}),
-        "wa": float((truth == predicted).mean()),
+        "wa": float((true == predicted).mean()),
         "macro_f1": float(f1[occurs].mean()),
-        **calibration(probabilities.max(axis=1), truth == predicted),
+        **calibration(probabilities.max(axis=1), true == predicted),
         "per_class": {
             str(label): {
                 "recall": float(recall[index]),
@@ -55,31 +55,31 @@ def metrics(
             for index, label in enumerate(labels)
         },
         "per_speaker": per_speaker,
-        "per_gender": uar_by([utterance.gender for utterance in utterances], truth, predicted),
-        "confusion_matrix": confusion_matrix(truth, predicted, labels=codes).tolist(),
+        "per_gender": uar_by([utterance.gender for utterance in utterances], true, predicted),
+        "confusion_matrix": confusion_matrix(true, predicted, labels=codes).tolist(),
     }
 
 
 def uar_by(
-    groups: Sequence[str], truth: NDArray[np.str_], predicted: NDArray[np.str_]
+    groups: Sequence[str], true: NDArray[np.str_], predicted: NDArray[np.str_]
 ) -> dict[str, float]:
-    """Return the UAR by group; ``groups`` names that of each utterance, empty if unknown."""
+    """Return the UAR by group; ``groups`` has the group of each utterance, empty if unknown."""
     known = np.array(groups)
     return {
-        str(group): unweighted_average_recall(truth[known == group], predicted[known == group])
+        str(group): unweighted_average_recall(true[known == group], predicted[known == group])
         for group in np.unique(known[known != ""])
     }
 
 
-def unweighted_average_recall(truth: NDArray[np.str_], predicted: NDArray[np.str_]) -> float:
-    """Return the mean of the recalls of the classes that occur in ``truth``."""
-    return float(np.mean([(predicted[truth == code] == code).mean() for code in np.unique(truth)]))
+def unweighted_average_recall(true: NDArray[np.str_], predicted: NDArray[np.str_]) -> float:
+    """Return the mean recall of the classes that occur in ``true``."""
+    return float(np.mean([(predicted[true == code] == code).mean() for code in np.unique(true)]))
 
 
 def calibration(confidence: NDArray[np.float32], correct: NDArray[np.bool_]) -> dict[str, Any]:
-    """Return the differences between confidence and accuracy.
+    """Return the calibration of the predictions: the differences of confidence and accuracy.
 
-    Utterances are sorted into :data:`BINS` bins by their highest probability. ``reliability`` holds
+    Utterances are sorted into :data:`BINS` bins by their highest probability. ``reliability`` has
     the mean ``confidence``, the ``accuracy`` and the ``count`` of each bin that is not empty;
     ``ece``, the expected calibration error, is the mean difference between confidence and accuracy,
     weighted by count.

@@ -1,4 +1,4 @@
-"""Splits of a corpus: utterances that a model is not trained on."""
+"""Splits of a corpus into utterances for training and for evaluation."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from ser.errors import InvalidInput
 Split = Literal["utterance", "speaker"]
 
 Folds = dict[str, frozenset[str]]
-"""Names of utterances by the speaker, or by the text, that is left out once."""
+"""Names of the utterances of each fold, by the speaker or the text that is left out."""
 
 MAX_TEXTS = 20
-"""Largest number of texts that are left out one by one: with more, one text hardly matters."""
+"""Maximum number of texts to leave out one by one; of more texts, a single one hardly matters."""
 HELD_OUT_SHARE = 0.1
-"""Share of the utterances of each emotion, or of the speakers, that is held out."""
+"""Share of the utterances of each emotion, or of the speakers, to hold out."""
 
 
 def hold_out(utterances: Sequence[Utterance], split: Split, random_state: int) -> set[str]:
-    """Return the names of the utterances that no model may be trained on.
+    """Return the names of the held-out utterances, on which no model may be trained.
 
     ``"utterance"``: a tenth of the utterances of each emotion, at least one. ``"speaker"``: all
     utterances of a tenth of the speakers, at least one speaker.
@@ -55,7 +55,7 @@ def draw(values: Sequence[str], random: np.random.Generator) -> set[str]:
 
 
 def speaker_folds(utterances: Sequence[Utterance]) -> Folds:
-    """Return the names of the utterances of each speaker (leave one speaker out).
+    """Return a fold for each speaker (leave one speaker out).
 
     Raises
     ------
@@ -71,7 +71,7 @@ def speaker_folds(utterances: Sequence[Utterance]) -> Folds:
 
 
 def text_folds(utterances: Sequence[Utterance]) -> Folds:
-    """Return the names of the utterances of each text (leave one text out).
+    """Return a fold for each text (leave one text out).
 
     The result is empty if a text is unknown, an emotion occurs in one text only, or there are more
     than :data:`MAX_TEXTS` texts.
@@ -98,11 +98,11 @@ def speakers_of(utterances: Sequence[Utterance]) -> list[str]:
 
 
 def refuse_one_emotion(utterances: Sequence[Utterance]) -> None:
-    """Raise :class:`InvalidInput` if all utterances are of the same emotion."""
+    """Raise :class:`InvalidInput` if all utterances have the same emotion."""
     codes = sorted({u.code for u in utterances})
     if len(codes) < 2:
         raise InvalidInput(
-            f"all {len(utterances)} utterances are of one emotion, {codes[0]}; "
+            f"all {len(utterances)} utterances have the same emotion, {codes[0]}; "
             "allowed: two emotions or more"
         )
 

@@ -1,8 +1,8 @@
-"""Front-ends: from chunks of a signal to features, as pieces of the model's ONNX graph.
+"""Front-ends, the parts of a model's ONNX graph that compute features from chunks of a signal.
 
 A training request selects them by METHOD_NAME, each with a CONFIG; their features are
 concatenated in the order of the request. To add a front-end, derive it from :class:`FrontEnd` and
-list it in :data:`METHODS`. :func:`features` analyses sounds without a model.
+list it in :data:`METHODS`. :func:`features` returns the features of sounds without a model.
 """
 
 from __future__ import annotations

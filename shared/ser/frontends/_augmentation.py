@@ -1,8 +1,8 @@
-"""Augmentation: altered copies of training utterances, which make a model robust.
+"""Augmentation: altered copies of training utterances, which make a model more robust.
 
 A training request selects methods by METHOD_NAME, each with a CONFIG. To add a method, derive it
 from :class:`Augmentation` and list it in :data:`METHODS`. All random numbers come from the
-generator passed by the caller, so that the copies of an utterance depend on nothing else.
+generator passed by the caller, so the copies of an utterance are reproducible.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from ser.errors import Fault, InvalidInput
 from ser.sounds import SAMPLING_RATE, Signal
 
 MAX_COPIES = 32
-"""Maximum number of copies of an utterance, by all methods together. Each takes as long to
-analyse as the utterance itself."""
+"""Maximum number of copies of an utterance by all methods in total. The analysis of a copy takes as
+long as that of the utterance."""
 TELEPHONE_RATE = 8_000
 """Sampling rate of a telephone line in Hz."""
 
@@ -32,7 +32,7 @@ Decibels = Annotated[float, Meta(ge=-20, le=100)]
 
 
 class Augmentation(Schema, frozen=True, kw_only=True):
-    """A METHOD_NAME of a training request; its fields are the CONFIG.
+    """A method of augmentation; its fields are the CONFIG of a training request.
 
     A subclass imports audio libraries inside its methods, because requests are validated in
     processes that must not load these libraries.
@@ -45,7 +45,7 @@ class Augmentation(Schema, frozen=True, kw_only=True):
 
     @abstractmethod
     def vary(self, signal: Signal, random: np.random.Generator) -> Iterator[Signal]:
-        """Yield the copies of ``signal``, each float32 of shape (its samples,), at 16 kHz."""
+        """Yield the copies of ``signal``, each float32 of shape (samples,), at 16 kHz."""
 
 
 class Resampling(Augmentation, frozen=True, kw_only=True):
@@ -70,8 +70,8 @@ class Resampling(Augmentation, frozen=True, kw_only=True):
             yield resample(signal, factor)
 
 
-class Degrading(Augmentation, frozen=True, kw_only=True):
-    """Base of methods whose copies are resampled, as if by another speaker, and then degraded."""
+class DegradingAugmentation(Augmentation, frozen=True, kw_only=True):
+    """Base of methods that resample each copy, as if by another speaker, and then degrade it."""
 
     copies: Copies = 2
     resampled: Annotated[float, Meta(ge=0, le=0.5)] = 0.15
@@ -79,7 +79,7 @@ class Degrading(Augmentation, frozen=True, kw_only=True):
 
     def vary(self, signal: Signal, random: np.random.Generator) -> Iterator[Signal]:
         for copy in range(self.copies):
-            # Each copy draws from its own part of the range, which balances slow and fast ones.
+            # Each copy draws from another part of the range, which balances slow and fast copies.
             position = (copy + random.random()) / self.copies
             factor = 1 + self.resampled * (2 * position - 1)
             degraded = self.degrade(resample(signal, factor), random)
@@ -87,10 +87,10 @@ class Degrading(Augmentation, frozen=True, kw_only=True):
 
     @abstractmethod
     def degrade(self, signal: Signal, random: np.random.Generator) -> Signal:
-        """Return one copy of ``signal``."""
+        """Return a degraded copy of ``signal``, shape (samples,)."""
 
 
-class Noise(Degrading, frozen=True, kw_only=True):
+class Noise(DegradingAugmentation, frozen=True, kw_only=True):
     """Copies with stationary noise of a random colour from white to pink."""
 
     lowest_snr: Decibels = 10.0
@@ -115,7 +115,7 @@ class Noise(Degrading, frozen=True, kw_only=True):
         return np.asarray(signal + 10 ** (-snr / 20) * signal.std() * noise)
 
 
-class Telephone(Degrading, frozen=True, kw_only=True):
+class Telephone(DegradingAugmentation, frozen=True, kw_only=True):
     """Copies in a telephone band with random edges and slopes, since lines differ."""
 
     def degrade(self, signal: Signal, random: np.random.Generator) -> Signal:
@@ -129,7 +129,7 @@ class Telephone(Degrading, frozen=True, kw_only=True):
         return np.asarray(soxr.resample(narrow, TELEPHONE_RATE, SAMPLING_RATE))
 
 
-class Clipping(Degrading, frozen=True, kw_only=True):
+class Clipping(DegradingAugmentation, frozen=True, kw_only=True):
     """Copies overdriven by a random gain and clipped at full scale."""
 
     highest_gain: Annotated[float, Meta(ge=0, le=40)] = 15.0
@@ -158,7 +158,7 @@ class Augmentations(Methods[Augmentation]):
         Raises
         ------
         InvalidInput
-            A method is unknown or has an invalid CONFIG (names all faults), or the methods make
+            One fault for each method that is unknown or has an invalid CONFIG; or the methods make
             more than :data:`MAX_COPIES` copies in total.
         """
         methods = super().parse(value)
@@ -170,7 +170,7 @@ class Augmentations(Methods[Augmentation]):
 
     @property
     def copies(self) -> int:
-        """Number of copies of an utterance by all methods together."""
+        """Number of copies of an utterance by all methods in total."""
         return sum(method.copies for method in self.values())
 
     @property
@@ -179,7 +179,7 @@ class Augmentations(Methods[Augmentation]):
         return msgspec.json.encode(self.configs) + Path(__file__).read_bytes()
 
     def vary(self, signal: Signal, random: np.random.Generator) -> list[Signal]:
-        """Return all copies of ``signal``, each float32 of shape (its samples,), at 16 kHz."""
+        """Return all copies of ``signal``, each float32 of shape (samples,), at 16 kHz."""
         return [copy for method in self.values() for copy in method.vary(signal, random)]
 
 
@@ -191,12 +191,12 @@ def resample(signal: Signal, factor: float) -> Signal:
 
 
 def coloured_noise(samples: int, slope: float, random: np.random.Generator) -> Signal:
-    """Return noise with an RMS of 1 whose power falls with frequency to the power of ``slope``.
+    """Return noise with an RMS of 1 and a power proportional to ``frequency ** -slope``.
 
-    float64 of shape (samples,). White noise has the slope 0, pink noise 1.
+    The result is float64 of shape (samples,). The slope is 0 for white and 1 for pink noise.
     """
     frequencies = np.fft.rfftfreq(samples, 1 / SAMPLING_RATE)
-    # Flat below 50 Hz, where there is no speech but would be most of the power of pink noise.
+    # Flat below 50 Hz, which contains no speech, but would contain most power of pink noise.
     weights = np.maximum(frequencies, 50) ** (-slope / 2)
     noise = np.fft.irfft(weights * np.fft.rfft(random.normal(size=samples)), samples)
     return np.asarray(noise / noise.std())

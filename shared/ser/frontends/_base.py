@@ -13,33 +13,34 @@ if TYPE_CHECKING:
 
 
 class Descriptors(NamedTuple):
-    """Low-level descriptors of frames, as a piece of a graph."""
+    """Low-level descriptors of frames, as a node of a graph."""
 
     names: tuple[str, ...]
+    """Names of the descriptors."""
     values: Var
-    """float32 of shape (chunks, descriptors, frames)."""
+    """Descriptors, float32 of shape (chunks, descriptors, frames)."""
     stride: int
-    """Samples between the centres of neighbouring frames; the first is at the first sample."""
+    """Samples between the centres of successive frames; the first frame is centred at sample 0."""
 
 
 class FrontEnd(Schema, frozen=True, kw_only=True):
-    """A METHOD_NAME of a training request; its fields are the CONFIG.
+    """A method of feature extraction; its fields are the CONFIG of a training request.
 
     A subclass imports the libraries that build graphs inside its methods, because requests are
     validated in processes that must not load these libraries.
     """
 
     fixed_size: ClassVar[bool]
-    """Whether the number of features is the same for any duration."""
+    """Whether the number of features is independent of the duration."""
 
     @property
     def metadata_fields(self) -> tuple[str, ...]:
-        """The metadata that this front-end turns into features."""
+        """Names of the metadata fields that this front-end uses."""
         return ()
 
     @abstractmethod
     def features(self, chunks: Var, metadata: Var | None) -> Var:
-        """Return the features, float32 of shape (chunks, features).
+        """Return the features as a node of a graph, float32 of shape (chunks, features).
 
         Parameters
         ----------
@@ -59,15 +60,15 @@ class FrontEnd(Schema, frozen=True, kw_only=True):
         Parameters
         ----------
         chunk_samples
-            Length of a chunk, for front-ends without a fixed size.
+            Length of a chunk in samples, for front-ends without a fixed size.
         columns
             Names of the columns of ``metadata``.
         """
 
     def descriptors(self, chunks: Var) -> Descriptors | None:
-        """Return the descriptors of the frames of ``chunks``, shape (chunks, samples).
+        """Return the descriptors of the frames of ``chunks``, float32 of shape (chunks, samples).
 
-        ``None``: the front-end does not analyse frames.
+        The result is ``None`` if the front-end does not analyse frames.
         """
         del chunks
         return None

@@ -39,14 +39,14 @@ def features(
 ) -> Features:
     """Return the named features of ``sounds``.
 
-    A name consists of the METHOD_NAME, a dot and the name of the feature, as in a model. All
-    sounds are analysed on all cores by one ONNX graph. It gives the same numbers as the graph of a
-    model with whole utterances and without normalisation, which cuts sounds longer than 30 s.
+    A name consists of the METHOD_NAME, a dot and the name of the feature, as in a model. One ONNX
+    graph analyses the sounds on all cores. The values equal those of a model that is trained on
+    whole utterances without normalisation, except that such a model cuts sounds longer than 30 s.
 
     Parameters
     ----------
     sounds
-        A sound, or several: paths, bytes of files, or arrays of shape (samples,) or
+        One or more sounds: paths, bytes of files, or arrays of shape (samples,) or
         (samples, channels).
     methods
         METHOD_NAME -> CONFIG, as ``dataset_feature_extract_methods`` of a training request.
@@ -61,7 +61,7 @@ def features(
         1 in frames with speech and in frames with a pitch, and 0 in others. The values from
         ``pitch`` to ``h1_h3`` are meaningful in voiced frames only.
     sampling_rate
-        Sampling rate of arrays in Hz.
+        Sampling rate of the arrays in Hz; files have their own.
 
     Returns
     -------
@@ -72,10 +72,10 @@ def features(
     Raises
     ------
     InvalidInput
-        A sound cannot be read (the message begins with its index if there are several), the level
-        or a method is unknown, or a method has an invalid CONFIG or no features of the level.
+        A sound cannot be read (the fault names its index if ``sounds`` are several), the level or
+        a method is unknown, or a method has an invalid CONFIG or no features of the level.
     NotFound
-        There is no file at a path.
+        A path does not exist.
 
     Examples
     --------
@@ -95,11 +95,11 @@ def features(
     with within("methods"):
         given = dict(methods) if isinstance(methods, Mapping) else methods
         analysis = build_analysis(FrontEnds.parse(given), level)
-    numbered: list[tuple[int | None, Any]] = (
+    indexed: list[tuple[int | None, Any]] = (
         [(None, sounds)] if single else [*enumerate(cast("Iterable[SoundLike]", sounds))]
     )
     analyse = partial(analyse_sound, open_session(analysis.graph), sampling_rate)
-    rows = THIS_MACHINE.map(analyse, numbered, by="threads") if numbered else []
+    rows = THIS_MACHINE.map(analyse, indexed, by="threads") if indexed else []
     counts = [len(each) for each in rows]
     return Features(
         array=np.concatenate([np.empty((0, len(analysis.names)), np.float32), *rows]),
@@ -119,13 +119,15 @@ class Analysis(NamedTuple):
     """A graph from ``waveform``, float32 of shape (samples,), to ``rows``."""
 
     graph: bytes
+    """An ONNX file."""
     names: tuple[str, ...]
+    """Names of the columns of ``rows``."""
     stride: int | None
-    """Samples between the rows of a sound; ``None`` if it has a single row."""
+    """Samples between the rows of a sound; ``None`` if each sound has a single row."""
 
 
 def build_analysis(front_ends: FrontEnds, level: Level) -> Analysis:
-    """Return the graph that gives the features of ``level``.
+    """Return the graph that computes the features of ``level``.
 
     Raises
     ------
@@ -143,18 +145,17 @@ def build_analysis(front_ends: FrontEnds, level: Level) -> Analysis:
 
 
 def functionals(front_ends: FrontEnds, chunk: Var) -> tuple[tuple[str, ...], Var, int | None]:
-    """Return the names of the features of a whole sound, the features, and no stride."""
+    """Return the names of the features of a whole sound, the features, and ``None``."""
     import spox.opset.ai.onnx.v17 as op
 
     for name, front_end in front_ends.items():
         if front_end.metadata_fields:
-            raise no_features_of_sounds(name)
+            raise metadata_method(name)
         if not front_end.fixed_size:
             raise InvalidInput(
                 Fault(
                     (name,),
-                    "the number of its features grows with the duration; "
-                    "allowed with it: level='descriptors'",
+                    "its number of features depends on the duration; allowed: level='descriptors'",
                 )
             )
     parts = [front_end.features(chunk, None) for front_end in front_ends.values()]
@@ -168,12 +169,12 @@ def descriptors(front_ends: FrontEnds, chunk: Var) -> tuple[tuple[str, ...], Var
     if len(front_ends) > 1:
         raise InvalidInput(
             f"{', '.join(front_ends)} may have frames at different times; "
-            "allowed with level='descriptors': one method"
+            "allowed: one method, with level='descriptors'"
         )
     ((name, front_end),) = front_ends.items()
     found = front_end.descriptors(chunk)
     if found is None:
-        raise no_features_of_sounds(name)
+        raise metadata_method(name)
     rows = op.transpose(op.squeeze(found.values, op.const(np.array([0]))), perm=[1, 0])
     return tuple(f"{name}.{each}" for each in found.names), rows, found.stride
 
@@ -181,20 +182,23 @@ def descriptors(front_ends: FrontEnds, chunk: Var) -> tuple[tuple[str, ...], Var
 LEVELS = {"functionals": functionals, "descriptors": descriptors}
 
 
-def no_features_of_sounds(name: str) -> InvalidInput:
-    """Return the error for a method that describes metadata."""
+def metadata_method(name: str) -> InvalidInput:
+    """Return the error for the method ``name``, which describes metadata."""
     allowed = ", ".join(name for name, kind in METHODS.items() if not kind().metadata_fields)
-    return InvalidInput(Fault((name,), f"it has no features of sounds; allowed: {allowed}"))
+    return InvalidInput(Fault((name,), f"it describes metadata, not sounds; allowed: {allowed}"))
 
 
 def analyse_sound(
     session: onnxruntime.InferenceSession,
     sampling_rate: float | None,
-    numbered: tuple[int | None, Any],
+    indexed: tuple[int | None, Any],
 ) -> NDArray[np.float32]:
-    """Return the rows of a sound; its number is ``None`` if it is the only one."""
-    number, sound = numbered
-    with nullcontext() if number is None else within(number):
+    """Return the features of a sound, float32 of shape (rows, features).
+
+    ``indexed`` is the sound with its index, which is ``None`` for a single sound.
+    """
+    index, sound = indexed
+    with nullcontext() if index is None else within(index):
         signal = read_sound(sound, sampling_rate if isinstance(sound, np.ndarray) else None)
     (rows,) = session.run(["rows"], {"waveform": signal})
     return np.asarray(rows)

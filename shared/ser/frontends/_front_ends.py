@@ -37,7 +37,7 @@ class FrontEnds(Methods[FrontEnd]):
         Raises
         ------
         InvalidInput
-            There is no method, or one is unknown or has an invalid CONFIG; names all faults.
+            One fault for each method that is unknown or has an invalid CONFIG; or there is none.
         """
         front_ends = super().parse(value)
         if not front_ends:
@@ -46,7 +46,7 @@ class FrontEnds(Methods[FrontEnd]):
 
     @property
     def metadata_fields(self) -> tuple[str, ...]:
-        """Fields of :data:`ser._metadata.FIELDS` used by any of the front-ends."""
+        """Names of the metadata fields that the front-ends use."""
         return tuple(f for front_end in self.values() for f in front_end.metadata_fields)
 
     def feature_names(

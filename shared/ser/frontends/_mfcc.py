@@ -1,4 +1,4 @@
-"""Mel-frequency cepstral coefficients as librosa computes them, as a piece of an ONNX graph."""
+"""Mel-frequency cepstral coefficients like those of librosa, as part of an ONNX graph."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
     from spox import Var
 
 POWER_FLOOR = 1e-10
-"""Power below which a band counts as silent, as ``amin`` of ``librosa.power_to_db``."""
+"""Minimum power of a band, as ``amin`` of ``librosa.power_to_db``."""
 DYNAMIC_RANGE = 80.0
-"""Lowest level relative to the peak of a chunk in dB, as ``top_db`` of
+"""Maximum distance of a level from the peak of its chunk in dB, as ``top_db`` of
 ``librosa.power_to_db``."""
 
 
 class MFCC(FrontEnd, frozen=True, kw_only=True):
     """MFCCs of the frames of a chunk, ordered by coefficient and then by time.
 
-    With ``dc_elimination`` off they equal ``librosa.feature.mfcc(y=chunk, sr=16000,
+    Without ``dc_elimination`` they equal ``librosa.feature.mfcc(y=chunk, sr=16000,
     n_mfcc=num_cepstral, n_fft=fft_length, win_length=..., hop_length=..., n_mels=num_filters,
     fmin=low_frequency, fmax=high_frequency)``: centred frames, Hann window, Slaney's mel scale
     and area normalisation, a dynamic range of 80 dB, orthonormal DCT-II. The results agree to 0.01

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 
 class SpeakerAndGenderAndTextType(FrontEnd, frozen=True, kw_only=True):
-    """One-hot columns of the speaker, the gender and the text, the same for every chunk.
+    """One-hot columns of speaker, gender and text, the same for every chunk.
 
-    The columns of an unknown speaker, gender or text are 0.
+    If the speaker, gender or text is unknown, its columns are 0.
     """
 
     fixed_size: ClassVar[bool] = True

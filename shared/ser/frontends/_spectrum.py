@@ -1,4 +1,4 @@
-"""Frames of a signal, power spectra, mel bands and cepstra, as pieces of an ONNX graph."""
+"""Frames of a signal, power spectra, mel bands and cepstra, as parts of an ONNX graph."""
 
 from __future__ import annotations
 
@@ -58,8 +58,8 @@ def power_spectrum(
 ) -> Var:
     """Return the power of each frame at ``bins`` of the transform, shape (chunks, bins, frames).
 
-    The transform is a matrix product: at these lengths it is as fast as an FFT, and uses no
-    operator that some runtimes lack.
+    The transform is a matrix product, which is as fast as an FFT at these lengths, and uses only
+    operators that all runtimes have.
     """
     import spox.opset.ai.onnx.v17 as op
 

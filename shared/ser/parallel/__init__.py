@@ -7,7 +7,7 @@ from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
-from ser._progress import ProgressCallback, silent
+from ser._progress import ProgressCallback, ignore_share
 from ser.parallel._remote_work import UnusableCluster
 
 __all__ = ["THIS_MACHINE", "UnusableCluster", "Workers"]
@@ -25,7 +25,7 @@ class Workers:
     scheduler: str | None = None
     """Address of the cluster's scheduler, ``tcp://host:port`` or ``tls://host:port``."""
     environment: Mapping[str, str] = field(default_factory=dict)
-    """Environment variables that are set on every worker of the cluster."""
+    """Environment variables to set on every worker of the cluster."""
 
     def map(
         self,
@@ -33,25 +33,25 @@ class Workers:
         items: Sequence[T],
         *,
         by: By,
-        on_progress: ProgressCallback = silent,
+        on_progress: ProgressCallback = ignore_share,
     ) -> list[R]:
         """Return the result of ``work`` for each of ``items``, in their order.
 
-        On a cluster, ``work`` is sent once to each worker with everything it refers to, and each
-        item with its task. So data that the tasks share belong in ``work``, and neither may refer
-        to a file of this machine.
+        On a cluster, ``work`` is sent to each worker once, with everything it refers to; items are
+        sent with their tasks. Data that all tasks share should therefore be part of ``work``, and
+        neither ``work`` nor an item may refer to a local file.
 
         Parameters
         ----------
         by
-            ``"threads"`` for work that spends its time outside of Python; ``"processes"`` for
+            ``"threads"`` for work that releases the GIL most of the time; ``"processes"`` for
             libraries with global state, such as the seeds of TensorFlow. On a cluster every worker
             is a process with one thread.
 
         Raises
         ------
         UnusableCluster
-            The cluster cannot do this work, however often it is asked.
+            The cluster cannot do this work; another attempt would fail too.
         RemoteFailed
             The cluster failed; another attempt may succeed.
         """
@@ -65,28 +65,28 @@ class Workers:
     def _results(
         self, work: Callable[[T], R], items: Sequence[T], by: By
     ) -> Generator[tuple[int, R], None, None]:
-        """Return the results as they arrive, each with the index of its item."""
+        """Yield each result when it arrives, with the index of its item."""
         if self.scheduler:
-            from ser.parallel._cluster import on_cluster
+            from ser.parallel._cluster import map_on_cluster
 
-            return on_cluster(self.scheduler, self.environment, work, items)
-        return on_this_machine(work, items, by)
+            return map_on_cluster(self.scheduler, self.environment, work, items)
+        return map_on_this_machine(work, items, by)
 
 
 THIS_MACHINE = Workers()
 
 
-def on_this_machine(
+def map_on_this_machine(
     work: Callable[[T], R], items: Sequence[T], by: By
 ) -> Generator[tuple[int, R], None, None]:
-    """Yield the results, each with the index of its item."""
+    """Yield each result in the order of ``items``, with the index of its item."""
     import joblib
     from joblib.externals.loky import get_reusable_executor
 
     parallel = joblib.Parallel(n_jobs=-1, prefer=by, return_as="generator")
     yield from enumerate(parallel(joblib.delayed(work)(item) for item in items))
     if by == "processes":
-        # Idle processes would wait for minutes and keep their memory. Where the system has no
-        # semaphores, joblib started none.
+        # Idle processes would keep their memory for minutes. On a system without semaphores
+        # joblib has started no processes.
         with suppress(OSError, NotImplementedError):
             get_reusable_executor().shutdown(wait=True)

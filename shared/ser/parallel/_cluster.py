@@ -1,11 +1,11 @@
 """Work on a Dask cluster.
 
-joblib has a backend for Dask, but it waits for ever once a task has killed several workers, or
-once the scheduler is gone.
+joblib's own backend for Dask is not used, because it hangs after a task has killed several workers
+or the scheduler has stopped.
 """
 
 # mypy: disable-error-code="no-untyped-call"
-# distributed has types for a part of its functions only.
+# Only some functions of distributed have type annotations.
 
 from __future__ import annotations
 
@@ -30,23 +30,23 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 PATIENCE = 30.0
-"""How long to wait for an answer of the scheduler, and for a worker; in seconds."""
+"""Time to wait for an answer of the scheduler, and for a worker, in seconds."""
 TASKS_PER_WORKER = 2
-"""One at work, and one that waits at the worker."""
+"""Number of tasks sent to a worker: one runs while the other waits."""
 
 
-def on_cluster(
+def map_on_cluster(
     address: str, environment: Mapping[str, str], function: Callable[[T], R], items: Sequence[T]
 ) -> Generator[tuple[int, R], None, None]:
     """Yield the result of ``function`` for each of ``items``, with the index of the item.
 
-    Results come in the order in which they are ready. Tasks of a worker that dies are started again
-    on another one. If the generator is closed early, the tasks at work are cancelled.
+    Results are yielded as soon as they are ready. Tasks of a worker that stops are restarted on
+    another one. Closing the generator early cancels the running tasks.
     """
-    with connected(address) as client:
+    with open_client(address) as client:
         remote_work = RemoteWork.of(address, environment, function)
         require_same_software(client, remote_work)
-        # To all workers: data that only one of them holds are lost with it.
+        # Broadcast, since data on a single worker would be lost with that worker.
         held = client.scatter(remote_work, broadcast=True, hash=False)
         waiting = split_into_tasks(items, max(1, len(client.nthreads())))
         submitted: dict[Future[list[R]], int] = {}
@@ -65,14 +65,14 @@ def on_cluster(
 
 
 def next_done(client: Client, submitted: Sequence[Future[R]]) -> set[Future[R]]:
-    """Wait until any of ``submitted`` is done, and return all that are."""
+    """Wait until any of ``submitted`` is done; return all that are done."""
     from distributed import wait
 
     while True:
         try:
             return set(wait(submitted, timeout=PATIENCE, return_when="FIRST_COMPLETED").done)
         except TimeoutError:
-            # The tasks take long, or all workers are gone.
+            # Either the tasks take long, or all workers are gone.
             require_worker(client)
 
 
@@ -86,12 +86,12 @@ def require_worker(client: Client) -> None:
 
 def require_same_software(client: Client, remote_work: RemoteWork) -> None:
     """Raise :class:`UnusableCluster` if the cluster has another version of Python or ``ser``."""
-    # Asked with functions of the standard library: ``ser`` may be missing there.
+    # These functions are in the standard library, since ``ser`` may be missing on the cluster.
     for name, ask, arguments in (
         ("Python", platform.python_version, ()),
         ("ser", locate, ("ser.__version__",)),
     ):
-        # The scheduler unpickles the messages that it passes on, so it is checked too.
+        # The scheduler unpickles the messages that it forwards, so it needs the same versions.
         found = {"scheduler": client.run_on_scheduler(ask, *arguments)}
         found |= {f"worker {w}": each for w, each in client.run(ask, *arguments).items()}
         for where, value in found.items():
@@ -99,8 +99,8 @@ def require_same_software(client: Client, remote_work: RemoteWork) -> None:
 
 
 @contextmanager
-def connected(address: str) -> Iterator[Client]:
-    """Yield a client of a cluster that has a worker, and translate its errors.
+def open_client(address: str) -> Iterator[Client]:
+    """Yield a client of the cluster at ``address``, which has a worker; translate its errors.
 
     Raises
     ------
@@ -112,18 +112,20 @@ def connected(address: str) -> Iterator[Client]:
         from distributed.versions import VersionMismatchWarning
     except ModuleNotFoundError as error:
         raise UnusableCluster(
-            f"the Dask scheduler is {address!r}, but {error.name} is not installed; allowed: to "
-            "install ser[cluster], or to name no scheduler"
+            f"the Dask scheduler is {address!r}, but {error.name} is not installed; "
+            "allowed: ser[cluster] installed, or no scheduler"
         ) from error
-    # Failures are raised and other versions are refused here; the work is large on purpose.
+    # The warnings are redundant: failures raise errors, versions are checked, large work is meant.
     logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
     warnings.filterwarnings("ignore", category=VersionMismatchWarning)
     warnings.filterwarnings("ignore", "Sending large graph")
     place = f"The Dask cluster of {address}"
     try:
-        # In a thread: in a notebook, this thread already runs an event loop.
+        # In another thread, since a notebook already runs an event loop in this one.
         with ThreadPoolExecutor(1) as thread:
-            thread.submit(asyncio.run, asyncio.wait_for(greet(address), PATIENCE)).result()
+            thread.submit(
+                asyncio.run, asyncio.wait_for(check_handshake(address), PATIENCE)
+            ).result()
         with Client(address, timeout=PATIENCE) as client:
             require_worker(client)
             yield client
@@ -132,15 +134,15 @@ def connected(address: str) -> Iterator[Client]:
             raise
         raise UnusableCluster(
             f"the Dask scheduler is {address!r}, but Dask's settings name no certificates; "
-            "allowed: to name them (distributed.comm.tls), or tcp://host:port"
+            "allowed: certificates in distributed.comm.tls, or tcp://host:port"
         ) from error
     except KilledWorker as error:
         raise RemoteFailed(
-            f"{place} loses worker after worker to one task, most often because memory runs out."
+            f"{place} lost several workers to the same task, most often because memory ran out."
         ) from error
     except CancelledError as error:
         raise RemoteFailed(
-            f"{place} lost the tasks at work: its scheduler stopped, or all workers at once."
+            f"{place} lost its running tasks: the scheduler stopped, or all workers at once."
         ) from error
     except OSError as error:
         raise RemoteFailed(
@@ -149,9 +151,11 @@ def connected(address: str) -> Iterator[Client]:
         ) from error
 
 
-async def greet(address: str) -> None:
-    """Shake hands with the scheduler. A client waits for ever for the handshake of another server,
-    such as Dask's own dashboard."""
+async def check_handshake(address: str) -> None:
+    """Raise an error unless a scheduler answers at ``address``.
+
+    A client would wait forever for the handshake of any other server, such as Dask's dashboard.
+    """
     from distributed import Security
     from distributed.comm.core import connect
 

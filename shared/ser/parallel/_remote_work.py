@@ -15,10 +15,10 @@ LIBRARIES = (
     *("distributed", "keras", "numpy", "onnxruntime", "scikit-learn", "scipy", "soxr"),
     *("tensorflow", "tensorflow-cpu", "xgboost", "xgboost-cpu"),
 )
-"""Libraries whose version may change the results."""
+"""Libraries whose versions may affect the results."""
 MAX_TASK_ITEMS = 32
-"""Largest number of items in a task. The scheduler holds the tasks that wait for a worker, and must
-not hold a whole corpus."""
+"""Maximum number of items in a task. The scheduler keeps the waiting tasks in memory, and must not
+keep a whole corpus."""
 
 
 class UnusableCluster(ValueError):
@@ -27,7 +27,7 @@ class UnusableCluster(ValueError):
 
 @dataclass(frozen=True)
 class Task:
-    """Consecutive items, sent to a worker together."""
+    """Consecutive items that are sent to a worker together."""
 
     first: int
     """Index of the first item."""
@@ -54,14 +54,14 @@ class RemoteWork:
     software: Mapping[str, str]
     """Versions by name, as :func:`installed_software` returns them."""
     environment: Mapping[str, str]
-    """Environment variables that are set on the workers."""
+    """Environment variables to set on the workers."""
 
     @classmethod
     def of(
         cls, address: str, environment: Mapping[str, str], function: Callable[[Any], Any]
     ) -> RemoteWork:
-        """Return ``function`` as work for workers with the software of this process."""
-        # One thread as in joblib's processes: the number of threads changes the last bits of sums.
+        """Return ``function`` as work for workers that have the software of this process."""
+        # One thread, as in joblib's processes: the number of threads changes the last bits of sums.
         environment = {**environment, "OMP_NUM_THREADS": "1"}
         return cls(address, function, installed_software(), environment)
 
@@ -71,7 +71,7 @@ class RemoteWork:
         from threadpoolctl import threadpool_limits
 
         worker = get_worker()
-        # Workers that joined late have not been checked before.
+        # A worker that joined after the first check is checked here.
         found = {**installed_software(), "threads": str(worker.state.nthreads)}
         self.require_same_software(worker.address, found)
         os.environ.update(self.environment)
@@ -79,18 +79,18 @@ class RemoteWork:
             return [self.function(item) for item in task.items]
 
     def require_same_software(self, worker: str, found: Mapping[str, str | None]) -> None:
-        """Raise :class:`UnusableCluster` if a version ``found`` on ``worker`` differs from ours."""
+        """Raise :class:`UnusableCluster` unless the software ``found`` on ``worker`` is ours."""
         for name, value in found.items():
             if value != self.software[name]:
                 raise UnusableCluster(
-                    f"the Dask scheduler is {self.address!r}, whose {worker} has {name} "
-                    f"{value or 'not at all'}; allowed: {name} {self.software[name]}, as on the "
-                    "machine that sends the work"
+                    f"the Dask scheduler is {self.address!r}; its {worker} has "
+                    f"{f'{name} {value}' if value else f'no {name}'}; "
+                    f"allowed: {name} {self.software[name]}, as on the machine that sends the work"
                 )
 
 
 def installed_software() -> dict[str, str]:
-    """Return the versions of all software that may change the results, and the thread count."""
+    """Return the versions of all software that may affect the results, and the thread count."""
     found = {"ser": ser.__version__, "Python": platform.python_version(), "threads": "1"}
     for library in LIBRARIES:
         try:

@@ -1,4 +1,4 @@
-"""Aliases: their documents, and changes of them that are safe among concurrent writers."""
+"""Aliases: their documents, and changes that are safe with concurrent writers."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from ser.store import Store, Stored
 FOLDER = "aliases"
 SUFFIX = ".json"
 
-# An alias begins with a letter, a model id with a digit: no name can be both.
+# An alias begins with a letter, a model id with a digit, so a name cannot be both.
 ALIAS = re.compile(r"[a-z][a-z0-9_.-]{0,63}")
 ALIAS_GRAMMAR = "a letter a-z, then at most 63 of a-z, 0-9, '_', '.' and '-'"
 
 ATTEMPTS = 64
-"""Highest number of attempts; since one of the rivals wins each race, that many all succeed."""
+"""Maximum number of attempts. One writer wins each race, so this many writers all succeed."""
 
 Action = Literal["move", "rollback"]
 
 
 class Move(msgspec.Struct, frozen=True):
-    """One change of an alias: a move to a model, or a rollback to the model before."""
+    """One change of an alias: a move to a model, or a rollback to the previous model."""
 
     model_id: str
     moved_at: str
@@ -46,7 +46,7 @@ class Alias(msgspec.Struct, frozen=True):
 
 
 def trail(history: Sequence[Move]) -> list[str]:
-    """Return the models of all moves that are not rolled back, the present one last."""
+    """Return the models of all moves that have not been rolled back, the current one last."""
     models: list[str] = []
     for move in history:
         if move.action == "move":
@@ -64,7 +64,7 @@ def alias_names(store: Store) -> list[str]:
 
 
 def read_alias(store: Store, alias: str) -> Alias | None:
-    """Return the document of ``alias``; ``None`` if there is none.
+    """Return the document of ``alias``; ``None`` if it does not exist.
 
     Raises
     ------
@@ -82,8 +82,8 @@ def point_alias(
     Parameters
     ----------
     choose
-        Function from the :func:`trail` of the alias to the id of the new model; called again after
-        a lost race. If the alias points at that model already, nothing is written.
+        Function from the :func:`trail` of the alias to the id of the new model. It is called again
+        after a lost race. If the alias already points at that model, nothing is written.
 
     Returns
     -------
@@ -93,14 +93,14 @@ def point_alias(
     Raises
     ------
     Busy
-        Too many others change the alias at the same time.
+        Too many writers change the alias at the same time.
     Conflict
         The document is damaged.
     """
     for _ in range(ATTEMPTS):
         stored = store.read(key(alias))
-        present = parse_alias(stored, alias)
-        history = present.history if present else ()
+        current = parse_alias(stored, alias)
+        history = current.history if current else ()
         past = trail(history)
         model_id = choose(past)
         if past[-1:] == [model_id]:
@@ -113,7 +113,7 @@ def point_alias(
             written = store.replace(key(alias), stored, data)
         if written:
             return model_id
-    raise Busy(f"too many others move alias {alias!r} of {store.uri}; ask again later")
+    raise Busy(f"too many writers move alias {alias!r} of {store.uri}; try again later")
 
 
 def key(alias: str) -> str:

@@ -18,23 +18,23 @@ MODEL_ID_EXAMPLE = "20261122T143105Z-1a2b3c4d"
 
 
 def new_model_id() -> str:
-    """Return a new, unique id. Ids sort by the time of their creation, to the microsecond (UTC)."""
+    """Return a new, unique id. Ids are ordered by creation time (UTC, to the microsecond)."""
     now = datetime.now(UTC)
     return f"{now:%Y%m%dT%H%M%SZ}-{now.microsecond:05x}{os.urandom(2).hex()[:3]}"
 
 
 def timestamp() -> str:
-    """Return the present time (UTC) in ISO 8601."""
+    """Return the current time (UTC) in ISO 8601."""
     return f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
 
 
 def encode(document: Any) -> bytes:
-    """Return ``document`` as JSON, indented, since people read it too."""
+    """Return ``document`` as JSON, indented for people."""
     return msgspec.json.format(msgspec.json.encode(document), indent=2)
 
 
 class Digest(msgspec.Struct, frozen=True):
-    """SHA-256, in hexadecimal, and size, in bytes, of a file."""
+    """SHA-256 (in hexadecimal) and size (in bytes) of a file."""
 
     sha256: str
     size: int
@@ -46,7 +46,7 @@ class Digest(msgspec.Struct, frozen=True):
 
 
 class Inventory(msgspec.Struct, frozen=True):
-    """The part of a manifest that the registry itself relies on."""
+    """The part of a manifest that the registry needs: the model's id and its files."""
 
     model_id: str
     files: dict[str, Digest]

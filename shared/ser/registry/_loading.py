@@ -1,4 +1,4 @@
-"""Models by the address of a file, of a folder, or of a name in a registry."""
+"""Loading of models by the address of a file, a folder, or a name in a registry."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def load_model(
 
         - a file such as ``model.onnx``, local or on S3;
         - the local folder of a model, with its manifest;
-        - an id or alias behind the address of its registry, such as ``model/latest`` or
+        - an id or alias after the address of its registry, such as ``model/latest`` or
           ``s3://bucket/models/production``.
     registry
         Address of a registry, as for :func:`ser.open_registry`.
@@ -42,13 +42,13 @@ def load_model(
     Raises
     ------
     NotFound
-        There is no such file, folder, model or alias.
+        The file, folder, model or alias does not exist.
     InvalidInput
-        The address is of another kind, or the file cannot be read.
+        The address has another form, or the file cannot be read.
     AlteredModel
-        The files are not those that were published.
+        The files have changed since publication.
     Conflict
-        The file is not a model that this version of ``ser`` reads.
+        The file is not a model that this version of ``ser`` can read.
 
     Examples
     --------
@@ -68,7 +68,7 @@ def load_model(
     if not place or place.endswith(":/"):
         raise NotFound(
             f"There is no model {address!r}; allowed: a file such as {MODEL_FILE}, the folder of a "
-            "model, an address such as model/latest, or an id or alias and its registry, "
+            "model, an address such as model/latest, or an id or alias with its registry, "
             'such as load_model("latest", registry="model").'
         )
     if name.endswith(FILE_SUFFIX):

@@ -1,4 +1,4 @@
-"""Models in a store: ids, manifests, and lists of both."""
+"""Look-up and listing of models in a store."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ logger = logging.getLogger(__name__)
 
 
 def is_published(store: Store, name: str) -> bool:
-    """Return whether ``name`` is the id of a model, which is one that has a manifest."""
+    """Return whether ``name`` is the id of a model with a manifest."""
     return bool(MODEL_ID.fullmatch(name)) and store.holds(f"{name}/{MANIFEST}")
 
 
 def published_ids(store: Store, before: str | None) -> Iterator[str]:
-    """Yield the ids of models that are older than the one with the id ``before``, newest first."""
+    """Yield the ids of models older than the model ``before``, newest first."""
     return (name for name in candidates(store, before) if is_published(store, name))
 
 
 def readable_models(store: Store, before: str | None) -> Iterator[PublishedModel]:
-    """Yield models older than ``before``, newest first; log those with a damaged manifest."""
+    """Yield models older than the model ``before``, newest first; log damaged manifests."""
     for model_id in candidates(store, before):
         try:
             if model := read_model(store, model_id):
@@ -34,7 +34,7 @@ def readable_models(store: Store, before: str | None) -> Iterator[PublishedModel
 
 
 def candidates(store: Store, before: str | None) -> Iterator[str]:
-    """Yield all names that have the form of an id, newest first."""
+    """Yield all names in the form of an id, newest first."""
     for name in reversed(store.names()):
         model_id = name.removesuffix("/")
         if MODEL_ID.fullmatch(model_id) and (before is None or model_id < before):
@@ -42,12 +42,12 @@ def candidates(store: Store, before: str | None) -> Iterator[str]:
 
 
 def read_model(store: Store, model_id: str) -> PublishedModel | None:
-    """Return the model with this id; ``None`` if there is none.
+    """Return the model ``model_id``; ``None`` if it does not exist.
 
     Raises
     ------
     AlteredModel
-        The manifest is damaged, or that of another model.
+        The manifest is damaged, or belongs to another model.
     """
     manifest = store.read(f"{model_id}/{MANIFEST}")
     if manifest is None:

@@ -16,12 +16,12 @@ from ser.store import Store
 
 
 class PublishedModel(Model):
-    """A model in a registry. Its file is read, and verified, when it is first used.
+    """A model in a registry. Its file is read and verified on first use.
 
     :meth:`ser.Registry.model` and :meth:`ser.Registry.models` return it. Besides their own errors,
-    all methods raise :class:`~ser.errors.AlteredModel` if the file is not the one that was
-    published, :class:`~ser.errors.Conflict` if it is not a model that this version of ``ser``
-    reads, and the errors of the store.
+    all methods raise :class:`~ser.errors.AlteredModel` if the file has changed since publication,
+    :class:`~ser.errors.Conflict` if it is not a model that this version of ``ser`` can read, and
+    the errors of the store.
 
     Examples
     --------
@@ -40,9 +40,9 @@ class PublishedModel(Model):
     """The manifest as it was published: request, corpus, metrics, versions, digests."""
 
     def __init__(self, store: Store, folder: str, manifest: bytes) -> None:
-        """Return the model in ``folder`` of ``store`` whose manifest has these bytes.
+        """Create the model in ``folder`` of ``store`` from the bytes of its manifest.
 
-        An empty ``folder`` is the store itself.
+        An empty ``folder`` means the root of the store.
 
         Raises
         ------
@@ -69,7 +69,7 @@ class PublishedModel(Model):
         Raises
         ------
         NotFound
-            The manifest lists no such file.
+            The manifest does not list the file.
         """
         return self._digest(MODEL_FILE).size
 
@@ -81,12 +81,12 @@ class PublishedModel(Model):
             return self._loaded
 
     def load(self) -> PublishedModel:
-        """Read the model's file now, so that the first prediction need not; return the model."""
+        """Read the model's file now instead of at the first prediction; return the model."""
         _ = self._opened
         return self
 
     def is_whole(self) -> bool:
-        """Return whether all files are as they were published; reads every one of them."""
+        """Return whether all files are as published; all of them are read."""
         try:
             for name in self._files:
                 self.read(name)
@@ -95,14 +95,14 @@ class PublishedModel(Model):
         return True
 
     def read(self, name: str) -> bytes:
-        """Return the bytes of the file ``name``, exactly as they were published.
+        """Return the bytes of the file ``name``, as published.
 
         Raises
         ------
         NotFound
-            The manifest lists no such file.
+            The manifest does not list the file.
         AlteredModel
-            The file is missing, or its bytes are not those that were published.
+            The file is missing, or has changed since publication.
         """
         digest = self._digest(name)
         stored = self._store.read(f"{self._prefix}{name}")

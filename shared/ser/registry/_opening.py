@@ -1,4 +1,4 @@
-"""Registries by their address."""
+"""Opening of a registry by its address."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from ser.store import open_store
 def open_registry(uri: str | os.PathLike[str]) -> Registry:
     """Return the registry at ``uri``: a folder, ``file:///folder`` or ``s3://bucket/prefix``.
 
-    Nothing is read or written yet; a folder that does not exist is an empty registry.
+    The registry is not accessed yet. A folder that does not exist is an empty registry.
 
     Raises
     ------
     InvalidInput
-        The address is of another kind, or the AWS settings cannot be used.
+        The address has another form, or the AWS settings cannot be used.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Publication of a model: all of its files, then its manifest, or nothing."""
+"""Publication of a model: all of its files and then its manifest, or nothing."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ def publish(
 ) -> None:
     """Publish a model in ``store``, as :meth:`ser.Registry.publish` documents."""
     if not MODEL_ID.fullmatch(model_id):
-        raise InvalidInput(f"{model_id!r} is no model id; allowed: such as {MODEL_ID_EXAMPLE}")
+        raise InvalidInput(
+            f"{model_id!r} is not a model id; allowed: an id such as {MODEL_ID_EXAMPLE}"
+        )
     if MANIFEST in files:
         raise InvalidInput(f"a file is named {MANIFEST!r}; allowed: any other name")
     document = encode(
@@ -32,7 +34,7 @@ def publish(
     )
     written: list[str] = []
     try:
-        # All publishers write in the same order: the second one fails at the first file.
+        # All publishers write in the same order, so the second one fails at the first file.
         for name, data in [*sorted(files.items()), (MANIFEST, document)]:
             create(store, model_id, name, data)
             written.append(name)
@@ -51,13 +53,13 @@ def create(store: Store, model_id: str, name: str, data: bytes) -> None:
     """Write a file of a new model; raise :class:`Conflict` if it exists already."""
     if not store.create(f"{model_id}/{name}", data):
         raise Conflict(
-            f"{store.uri} already keeps {name!r} of a model {model_id}, and nothing overwrites"
-            " a model; allowed: a new id"
+            f"{store.uri} already contains {name!r} of a model {model_id}, and models are never"
+            " overwritten; allowed: a new id"
         )
 
 
 def withdraw(store: Store, model_id: str, written: Sequence[str]) -> None:
-    """Remove the files in ``written``, except those in the manifest of a rival's model."""
+    """Remove the files in ``written``, except those of a model that a rival published."""
     try:
         rival = read_model(store, model_id)
         published = rival.manifest["files"] if rival else {}

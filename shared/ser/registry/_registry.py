@@ -1,4 +1,4 @@
-"""A registry of models: models that never change, and aliases that move between them."""
+"""Registries: models that never change, and aliases that move between models."""
 
 from __future__ import annotations
 
@@ -53,9 +53,9 @@ class Registry:
         return self._store.uri
 
     def check_writable(self) -> None:
-        """Raise an error if no model can be published, which is best known before a training.
+        """Raise an error unless models can be published. Call it before a long training.
 
-        Nothing is left behind.
+        The registry does not change.
 
         Raises
         ------
@@ -70,9 +70,9 @@ class Registry:
     ) -> None:
         """Publish a model: write its files, then its manifest.
 
-        If that fails, the files written so far are removed, with two exceptions. If the answer to
-        writing the manifest was lost, the model may be published, and keeps its files. If another
-        publisher uses the same id, its files stay as they are.
+        If publication fails, the files written so far are removed, with two exceptions. If the
+        answer to writing the manifest was lost, the model may be published, so its files are kept.
+        The files of another publisher with the same id are kept, too.
 
         Parameters
         ----------
@@ -87,7 +87,7 @@ class Registry:
         Raises
         ------
         Conflict
-            The store holds a file under this id already.
+            The store already contains a file of this id.
         InvalidInput
             The id or a file name has another form.
         """
@@ -99,16 +99,16 @@ class Registry:
         Parameters
         ----------
         limit
-            The highest number of ids.
+            Maximum number of ids.
         before
-            Yield only ids of models that are older than the one with this id.
+            Id of a model; only ids of older models are returned.
         """
         return islice(published_ids(self._store, before), limit)
 
     def models(
         self, *, limit: int | None = None, before: str | None = None
     ) -> Iterator[PublishedModel]:
-        """Yield models, newest first. Only manifests are read; a model's file when it is used.
+        """Yield models, newest first. Manifests are read now, and the file of a model on first use.
 
         Models whose manifest is damaged are left out, with a warning in the log.
 
@@ -130,19 +130,19 @@ class Registry:
         Raises
         ------
         NotFound
-            There is no such model or alias.
+            The model or alias does not exist.
         """
         if is_published(self._store, name):
             return name
         return self._alias(name).model_id
 
     def model(self, name: str) -> PublishedModel:
-        """Return the model ``name``, an id or an alias. Its file is read when it is first used.
+        """Return the model ``name``, an id or an alias. Its file is read on first use.
 
         Raises
         ------
         NotFound
-            There is no such model or alias.
+            The model or alias does not exist.
         AlteredModel
             The manifest is damaged.
 
@@ -163,11 +163,11 @@ class Registry:
         Raises
         ------
         NotFound
-            There is no such model or alias.
+            The model or alias does not exist.
         AlteredModel
-            The manifest is damaged, or the model's file is not the one that was published.
+            The manifest is damaged, or the model's file has changed since publication.
         Conflict
-            The file is not a model that this version of ``ser`` reads.
+            The file is not a model that this version of ``ser`` can read.
 
         Examples
         --------
@@ -182,7 +182,7 @@ class Registry:
         Raises
         ------
         NotFound
-            There is no such model or alias.
+            The model or alias does not exist.
         AlteredModel
             The manifest is damaged.
 
@@ -200,7 +200,7 @@ class Registry:
         Raises
         ------
         NotFound
-            There is no such model or alias.
+            The model or alias does not exist.
         Conflict
             An alias points at the model.
 
@@ -219,8 +219,8 @@ class Registry:
             raise self._unknown(model_id)
         self._store.delete(key)
         try:
-            # An alias may have moved here since the first check. Only a move that found the
-            # manifest before and writes the alias after this line remains possible.
+            # An alias may have moved to the model since the first check. This check still misses a
+            # move that read the manifest before its deletion and writes the alias later.
             self._require_no_alias(model_id)
         except BaseException:
             self._store.create(key, manifest.data)
@@ -237,27 +237,27 @@ class Registry:
         Raises
         ------
         NotFound
-            There is no such alias.
+            The alias does not exist.
         """
         return self._alias(alias).history
 
     def move(self, alias: str, model_id: str, *, forward_only: bool = False) -> None:
-        """Point ``alias`` at the model ``model_id``; nothing changes if it does so already.
+        """Point ``alias`` at the model ``model_id``, unless it already does.
 
         Parameters
         ----------
         forward_only
-            Leave ``alias`` as it is if it points at a newer model, so that ``latest`` is right
-            in whatever order trainings end.
+            Whether to keep an ``alias`` that points at a newer model; so ``latest`` is right
+            regardless of the order in which trainings end.
 
         Raises
         ------
         InvalidInput
-            An alias cannot have this name.
+            ``alias`` is not a name for an alias.
         NotFound
-            No model has this id.
+            The model does not exist.
         Busy
-            Too many others move the alias at the same time.
+            Too many writers move the alias at the same time.
 
         Examples
         --------
@@ -265,7 +265,7 @@ class Registry:
         >>> registry.move("production", registry.resolve("latest"))
         """
         if not ALIAS.fullmatch(alias):
-            raise InvalidInput(f"{alias!r} is no name for an alias; allowed: {ALIAS_GRAMMAR}")
+            raise InvalidInput(f"{alias!r} is not a name for an alias; allowed: {ALIAS_GRAMMAR}")
         if not is_published(self._store, model_id):
             raise self._unknown(model_id)
 
@@ -275,7 +275,7 @@ class Registry:
         point_alias(self._store, alias, "move", target)
 
     def rollback(self, alias: str) -> str:
-        """Undo the last move of ``alias`` that is not undone yet.
+        """Undo the last move of ``alias`` that has not been undone.
 
         Returns
         -------
@@ -285,21 +285,21 @@ class Registry:
         Raises
         ------
         NotFound
-            There is no such alias.
+            The alias does not exist.
         Conflict
-            There is no earlier model, or it has been deleted.
+            An earlier model does not exist, or has been deleted.
         Busy
-            Too many others move the alias at the same time.
+            Too many writers move the alias at the same time.
         """
         self._alias(alias)
 
         def previous(trail: Sequence[str]) -> str:
             if len(trail) < 2:
-                raise Conflict(f"alias {alias!r} pointed at nothing before {trail[-1]}")
+                raise Conflict(f"alias {alias!r} did not point at a model before {trail[-1]}")
             if not is_published(self._store, trail[-2]):
                 raise Conflict(
                     f"alias {alias!r} pointed at model {trail[-2]} before, which has been deleted; "
-                    "allowed: to move it to another model"
+                    "allowed: a move to another model"
                 )
             return trail[-2]
 
@@ -310,7 +310,7 @@ class Registry:
             noun, verb = ("alias", "points") if len(aliases) == 1 else ("aliases", "point")
             raise Conflict(
                 f"model {model_id} cannot be deleted: {noun} {', '.join(aliases)} {verb} at it; "
-                "allowed: models that no alias points at, so move the alias first"
+                "allowed: models without an alias, so move the alias first"
             )
 
     def _alias(self, name: str) -> Alias:

@@ -13,7 +13,7 @@ from ser.registry._documents import MANIFEST
 
 
 class ModelSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """The most important facts about a published model; ``None`` where its manifest has none.
+    """The most important facts about a published model; ``None`` if its manifest lacks one.
 
     Examples
     --------
@@ -29,9 +29,9 @@ class ModelSummary(msgspec.Struct, frozen=True, kw_only=True):
     model_type: str | None
     """Type of the classifier, such as ``DiscriminantClassifier``."""
     uar: float | None
-    """Unweighted average recall of the utterances held out, from 0 to 1."""
+    """Unweighted average recall on the held-out utterances, from 0 to 1."""
     loso_uar: float | None
-    """Unweighted average recall of speakers left out of training one by one, from 0 to 1."""
+    """Unweighted average recall with each speaker left out once, from 0 to 1."""
     aliases: tuple[str, ...]
     """Aliases that point at the model, sorted."""
 

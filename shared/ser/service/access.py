@@ -10,7 +10,7 @@ import os
 from ipaddress import IPv6Address, ip_address, ip_network
 from pathlib import Path
 
-from ser._addresses import bucket_name, resolved, scheme
+from ser._addresses import bucket_name, resolve_path, scheme
 from ser.errors import InvalidInput
 from ser.service.settings import Settings
 
@@ -41,7 +41,7 @@ class Access:
         InvalidInput
             ``value`` is not a local path, or leads outside of ``SER_ALLOWED_PATHS``.
         """
-        path = resolved(value)
+        path = resolve_path(value)
         if not any(path.is_relative_to(root) for root in self.roots):
             roots = ", ".join(map(str, self.roots))
             raise InvalidInput(

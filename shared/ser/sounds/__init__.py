@@ -1,10 +1,10 @@
-"""Sounds: files in any format that libsndfile reads, and arrays, as the signals of models."""
+"""Sounds: files in any format of libsndfile, and arrays, read as the signals that models take."""
 
 from __future__ import annotations
 
 from ser.sounds._reading import SoundLike, read_sound
 from ser.sounds._signals import MAX_PEAK, MIN_SECONDS, SAMPLING_RATE, SUFFIXES, Signal
-from ser.sounds._speech import SPEECH_FRAME, SPEECH_LEVEL, holds_speech, require_speech
+from ser.sounds._speech import SPEECH_FRAME, SPEECH_LEVEL, contains_speech, require_speech
 
 __all__ = [
     "MAX_PEAK",
@@ -15,7 +15,7 @@ __all__ = [
     "SUFFIXES",
     "Signal",
     "SoundLike",
-    "holds_speech",
+    "contains_speech",
     "read_sound",
     "require_speech",
 ]

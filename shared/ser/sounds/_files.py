@@ -1,4 +1,4 @@
-"""Sound files, whole in memory, as signals."""
+"""Conversion of sound files in memory to signals."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from ser.sounds._signals import BLOCK_FRAMES, Signal, assemble
 
 
 def read_file(data: bytes, sampling_rate: int | None, limit: Limit) -> Signal:
-    """Return the sound in ``data``, the bytes of a file, as a signal.
+    """Return the signal of the sound file with the bytes ``data``.
 
     Parameters
     ----------
     sampling_rate
-        The rate in Hz that the caller expects the file to have; ``None``: any.
+        Sampling rate in Hz that the file must have; ``None``: any.
     limit
-        Longest duration in seconds.
+        Maximum duration in seconds.
 
     Raises
     ------
     InvalidInput
-        The bytes are not a sound, are none, or are fewer than their header announces; the file
-        has another sampling rate; or :func:`~ser.sounds._signals.assemble` refuses the sound.
+        ``data`` is empty, is not a sound, or is shorter than its header declares; the file has
+        another sampling rate; or :func:`~ser.sounds._signals.assemble` refuses the sound.
     TooLarge
         The sound is longer than ``limit``.
     """
@@ -31,29 +31,29 @@ def read_file(data: bytes, sampling_rate: int | None, limit: Limit) -> Signal:
 
     if not data:
         raise InvalidInput("the sound is empty: 0 bytes")
-    if (announced := announced_size(data)) and len(data) < announced:
-        raise InvalidInput(f"the sound is cut: {len(data)} of the {announced} bytes it announces")
+    if (declared := declared_size(data)) and len(data) < declared:
+        raise InvalidInput(f"the sound is truncated: {len(data)} of {declared} bytes")
     try:
         with soundfile.SoundFile(io.BytesIO(data)) as sound:
             if sampling_rate not in (None, sound.samplerate):
                 raise InvalidInput(
                     f"a sampling rate of {sampling_rate} Hz for a file of {sound.samplerate} Hz; "
-                    "allowed: none, since a file knows its own"
+                    "allowed: the rate of the file, or none"
                 )
             blocks = sound.blocks(BLOCK_FRAMES, dtype="float32", always_2d=True)
             return assemble(blocks, sound.samplerate, limit)
     except soundfile.SoundFileError as error:
         raise InvalidInput(
-            f"{len(data)} bytes that begin with {bytes(data[:8])!r} are no sound that can be read; "
+            f"{len(data)} bytes that begin with {bytes(data[:8])!r} are not a readable sound; "
             "allowed: WAV, FLAC, OGG, MP3 and the other formats of libsndfile"
         ) from error
 
 
-def announced_size(data: bytes) -> int | None:
-    """Return the size in bytes in the header of a WAV file; ``None`` where it is unknown.
+def declared_size(data: bytes) -> int | None:
+    """Return the size in bytes that a WAV file declares in its header; ``None`` if unknown.
 
-    libsndfile reads a file that was cut short without an error. Writers to a pipe announce
-    nothing, or more than 2 GB; some leave out the last byte, which is padding.
+    libsndfile reads a truncated file without an error. Programs that write to a pipe declare 0 or
+    more than 2 GB; some programs omit the last byte, which is padding.
     """
     if data[:4] != b"RIFF" or data[8:12] != b"WAVE":
         return None

@@ -1,4 +1,4 @@
-"""One way in for every form of a sound: path, bytes of a file, or array."""
+"""Reading of sounds in every form: path, bytes of a file, or array."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ser.errors import InvalidInput, NotFound, within
 from ser.limits import UNLIMITED, Limit
-from ser.sounds._arrays import read_array, whole_rate
+from ser.sounds._arrays import integer_rate, read_array
 from ser.sounds._files import read_file
 from ser.sounds._signals import Signal
 
@@ -25,7 +25,7 @@ def read_sound(
     """Return ``sound`` as a signal: float32 of shape (samples,), mono, 16 kHz, from -1 to 1.
 
     Channels are averaged; other sampling rates are resampled by soxr at its high quality. A file
-    and an array of the same recording give the same signal. An array that is a signal already is
+    and an array of the same recording give the same signal. An array that is already a signal is
     returned without a copy.
 
     Parameters
@@ -35,20 +35,20 @@ def read_sound(
         (samples, channels). Floats in an array range from -1 to 1; integers are divided by the
         full scale of their type (int16 by 32768).
     sampling_rate
-        Sampling rate in Hz: needed with an array; with a file, refused unless it is the file's.
+        Sampling rate in Hz: required for an array; for a file, ``None`` or the rate of the file.
     limit
-        Longest duration in seconds.
+        Maximum duration in seconds.
 
     Raises
     ------
     InvalidInput
-        Not a sound, empty, cut short, shorter than 0.1 s, with samples that are not finite, with
-        a peak above 10 times full scale, or an array without its sampling rate. Silence is a
-        sound.
+        ``sound`` is not a sound, is empty, truncated or shorter than 0.1 s, has samples that are
+        not finite or a peak above 10 times full scale, or is an array without a sampling rate.
+        Silence is accepted.
     NotFound
         No file has this path.
     TooLarge
-        Longer than ``limit``.
+        The sound is longer than ``limit``.
 
     Examples
     --------
@@ -61,20 +61,20 @@ def read_sound(
     """
     if isinstance(sound, str | os.PathLike):
         with within(os.fsdecode(sound)):
-            return read_file(file_bytes(sound), rate_of_file(sampling_rate), limit)
+            return read_file(file_bytes(sound), expected_rate(sampling_rate), limit)
     if isinstance(sound, bytes | bytearray | memoryview):
-        return read_file(bytes(sound), rate_of_file(sampling_rate), limit)
+        return read_file(bytes(sound), expected_rate(sampling_rate), limit)
     if isinstance(sound, np.ndarray) or hasattr(sound, "__array__"):
         return read_array(np.asarray(sound), sampling_rate, limit)
     raise InvalidInput(
-        f"a {type(sound).__name__} is no sound; allowed: the path of a file, the bytes of a file, "
-        "or a NumPy array with its sampling rate"
+        f"a {type(sound).__name__} is not a sound; allowed: the path of a file, "
+        "the bytes of a file, or a NumPy array with its sampling rate"
     )
 
 
-def rate_of_file(sampling_rate: float | None) -> int | None:
-    """Return the rate that the caller expects a file to have; ``None``: any."""
-    return None if sampling_rate is None else whole_rate(sampling_rate)
+def expected_rate(sampling_rate: float | None) -> int | None:
+    """Return the sampling rate that a file must have; ``None``: any."""
+    return None if sampling_rate is None else integer_rate(sampling_rate)
 
 
 def file_bytes(path: str | os.PathLike[str]) -> bytes:
@@ -85,7 +85,7 @@ def file_bytes(path: str | os.PathLike[str]) -> bytes:
     NotFound
         No file has this path.
     InvalidInput
-        It is a folder, or cannot be read.
+        ``path`` is a folder, or cannot be read.
     """
     try:
         return Path(path).read_bytes()

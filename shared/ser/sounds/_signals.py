@@ -1,4 +1,4 @@
-"""Signals of models: mono, 16 kHz, float32, mixed and resampled block by block."""
+"""Signals, the input of models: mono, 16 kHz, float32; mixed and resampled block by block."""
 
 from __future__ import annotations
 
@@ -12,24 +12,25 @@ from ser.errors import InvalidInput, TooLarge
 from ser.limits import Limit
 
 SAMPLING_RATE = 16_000
-"""Sampling rate of every model's input in Hz."""
+"""Sampling rate of the input of every model in Hz."""
 MIN_SECONDS = 0.1
-"""Duration of the shortest sound; a shorter one holds not even a syllable."""
+"""Minimum duration of a sound; a shorter one does not contain a whole syllable."""
 MAX_PEAK = 10.0
-"""Highest peak in units of full scale; 20 dB above it, samples have a range other than -1..1."""
+"""Maximum peak relative to full scale; a higher one shows that the range is not -1 to 1."""
 BLOCK_FRAMES = 65_536
-"""Frames that are mixed and resampled at once."""
+"""Number of frames that are mixed and resampled at once."""
 SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au"})
-"""Suffixes of the files in a corpus that are taken for sounds."""
+"""Suffixes of the files in a corpus that count as sounds."""
 
 Signal = NDArray[np.float32]
+"""Samples at :data:`SAMPLING_RATE`, mono, from -1 to 1; shape (samples,)."""
 
 
 def assemble(blocks: Iterable[NDArray[Any]], sampling_rate: int, limit: Limit) -> Signal:
-    """Return one signal, made from ``blocks`` of a sound.
+    """Return the signal of the sound that consists of ``blocks``.
 
-    Channels are averaged, other sampling rates resampled by soxr at its high quality. Memory is
-    that of the result, whatever the sampling rate and the number of channels.
+    Channels are averaged, other sampling rates resampled by soxr at its high quality. Memory
+    use depends on the result only, not on the sampling rate or the number of channels.
 
     Parameters
     ----------
@@ -38,7 +39,7 @@ def assemble(blocks: Iterable[NDArray[Any]], sampling_rate: int, limit: Limit) -
     sampling_rate
         Sampling rate of the blocks in Hz.
     limit
-        Longest duration in seconds.
+        Maximum duration in seconds.
 
     Raises
     ------
@@ -48,26 +49,26 @@ def assemble(blocks: Iterable[NDArray[Any]], sampling_rate: int, limit: Limit) -
     TooLarge
         The sound is longer than ``limit``.
     """
-    # A buffer that grows in place: joining blocks at the end would take the memory of two signals.
+    # A buffer that grows in place: joining the blocks at the end would need twice the memory.
     samples = bytearray()
-    frames = damaged = 0
+    frames = non_finite = 0
     resample = resampler(sampling_rate)
     for block in blocks:
         frames += len(block)
         require_limit(frames, sampling_rate, limit)
-        damaged += count_damaged(block)
-        # Sums of finite samples may still overflow; the check of the peak finds them.
+        non_finite += count_non_finite(block)
+        # Sums of finite samples may still overflow, which the check of the peak detects.
         with np.errstate(over="ignore", invalid="ignore"):
             mono = block.mean(axis=1, dtype=np.float64).astype(np.float32)
         samples += resample(mono, False).data.cast("B")
-    require_finite(damaged)
+    require_finite(non_finite)
     require_duration(frames, sampling_rate)
     samples += resample(np.zeros(0, np.float32), True).tobytes()
     return require_peak(np.frombuffer(samples, np.float32))
 
 
 def resampler(sampling_rate: int) -> Callable[[Signal, bool], Signal]:
-    """Return a function of a block and "is it the last one?" that returns the block at 16 kHz."""
+    """Return a function that resamples a block; its second argument marks the last block."""
     if sampling_rate == SAMPLING_RATE:
         return lambda block, _last: block
     import soxr
@@ -76,15 +77,15 @@ def resampler(sampling_rate: int) -> Callable[[Signal, bool], Signal]:
     return lambda block, last: stream.resample_chunk(block, last=last)
 
 
-def count_damaged(samples: NDArray[Any]) -> int:
+def count_non_finite(samples: NDArray[Any]) -> int:
     """Return the number of samples that are NaN or infinite."""
     return int(np.count_nonzero(~np.isfinite(samples)))
 
 
-def require_finite(damaged: int) -> None:
-    """Raise :class:`InvalidInput` if the number of ``damaged`` samples is not 0."""
-    if damaged:
-        raise InvalidInput(f"{damaged} samples are NaN or infinite; allowed: finite samples")
+def require_finite(non_finite: int) -> None:
+    """Raise :class:`InvalidInput` if the number of samples that are not finite is not 0."""
+    if non_finite:
+        raise InvalidInput(f"{non_finite} samples are NaN or infinite; allowed: finite samples")
 
 
 def require_limit(frames: int, sampling_rate: int, limit: Limit) -> None:
@@ -105,7 +106,7 @@ def require_duration(frames: int, sampling_rate: int) -> None:
 def require_peak(signal: Signal) -> Signal:
     """Return ``signal``; raise :class:`InvalidInput` if its peak is above :data:`MAX_PEAK`."""
     peak = float(np.maximum(signal.max(), -signal.min()))
-    # A resampler that overflows leaves NaN, for which every comparison is false.
+    # An overflow in the resampler leaves NaN, for which every comparison is false.
     if not peak <= MAX_PEAK:
         raise InvalidInput(
             f"the sound has a peak of {peak:.3g} times full scale; allowed: at most {MAX_PEAK:g} "

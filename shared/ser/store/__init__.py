@@ -1,4 +1,4 @@
-"""Stores of bytes under keys: a local folder, or a bucket of any server that speaks S3."""
+"""Stores of bytes under keys: a local folder, or a bucket of any server with the S3 protocol."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ __all__ = ["Store", "Stored", "open_store"]
 def open_store(uri: str | os.PathLike[str]) -> Store:
     """Return the store at ``uri``: a folder, ``file:///folder`` or ``s3://bucket/prefix``.
 
-    Nothing is read or written yet.
+    The store is not accessed yet.
 
     Raises
     ------
     InvalidInput
-        The address is of another kind, or the AWS settings cannot be used.
+        The address has another form, or the AWS settings cannot be used.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""A store in a local folder, safe among processes and across a crash."""
+"""A store in a local folder, which is safe with concurrent processes and after a crash."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ UNUSABLE = {
 
 
 ATTEMPTS = 100
-"""Highest number of attempts to create a file while others remove its empty folder."""
+"""Maximum number of attempts to create a file while other processes remove its empty folder."""
 
 
 class FolderStore(Store):
     """A store whose keys are paths below ``root``, which the first write creates.
 
-    A file appears under its key only when it is complete. Until then its name begins with a dot,
-    as no key does; so does the name of the lock file for replacements.
+    A file gets the name of its key when it is complete. Before that its name begins with a dot, as
+    that of the lock file for replacements does; keys cannot begin with a dot.
     """
 
     def __init__(self, root: str | os.PathLike[str]) -> None:
@@ -57,7 +57,7 @@ class FolderStore(Store):
         target = self._root / key
         with self._draft(target, data) as draft:
             try:
-                os.link(draft, target)  # unlike a rename, refuses a name that is taken
+                os.link(draft, target)  # fails if the name exists, unlike a rename
             except FileExistsError:
                 return False
             sync(target.parent)
@@ -78,7 +78,7 @@ class FolderStore(Store):
 
     def _sweep(self, folder: str) -> None:
         super()._sweep(folder)
-        # Drafts of writers that were killed have hidden names, which the loop above skips.
+        # Drafts of killed writers have hidden names, which :meth:`_names` skips.
         shutil.rmtree(self._root / folder, ignore_errors=True)
 
     def _names(self, folder: str) -> Iterator[str]:
@@ -108,13 +108,13 @@ class FolderStore(Store):
                 path.rmdir()
 
     @contextmanager
-    def _translated(self) -> Iterator[None]:
+    def _translate_errors(self) -> Iterator[None]:
         try:
             yield
         except OSError as error:
             reason = f"{self.uri}: {error.strerror}"
             if error.errno in FULL:
-                raise StorageFull(f"there is no room left in {reason}") from error
+                raise StorageFull(f"no space is left in {reason}") from error
             if error.errno in UNUSABLE:
                 raise InvalidInput(
                     f"cannot keep files in {reason}; allowed: a folder that exists or can be"
@@ -124,9 +124,9 @@ class FolderStore(Store):
 
 
 def create(path: Path) -> BinaryIO:
-    """Return a new file, open for writing; create the folders it needs."""
+    """Return a new file, open for writing; missing folders are created."""
     for _ in range(ATTEMPTS):
-        # Another process may remove the folder between the two calls, since it is still empty.
+        # Another process may remove the empty folder between the two calls.
         with suppress(FileExistsError, FileNotFoundError):
             path.parent.mkdir(parents=True, exist_ok=True)
             return path.open("xb")

@@ -1,4 +1,4 @@
-"""A store in a bucket of S3, or of any server with the same interface."""
+"""A store in a bucket of S3, or of another server with the S3 protocol."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from botocore.exceptions import ConnectionError as NoConnection
 from botocore.session import get_session
 
 from ser.errors import InvalidInput, RemoteFailed, SerError, StorageFull
-from ser.store._store import Store, Stored, checked
+from ser.store._store import Store, Stored, check_key
 
 logger = logging.getLogger(__name__)
 
 TRANSIENT = {"ExpiredToken", "RequestTimeTooSkewed", "RequestTimeout", "TokenRefreshRequired"}
-"""Error codes of S3 that are temporary, although their status blames the caller."""
+"""Codes of temporary errors of S3, although their status is that of a client error."""
 
 CONFIGURATION = Config(
     connect_timeout=5,  # seconds
@@ -38,7 +38,7 @@ class S3Store(Store):
     bucket, prefix
         As in ``s3://bucket/prefix``; the prefix may be empty.
     client
-        A botocore S3 client; without one, the standard AWS variables and files decide.
+        A botocore client of S3. Default: a client with the standard AWS variables and files.
 
     Raises
     ------
@@ -48,9 +48,9 @@ class S3Store(Store):
 
     def __init__(self, bucket: str, prefix: str = "", client: Any = None) -> None:
         self._bucket = bucket
-        self._prefix = f"{checked(prefix)}/" if prefix else ""
+        self._prefix = f"{check_key(prefix)}/" if prefix else ""
         super().__init__(f"s3://{bucket}/{prefix}".rstrip("/"))
-        with self._translated():
+        with self._translate_errors():
             self._client = client or get_session().create_client("s3", config=CONFIGURATION)
 
     def _read(self, key: str) -> Stored | None:
@@ -64,7 +64,7 @@ class S3Store(Store):
         try:
             self._client.head_object(Bucket=self._bucket, Key=self._prefix + key)
         except ClientError as error:
-            if code(error) != "404":  # an answer to HEAD has no body with a code
+            if code(error) != "404":  # the answer to HEAD has no body
                 raise
             return False
         return True
@@ -95,7 +95,7 @@ class S3Store(Store):
         except ClientError as error:
             if code(error) != "PreconditionFailed":
                 raise
-            # If only the answer to a first attempt was lost, the second one finds its own object.
+            # If the answer to the first attempt was lost, the second attempt finds our own object.
             repeated = error.response["ResponseMetadata"].get("RetryAttempts", 0) > 0
             stored = self._read(key) if repeated else None
             return stored is not None and stored.data == data
@@ -112,11 +112,11 @@ class S3Store(Store):
         for page in pages:
             keys = [entry["Key"] for entry in page.get("Contents", [])]
             folders = [entry["Prefix"] for entry in page.get("CommonPrefixes", [])]
-            # Some tools mark a folder with an empty object that has the name of the folder.
+            # Some tools create an empty object with the name of a folder.
             yield from (key.removeprefix(prefix) for key in keys + folders if key != prefix)
 
     @contextmanager
-    def _translated(self) -> Iterator[None]:
+    def _translate_errors(self) -> Iterator[None]:
         try:
             yield
         except ClientError as error:
@@ -132,7 +132,7 @@ class S3Store(Store):
     def _refusal(self, error: ClientError) -> SerError:
         status = error.response["ResponseMetadata"]["HTTPStatusCode"]
         if status == 507 or code(error) == "QuotaExceeded":
-            return StorageFull(f"there is no room left in {self.uri}: {code(error)}")
+            return StorageFull(f"no space is left in {self.uri}: {code(error)}")
         if status >= 500 or status in (408, 409, 429) or code(error) in TRANSIENT:
             return RemoteFailed(f"{self.uri} failed: {code(error)}")
         return InvalidInput(

@@ -1,4 +1,4 @@
-"""Stores: bytes under keys, written whole or not at all, and shared by many writers."""
+"""Stores of bytes under keys, which are written completely or not at all, by many writers."""
 
 from __future__ import annotations
 
@@ -12,84 +12,84 @@ from ser.errors import InvalidInput
 
 
 class Stored(NamedTuple):
-    """The value of a key at the time it was read."""
+    """The value of a key when it was read."""
 
     data: bytes
     tag: str
-    """The store's name for this version; empty if versions are compared by their bytes."""
+    """Identifier of this version in the store; empty if versions are compared by their bytes."""
 
 
 class Store(ABC):
     """Bytes under keys such as ``aliases/latest.json``, shared by all users of the address.
 
-    Methods return a value for every effect of another writer: the key is empty, is taken already,
-    has changed. For all other failures, every method raises
+    The effects of other writers are return values of the methods, not errors: a key may be empty,
+    exist already, or have changed. For other failures, every method raises
 
-    - :class:`~ser.errors.InvalidInput`: the key has another form; the store does not exist, or
-      these credentials may not read or write it;
-    - :class:`~ser.errors.StorageFull`: there is no room left;
-    - :class:`~ser.errors.RemoteFailed`: there was no answer, or a broken one. The write may have
-      been done all the same.
+    - :class:`~ser.errors.InvalidInput`: the key is invalid, or the store does not exist, or cannot
+      be read or written with these credentials;
+    - :class:`~ser.errors.StorageFull`: no space is left;
+    - :class:`~ser.errors.RemoteFailed`: the store failed or did not answer. The value may
+      nevertheless have been written.
 
     Parameters
     ----------
     uri
-        The address for messages.
+        Address of the store, for messages.
     """
 
     def __init__(self, uri: str) -> None:
         self.uri = uri
 
     def read(self, key: str) -> Stored | None:
-        """Return the value of ``key``; ``None`` if it is empty."""
-        with self._translated():
-            return self._read(checked(key))
+        """Return the value of ``key``; ``None`` if it has none."""
+        with self._translate_errors():
+            return self._read(check_key(key))
 
     def holds(self, key: str) -> bool:
         """Return whether ``key`` has a value, without reading it."""
-        with self._translated():
-            return self._holds(checked(key))
+        with self._translate_errors():
+            return self._holds(check_key(key))
 
     def create(self, key: str, data: bytes) -> bool:
-        """Write ``data`` to a key that is empty.
+        """Write ``data`` to ``key``, which must not have a value.
 
         Returns
         -------
         bool
-            False if the key has a value already, which stays as it is. Of concurrent writers,
+            False if the key already has a value, which does not change. Of concurrent writers,
             exactly one gets True.
         """
-        with self._translated():
-            return self._create(checked(key), data)
+        with self._translate_errors():
+            return self._create(check_key(key), data)
 
     def replace(self, key: str, old: Stored, data: bytes) -> bool:
-        """Write ``data`` to a key whose value is still ``old``, as :meth:`read` returned it.
+        """Write ``data`` to ``key`` if its value is still ``old``, as :meth:`read` returned it.
 
         Returns
         -------
         bool
-            False if the key has another value by now, or none.
+            False if the key has another value, or none.
         """
-        with self._translated():
-            return self._replace(checked(key), old, data)
+        with self._translate_errors():
+            return self._replace(check_key(key), old, data)
 
     def delete(self, key: str) -> None:
         """Remove the value of ``key``, if it has one."""
-        with self._translated():
-            self._delete(checked(key))
+        with self._translate_errors():
+            self._delete(check_key(key))
 
     def sweep(self, folder: str) -> None:
         """Remove all keys in ``folder`` and below, in the order of their names."""
-        with self._translated():
-            self._sweep(checked(folder))
+        with self._translate_errors():
+            self._sweep(check_key(folder))
 
     def names(self, folder: str = "") -> list[str]:
-        """Return the names directly in ``folder``, sorted; those of folders end in ``/``."""
-        with self._translated():
-            return sorted(self._names(checked(folder) if folder else ""))
+        """Return the names directly in ``folder``, sorted; names of folders end with ``/``."""
+        with self._translate_errors():
+            return sorted(self._names(check_key(folder) if folder else ""))
 
     def check_writable(self) -> None:
-        """Write a small file and remove it, to find out in time whether the store works."""
+        """Raise an error unless the store can be written, by writing and removing a small file."""
         probe = f"writable-{os.urandom(8).hex()}"
         self.create(probe, b"")
         self.delete(probe)
@@ -102,8 +102,8 @@ class Store(ABC):
                 self._delete(f"{folder}/{name}")
 
     @abstractmethod
-    def _translated(self) -> AbstractContextManager[None]:
-        """Return a context that raises the errors of the medium as those of :mod:`ser.errors`."""
+    def _translate_errors(self) -> AbstractContextManager[None]:
+        """Return a context that translates errors of the medium to those of :mod:`ser.errors`."""
 
     @abstractmethod
     def _read(self, key: str) -> Stored | None: ...
@@ -124,13 +124,13 @@ class Store(ABC):
     def _names(self, folder: str) -> Iterable[str]: ...
 
 
-def checked(key: str) -> str:
-    """Return ``key`` if it lies inside the store and means the same in every store.
+def check_key(key: str) -> str:
+    """Return ``key``; raise an error unless it is valid in every store.
 
     Raises
     ------
     InvalidInput
-        ``key`` leads out of the store, is absolute, or has a special meaning in some medium.
+        ``key`` leads out of the store, is absolute, or has a special meaning in a medium.
     """
     parts = key.split("/")
     if not key.isprintable() or "\\" in key or any(part[:1] in ("", ".") for part in parts):

@@ -1,4 +1,4 @@
-"""Training: from a corpus and a recipe to a published model, or to an evaluation."""
+"""Training of a recipe on a corpus, which leads to a published model or to an evaluation."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ __all__ = [
     "type_defaults",
 ]
 
-# Servers import this package to check requests; the code that trains is loaded on first use.
+# Servers import this package to check requests; the code for training is loaded on first use.
 LAZY = {
     "PreparedCorpus": "_corpus",
     "SplitCorpus": "_corpus",

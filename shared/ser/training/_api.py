@@ -1,4 +1,4 @@
-"""Training and evaluation as calls on a corpus that this user may read."""
+"""The functions :func:`ser.train` and :func:`ser.evaluate`."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Any, Literal, TypeVar
 
 from msgspec import UNSET, UnsetType
 
-from ser._addresses import resolved
-from ser._progress import Progress, quiet
+from ser._addresses import resolve_path
+from ser._progress import Progress, ignore_progress
 from ser._schemas import Name, parse, shown
 from ser.classifiers import RECIPE
 from ser.corpora import CorpusFiles, corpus_files
@@ -30,7 +30,7 @@ R = TypeVar("R", bound=Recipe)
 
 
 class TrainingFields(Recipe, frozen=True, kw_only=True):
-    """The fields of POST /train except its places."""
+    """The fields of POST /train except those of places."""
 
     dataset_force: bool = False
     alias: Name | None = None
@@ -66,8 +66,8 @@ def train(
 ) -> dict[str, Any]:
     """Train a model on a corpus, publish it, and return the answer of POST /train.
 
-    The keyword arguments are the fields of POST /train. A field that is left out has the default of
-    ``model_type`` if that sets one, and the default of POST /train otherwise.
+    The keyword arguments are the fields of POST /train. The default of a field is that of
+    ``model_type`` if it sets one, otherwise that of POST /train.
 
     Parameters
     ----------
@@ -79,49 +79,51 @@ def train(
         A folder, ``s3://bucket/prefix``, or an open registry. The alias ``latest`` moves to the
         model, and ``alias`` if it is given.
     data_path
-        A folder that keeps the archive, its content and the extracted features for the next call.
-        Default: nothing is kept.
+        A folder that keeps the archive, its content and the extracted features for later calls.
+        Default: they are not kept.
     corpus
-        How emotion and speaker of a file are found, as for :class:`ser.Dataset`.
+        Source of the emotion and the speaker of each file, as for :class:`ser.Dataset`.
     model_type, model_config
-        The classifier and its options. Default: the recipe of this project.
+        The classifier and its options. Default: the recommended classifier.
     random_state
-        Seed: the same call gives the same figures on the same machine.
+        Seed of all random numbers. On the same machine, equal calls have equal results.
     dataset_force
-        Fetch, unpack and extract again what ``data_path`` keeps.
+        Whether to fetch, unpack and extract again even if ``data_path`` keeps the results.
     dataset_load_split_at
-        Length of the chunks of an utterance: that of the shortest, longest or mean utterance, or
+        Length of a chunk: the minimum, maximum or mean duration of the utterances, or
         milliseconds; ``None``: utterances stay whole.
     dataset_load_normalize
-        Whether one gain brings the highest peak of the corpus to full scale less 0.1 dB.
+        Whether one gain brings the highest peak of the corpus to 0.1 dB below full scale.
     dataset_feature_extract_methods, dataset_augmentation
-        METHOD_NAME -> CONFIG, as for :meth:`ser.Dataset.feature_extract`.
+        CONFIG by METHOD_NAME, as for :meth:`ser.Dataset.feature_extract`.
     split
-        The utterances held out for ``metrics``: a tenth of each emotion's, or of the speakers.
+        The utterances held out for ``metrics``: a tenth of the utterances of each emotion, or
+        those of a tenth of the speakers.
     evaluation
-        ``"holdout"``: the metrics of the utterances held out. ``"loso"``: also with each speaker
-        left out once. ``"full"``: also with texts left out, speakers enrolled, sounds degraded.
+        ``"holdout"``: metrics on the held-out utterances. ``"loso"``: also with each speaker left
+        out once. ``"full"``: also with each text left out once, with enrolled speakers, and with
+        degraded sounds.
     dask_scheduler
-        Address of the scheduler of a Dask cluster that does the work, ``tcp://host:port``.
+        Address of the scheduler of a Dask cluster for the work, ``tcp://host:port``.
         Default: all cores of this machine.
     progress
-        Called with the name of the step at work, and the share of it that is done, 0..1.
+        Called with the name of the current step and its completed share, 0..1.
 
     Returns
     -------
     dict
-        ``model_id``, ``test_samples`` (names of the utterances held out), ``classes``,
-        ``metrics``, and the rest of the answer of POST /train, as JSON has it.
+        ``model_id``, ``test_samples`` (names of the held-out utterances), ``classes``,
+        ``metrics``, and all other fields of the answer of POST /train, as JSON values.
 
     Raises
     ------
     InvalidInput
-        An argument that does not fit, or a corpus that cannot be used; a ``ValueError`` whose
-        ``faults`` name the arguments.
+        An argument is invalid, or the corpus cannot be used. The error is a ``ValueError`` with
+        ``faults`` that name the arguments.
     Conflict, TooLarge, RemoteFailed, StorageFull
-        As for :class:`ser.Dataset`. Then nothing is published, and former models stay.
+        As for :class:`ser.Dataset`. No model is published, and existing models do not change.
     UnusableCluster
-        The cluster of ``dask_scheduler`` has other software than this machine.
+        The software of the cluster differs from that of this machine.
 
     Examples
     --------
@@ -150,7 +152,7 @@ def train(
         opened = registry if isinstance(registry, Registry) else open_registry(registry)
         opened.check_writable()
     aliases = dict.fromkeys(filter(None, (LATEST, fields.alias)))
-    with opened_corpus(source, data_path) as files:
+    with open_corpus(source, data_path) as files:
         return train_recipe(
             fields,
             files,
@@ -158,7 +160,7 @@ def train(
             aliases=aliases,
             force=fields.dataset_force,
             workers=Workers(dask_scheduler),
-            progress=progress or quiet,
+            progress=progress or ignore_progress,
         )
 
 
@@ -181,10 +183,10 @@ def evaluate(
     dask_scheduler: str | None = None,
     progress: Progress | None = None,
 ) -> Evaluation:
-    """Leave each speaker of a corpus out once, and return figures and predictions.
+    """Return the evaluation of a recipe with each speaker of a corpus left out once.
 
-    For each speaker a classifier is fitted to the utterances of all others, and predicts those of
-    this one; so the figures are speaker-independent. Nothing is published.
+    For each speaker, a classifier is fitted to the utterances of all other speakers, and predicts
+    those of this speaker; so the figures are speaker-independent. No model is published.
 
     Parameters
     ----------
@@ -193,16 +195,16 @@ def evaluate(
     dataset_augmentation, dask_scheduler, progress
         As for :func:`ser.train`.
     split
-        Accepted so that the fields of a training can be passed on, and checked; all utterances
-        are evaluated, whatever a training would hold out.
+        Checked, but otherwise ignored, so the arguments of :func:`ser.train` can be passed: all
+        utterances are evaluated.
     evaluation
-        ``"loso"``: each speaker is left out once. ``"full"``: also each text, sounds of the
-        speakers are enrolled, and sounds degraded.
+        ``"loso"``: each speaker is left out once. ``"full"``: also with each text left out once,
+        with enrolled speakers, and with degraded sounds.
 
     Raises
     ------
     InvalidInput
-        As for :func:`ser.train`, or a speaker is unknown.
+        As for :func:`ser.train`; or the speaker of an utterance is unknown.
     Conflict, TooLarge, RemoteFailed, StorageFull, UnusableCluster
         As for :func:`ser.train`.
 
@@ -235,24 +237,24 @@ def evaluate(
         "evaluation": evaluation,
     }
     fields = read_fields(EvaluationFields, given)
-    # All utterances are evaluated: the split of a training is checked above, and not applied.
-    with opened_corpus(source, data_path) as files:
+    # The split is checked above, but not applied: all utterances are evaluated.
+    with open_corpus(source, data_path) as files:
         return evaluate_recipe(
             fields,
             files,
             force=fields.dataset_force,
             workers=Workers(dask_scheduler),
-            progress=progress or quiet,
+            progress=progress or ignore_progress,
         )
 
 
 def read_fields(kind: type[R], given: Mapping[str, Any]) -> R:
-    """Return the fields that are ``given``, with the defaults of the model type.
+    """Return the fields ``given``, with the defaults of the model type for all others.
 
     Raises
     ------
     InvalidInput
-        A fault for each field that does not fit.
+        One fault for each invalid field.
     """
     fields = {
         name: dict(value) if isinstance(value, Mapping) else value
@@ -262,23 +264,23 @@ def read_fields(kind: type[R], given: Mapping[str, Any]) -> R:
     return parse(kind, {**type_defaults(fields.get("model_type")), **fields}, checks=CHECKS)
 
 
-def valid_alias(name: str | None) -> str | None:
-    """Return ``name`` if it can be the name of an alias."""
+def check_alias(name: str | None) -> str | None:
+    """Return ``name``; raise :class:`InvalidInput` if it cannot be the name of an alias."""
     if name is not None and not ALIAS.fullmatch(name):
-        raise InvalidInput(f"{name!r} is no name for an alias; allowed: {ALIAS_GRAMMAR}")
+        raise InvalidInput(f"{name!r} is not a name for an alias; allowed: {ALIAS_GRAMMAR}")
     return name
 
 
-CHECKS = {"alias": valid_alias}
+CHECKS = {"alias": check_alias}
 
 
 @contextmanager
-def opened_corpus(source: Place, data_path: Place | None) -> Iterator[CorpusFiles]:
-    """Yield the files at ``source``; without ``data_path`` nothing is kept of them."""
+def open_corpus(source: Place, data_path: Place | None) -> Iterator[CorpusFiles]:
+    """Yield the files at ``source``; without ``data_path`` they are not kept."""
     place = address("source", source)
     if data_path is not None:
         with within("data_path"):
-            kept = resolved(address("data_path", data_path))
+            kept = resolve_path(address("data_path", data_path))
         yield corpus_files(place, kept)
         return
     with tempfile.TemporaryDirectory() as folder:

@@ -1,4 +1,4 @@
-"""The corpus of a training: loaded, extracted, and split."""
+"""The corpus of a training: loaded, split, and with its features."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
 
-from ser._progress import Progress, quiet
+from ser._progress import Progress, ignore_progress
 from ser.corpora import CorpusFiles, Utterance, require_speakers
 from ser.dataset import (
     ExtractedCorpus,
@@ -24,20 +24,20 @@ from ser.parallel import THIS_MACHINE, Workers
 from ser.training._recipe import Recipe
 
 EXAMPLE = '{"label": "folder", "speaker_pattern": "(speaker[0-9]+)/"}'
-"""A value of ``corpus`` that names the speakers."""
+"""A value of the field ``corpus`` with which speakers are known."""
 
 
 @dataclass(frozen=True)
 class SplitCorpus:
-    """A loaded corpus, and the utterances that are left out of training. Immutable."""
+    """A loaded corpus, and the utterances that are left out of trainings. Immutable."""
 
     loaded: LoadedCorpus
     held_out: Mapping[str, bytes] = field(repr=False)
     """The files of the utterances that no model may be trained on, by name."""
     speakers: Folds = field(repr=False)
-    """The utterances by the speaker who is left out once; empty if none is."""
+    """Utterances by the speaker that is left out once; empty if no speaker is left out."""
     texts: Folds = field(repr=False)
-    """The utterances by the text that is left out once; empty if none is."""
+    """Utterances by the text that is left out once; empty if no text is left out."""
 
 
 @dataclass(frozen=True)
@@ -49,12 +49,12 @@ class PreparedCorpus:
 
     @property
     def loaded(self) -> LoadedCorpus:
-        """The signals and their labels."""
+        """The signals of the corpus and their labels."""
         return self.split.loaded
 
     @cached_property
     def rows(self) -> TrainingRows:
-        """The rows of all utterances, the ones held out included, and of their copies."""
+        """The rows of all utterances, including the held-out ones, and of their copies."""
         return training_rows(self.loaded, self.extracted)
 
 
@@ -65,11 +65,11 @@ def load_and_split(
     hold_out_samples: bool = True,
     force: bool = False,
     limits: Limits = NO_LIMITS,
-    progress: Progress = quiet,
+    progress: Progress = ignore_progress,
 ) -> SplitCorpus:
-    """Return the corpus in ``files``, split as ``recipe`` asks for.
+    """Return the corpus in ``files``, split according to ``recipe``.
 
-    The files are locked meanwhile, and are not needed afterwards.
+    The files are locked while they are read, and are not needed afterwards.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ def load_and_split(
     Raises
     ------
     InvalidInput
-        Speakers are to be left out and are unknown, or the corpus is too small for the split.
+        Speakers are left out, but some are unknown; or the corpus is too small for the split.
     SerError
         As for :func:`ser.dataset.load_corpus`.
     """
@@ -115,9 +115,9 @@ def extract_features(
     files: CorpusFiles,
     *,
     workers: Workers = THIS_MACHINE,
-    progress: Progress = quiet,
+    progress: Progress = ignore_progress,
 ) -> PreparedCorpus:
-    """Return ``split`` with the features that ``recipe`` asks for."""
+    """Return ``split`` with the features of ``recipe``."""
     extracted = extract(
         split.loaded,
         recipe.dataset_feature_extract_methods,

@@ -1,4 +1,4 @@
-"""Leaving speakers out, and texts: the evaluation of a recipe."""
+"""The evaluation of a recipe with each speaker, and each text, left out once."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from ser._progress import Progress, ProgressCallback, quiet, step
+from ser._progress import Progress, ProgressCallback, ignore_progress, step
 from ser.evaluation import (
     ENROLLED,
     Evaluation,
@@ -30,12 +30,12 @@ def leave_speakers_out(
     corpus: PreparedCorpus,
     *,
     workers: Workers = THIS_MACHINE,
-    progress: Progress = quiet,
+    progress: Progress = ignore_progress,
 ) -> Evaluation:
     """Return the evaluation of ``recipe`` with each speaker of ``corpus`` left out once.
 
-    If the recipe's ``evaluation`` is ``"full"``, speakers are enrolled, sounds degraded, and texts
-    left out as well.
+    If ``recipe.evaluation`` is ``"full"``, it includes figures with enrolled speakers, with
+    degraded sounds, and with each text left out once.
     """
     loaded, split = corpus.loaded, corpus.split
     speakers = cross_validate(
@@ -45,14 +45,14 @@ def leave_speakers_out(
     notes = [*loaded.notes, *(f"with a speaker left out: {note}" for note in speakers.notes)]
     full: dict[str, Any] = {}
     if recipe.evaluation == "full":
-        full["enrolment"] = speakers.enrolled()
-        full["degraded"] = speakers.degraded(step(progress, "degrade"))
+        full["enrolment"] = speakers.enrolment_effects()
+        full["degraded"] = speakers.degradation_effects(step(progress, "degrade"))
         notes += missing_figures(split.speakers, split.texts)
     if split.texts:
         texts = cross_validate(
             recipe, corpus, split.texts, workers, step(progress, "leave texts out")
         )
-        full["leave_one_text_out"] = texts.as_recorded()
+        full["leave_one_text_out"] = texts.recorded_metrics()
         notes += [f"with a text left out: {note}" for note in texts.notes]
     return Evaluation(
         model_type=recipe.model_type,
@@ -81,7 +81,7 @@ def cross_validate(
     workers: Workers,
     on_progress: ProgressCallback,
 ) -> FoldEvaluation:
-    """Return the evaluation of classifiers that are each fitted without one fold."""
+    """Return the evaluation of ``recipe`` with one classifier for each fold, fitted without it."""
     classifiers, notes = fit_fold_classifiers(
         recipe.classifier,
         corpus.rows,
@@ -96,12 +96,12 @@ def cross_validate(
 
 
 def missing_figures(speakers: Folds, texts: Mapping[str, Any]) -> Iterator[str]:
-    """Yield notes on the figures that the corpus does not allow."""
+    """Yield a note on each figure that cannot be computed on the corpus."""
     fewest = min(map(len, speakers.values()))
     if too_many := [str(clips) for clips in ENROLLED if clips >= fewest]:
         yield f"{', '.join(too_many)} sounds were not enrolled: a speaker has {fewest} in all"
     if not texts:
         yield (
-            "no text was left out: texts are unknown, too many, or an emotion occurs in one of "
-            "them only"
+            "no text was left out: texts are unknown, there are too many, or an emotion occurs in "
+            "only one of them"
         )

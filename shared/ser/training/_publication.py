@@ -1,4 +1,4 @@
-"""Publication of a model: in a registry, under aliases, and in an answer."""
+"""Publication of a trained model in a registry, and the answer of POST /train."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from ser.registry import Registry
 
 LATEST = "latest"
 """The alias that every training moves to its model."""
-UNANSWERED = (
+MANIFEST_ONLY = (
     *("request", "model_config", "labels", "corpus", "samples", "versions", "trigger"),
     *("created_at", "files"),
 )
-"""Entries of a manifest that the answer of POST /train leaves out."""
+"""Entries of a manifest that are not in the answer of POST /train."""
 
 
 def publish(
@@ -24,20 +24,20 @@ def publish(
     manifest: Mapping[str, Any],
     aliases: Iterable[str],
 ) -> list[str]:
-    """Publish a model and move ``aliases`` to it; return notes on the aliases that did not move."""
+    """Publish a model and move ``aliases`` to it; return a note on each alias that did not move."""
     with within("registry"):
         registry.publish(model_id, files, manifest)
     return move_aliases(registry, model_id, aliases)
 
 
 def move_aliases(registry: Registry, model_id: str, aliases: Iterable[str]) -> list[str]:
-    """Move ``aliases`` to a model unless they point at a newer one; return notes on failures."""
+    """Move ``aliases`` to a model, except from a newer model; return a note on each failure."""
     notes = []
     for alias in aliases:
         try:
             registry.move(alias, model_id, forward_only=True)
         except SerError as error:
-            # The model is published, and the caller needs its id more than this error.
+            # The model is published, so the caller needs its id rather than this error.
             notes.append(f"alias {alias} was not moved: {error.detail}")
     return notes
 
@@ -45,4 +45,4 @@ def move_aliases(registry: Registry, model_id: str, aliases: Iterable[str]) -> l
 def answer_of(manifest: Mapping[str, Any]) -> dict[str, Any]:
     """Return the answer of POST /train for the model with this manifest."""
     first = {"model_id": manifest["model_id"], "test_samples": sorted(manifest["samples"])}
-    return first | {name: value for name, value in manifest.items() if name not in UNANSWERED}
+    return first | {name: value for name, value in manifest.items() if name not in MANIFEST_ONLY}

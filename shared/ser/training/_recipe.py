@@ -1,4 +1,4 @@
-"""The recipe of a model: all fields of a training except its places."""
+"""The recipe of a model: the fields of a training except those of places."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ else:
     ModelType = Literal[tuple(MODEL_TYPES)]
 
 EvaluationKind = Literal["holdout", "loso", "full"]
-"""``holdout``: the model predicts the utterances held out. ``loso``: also, each speaker is left out
-once. ``full``: also, each text is left out once, speakers are enrolled, and sounds degraded."""
+"""``holdout``: metrics on the held-out utterances. ``loso``: also with each speaker left out once.
+``full``: also with each text left out once, with enrolled speakers, and with degraded sounds."""
 
 Milliseconds = Annotated[int, Meta(ge=100)]
-"""Length of a chunk; a shorter one does not hold a syllable."""
+"""Length of a chunk; a shorter one does not contain a whole syllable."""
 
 
 class Recipe(Schema, frozen=True, kw_only=True):
-    """How a model is made and evaluated; the fields are those of POST /train."""
+    """A recipe to train and evaluate a model, with the fields of POST /train."""
 
     model_type: ModelType
     model_config: dict[str, Any] = msgspec.field(default_factory=dict)
@@ -65,7 +65,7 @@ class Recipe(Schema, frozen=True, kw_only=True):
 
     @property
     def classifier(self) -> Classifier:
-        """A new classifier as ``model_type``, ``model_config`` and ``random_state`` describe it."""
+        """A new classifier of ``model_type`` with ``model_config`` and ``random_state``."""
         kind = MODEL_TYPES[self.model_type]
         return kind.from_config(self.model_config, random_state=self.random_state)
 

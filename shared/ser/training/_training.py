@@ -1,4 +1,4 @@
-"""Training and evaluation of a recipe on the files of a corpus, in the order the data flow."""
+"""Training and evaluation of a recipe on the files of a corpus."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import onnx
 
 import ser
 from ser import _graph as graph
-from ser._progress import Progress, ProgressCallback, quiet, silent, step
+from ser._progress import Progress, ProgressCallback, ignore_progress, ignore_share, step
 from ser.classifiers import Classifier
 from ser.corpora import CorpusFiles, Utterance, speaker_dependent
 from ser.dataset import metadata_of
@@ -44,7 +44,7 @@ LIBRARIES = (
     "xgboost",
     "xgboost-cpu",
 )
-"""Libraries whose versions a manifest lists, if they are installed."""
+"""Libraries whose versions are listed in a manifest, if they are installed."""
 
 
 def train_recipe(
@@ -59,42 +59,42 @@ def train_recipe(
     evaluation: Evaluation | None = None,
     limits: Limits = NO_LIMITS,
     workers: Workers = THIS_MACHINE,
-    progress: Progress = quiet,
-    publishing: Callable[[], None] = lambda: None,
+    progress: Progress = ignore_progress,
+    before_publishing: Callable[[], None] = lambda: None,
 ) -> dict[str, Any]:
     """Train ``recipe`` on a corpus, publish the model, and return the answer of POST /train.
 
     Parameters
     ----------
     model_id
-        Default: a new one.
+        Id of the model. Default: a new id.
     aliases
-        Moved to the model, unless they point at a newer one.
+        Aliases to move to the model, unless they point at a newer one.
     trigger
         The object whose arrival started the training, for the manifest.
     force
-        Fetch and unpack again what is kept of the corpus.
+        Whether to fetch and unpack the corpus again even if it is kept.
     evaluation
         The result of :func:`evaluate_recipe` for the same recipe and corpus, which is published
-        with the model instead of being computed again.
-    publishing
-        Called when the model is complete, before any of it is published.
+        with the model. Default: it is computed if the recipe requires it.
+    before_publishing
+        Called when the model is complete, before any file of it is published.
 
     Raises
     ------
     SerError
-        Of any kind; then nothing is published, and former models stay. The location of a fault
-        begins with a field of the recipe, or is ``source``, ``data_path`` or ``registry``.
+        Any kind of error. No model is published, and existing models do not change. The location
+        of a fault begins with a field of the recipe, ``source``, ``data_path`` or ``registry``.
     """
     model_id = model_id or new_model_id()
     corpus, seconds = prepare(
         recipe, files, force=force, limits=limits, workers=workers, progress=progress
     )
-    with measured(seconds, "fit"):
+    with record_duration(seconds, "fit"):
         fitted = fit(recipe, corpus, step(progress, "fit"))
-    with measured(seconds, "export"):
+    with record_duration(seconds, "export"):
         model = compose(recipe, corpus, fitted)
-    with measured(seconds, "evaluate"):
+    with record_duration(seconds, "evaluate"):
         evaluated: dict[str, Any] = {"metrics": held_out_metrics(corpus, model)}
         step(progress, "evaluate")(1.0)
         if evaluation is None and corpus.split.speakers:
@@ -108,13 +108,13 @@ def train_recipe(
         "speaker_dependent": speaker_dependent(loaded.utterances, held_out),
         "rejected": msgspec.to_builtins(loaded.rejected),
         "notes": [*dict.fromkeys((*corpus.loaded.notes, *fitted.notes, *evaluated["notes"]))],
-        "chosen": recipe.classifier.chosen,
+        "chosen": recipe.classifier.selection_note,
     }
     manifest = {
         **facts,
         **corpus_facts(recipe, corpus),
         "model_config": fitted.config,
-        "samples": {u.name: sample(u) for u in loaded.utterances if u.name in held_out},
+        "samples": {u.name: sample_entry(u) for u in loaded.utterances if u.name in held_out},
         "model_id": model_id,
         "trigger": trigger,
         "seconds": seconds,
@@ -124,8 +124,8 @@ def train_recipe(
         "report.html": render(manifest),
         **{f"samples/{name}": data for name, data in held_out.items()},
     }
-    publishing()
-    with measured(seconds, "publish"):
+    before_publishing()
+    with record_duration(seconds, "publish"):
         notes = publish(registry, model_id, contents, manifest, aliases)
     return answer_of({**manifest, "notes": [*facts["notes"], *notes]})
 
@@ -137,11 +137,11 @@ def evaluate_recipe(
     force: bool = False,
     limits: Limits = NO_LIMITS,
     workers: Workers = THIS_MACHINE,
-    progress: Progress = quiet,
+    progress: Progress = ignore_progress,
 ) -> Evaluation:
-    """Leave each speaker of a corpus out once; return the figures. Nothing is published.
+    """Return the evaluation of ``recipe`` with each speaker of a corpus left out once.
 
-    The recipe's ``evaluation`` is ``"loso"`` or ``"full"``.
+    ``recipe.evaluation`` must be ``"loso"`` or ``"full"``. No model is published.
 
     Raises
     ------
@@ -157,20 +157,20 @@ def evaluate_recipe(
         progress=progress,
         hold_out_samples=False,
     )
-    with measured(seconds, "evaluate"):
+    with record_duration(seconds, "evaluate"):
         evaluation = leave_speakers_out(recipe, corpus, workers=workers, progress=progress)
     facts = {
         "classes": [str(label) for label in corpus.loaded.labels],
         **corpus_facts(recipe, corpus),
         "model_config": model_config(recipe),
-        "chosen": recipe.classifier.chosen,
+        "chosen": recipe.classifier.selection_note,
         "seconds": seconds,
     }
     return replace(evaluation, facts=facts)
 
 
 def model_config(recipe: Recipe) -> dict[str, Any]:
-    """Return the configuration of the classifier with all defaults."""
+    """Return the configuration of the classifier with all defaults filled in."""
     params = recipe.classifier.get_params()
     return {name: value for name, value in params.items() if name != "random_state"}
 
@@ -187,7 +187,7 @@ def prepare(
 ) -> tuple[PreparedCorpus, dict[str, float]]:
     """Return the corpus with its features, and the seconds that each step took."""
     seconds: dict[str, float] = {}
-    with measured(seconds, "load"):
+    with record_duration(seconds, "load"):
         split = load_and_split(
             recipe,
             files,
@@ -196,29 +196,29 @@ def prepare(
             limits=limits,
             progress=progress,
         )
-    with measured(seconds, "features"):
+    with record_duration(seconds, "features"):
         corpus = extract_features(recipe, split, files, workers=workers, progress=progress)
     return corpus, seconds
 
 
 @contextmanager
-def measured(seconds: dict[str, float], stage: str) -> Iterator[None]:
-    """Record under ``stage`` the duration of the context in seconds."""
+def record_duration(seconds: dict[str, float], stage: str) -> Iterator[None]:
+    """Store the duration of the context in ``seconds[stage]``."""
     start = time.perf_counter()
     yield
     seconds[stage] = round(time.perf_counter() - start, 3)
 
 
 def fit(
-    recipe: Recipe, corpus: PreparedCorpus, on_progress: ProgressCallback = silent
+    recipe: Recipe, corpus: PreparedCorpus, on_progress: ProgressCallback = ignore_share
 ) -> Classifier:
-    """Return a classifier fitted to all utterances except the ones held out."""
+    """Return a classifier fitted to all utterances except the held-out ones."""
     rows = corpus.rows.without(corpus.split.held_out)
     return fit_classifier(recipe.classifier, rows, recipe.random_state, on_progress)
 
 
 def compose(recipe: Recipe, corpus: PreparedCorpus, fitted: Classifier) -> bytes:
-    """Return the file of the model: the front-end of the features, followed by ``fitted``."""
+    """Return the ONNX file of the model: the front-end of the features, followed by ``fitted``."""
     loaded, extracted = corpus.loaded, corpus.extracted
     properties = ModelProperties(
         labels=loaded.labels,
@@ -235,16 +235,16 @@ def compose(recipe: Recipe, corpus: PreparedCorpus, fitted: Classifier) -> bytes
 
 
 def held_out_metrics(corpus: PreparedCorpus, model: bytes) -> dict[str, Any]:
-    """Return the metrics of ``model`` on the utterances held out, predicted from their signals."""
-    asked = [each for each in corpus.loaded.recordings if each[0].name in corpus.split.held_out]
+    """Return the metrics of ``model`` on the held-out utterances."""
+    held_out = [each for each in corpus.loaded.recordings if each[0].name in corpus.split.held_out]
     loaded_model = Model(model)
-    answers = [probabilities(loaded_model, utterance, signal) for utterance, signal in asked]
-    utterances = [utterance for utterance, _ in asked]
+    answers = [probabilities(loaded_model, utterance, signal) for utterance, signal in held_out]
+    utterances = [utterance for utterance, _ in held_out]
     return metrics(corpus.loaded.labels, utterances, np.stack(answers))
 
 
 def probabilities(model: Model, utterance: Utterance, signal: Signal) -> Signal:
-    """Return the probabilities of the classes, float32 of shape (classes,)."""
+    """Return the probabilities of the classes for ``utterance``, float32 of shape (classes,)."""
     prediction = model.predict(signal, SAMPLING_RATE, known=metadata_of(utterance))
     return prediction.probabilities.array
 
@@ -264,13 +264,13 @@ def corpus_facts(recipe: Recipe, corpus: PreparedCorpus) -> dict[str, Any]:
     }
 
 
-def sample(utterance: Utterance) -> dict[str, str]:
+def sample_entry(utterance: Utterance) -> dict[str, str]:
     """Return the entry of a held-out utterance in the manifest."""
     return {"ground_truth": utterance.code, **metadata_of(utterance)}
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of the software that the model depends on."""
+    """Return the versions of ``ser``, Python and :data:`LIBRARIES`."""
     found = {"ser": ser.__version__, "python": platform.python_version()}
     for library in LIBRARIES:
         with suppress(PackageNotFoundError):

@@ -22,7 +22,7 @@ from ser.classifiers import RandomForestClassifier
 from ser.errors import Conflict
 from ser.frontends import FrontEnds
 from ser.model import ModelProperties, Probabilities
-from ser.sounds import SAMPLING_RATE, SPEECH_FRAME, SPEECH_LEVEL, holds_speech
+from ser.sounds import SAMPLING_RATE, SPEECH_FRAME, SPEECH_LEVEL, contains_speech
 
 METHODS = {"MFCC": {"num_cepstral": 3}}
 BOTH = {"SpeakerAndGenderAndTextType": {"text": False}, "MFCC": {"num_cepstral": 3}}
@@ -146,7 +146,7 @@ def test_the_graph_detects_speech_where_the_function_does(
     (found,) = WHOLE.run(["speech"], {"waveform": signal})
     # Single precision may decide otherwise at the threshold itself.
     assume(abs(level - SPEECH_LEVEL) > 0.01 or samples < SPEECH_FRAME)
-    assert found == holds_speech(signal)
+    assert found == contains_speech(signal)
 
 
 def test_without_speech_all_emotions_are_equally_probable() -> None:

@@ -39,5 +39,5 @@ def test_an_encoding_without_fields_has_no_columns() -> None:
 
 
 def test_a_field_that_does_not_exist_is_refused_with_those_that_do() -> None:
-    with pytest.raises(InvalidInput, match="sex: no such field; allowed: speaker, gender, text"):
+    with pytest.raises(InvalidInput, match="sex: unknown field; allowed: speaker, gender, text"):
         MetadataEncoding.of((), KNOWN).encode({"sex": "male"})

@@ -286,12 +286,12 @@ def test_a_file_of_another_version_is_refused_with_the_reason(
 ) -> None:
     file = onnx.load_from_string(graphs.model())
     change(file)
-    with pytest.raises(Conflict, match=f"{reason}.*Train it anew"):
+    with pytest.raises(Conflict, match=f"{reason}.*Train it again"):
         Model(file.SerializeToString())
 
 
 def test_bytes_that_are_no_onnx_file_are_refused() -> None:
-    with pytest.raises(Conflict, match="not one that this version of ser reads"):
+    with pytest.raises(Conflict, match="This version of ser cannot read the model"):
         Model(b"RIFF....WAVE")
 
 

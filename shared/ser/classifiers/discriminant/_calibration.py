@@ -16,24 +16,27 @@ from ser.classifiers.discriminant._linear import Discriminant, Moments
 from ser.classifiers.discriminant._scaling import Matrix
 
 FOLDS = 10
-"""Maximum number of folds."""
+"""Maximum number of folds of the calibration."""
 FEWEST_SPEAKERS = 3
-"""Minimum number of known speakers for leaving out speakers instead of utterances."""
+"""Minimum number of known speakers for folds of speakers instead of utterances."""
 TEMPERATURES = (0.1, 1000.0)
-"""Search range; without it, scores that make no mistake would have the temperature 0."""
+"""Search range of the temperature; without it, scores without errors would lead to 0."""
 
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """The rows of a training, each with its origin and its fold."""
+    """The rows of a training set, each with its origin and its fold."""
 
     X: Matrix
     """Unscaled features, shape (rows, features)."""
     y: ClassIndices
+    """Index of the class of each row, shape (rows,)."""
     origins: Origins
+    """Speaker, utterance and variant of each row."""
     folds: NDArray[np.intp]
     """Fold of each row, shape (rows,); the rows of a fold are left out together."""
     classes: int
+    """Number of classes."""
 
     @classmethod
     def of(
@@ -60,14 +63,14 @@ class TrainingSet:
 def assign_folds(origins: Origins, random_state: int) -> NDArray[np.intp]:
     """Return the fold of each row, shape (rows,).
 
-    All rows of a speaker share a fold; where fewer than :data:`FEWEST_SPEAKERS` are known, or
-    the speaker of a row is not, all rows of an utterance do.
+    All rows of a speaker are in the same fold. If the speaker of a row is unknown, or fewer than
+    :data:`FEWEST_SPEAKERS` are known, all rows of its utterance are in the same fold.
     """
     speakers, names = origins.speakers, origins.names
     by_speaker = count_speakers(origins) >= FEWEST_SPEAKERS
     groups = np.where((speakers != "") & by_speaker, speakers, names)
     found, group = np.unique(groups, return_inverse=True)
-    # Sorted names may cycle through the classes, and a fold would then hold a single class.
+    # Names in order may cycle through the classes, so that a fold would contain a single class.
     shuffled = np.random.default_rng(random_state).permutation(len(found))
     return np.asarray(shuffled[group] % FOLDS)
 
@@ -78,10 +81,10 @@ def count_speakers(origins: Origins) -> int:
 
 
 def fit_calibrated(Z: Matrix, training: TrainingSet, shrinkage: float) -> Discriminant | None:
-    """Return a discriminant trained on all rows, at the temperature that suits rows left out.
+    """Return a discriminant trained on all rows, with a temperature fitted to rows left out.
 
-    The temperature is chosen on original recordings alone, since a model is not used on augmented
-    copies. The result is ``None`` if every fold contains all rows of some class.
+    The temperature is fitted to original recordings only, since models are not applied to
+    augmented copies. The result is ``None`` if every fold contains all rows of some class.
 
     Parameters
     ----------
@@ -110,8 +113,8 @@ def best_temperature(scores: Matrix, y: ClassIndices) -> float:
 
     def cross_entropy(logarithm: float) -> float:
         divided = scores / np.exp(logarithm)
-        truth = divided[np.arange(len(y)), y]
-        return float(np.mean(np.logaddexp.reduce(divided, axis=1) - truth))
+        true = divided[np.arange(len(y)), y]
+        return float(np.mean(np.logaddexp.reduce(divided, axis=1) - true))
 
     found = minimize_scalar(cross_entropy, bounds=np.log(TEMPERATURES), method="bounded")
     return float(np.exp(found.x))

@@ -1,4 +1,4 @@
-"""The discriminant classifier, before and after its training."""
+"""The discriminant classifier, before and after training."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
-from ser._progress import Report
+from ser._progress import ProgressCallback
 from ser._schemas import Schema
 from ser.classifiers._base import (
     DEFAULT_RANDOM_STATE,
@@ -50,9 +50,9 @@ class DiscriminantConfig(Schema, frozen=True, kw_only=True):
     """The ``model_config`` of :class:`DiscriminantClassifier`."""
 
     shrinkage: Annotated[float, Meta(gt=0, le=1)] = 0.5
-    """Share of independent features in the covariance."""
+    """Weight of the covariance of independent features, from 0 to 1."""
     limit: Annotated[float, Meta(gt=0, le=100)] = 1.5
-    """Deviations from its mean at which a feature is clipped."""
+    """Number of standard deviations from its mean at which a feature is clipped."""
 
 
 DEFAULTS = DiscriminantConfig()
@@ -76,9 +76,9 @@ class DiscriminantClassifier(Classifier):
     """
 
     config_type = DiscriminantConfig
-    chosen: ClassVar[str] = (
-        "Some 660 recipes were compared on five of EmoDB's ten speakers (03, 08, 10, 13, 15) to "
-        "choose the defaults; the figures of the other five were looked at five times on the way."
+    selection_note: ClassVar[str] = (
+        "About 660 recipes were compared on five of EmoDB's ten speakers (03, 08, 10, 13, 15) to "
+        "choose the defaults; the figures of the other five were examined five times."
     )
     request_defaults: ClassVar[Mapping[str, Any]] = {
         "dataset_load_split_at": None,
@@ -107,15 +107,15 @@ class DiscriminantClassifier(Classifier):
         X: FeatureMatrix,
         y: ClassIndices,
         origins: Origins | None,
-        progress: Report,
+        on_progress: ProgressCallback,
     ) -> FittedDiscriminant:
         training = TrainingSet.of(X, y, origins, self.random_state)
         scaler = Scaler.of(training.X.mean(axis=0), training.X.std(axis=0), config.limit)
         Z = scaler.standardise(training.X)
         ordinary = fit_calibrated(Z, training, config.shrinkage)
-        progress(0.5)
+        on_progress(0.5)
         enrolment = fit_enrolment(training, scaler.mean, config.limit, config.shrinkage)
-        progress(1.0)
+        on_progress(1.0)
         notes = [UNCALIBRATED] * (ordinary is None) + [NO_ENROLMENT] * (enrolment is None)
         return FittedDiscriminant(
             msgspec.to_builtins(config),

@@ -1,7 +1,7 @@
-"""Adaptation to a speaker of whom a few sounds are enrolled.
+"""Adaptation to a speaker by means of a few enrolled sounds.
 
-A voice differs from others in the same features as an emotion does. Normalising features by
-their speaker separates the two.
+Speakers differ in the same features as emotions. Normalising the features of each speaker
+separates the two.
 """
 
 from __future__ import annotations
@@ -33,15 +33,16 @@ if TYPE_CHECKING:
     from spox import Var
 
 HALF_TRUST = 20.0
-"""Number of enrolled sounds at which a speaker's own statistics weigh as much as the population's.
+"""Number of enrolled sounds at which the statistics of the speaker and of the population have the
+same weight.
 
-A lower number would help earlier when the sounds express all emotions, but ten sounds of a single
-emotion would then do harm.
+A lower number would help sooner if the sounds express all emotions, but with ten sounds of a single
+emotion it would do harm.
 """
 
 
 def default_speaker_inputs(columns: int) -> dict[str, NDArray[np.float32]]:
-    """Return the defaults of the graph's inputs about a speaker: no sound is enrolled.
+    """Return the default values of the speaker inputs of a graph: no sounds are enrolled.
 
     ``speaker_mean`` and ``speaker_deviation``, shape (features,), are statistics of the features
     over the rows of the enrolled sounds; ``speaker_count``, a scalar, is the number of sounds.
@@ -59,13 +60,14 @@ class Enrolment:
 
     Enrolled sounds are few, and may all express the same emotion. Therefore the speaker's mean,
     the speaker's variance (both as in empirical Bayes) and the scores are mixed with those of
-    the population; the speaker's share is count / (count + HALF_TRUST). It grows steadily with
-    the number of sounds, and is 0 without any.
+    the population; the speaker's share is count / (count + HALF_TRUST). The share is 0
+    without enrolled sounds, and increases steadily with their number.
     """
 
     population: Scaler
     """The mean of all rows, and the deviation of rows from the mean of their own speaker."""
     discriminant: Discriminant
+    """The discriminant of features that are normalised by their speaker."""
 
     def scores_in_graph(
         self,
@@ -76,7 +78,7 @@ class Enrolment:
         speaker_deviation: Var,
         speaker_count: Var,
     ) -> Var:
-        """Return the mixed scores; ``ordinary`` are the scores without enrolment."""
+        """Return the mixed scores as a node; ``ordinary`` are the scores without enrolment."""
         import spox.opset.ai.onnx.v17 as op
 
         known = op.div(speaker_count, op.add(speaker_count, constant(HALF_TRUST)))
@@ -99,8 +101,8 @@ def fit_enrolment(
     """Return the enrolment learned from the rows of known speakers.
 
     Each speaker is normalised as if all of the speaker's sounds were enrolled. The result is
-    ``None`` if fewer than :data:`FEWEST_SPEAKERS` are known, or if leaving any of them out would
-    leave an emotion unlearned.
+    ``None`` if fewer than :data:`FEWEST_SPEAKERS` are known, or if no speaker can be left out
+    without losing an emotion.
 
     Parameters
     ----------
@@ -124,7 +126,7 @@ def fit_enrolment(
 
 
 def speaker_scaler(population: Scaler, X: Matrix, count: int) -> Scaler:
-    """Return the scaler of a speaker with the features ``X`` of ``count`` enrolled sounds."""
+    """Return the scaler of a speaker from the features ``X`` of ``count`` enrolled sounds."""
     known = count / (count + HALF_TRUST)
     mean = known * X.mean(axis=0) + (1 - known) * population.mean
     variance = known * X.var(axis=0) + (1 - known) * population.deviation**2
@@ -134,8 +136,8 @@ def speaker_scaler(population: Scaler, X: Matrix, count: int) -> Scaler:
 def rows_by_recording_condition(origins: Origins) -> list[tuple[NDArray[np.intp], int]]:
     """Return the rows of each speaker in each variant, and the number of their utterances.
 
-    A telephone line changes a voice as a change of speaker would, so each variant of a speaker
-    is normalised separately.
+    A telephone line changes a voice as much as another speaker would, so each variant of a
+    speaker is normalised separately.
     """
     found: dict[tuple[str, int], list[int]] = defaultdict(list)
     for row, key in enumerate(zip(origins.speakers, origins.variants, strict=True)):

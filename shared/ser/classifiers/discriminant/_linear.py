@@ -1,4 +1,4 @@
-"""Linear discriminant analysis from sums, so that rows can be left out by subtraction."""
+"""Linear discriminant analysis from sums, from which the sums of left-out rows are subtracted."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from spox import Var
 
 ROUNDING = 1e-6
-"""Variance of standardised features that is treated as 0."""
+"""Largest variance of standardised features that counts as 0."""
 
 
 @dataclass(frozen=True)
@@ -28,13 +28,13 @@ class Moments:
     counts: Vector
     """Number of rows of each class, shape (classes,)."""
     sums: NDArray[np.float64]
-    """Shape (classes, features)."""
+    """Sum of the rows of each class, shape (classes, features)."""
     products: NDArray[np.float64]
-    """Shape (features, features)."""
+    """Sum of the outer products of all rows, shape (features, features)."""
 
     @classmethod
     def of(cls, Z: Matrix, y: ClassIndices, classes: int) -> Moments:
-        """Return the moments of standardised features ``Z`` of the class indices ``y``."""
+        """Return the moments of standardised features ``Z`` with the class indices ``y``."""
         members = np.eye(classes)[y]
         return cls(members.sum(axis=0), members.T @ Z, Z.T @ Z)
 
@@ -49,16 +49,16 @@ class Discriminant:
     """Class scores that are linear in the features; their softmax gives the probabilities."""
 
     weights: NDArray[np.float64]
-    """Shape (features, classes)."""
+    """Weight of each feature in each score, shape (features, classes)."""
     bias: Vector
-    """Shape (classes,)."""
+    """Constant of each score, shape (classes,)."""
 
     @classmethod
     def of(cls, moments: Moments, shrinkage: float) -> Discriminant:
         """Return the discriminant between classes with equal prior probabilities.
 
-        The covariance within the classes is shrunk towards that of independent features with
-        equal variances; ``shrinkage`` is the share of the latter, 0..1.
+        The covariance within the classes is mixed with that of independent features with equal
+        variances; ``shrinkage`` is the weight of the latter, 0..1.
         """
         centres = moments.sums / moments.counts[:, None]
         covariance = moments.products - moments.sums.T @ centres
@@ -87,6 +87,6 @@ class Discriminant:
 
 
 def softmax(scores: Matrix) -> Matrix:
-    """Return the probabilities, shape (rows, classes), that belong to ``scores``."""
+    """Return the probabilities of ``scores``; both have the shape (rows, classes)."""
     odds = np.exp(scores - scores.max(axis=1, keepdims=True))
     return np.asarray(odds / odds.sum(axis=1, keepdims=True))

@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     from spox import Var
 
 Matrix = NDArray[np.float64]
-"""Shape (rows, features), or (rows, classes) for scores."""
+"""Features, shape (rows, features), or scores, shape (rows, classes)."""
 Vector = NDArray[np.float64]
+"""One value for each feature or class, shape (features,) or (classes,)."""
 
 ROUNDING = 1e-6
 """A float32 feature whose deviation is below this share of its mean varies by rounding only."""
@@ -21,23 +22,23 @@ ROUNDING = 1e-6
 
 @dataclass(frozen=True)
 class Scaler:
-    """Mean and deviation of each feature, and the limit at which standardised values are cut."""
+    """Mean and standard deviation of each feature, and the limit of standardised values."""
 
     mean: Vector
-    """Shape (features,)."""
+    """Mean of each feature, shape (features,)."""
     deviation: Vector
-    """Shape (features,); never 0."""
+    """Standard deviation of each feature, shape (features,); never 0."""
     limit: float
-    """In deviations."""
+    """Magnitude at which standardised values are clipped."""
 
     @classmethod
     def of(cls, mean: Vector, deviation: Vector, limit: float) -> Scaler:
-        """Return a scaler that divides by ``deviation``, and a constant feature by 1."""
+        """Return a scaler that divides by ``deviation``; a constant feature is divided by 1."""
         varies = deviation > ROUNDING * np.abs(mean)
         return cls(mean, np.where(varies, deviation, 1.0), limit)
 
     def standardise(self, X: NDArray[np.floating]) -> Matrix:
-        """Return ``X``, shape (rows, features), in deviations from the mean, within the limit."""
+        """Return ``X``, shape (rows, features), standardised and clipped at the limit."""
         return np.clip((X - self.mean) / self.deviation, -self.limit, self.limit)
 
 

@@ -1,7 +1,7 @@
-"""Fetching archives from HTTP servers, buckets and local files, with resumption and checks.
+"""Fetching of archives from HTTP servers, buckets and local files, with resumption and checks.
 
-A failure that another attempt may avoid is :class:`Interrupted`; all others are errors of
-:mod:`ser.errors`.
+A failure that another attempt may avoid raises :class:`Interrupted`; every other failure raises an
+error of :mod:`ser.errors`.
 """
 
 from __future__ import annotations

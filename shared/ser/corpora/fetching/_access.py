@@ -1,18 +1,18 @@
-"""Access rules of fetching."""
+"""Access rules for fetching."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Protocol
 
-from ser._addresses import bucket_name, resolved
+from ser._addresses import bucket_name, resolve_path
 
 CLOUD_STORAGE = "https://storage.googleapis.com"
-"""Endpoint of Cloud Storage for the protocol of S3."""
+"""Endpoint of Cloud Storage for the S3 protocol."""
 
 
 class Access(Protocol):
-    """Rules that every path, bucket and network address passes before its use.
+    """Rules that are applied to every path, bucket and network address before its use.
 
     Each method raises :class:`~ser.errors.InvalidInput` if access is refused.
     """
@@ -24,17 +24,17 @@ class Access(Protocol):
         """Return ``name`` if it is the name of an allowed bucket."""
 
     def endpoint(self, store: str) -> str | None:
-        """Return the URL of the server for ``store`` (``s3`` or ``gs``); ``None`` for AWS."""
+        """Return the URL of the server of ``store`` (``s3`` or ``gs``); ``None`` for AWS."""
 
     def address(self, host: str, address: str) -> None:
-        """Return if connections to ``host`` at its current IP address ``address`` are allowed."""
+        """Check that connections to ``host`` at its current IP address ``address`` are allowed."""
 
 
 class FullAccess:
-    """The access of this process's user: every path, bucket and address."""
+    """Access to every path, bucket and address that the user of this process can reach."""
 
     def path(self, value: str) -> Path:
-        return resolved(value)
+        return resolve_path(value)
 
     def bucket(self, name: str) -> str:
         return bucket_name(name)

@@ -14,22 +14,26 @@ from pathlib import Path, PurePosixPath
 from unicodedata import normalize
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
-from ser._progress import Report, silent
+from ser._progress import ProgressCallback, ignore_share
 from ser.errors import InvalidInput, SerError, StorageFull, TooLarge
 from ser.limits import UNLIMITED, Limit
 
-MAX_ENTRIES = 100_000  # folders that are only implied by the names below them included
+MAX_ENTRIES = 100_000  # including folders that have no entry, but contain one
 MAX_DIRECTORY_BYTES = 256 * MAX_ENTRIES
 MAX_NAME_LENGTH = 1_024
 
 Names = dict[str, str]
-"""Names of the earlier entries, case-folded -> as spelt, with a slash at the end of folders."""
+"""Names of the earlier entries by case-folded name; the names of folders end with a slash."""
 
 
 def extract(
-    archive: Path, folder: Path, *, limit: Limit = UNLIMITED, report: Report = silent
+    archive: Path,
+    folder: Path,
+    *,
+    limit: Limit = UNLIMITED,
+    on_progress: ProgressCallback = ignore_share,
 ) -> None:
-    """Write the whole content of ``archive`` to ``folder``, or nothing.
+    """Extract ``archive`` to ``folder``, completely or not at all.
 
     An earlier ``folder`` is replaced once the new content is complete. ``__MACOSX`` and
     ``.DS_Store`` are left out.
@@ -37,11 +41,11 @@ def extract(
     Raises
     ------
     InvalidInput
-        A broken archive, a forbidden entry, or a folder that cannot be written; by name.
+        The archive is broken or has a forbidden entry, or ``folder`` cannot be written.
     TooLarge
-        More than ``limit`` bytes once extracted, or more than ``MAX_ENTRIES`` entries.
+        The content has more than ``limit`` bytes or :data:`MAX_ENTRIES` entries.
     StorageFull
-        No room for the content.
+        The disk has no space for the content.
     """
     fresh = folder.with_name(f".{folder.name}.extracting")
     former = folder.with_name(f".{folder.name}.replaced")
@@ -50,7 +54,7 @@ def extract(
         remove(fresh)
         try:
             fresh.mkdir(parents=True)
-            unpack(zipped, archive.name, entries, fresh, report)
+            unpack(zipped, archive.name, entries, fresh, on_progress)
             remove(former)
             with suppress(FileNotFoundError):
                 folder.rename(former)
@@ -62,7 +66,7 @@ def extract(
 
 @contextmanager
 def write_errors(path: Path) -> Iterator[None]:
-    """Translate the reasons why ``path`` cannot be written, such as a full disk."""
+    """Translate the errors of writing to ``path``, such as those of a full disk."""
     try:
         yield
     except OSError as error:
@@ -73,21 +77,21 @@ def write_errors(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def zip_errors(what: str) -> Iterator[None]:
-    """Translate the exceptions of :mod:`zipfile` for a broken ``what``."""
+def zip_errors(name: str) -> Iterator[None]:
+    """Translate the exceptions of :mod:`zipfile` for a broken file ``name``."""
     try:
         yield
     except SerError:
         raise
     except (BadZipFile, EOFError, NotImplementedError, ValueError, zlib.error) as error:
-        raise InvalidInput(f"{what} is broken: {error}") from error
+        raise InvalidInput(f"{name} is broken: {error}") from error
 
 
 class ArchiveFile(io.FileIO):
-    """A file that refuses to read a disproportionate number of bytes at once.
+    """A file that refuses to read more bytes at once than a directory of an archive may have.
 
-    :class:`ZipFile` reads the directory at the end of an archive whole, before its entries can be
-    counted, and then needs ten times its size in memory.
+    :class:`ZipFile` reads the whole directory at the end of an archive before its entries can be
+    counted, and needs ten times its size in memory.
     """
 
     def read(self, size: int | None = -1, /) -> bytes:
@@ -110,7 +114,7 @@ def open_zip(archive: Path) -> Iterator[ZipFile]:
 
 
 def check_entries(zipped: ZipFile, archive: str, limit: Limit) -> list[ZipInfo]:
-    """Return the entries to write; raise an error unless all are harmless and within limits."""
+    """Return the entries to extract; raise an error unless all are harmless and within limits."""
     names: Names = {}
     entries = [info for info in zipped.infolist() if not is_clutter(info.filename)]
     for info in entries:
@@ -125,12 +129,12 @@ def check_entries(zipped: ZipFile, archive: str, limit: Limit) -> list[ZipInfo]:
 
 
 def is_clutter(name: str) -> bool:
-    """Return whether macOS added the entry for its own purposes."""
+    """Return whether macOS added the entry ``name`` for its own use."""
     return name.startswith("__MACOSX/") or PurePosixPath(name).name == ".DS_Store"
 
 
 def find_flaw(info: ZipInfo) -> str | None:
-    """Return why the entry must not be written, whatever the others are; ``None`` if it may."""
+    """Return the reason to refuse the entry; ``None`` if it is harmless."""
     name = info.orig_filename
     kind = stat.S_IFMT(info.external_attr >> 16)
     flaws = {
@@ -141,7 +145,7 @@ def find_flaw(info: ZipInfo) -> str | None:
         "leads out of the archive by '..'": ".." in PurePosixPath(name).parts,
         "is neither a file nor a folder": kind not in (0, stat.S_IFREG, stat.S_IFDIR),
         "is encrypted": bool(info.flag_bits & 0x1),
-        # With its other methods zipfile decompresses without a bound on memory.
+        # For other methods, zipfile decompresses with unbounded memory.
         f"is compressed by method {info.compress_type}; allowed: stored, deflated": (
             info.compress_type not in (ZIP_STORED, ZIP_DEFLATED)
         ),
@@ -151,10 +155,10 @@ def find_flaw(info: ZipInfo) -> str | None:
 
 
 def find_clash(info: ZipInfo, names: Names) -> str | None:
-    """Return which earlier entry has the same name; without one, add the entry to ``names``.
+    """Return the clash with an earlier entry; without one, add the entry to ``names``.
 
-    On some file systems two names that differ only in case or in the encoding of accents are the
-    same. Such names are refused everywhere, so that archives extract alike on all systems.
+    On some file systems, names that differ only in case or in the encoding of accents are the
+    same. Such names are refused everywhere, so archives have the same content on all systems.
     """
     path, slash = PurePosixPath(info.filename), "/" if info.is_dir() else ""
     while path.name:
@@ -166,12 +170,16 @@ def find_clash(info: ZipInfo, names: Names) -> str | None:
 
 
 def fold(path: PurePosixPath) -> str:
-    """Return a key that is the same for names that some file system treats as the same."""
+    """Return a key that is equal for names that any file system treats as equal."""
     return normalize("NFC", normalize("NFC", str(path)).casefold())
 
 
 def unpack(
-    zipped: ZipFile, archive: str, entries: list[ZipInfo], folder: Path, report: Report
+    zipped: ZipFile,
+    archive: str,
+    entries: list[ZipInfo],
+    folder: Path,
+    on_progress: ProgressCallback,
 ) -> None:
     """Write ``entries`` to ``folder``."""
     total = sum(info.file_size for info in entries)
@@ -182,7 +190,7 @@ def unpack(
             target.mkdir(parents=True, exist_ok=True)
             continue
         target.parent.mkdir(parents=True, exist_ok=True)
-        # zipfile stops at the size that the directory declares, which is within the limit.
+        # zipfile stops at the declared size, which is within the limit.
         with (
             zip_errors(f"{info.filename!r} in {archive}"),
             zipped.open(info) as source,
@@ -190,11 +198,11 @@ def unpack(
         ):
             shutil.copyfileobj(source, sink)
         written += info.file_size
-        report(written / total if total else 1.0)
+        on_progress(written / total if total else 1.0)
 
 
 def remove(path: Path) -> None:
-    """Remove the file, folder or link ``path``, if it exists; a link is not followed."""
+    """Remove the file, folder or link ``path`` if it exists; links are not followed."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:

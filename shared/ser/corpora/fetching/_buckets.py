@@ -1,7 +1,7 @@
 """Archives in buckets of S3 and of Cloud Storage.
 
-Cloud Storage also implements the protocol of S3 ("Interoperability with other storage providers"
-in its documentation).
+Cloud Storage also implements the S3 protocol ("Interoperability with other storage providers" in
+its documentation).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def open_object(
     version: Version,
     received: Received,
 ) -> Iterator[Content]:
-    """Yield the content of an object after the bytes ``received``, or of all of it."""
+    """Yield the content of an object after the bytes ``received``, or all of it."""
     from botocore.exceptions import ClientError
 
     uri = f"{store}://{bucket}/{key}"
@@ -68,7 +68,7 @@ def open_object(
 
 
 def create_client(endpoint: str | None, patience: Patience) -> Any:
-    """Return a client of the S3 server at the URL ``endpoint``, by default that of AWS."""
+    """Return a client of the S3 server at the URL ``endpoint``; ``None``: of AWS."""
     from botocore.config import Config
     from botocore.session import get_session
 
@@ -77,7 +77,7 @@ def create_client(endpoint: str | None, patience: Patience) -> Any:
 
 
 def require_version(uri: str, found: dict[str, Any], store: str, version: Version) -> None:
-    """Raise :class:`Conflict` if the headers of ``found`` show another version."""
+    """Raise :class:`Conflict` if the answer ``found`` has another version."""
     # The ETags in events of Cloud Storage differ from those of its S3 protocol; generations agree.
     headers = found["ResponseMetadata"]["HTTPHeaders"]
     wanted, got = {
@@ -90,7 +90,7 @@ def require_version(uri: str, found: dict[str, Any], store: str, version: Versio
 
 @contextmanager
 def bucket_errors(uri: str) -> Iterator[None]:
-    """Translate the exceptions of botocore."""
+    """Translate the exceptions of botocore for the object ``uri``."""
     from botocore.exceptions import (
         BotoCoreError,
         ClientError,

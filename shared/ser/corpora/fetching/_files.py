@@ -1,4 +1,4 @@
-"""Archives in local files."""
+"""Archives that are local files."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ser.errors import Conflict, InvalidInput
 def open_file(path: Path, version: Version, _received: Received) -> Iterator[Content]:
     """Yield the content of a file, always from its start."""
     try:
-        # Reading from anything but a file, such as a pipe, may block or never end.
+        # Reading from a pipe or a device may block, or never end.
         if not path.is_file():
             raise InvalidInput(f"{path} does not exist, or is not a file")
         file = path.open("rb")
@@ -32,7 +32,7 @@ def open_file(path: Path, version: Version, _received: Received) -> Iterator[Con
 
 
 def verify_digest(chunks: Iterator[bytes], path: Path, version: Version) -> Iterator[bytes]:
-    """Yield ``chunks``; raise :class:`Conflict` after the last if they are not of ``version``."""
+    """Yield ``chunks``; at the end raise :class:`Conflict` if they are not of ``version``."""
     digest = hashlib.sha256()
     for chunk in chunks:
         digest.update(chunk)

@@ -16,15 +16,15 @@ from ser.errors import InvalidInput
 def opener_for(
     remote_url: str, access: Access, patience: Patience = PATIENCE, version: Version = ANY
 ) -> Opener:
-    """Return the function that opens ``remote_url``; this function itself opens nothing.
+    """Return a function that opens ``remote_url``.
 
-    For an object in a bucket or a local file, reading raises :class:`~ser.errors.Conflict`, after
-    the last byte at the latest, if it is not of ``version``.
+    Reading an object in a bucket or a local file raises :class:`~ser.errors.Conflict`, after the
+    last byte at the latest, if the content is not of ``version``.
 
     Raises
     ------
     InvalidInput
-        An unsupported scheme, or a bucket or path that ``access`` refuses.
+        The scheme is not supported, or ``access`` refuses the bucket or path.
     """
     match scheme(remote_url):
         case "http" | "https":
@@ -33,7 +33,9 @@ def opener_for(
         case "s3" | "gs" as store:
             bucket, _, key = remote_url.partition("://")[2].partition("/")
             if not key:
-                raise InvalidInput(f"{remote_url!r} names no object; allowed: {store}://bucket/key")
+                raise InvalidInput(
+                    f"{remote_url!r} does not name an object; allowed: {store}://bucket/key"
+                )
             place = store, access.endpoint(store), access.bucket(bucket), key
             return partial(open_object, *place, patience, version)
         case "" | "file":

@@ -1,4 +1,4 @@
-"""Fetching an archive: it reaches its destination only once it is whole and checked."""
+"""Fetching of an archive, which replaces its destination once it is complete and checked."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import zipfile
 from pathlib import Path
 from typing import NamedTuple
 
-from ser._progress import Report, silent
+from ser._progress import ProgressCallback, ignore_share
 from ser.corpora.fetching._access import Access
 from ser.corpora.fetching._archives import write_errors
 from ser.corpora.fetching._opening import opener_for
@@ -30,7 +30,7 @@ from ser.limits import UNLIMITED, Limit
 
 
 class Download(NamedTuple):
-    """A fetched archive: its SHA-256 in hexadecimal, and its size in bytes."""
+    """The SHA-256 (in hexadecimal) and the size (in bytes) of a fetched archive."""
 
     sha256: str
     size: int
@@ -42,47 +42,47 @@ def fetch(
     *,
     access: Access,
     limit: Limit = UNLIMITED,
-    report: Report = silent,
+    on_progress: ProgressCallback = ignore_share,
     patience: Patience = PATIENCE,
     version: Version = ANY,
 ) -> Download:
     """Copy the zip archive at ``remote_url`` to ``destination``.
 
-    Bytes received before a connection failed are kept beside the destination; retries and later
-    calls for the same ``remote_url`` continue them. The destination itself is replaced only by a
-    whole archive. Callers must not run two calls for one destination at the same time.
+    If a connection fails, the bytes received are kept beside the destination; retries and later
+    calls for the same ``remote_url`` continue after them. Only a complete archive replaces the
+    destination. Two calls for the same destination must not run at the same time.
 
     Parameters
     ----------
-    remote_url : str
+    remote_url
         ``http(s)://``, ``s3://bucket/key``, ``gs://bucket/key``, a local path or its ``file://``
         URL.
-    access : Access
+    access
         Rules for hosts (applied again at every redirect), buckets and paths.
-    limit : Limit
-        Size of the largest accepted archive, in bytes.
-    report : Report
-        Called with the share of the bytes received, if the remote announces their number.
-    patience : Patience
+    limit
+        Maximum size of the archive in bytes.
+    on_progress
+        Called with the share of bytes received, if the remote declares their number.
+    patience
         Time-outs and retries.
-    version : Version
-        The wanted version of an object in a bucket, or of a local file.
+    version
+        Required version of an object in a bucket, or of a local file.
 
     Raises
     ------
     InvalidInput
         Access is refused, a local path does not exist, or the content is not a zip archive.
     Conflict
-        ``remote_url`` has another version.
+        The content of ``remote_url`` is not of ``version``.
     TooLarge
         The archive exceeds ``limit``.
     RemoteFailed
-        The server refuses, or connections fail more often than ``patience`` allows.
+        The server refuses the request, or connections fail more often than ``patience`` allows.
     StorageFull
-        No room for the archive at the destination.
+        The disk has no space for the archive.
     """
     opener = opener_for(remote_url, access, patience, version)
-    part = PartialDownload(remote_url, destination, limit, report)
+    part = PartialDownload(remote_url, destination, limit, on_progress)
     with write_errors(destination):
         destination.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -101,9 +101,9 @@ def fetch(
 
 
 def receive(part: PartialDownload, opener: Opener, patience: Patience) -> str:
-    """Complete ``part``, with retries; return the content type that the remote states.
+    """Complete ``part``, with retries; return the content type that the remote declares.
 
-    There is no retry for a remote that never sent a byte.
+    A remote that has never sent a byte is not tried again.
     """
     retries = 0
     while True:
@@ -112,7 +112,7 @@ def receive(part: PartialDownload, opener: Opener, patience: Patience) -> str:
         except Interrupted as error:
             if retries == patience.retries or not part.size():
                 raise RemoteFailed(
-                    f"{part.shown_url} failed after {part.progress()}: {error}"
+                    f"{part.shown_url} failed after {part.progress_text()}: {error}"
                 ) from error
         time.sleep(patience.pause * 2**retries)
         retries += 1
@@ -121,19 +121,21 @@ def receive(part: PartialDownload, opener: Opener, patience: Patience) -> str:
 class PartialDownload:
     """The bytes of ``url`` received so far, in a file beside ``destination``."""
 
-    def __init__(self, url: str, destination: Path, limit: Limit, report: Report) -> None:
+    def __init__(
+        self, url: str, destination: Path, limit: Limit, on_progress: ProgressCallback
+    ) -> None:
         self.url = url
         self.shown_url = redact_url(url)
         self.destination = destination
         self.path = destination.with_name(f"{destination.name}.part")
         self.note = destination.with_name(f"{destination.name}.part.json")
         self.limit = limit
-        self.report = report
+        self.on_progress = on_progress
         self.share = 0.0
         self.total: int | None = None
 
     def extend(self, opener: Opener) -> str:
-        """Append the rest that ``opener`` yields; return its content type."""
+        """Append the missing bytes from ``opener``; return their content type."""
         with opener(self.received()) as content:
             self.total = content.total
             self.check_limit(content.total or 0)
@@ -148,11 +150,11 @@ class PartialDownload:
                 file.flush()
                 os.fsync(file.fileno())
         if self.total not in (None, self.size()):
-            raise Interrupted("the remote announced another size")
+            raise Interrupted("the remote declared another size")
         return content.content_type
 
     def received(self) -> Received:
-        """Return the bytes that another request may continue."""
+        """Return the bytes after which another request may continue."""
         try:
             note = json.loads(self.note.read_bytes())
             size = self.path.stat().st_size
@@ -167,32 +169,32 @@ class PartialDownload:
             raise TooLarge(f"{self.shown_url} has {size:,} bytes or more; allowed: {self.limit}")
 
     def report_progress(self, size: int) -> None:
-        """Report the share of the bytes received; it never falls."""
-        # A download that begins again first has to catch up with the share reported before.
+        """Report the share of bytes received, which never decreases."""
+        # A restarted download must first reach the share that was reported before.
         self.share = max(self.share, size / self.total if self.total else 0.0)
-        self.report(self.share)
+        self.on_progress(self.share)
 
-    def progress(self) -> str:
-        """Return how many bytes of how many are here, in words."""
+    def progress_text(self) -> str:
+        """Return the progress as a text, such as ``5 of 10 bytes``."""
         total = "an unknown number of" if self.total is None else f"{self.total:,}"
         return f"{self.size():,} of {total} bytes"
 
     def size(self) -> int:
-        """Return how many bytes are here."""
+        """Return the number of bytes received."""
         return self.path.stat().st_size if self.path.exists() else 0
 
     def beginning(self) -> bytes:
-        """Return the first bytes."""
+        """Return the first 16 bytes, for messages."""
         with self.path.open("rb") as file:
             return file.read(16)
 
     def complete(self) -> Download:
-        """Move the archive to its destination."""
+        """Move the archive to its destination, and return its digest and size."""
         with self.path.open("rb") as file:
             download = Download(hashlib.file_digest(file, "sha256").hexdigest(), self.size())
         self.path.replace(self.destination)
         self.note.unlink()
-        self.report(1.0)
+        self.on_progress(1.0)
         return download
 
     def discard(self) -> None:

@@ -1,4 +1,4 @@
-"""Types shared by the transports (HTTP, buckets, local files), and constants of them."""
+"""Types and constants that the transports (HTTP, buckets, local files) share."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ class Received(NamedTuple):
     """The beginning of an archive that an earlier attempt received."""
 
     size: int = 0
-    """Bytes."""
+    """Number of bytes."""
     validator: str = ""
-    """Identifies the version that they belong to, as :attr:`Content.validator`."""
+    """Identifier of the version that the bytes belong to (:attr:`Content.validator`)."""
 
 
 NOTHING = Received()
@@ -44,7 +44,7 @@ class Version(NamedTuple):
     name: str = ""
     """The version id of S3, or the generation of Cloud Storage."""
     etag: str = ""
-    """The ETag of S3, or the SHA-256 of a local file: it differs whenever the content does."""
+    """The ETag of S3, or the SHA-256 of a local file, which changes with the content."""
 
 
 ANY = Version()
@@ -55,16 +55,18 @@ class Content:
     """The bytes of an archive from ``start`` on."""
 
     start: int
+    """Number of bytes before these."""
     total: int | None
-    """Bytes of the whole archive; ``None`` if unknown."""
+    """Size of the whole archive in bytes; ``None`` if unknown."""
     validator: str
-    """Identifies this version among others; empty if the remote offers nothing for that."""
+    """Identifier of this version of the archive; empty if the remote sends none."""
     content_type: str
     chunks: Iterator[bytes]
 
 
 Opener = Callable[[Received], AbstractContextManager[Content]]
-"""Opens an archive after the bytes received earlier, or at its start if they do not continue."""
+"""Function that opens an archive after the bytes received earlier, or at its start if the archive
+has changed."""
 
 
 class Interrupted(Exception):
@@ -72,13 +74,13 @@ class Interrupted(Exception):
 
 
 class Missing(RemoteFailed):
-    """The store answers, but has no such object, or no such version of it."""
+    """The store answered that the object, or this version of it, does not exist."""
 
 
 def translate_errors(
     chunks: Iterator[bytes], errors: Callable[[], AbstractContextManager[None]]
 ) -> Iterator[bytes]:
-    """Yield ``chunks``, with the exceptions of reading them translated by ``errors``."""
+    """Yield ``chunks``; ``errors`` translates the exceptions of reading them."""
     with errors():
         yield from chunks
 

@@ -1,4 +1,4 @@
-"""Archives over HTTP, from allowed addresses only, at every redirect."""
+"""Archives over HTTP. Every address, including those of redirects, must be allowed."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ class GuardedConnection(HTTPConnection):
     access: Access
 
     def _new_conn(self) -> socket.socket:
-        # First check, before connecting: open and closed ports of a refused address look the same.
+        # Checked before connecting, because a connection would reveal ports of a refused address.
         for *_, address in socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM):
             self.access.address(self.host, str(address[0]))
         connected = super()._new_conn()
         try:
-            # Second check: the name may have resolved to another address for the connection.
+            # Checked again, because the name may have been resolved to another address.
             self.access.address(self.host, connected.getpeername()[0])
         except (InvalidInput, OSError):
             connected.close()
@@ -61,7 +61,7 @@ CONNECTIONS: dict[str | None, type[GuardedConnection]] = {
 
 
 def parse_http_url(url: str) -> Url:
-    """Return the parts of ``url``; raise :class:`InvalidInput` unless HTTP can fetch it."""
+    """Return the parts of ``url``; raise :class:`InvalidInput` unless it can be fetched."""
     try:
         parts = parse_url(url)
     except LocationParseError as error:
@@ -128,7 +128,7 @@ def send_request(
     with transport_errors():
         connection.connect()
         connection.timeout = patience.read
-        # Without decoding, offsets and sizes are those of the bytes as sent.
+        # Without decoding, offsets and sizes refer to the bytes that were sent.
         connection.request(
             "GET", parts.request_uri, headers=after, preload_content=False, decode_content=False
         )
@@ -136,8 +136,7 @@ def send_request(
 
 
 def accept_response(response: BaseHTTPResponse, received: Received) -> Content | None:
-    """Return the content of ``response``; ``None`` for a failure, or a range that does not continue
-    ``received``."""
+    """Return the content of ``response``; ``None`` unless it continues ``received``."""
     etag = response.headers.get("ETag", "")
     # A weak ETag, W/"...", may be the same for different bytes.
     validator = etag if etag.startswith('"') else response.headers.get("Last-Modified", "")

@@ -1,4 +1,4 @@
-"""The corpora known by the grammar of their file names."""
+"""Known corpora, which the grammars of their file names identify."""
 
 from __future__ import annotations
 

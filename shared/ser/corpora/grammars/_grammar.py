@@ -1,4 +1,4 @@
-"""Grammars of file names that hold the labels of a corpus."""
+"""Grammars of file names that contain the labels of a corpus."""
 
 from __future__ import annotations
 
@@ -9,18 +9,19 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Grammar:
-    """The grammar of a corpus's file names."""
+    """The grammar of the file names of a corpus."""
 
     corpus: str
-    """Name of the corpus as its makers write it."""
+    """Name of the corpus as its authors write it."""
     shape: str
-    """Parts of a name in their order, in words, with an example."""
+    """Parts of a file name in their order, with an example."""
     pattern: re.Pattern[str]
+    """Expression with a named group for each part that is checked or used."""
     allowed: Mapping[str, Collection[str]]
-    """Values in the corpus, by group of ``pattern``."""
+    """Allowed values of each group of ``pattern``."""
 
     def match(self, name: str) -> re.Match[str]:
-        """Return the parts of a file name; raise ``ValueError`` with the first invalid one."""
+        """Return the parts of a file name; raise ``ValueError`` with the first invalid part."""
         match = self.pattern.fullmatch(name)
         if match is None:
             raise ValueError(f"the name is not composed of {self.shape}")

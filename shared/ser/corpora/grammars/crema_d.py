@@ -1,7 +1,7 @@
 """CREMA-D, the crowd-sourced emotional multimodal actors dataset.
 
 Cao, Cooper, Keutmann, Gur, Nenkova, Verma: CREMA-D, IEEE Transactions on Affective Computing 5,
-2014. A file name such as ``1001_DFA_ANG_XX.wav`` holds the actor (1001), the sentence (DFA), the
+2014. A file name such as ``1001_DFA_ANG_XX.wav`` contains the actor (1001), the sentence (DFA), the
 emotion (ANG) and its intensity (XX: unspecified).
 """
 

@@ -1,7 +1,7 @@
 """EmoDB, the Berlin database of emotional speech.
 
 Burkhardt, Paeschke, Rolfes, Sendlmeier, Weiss: A database of German emotional speech,
-Interspeech 2005. A file name such as ``03a01Fa.wav`` holds the speaker (03), the text (a01), the
+Interspeech 2005. A file name such as ``03a01Fa.wav`` contains the speaker (03), the text (a01), the
 emotion (F) and the version (a).
 """
 

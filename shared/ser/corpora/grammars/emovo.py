@@ -1,7 +1,7 @@
 """EMOVO, an Italian emotional speech database.
 
 Costantini, Iaderola, Paoloni, Todisco: EMOVO corpus, LREC 2014. A file name such as
-``gio-f2-b2.wav`` holds the emotion (gio), the speaker (f2) and the sentence (b2).
+``gio-f2-b2.wav`` contains the emotion (gio), the speaker (f2) and the sentence (b2).
 """
 
 from __future__ import annotations

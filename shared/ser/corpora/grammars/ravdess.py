@@ -1,7 +1,7 @@
 """RAVDESS, the Ryerson audio-visual database of emotional speech and song.
 
 Livingstone, Russo: The Ryerson audio-visual database of emotional speech and song, PLoS ONE 13,
-2018. A file name such as ``03-01-05-01-02-01-18.wav`` holds modality, vocal channel, emotion,
+2018. A file name such as ``03-01-05-01-02-01-18.wav`` contains modality, vocal channel, emotion,
 intensity, statement, repetition and actor.
 """
 
@@ -53,7 +53,7 @@ def parse(file: PurePosixPath) -> Utterance:
     if parts["channel"] == "02":
         raise ValueError("it is sung (vocal channel 02); allowed: speech (vocal channel 01)")
     return Utterance(
-        # A recording with video (01) and without (03) has the same sound, so both have one name.
+        # A recording with video (01) and one without (03) have the same sound, so share a name.
         name=f"03{file.name[2:]}",
         file=file,
         code=parts["emotion"],

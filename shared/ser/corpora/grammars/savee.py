@@ -1,7 +1,7 @@
 """SAVEE, the Surrey audio-visual expressed emotion database.
 
 Haq, Jackson: Multimodal emotion recognition, in Machine Audition, IGI Global 2010. A file such as
-``DC/a01.wav`` or ``DC_a01.wav`` holds the speaker (DC), the emotion (a) and a number (01).
+``DC/a01.wav`` or ``DC_a01.wav`` contains the speaker (DC), the emotion (a) and a number (01).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """TESS, the Toronto emotional speech set.
 
 Pichora-Fuller, Dupuis: Toronto emotional speech set, Borealis 2020. A file name such as
-``OAF_lid_fear.wav`` holds the speaker (OAF), the word (lid) and the emotion (fear).
+``OAF_lid_fear.wav`` contains the speaker (OAF), the word (lid) and the emotion (fear).
 """
 
 from __future__ import annotations

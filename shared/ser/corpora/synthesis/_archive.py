@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ser._progress import Report, silent
+from ser._progress import ProgressCallback, ignore_share
 from ser.corpora._base import SYNTHETIC
 from ser.corpora.grammars.emodb import GENDERS, LABELS
 from ser.corpora.synthesis._phones import TEXTS
@@ -20,7 +20,7 @@ from ser.corpora.synthesis._voice import Array
 from ser.sounds import SAMPLING_RATE
 
 UTTERANCES = tuple(product(GENDERS, TEXTS, LABELS))
-"""Every speaker, text and emotion, in each combination once."""
+"""Every combination of speaker, text and emotion."""
 
 README = f"""\
 {SYNTHETIC} - NOT EmoDB, NOT RECORDINGS OF PEOPLE
@@ -34,11 +34,13 @@ about how well emotions of people are recognised; call them synthetic wherever y
 """
 
 
-def synthesise(destination: Path, *, seed: int = 0, report: Report = silent) -> None:
-    """Write the demo corpus to ``destination``, a zip with ``wav/03a01Fa.wav`` and so on.
+def synthesise(
+    destination: Path, *, seed: int = 0, on_progress: ProgressCallback = ignore_share
+) -> None:
+    """Write the synthetic corpus to ``destination``, a zip archive with ``wav/03a01Fa.wav`` etc.
 
-    The same ``seed`` (not negative) gives the same bytes. An earlier file is replaced once
-    the new archive is complete.
+    The same ``seed`` (0 or more) always gives the same bytes. An existing file is replaced once the
+    new archive is complete.
     """
     destination.parent.mkdir(parents=True, exist_ok=True)
     unfinished = destination.with_name(f"{destination.name}.part")
@@ -46,7 +48,7 @@ def synthesise(destination: Path, *, seed: int = 0, report: Report = silent) -> 
         archive.writestr(zip_entry("README.txt"), README.format(seed=seed))
         for done, (name, sound) in enumerate(wav_files(seed), start=1):
             archive.writestr(zip_entry(f"wav/{name}.wav"), sound)
-            report(done / len(UTTERANCES))
+            on_progress(done / len(UTTERANCES))
     unfinished.replace(destination)
 
 
@@ -67,7 +69,7 @@ def rng_for(seed: int, name: str) -> np.random.Generator:
 
 
 def encode_wav(signal: Array) -> bytes:
-    """Return ``signal`` (-1..1) as a WAV file of 16 bit."""
+    """Return ``signal`` (-1..1) as a WAV file with 16 bits."""
     file = io.BytesIO()
     with wave.open(file, "wb") as sound:
         sound.setnchannels(1)
@@ -78,8 +80,8 @@ def encode_wav(signal: Array) -> bytes:
 
 
 def zip_entry(path: str) -> zipfile.ZipInfo:
-    """Return an entry that is the same whenever it is made."""
-    # A bare entry is dated 1980, but its file could not be read once extracted.
+    """Return an entry for ``path`` that does not depend on the time."""
+    # The default date is constant (1980), but the default permissions forbid reading the file.
     info = zipfile.ZipInfo(path)
     info.external_attr = 0o644 << 16
     return info

@@ -36,10 +36,12 @@ CEILING = 0.9
 
 @dataclass(frozen=True)
 class Speaker:
-    """A voice with its habits."""
+    """A synthetic speaker: a voice with its habits."""
 
     pitch: float
+    """Fundamental frequency of neutral speech in Hz."""
     tract: float
+    """Frequency of the resonances, relative to a tract of 17.5 cm."""
     habit: Array
     """Deviation of the speaker from others in every manner."""
     readings: dict[str, Array]
@@ -61,7 +63,7 @@ class Speaker:
         Raises
         ------
         KeyError
-            No such text in ``TEXTS``, or no such emotion in ``CORRELATES``.
+            ``TEXTS`` does not contain ``text``, or ``CORRELATES`` does not contain ``emotion``.
         """
         strength = rng.uniform(*STRENGTH)
         emotional = strength * (CORRELATES[emotion] + self.readings[emotion])

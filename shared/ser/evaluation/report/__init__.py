@@ -16,19 +16,19 @@ from ser.evaluation.report import plots
 __all__ = ["plots", "recipe_history", "render"]
 
 MAX_SPEAKERS = 24
-"""Largest number of speakers in a plot."""
+"""Maximum number of speakers in a plot."""
 PLACES = ("data_path", "model_save_path", "remote_url")
-"""Fields of a request that are left out: they describe the machine, not the model."""
+"""Fields of a request that are left out, since they describe the machine, not the model."""
 RECIPE_CORPUS = "emodb"
 """The corpus on which the defaults of the classifiers were chosen."""
 
 
 def render(manifest: Mapping[str, Any]) -> bytes:
-    """Return the report of the model that ``manifest`` describes: one file, HTML in UTF-8.
+    """Return the report of the model with ``manifest``, one HTML file in UTF-8.
 
-    The page needs no network and runs no script. Entries that the manifest lacks are left out, such
-    as ``metrics`` and ``model_id`` of an evaluation without a model; the same manifest always gives
-    the same bytes.
+    The page works without a network and has no scripts. Sections without data in the manifest are
+    left out, such as the metrics of a model in the report of an evaluation. Equal manifests give
+    equal bytes.
     """
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
@@ -55,20 +55,20 @@ def render(manifest: Mapping[str, Any]) -> bytes:
 
 
 def display_names(manifest: Mapping[str, Any]) -> dict[str, str]:
-    """Return ``anger (W)`` for each class, such as ``W - Ärger (Wut)``."""
+    """Return the display name of each class: ``anger (W)`` for ``W - Ärger (Wut)``."""
     labels = [msgspec.convert(label, Label) for label in manifest["labels"]]
     return {str(label): display_name(label) for label in labels}
 
 
 def recipe_history(manifest: Mapping[str, Any]) -> str:
-    """Return how the recipe was chosen, if it was chosen on the corpus of ``manifest``."""
+    """Return the sentence on the choice of the defaults, if made on the corpus of ``manifest``."""
     is_chosen_here = manifest["corpus"]["name"] == RECIPE_CORPUS
     history: str = manifest.get("chosen", "") if is_chosen_here else ""
     return history
 
 
 def hardest_speakers(per_speaker: Mapping[str, float]) -> dict[str, float]:
-    """Return the speakers with the lowest recall, the lowest first."""
+    """Return at most :data:`MAX_SPEAKERS` speakers with the lowest recalls, in ascending order."""
     ordered = sorted(per_speaker.items(), key=lambda item: item[1])
     return dict(ordered[:MAX_SPEAKERS])
 
@@ -76,7 +76,7 @@ def hardest_speakers(per_speaker: Mapping[str, float]) -> dict[str, float]:
 def recalls(
     per_class: Mapping[str, Mapping[str, float]], emotions: Mapping[str, str]
 ) -> dict[str, float]:
-    """Return the recalls of the classes that occur, by their names in ``emotions``."""
+    """Return the recall of each class that occurs, by its name in ``emotions``."""
     return {
         emotions[name]: scores["recall"] for name, scores in per_class.items() if scores["support"]
     }

@@ -1,7 +1,7 @@
 """The plots of a report: SVG in the colour of the surrounding text.
 
-The same data always give the same figure, without dates and random identifiers. The state of
-matplotlib is restored after each figure.
+Equal data give equal figures, without dates or random identifiers. The state of matplotlib is
+restored after each figure.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 INK = "#010203"
 """Placeholder that is replaced by the colour of the text in the finished figure."""
 ACCENT = "#3b82c4"
-"""Readable on white and on black."""
+"""Colour of bars and curves, readable on white and on black."""
 WIDTH = 5.0
-"""Width in inches of 72 points; on the screen of a phone a point is a CSS pixel."""
+"""Width of a plot in inches of 72 points; on a phone a point is one CSS pixel."""
 LONGEST = 24
-"""Largest number of characters of a name in a plot."""
+"""Maximum length of a name in a plot, in characters."""
 
 STYLE: dict[str, Any] = {
     "axes.spines.right": False,
@@ -38,7 +38,7 @@ STYLE: dict[str, Any] = {
     "figure.constrained_layout.use": True,
     "grid.alpha": 0.15,
     "svg.fonttype": "none",
-    # Labels of corpora may hold dollar signs.
+    # Labels of corpora may contain dollar signs.
     "text.parse_math": False,
 }
 INKED = (
@@ -49,13 +49,13 @@ INKED = (
     "xtick.color",
     "ytick.color",
 )
-"""Settings of the style that get the colour of the text."""
+"""Settings of the style that have the colour of the text."""
 
 
 def confusion(matrix: Sequence[Sequence[int]], names: Sequence[str]) -> str:
-    """Return the confusion matrix, rows true and columns predicted, as SVG.
+    """Return the confusion matrix as SVG; its rows are true, its columns predicted emotions.
 
-    ``names`` are those of the emotions, in the order of the rows and columns.
+    ``names`` are the names of the emotions, in the order of the rows and columns.
     """
     with drawing(INK, salt=f"{names}{matrix}"):
         return svg(confusion_figure(matrix, names))
@@ -72,14 +72,14 @@ def confusion_picture(matrix: Sequence[Sequence[int]], names: Sequence[str], tit
 
 
 def confusion_figure(matrix: Sequence[Sequence[int]], names: Sequence[str]) -> Figure:
-    """Draw the counts, on colours for their shares of the row."""
+    """Return a figure of the counts; the colours show their shares of the row."""
     import matplotlib as mpl
     from matplotlib.colors import LinearSegmentedColormap
     from sklearn.metrics import ConfusionMatrixDisplay
 
     counts = np.asarray(matrix)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    # Never opaque, so that one colour of text is readable everywhere.
+    # Never opaque, so text of one colour is readable on every cell.
     shades = LinearSegmentedColormap.from_list("shades", [(ACCENT, 0.0), (ACCENT, 0.6)])
     short = [shortened(name, LONGEST) for name in names]
     side = 0.45 * len(short)
@@ -105,7 +105,7 @@ def confusion_figure(matrix: Sequence[Sequence[int]], names: Sequence[str]) -> F
 
 
 def bars(values: Mapping[str, float], middle: float) -> str:
-    """Return shares as horizontal bars, the first on top, with a line at ``middle``, as SVG."""
+    """Return shares as horizontal bars in SVG, the first on top, with a line at ``middle``."""
     with drawing(INK, salt=f"{values}"):
         figure, axes = blank(WIDTH, 0.5 + 0.27 * len(values))
         names = [shortened(name, LONGEST) for name in values]
@@ -150,7 +150,7 @@ def drawing(ink: str, salt: str = "") -> Iterator[None]:
 
     style: Any = STYLE | dict.fromkeys(INKED, ink) | {"svg.hashsalt": salt}
     with mpl.rc_context(style), warnings.catch_warnings():
-        # Text stays text; the browser has fonts for characters that matplotlib's fonts lack.
+        # Text is not drawn as paths, so the browser supplies the glyphs that matplotlib lacks.
         warnings.filterwarnings("ignore", message="Glyph .* missing", category=UserWarning)
         yield
 
@@ -170,6 +170,6 @@ def svg(figure: Figure) -> str:
     figure.savefig(file, format="svg", transparent=True, metadata=nothing)
     element = file.getvalue()
     element = element[element.index("<svg ") :]
-    # Every figure names its groups alike, but identifiers must be unique on a page.
+    # All figures use the same identifiers for groups, but these must be unique on a page.
     element = re.sub(r'<g id="[^"]*"', "<g", element)
     return element.replace(INK, "currentColor")

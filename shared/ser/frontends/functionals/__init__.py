@@ -22,16 +22,17 @@ CORRELATED = (
     *("mfcc1", "mfcc2", "energy", "centroid", "flatness", "flux", "alpha_ratio"),
     *("hammarberg_index", "slope0", "zero_crossings", "pitch", "hnr", "h1_h2"),
 )
-"""Descriptors whose correlations are features."""
+"""Names of the descriptors whose correlations are features."""
 
 
 class Contours(NamedTuple):
-    """The power of the frames of chunks, and their descriptors over time."""
+    """The power spectra of the frames of chunks, and their descriptors over time."""
 
     power: Array
-    always: Named
+    """Power of each frame, relative to the loudest frame of the chunk."""
+    in_all_frames: Named
     """Descriptors that are defined in every frame."""
-    periodic: Named
+    in_voiced_frames: Named
     """Descriptors that are defined in voiced frames."""
     active: Array
     """Mask of the active frames."""
@@ -40,7 +41,7 @@ class Contours(NamedTuple):
 
 
 class Functionals(FrontEnd, frozen=True, kw_only=True):
-    """Statistics of some fifty low-level descriptors of a voice.
+    """Statistics of about fifty low-level descriptors of a voice.
 
     The descriptors of a frame of 32 ms (40 ms for the pitch) are computed every 10 ms: MFCCs;
     energy; centroid, bandwidth, roll-offs, flatness and flux of the spectrum; alpha ratio,
@@ -53,8 +54,9 @@ class Functionals(FrontEnd, frozen=True, kw_only=True):
     - the modulation spectrum of eight mel bands;
     - the rhythm of active and of voiced frames: the rate and the duration of their runs.
 
-    The number of features is the same for any duration, and no feature depends on the level of
-    the recording. The features of silence are finite. :meth:`feature_names` lists the names.
+    The number of features is independent of the duration, and all features are independent of the
+    level of the recording. The features of silence are finite. :meth:`feature_names` lists the
+    names.
     """
 
     fixed_size: ClassVar[bool] = True
@@ -101,8 +103,8 @@ class Functionals(FrontEnd, frozen=True, kw_only=True):
 
         contours = self._contours(chunks)
         found = join(
-            contours.always,
-            contours.periodic,
+            contours.in_all_frames,
+            contours.in_voiced_frames,
             Named(("active",), contours.active),
             Named(("voiced",), contours.voiced),
         )
@@ -118,14 +120,14 @@ class Functionals(FrontEnd, frozen=True, kw_only=True):
         active = energy.values > -self.active_range
         periodicity = pitch.periodicity(chunks, active, self.voicing_threshold)
         mel_levels = descriptors.mel_levels(power, self.num_filters)
-        always = join(
+        in_all_frames = join(
             descriptors.cepstra(mel_levels, self.num_cepstral, self.num_filters),
             energy,
-            descriptors.shape(power),
-            descriptors.balance(power),
+            descriptors.spectral_shape(power),
+            descriptors.spectral_balance(power),
             descriptors.zero_crossings(chunks),
         )
-        return Contours(power, always, periodicity.contours, active, periodicity.voiced)
+        return Contours(power, in_all_frames, periodicity.contours, active, periodicity.voiced)
 
     def _named_features(self, chunks: Var) -> Named:
         from ser.frontends.functionals import _descriptors as descriptors
@@ -134,10 +136,10 @@ class Functionals(FrontEnd, frozen=True, kw_only=True):
         from ser.frontends.functionals import _statistics as statistics
         from ser.frontends.functionals._array import join
 
-        power, always, periodic, active, voiced = self._contours(chunks)
+        power, in_all_frames, in_voiced_frames, active, voiced = self._contours(chunks)
         sets = {
-            "active.": (always, active),
-            "voiced.": (join(always, periodic), voiced),
+            "active.": (in_all_frames, active),
+            "voiced.": (join(in_all_frames, in_voiced_frames), voiced),
         }
         families = [
             family.with_prefix(prefix)

@@ -1,4 +1,4 @@
-"""Values of a graph with Python's operators, so that formulas read as in a textbook."""
+"""Values of a graph with operators of Python, which make formulas readable."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ class Array:
         return Array(op.reshape(self.var, op.const(np.array([0, rows, 1]))))
 
     def ascending(self) -> Array:
-        """Return each row in ascending order."""
+        """Return the values of each row in ascending order."""
         length = op.slice(op.shape(self.var), *(op.const(np.array([n])) for n in (2, 3)))
         return Array(op.top_k(self.var, length, axis=FRAMES, largest=0)[0])
 

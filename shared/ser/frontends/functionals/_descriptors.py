@@ -1,7 +1,7 @@
 """Low-level descriptors of the spectrum of each frame, as contours over time.
 
-Power is relative to the loudest frame of the chunk, so that no descriptor depends on the level of
-a recording. Frequencies below :data:`LOWEST_FREQUENCY` are ignored, since they contain hum and
+Power is relative to the loudest frame of the chunk, so the descriptors are independent of the level
+of a recording. Frequencies below :data:`LOWEST_FREQUENCY` are ignored, since they contain hum and
 offset.
 
 Sources: Peeters, A large set of audio features, IRCAM, 2004 (the shape of the spectrum); Eyben et
@@ -33,9 +33,9 @@ BINS = slice(int(np.searchsorted(FREQUENCIES, LOWEST_FREQUENCY)), None)
 """Bins from :data:`LOWEST_FREQUENCY` upwards."""
 
 SILENCE = 1e-12
-"""Power below which a frame counts as silent."""
+"""Minimum power of a frame; a lower power counts as silence."""
 DYNAMIC_RANGE = 60.0
-"""Lowest level relative to the loudest frame in dB."""
+"""Maximum distance of a level from the loudest frame in dB."""
 ROLL_OFFS = (0.25, 0.75)
 SLOPES = ((0, 500), (500, 1500), (1500, 4000))
 
@@ -70,7 +70,7 @@ def energy(power: Array) -> Named:
     return Named(("energy",), decibels(power.sum(ROWS)))
 
 
-def shape(power: Array) -> Named:
+def spectral_shape(power: Array) -> Named:
     """Return centroid, bandwidth and roll-offs in Hz, flatness in dB, and flux."""
     share = power / power.sum(ROWS).at_least(SILENCE)
     frequencies = FREQUENCIES[None, BINS]
@@ -92,7 +92,7 @@ def shape(power: Array) -> Named:
     )
 
 
-def balance(power: Array) -> Named:
+def spectral_balance(power: Array) -> Named:
     """Return alpha ratio and Hammarberg index in dB, and slopes of the spectrum in dB per kHz.
 
     The alpha ratio compares 50 to 1000 Hz with 1000 to 5000 Hz; the Hammarberg index compares the
@@ -100,27 +100,26 @@ def balance(power: Array) -> Named:
     """
     levels = decibels(power, dynamic_range=80)
     low, high = (
-        decibels(power.project(within(*band)[None]), dynamic_range=80)
+        decibels(power.project(band_mask(*band)[None]), dynamic_range=80)
         for band in ((50, 1000), (1000, 5000))
     )
     edges = np.searchsorted(FREQUENCIES[BINS], (0, 2000, 5000))
     peak, high_peak = (levels.rows(*edge).max(ROWS) for edge in pairwise(edges.tolist()))
-    slopes = levels.project(np.stack([line(*band) for band in SLOPES]))
+    slopes = levels.project(np.stack([slope_weights(*band) for band in SLOPES]))
     return Named(
         ("alpha_ratio", "hammarberg_index", *(f"slope{start}" for start, _ in SLOPES)),
         concat([low - high, peak - high_peak, slopes]),
     )
 
 
-def within(low: float, high: float) -> NDArray[np.float64]:
+def band_mask(low: float, high: float) -> NDArray[np.float64]:
     """Return 1 for frequencies from ``low`` to below ``high`` Hz, 0 for others; shape (bins,)."""
     return ((low <= FREQUENCIES[BINS]) & (FREQUENCIES[BINS] < high)).astype(np.float64)
 
 
-def line(low: float, high: float) -> NDArray[np.float64]:
-    """Return the weights whose product with levels is their slope per kHz in a band, shape
-    (bins,)."""
-    inside = within(low, high)
+def slope_weights(low: float, high: float) -> NDArray[np.float64]:
+    """Return weights whose product with levels is their slope per kHz in a band, shape (bins,)."""
+    inside = band_mask(low, high)
     kilohertz = FREQUENCIES[BINS] / 1000
     away = inside * (kilohertz - kilohertz[inside > 0].mean())
     return np.asarray(away / np.square(away).sum())

@@ -17,7 +17,7 @@ RATES = (2, 3, 4, 6, 8, 11, 16)
 """Modulation frequencies in Hz."""
 WINDOW = spectrum.hann(64)
 STRIDE = 4
-"""Frames between neighbouring windows."""
+"""Distance between successive windows in frames."""
 
 
 def modulation(levels: Array) -> Named:
@@ -25,7 +25,7 @@ def modulation(levels: Array) -> Named:
     time = (np.arange(len(WINDOW)) - len(WINDOW) / 2) * FRAME_SECONDS
     waves = np.concatenate([wave(2 * np.pi * np.outer(RATES, time)) for wave in (np.cos, np.sin)])
     kernels = WINDOW * waves
-    # Remove the mean of each kernel: a constant level is no modulation.
+    # Remove the mean of each kernel, since a constant level is not modulated.
     kernels -= kernels.sum(axis=1, keepdims=True) * WINDOW / WINDOW.sum()
     responses = (levels - levels.mean(FRAMES)).correlate(kernels, stride=STRIDE)
     both_waves = np.kron(np.eye(BANDS), np.tile(np.eye(len(RATES)), 2))

@@ -32,12 +32,12 @@ LAGS = np.arange(int(SAMPLING_RATE / HIGHEST_PITCH), int(SAMPLING_RATE / LOWEST_
 SEMITONES_FROM = 27.5
 """Frequency of 0 semitones in Hz: the lowest A of a piano."""
 
-RISE = 0.02
+OCTAVE_ADVANTAGE = 0.02
 """Advantage in autocorrelation of a candidate over one that is an octave lower."""
-DISTANCE = 0.2
-"""Disadvantage in autocorrelation of a candidate one octave from the median pitch."""
+MEDIAN_PENALTY = 0.2
+"""Penalty in autocorrelation of a candidate one octave from the median pitch."""
 HIGHEST_STRENGTH = 0.9999
-"""Highest autocorrelation in single precision: a harmonics-to-noise ratio of 40 dB."""
+"""Upper bound of the autocorrelation, which is a harmonics-to-noise ratio of 40 dB."""
 
 
 class Periodicity(NamedTuple):
@@ -62,11 +62,11 @@ def periodicity(chunks: Var, active: Array, threshold: float) -> Periodicity:
     similarity = autocorrelation(power)
     candidates = peaks(similarity)
     octaves = constant(np.log2(SAMPLING_RATE / LAGS), ROWS)
-    scores = candidates + octaves * RISE
+    scores = candidates + octaves * OCTAVE_ADVANTAGE
     initial = scores.highest_row()
     reliable = active * (candidates.pick_row(initial) > threshold)
     away = octaves - percentiles(pitch_at(similarity, initial), reliable, (0.5,))
-    chosen = (scores - away * away * DISTANCE).highest_row()
+    chosen = (scores - away * away * MEDIAN_PENALTY).highest_row()
     strength = candidates.pick_row(chosen).at_least(0.0).at_most(HIGHEST_STRENGTH)
     pitch = pitch_at(similarity, chosen)
     contours = Named(
@@ -84,9 +84,9 @@ def periodicity(chunks: Var, active: Array, threshold: float) -> Periodicity:
 
 
 def autocorrelation(power: Array) -> Array:
-    """Return the autocorrelation at each of :data:`LAGS` and one more lag on either side.
+    """Return the autocorrelation at :data:`LAGS` and at one more lag on either side.
 
-    It is 1 at lag 0.
+    The autocorrelation at lag 0 is 1.
     """
     lags = np.arange(LAGS[0] - 1, LAGS[-1] + 2)
     bins = np.arange(len(FREQUENCIES))[BINS]
@@ -96,7 +96,7 @@ def autocorrelation(power: Array) -> Array:
 
 
 def peaks(similarity: Array) -> Array:
-    """Return the values at :data:`LAGS`, with -1 in place of those that are no local maxima."""
+    """Return the values at :data:`LAGS`, with -1 in place of values that are not local maxima."""
     before, at, after = (similarity.rows(start, start + len(LAGS)) for start in (0, 1, 2))
     return at.where((at > before) * (at > after), -1.0)
 

@@ -1,4 +1,4 @@
-"""Rhythm: the runs of frames in which a mask is 1."""
+"""Rhythm: runs of consecutive frames in which a mask is 1."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ LATER = (5, 10, 20, 40)
 
 
 def rhythm(mask: Array) -> Named:
-    """Return runs per second, their mean duration in seconds, the share of frames in runs, and the
-    share of these frames after which the mask is 1 again at each distance of :data:`LATER`."""
+    """Return rate, duration, share and persistence of the runs of ``mask``.
+
+    These are the runs per second; their mean duration in seconds; the share of frames in runs; and
+    the share of these frames after which the mask is 1 at each distance of :data:`LATER`.
+    """
     starts = (mask * (1.0 - mask.shift(1, fill=0.0))).sum(FRAMES)
     held = mask.sum(FRAMES)
     frames = mask.at_least(1.0).sum(FRAMES)

@@ -1,6 +1,6 @@
 """Functionals: statistics of contours over the frames in which a mask is 1.
 
-They are 0 if there is no such frame.
+The statistics are 0 if the mask is 0 in all frames.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ STATISTICS = (
     *("slope", "bow"),
 )
 REACH = 2
-"""Frames on either side from which a delta is computed."""
+"""Number of frames on either side from which a delta is computed."""
 ABOVE_ALL = 1e9
-"""A number above all values of a contour, which sorts masked frames last."""
+"""A number above all values of a contour; it sorts frames outside of the mask last."""
 
 
 def summary(contours: Named, mask: Array) -> Named:
@@ -33,7 +33,11 @@ def summary(contours: Named, mask: Array) -> Named:
     names = (*contours.names, *changes.names)
     values = concat([contours.values, changes.values])
     found = concat(
-        [moments(values, mask), percentiles(values, mask, PERCENTILES), course(values, mask)],
+        [
+            moments(values, mask),
+            percentiles(values, mask, PERCENTILES),
+            slope_and_bow(values, mask),
+        ],
         axis=FRAMES,
     )
     return Named(
@@ -80,7 +84,7 @@ def positions(mask: Array) -> Array:
     return mask.at_least(1.0).cumulative_sum(FRAMES) - 1.0
 
 
-def course(values: Array, mask: Array) -> Array:
+def slope_and_bow(values: Array, mask: Array) -> Array:
     """Return slope and bow of the parabola through each contour, along the axis of the frames."""
     time = positions(mask) * FRAME_SECONDS
     late = (time - mean(time, mask)) * mask
@@ -96,8 +100,8 @@ def course(values: Array, mask: Array) -> Array:
 def deltas(contours: Named, mask: Array) -> Named:
     """Return the slope per second of a line fitted to the frames around each frame.
 
-    The line passes through the frame itself. Masked frames are ignored, so that pauses and
-    unvoiced frames cause no changes.
+    The line passes through the frame itself. Frames outside of the mask are ignored, so
+    pauses and unvoiced frames cause no changes.
     """
     lags = np.arange(-REACH, REACH + 1)[None]
     values = contours.values

@@ -137,4 +137,4 @@ def check_profile(request: PredictRequest, model: Model) -> None:
         raise InvalidInput(*(Fault((field,), NO_PROFILE) for field in given))
     if request.speaker_profile:
         with within("speaker_profile"):
-            model.require_fit(request.speaker_profile)
+            model.check_profile(request.speaker_profile)

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ser._progress import Progress, quiet
+from ser._progress import Progress, ignore_progress
 from ser.corpora import ArchiveFiles
 from ser.errors import Fault, InvalidInput, Location
 from ser.registry import open_registry
@@ -24,7 +24,7 @@ def execute(
     settings: Settings,
     *,
     context: JobContext | None = None,
-    progress: Progress = quiet,
+    progress: Progress = ignore_progress,
     before_publishing: Callable[[], None] = lambda: None,
 ) -> dict[str, Any]:
     """Train as ``request`` says, within the limits of ``settings``; return the answer of /train.
@@ -64,7 +64,7 @@ def execute(
             limits=settings.corpus_limits,
             workers=settings.workers,
             progress=progress,
-            publishing=before_publishing,
+            before_publishing=before_publishing,
         )
 
 

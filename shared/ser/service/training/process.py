@@ -21,7 +21,7 @@ from typing import IO, Any
 import msgspec
 
 import ser
-from ser._progress import Progress, quiet
+from ser._progress import Progress, ignore_progress
 from ser.errors import Busy
 from ser.service import problems
 from ser.service.problems import TrainingLost
@@ -38,7 +38,7 @@ class TrainingProcesses:
         self._running = 0
 
     def run(
-        self, request: TrainRequest, *, limit: int, progress: Progress = quiet
+        self, request: TrainRequest, *, limit: int, progress: Progress = ignore_progress
     ) -> dict[str, Any]:
         """Train as ``request`` says and return the answer of POST /train.
 
@@ -73,7 +73,7 @@ def run(
     request: TrainRequest,
     *,
     context: JobContext | None = None,
-    progress: Progress = quiet,
+    progress: Progress = ignore_progress,
     heartbeat: Callable[[], None] = lambda: None,
     before_publishing: Callable[[], None] = lambda: None,
 ) -> dict[str, Any]:

@@ -100,7 +100,7 @@ def test_the_discriminant_learns_from_one_utterance_per_emotion_and_a_constant_f
 def test_the_network_reports_its_progress_after_each_epoch() -> None:
     X, y = data(3)
     shares: list[float] = []
-    KerasClassifier(epochs=4).fit(X, y, progress=shares.append)
+    KerasClassifier(epochs=4).fit(X, y, on_progress=shares.append)
     assert shares == [0.25, 0.5, 0.75, 1.0]
 
 

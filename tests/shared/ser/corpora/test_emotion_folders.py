@@ -113,7 +113,7 @@ def test_folders_of_synthetic_speech_are_called_synthetic(tmp_path: Path) -> Non
 
 def test_a_corpus_that_is_stated_is_not_recognised_by_folders() -> None:
     sounds = [PurePosixPath("angry/1.wav"), PurePosixPath("sad/1.wav")]
-    with pytest.raises(InvalidInput, match=r"the corpus stated \(emodb\)"):
+    with pytest.raises(InvalidInput, match=r"the given corpus \(emodb\)"):
         recognise(sounds, CorpusChoice.parse("emodb").corpora(Path("nowhere"), sounds))
 
 

@@ -73,10 +73,10 @@ def test_of_two_formats_of_one_recording_the_first_is_used() -> None:
 @pytest.mark.parametrize(
     ("file", "reason"),
     [
-        ("001.wav", "in no folder"),
+        ("001.wav", "not in a folder"),
         ("sad/anybody.wav", "finds no speaker"),
         ("sad/spk.wav", "finds no speaker"),
-        (".hidden/sad/spk1.wav", "no dot in front"),
+        (".hidden/sad/spk1.wav", "no leading dot"),
         ("sad/spk1\n.wav", "printable"),
         (f"sad/spk1{'ü' * 120}.wav", "at most 240 bytes"),
     ],
@@ -130,9 +130,9 @@ def test_differences_between_table_and_sounds_are_reported_for_each_file(tmp_pat
     table = tabulate_table(tmp_path, "\n".join(["file,emotion,speaker", *rows]))
     assert table.utterances == ()
     assert {rejection.file: rejection.reason for rejection in table.rejected} == {
-        "wav/4.wav": "set/labels.csv lists it, but there is no such sound",
+        "wav/4.wav": "set/labels.csv lists it, but the sound does not exist",
         "set/wav/1.wav": "set/labels.csv has 2 rows for it; allowed: one",
-        "set/wav/2.wav": "set/labels.csv names no emotion for it",
+        "set/wav/2.wav": "set/labels.csv has no emotion for it",
         "set/wav/3.wav": "set/labels.csv has 0 rows for it; allowed: one",
     }
 
@@ -140,8 +140,8 @@ def test_differences_between_table_and_sounds_are_reported_for_each_file(tmp_pat
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        ("", "lacks file, emotion, speaker"),
-        ("file,speaker\n1.wav,a", "lacks emotion among its columns file, speaker"),
+        ("", "lacks the columns file, emotion, speaker; it has none"),
+        ("file,speaker\n1.wav,a", "lacks the columns emotion; it has file, speaker"),
         ("file,emotion,speaker\n'ärger'".encode("latin-1"), "not in UTF-8"),
         ('file,emotion,speaker\n"1.wav', "cannot be read as CSV"),
         (b" " * (MAX_TABLE_BYTES + 1), "16,000,001 bytes; allowed: 16,000,000"),

@@ -133,7 +133,7 @@ def test_the_corpus_that_most_file_names_fit_is_recognised(corpus: str, file: st
 
 
 def test_another_corpus_than_the_one_stated_is_refused() -> None:
-    with pytest.raises(InvalidInput, match=r"the corpus stated \(tess\): 03a01Fa\.wav"):
+    with pytest.raises(InvalidInput, match=r"the given corpus \(tess\): 03a01Fa\.wav"):
         recognise(paths("03a01Fa.wav"), [BY_NAME["tess"]])
 
 

@@ -36,5 +36,7 @@ def test_figures_are_speaker_dependent_unless_all_speakers_are_known_and_new(
 
 def test_unknown_speakers_are_refused_with_an_example_and_the_remedies() -> None:
     require_speakers(utterances_by("a", "b"))
-    with pytest.raises(InvalidInput, match=r"of 1 of the 2 .* as 1\.wav; .*speaker_pattern"):
+    with pytest.raises(
+        InvalidInput, match=r"of 1 of the 2 .* as that of 1\.wav; .*speaker_pattern"
+    ):
         require_speakers(utterances_by("a", ""))

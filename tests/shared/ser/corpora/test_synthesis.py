@@ -52,7 +52,7 @@ class Demo(NamedTuple):
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
     archive = tmp_path_factory.mktemp("demo") / "made" / "demo.zip"
     progress: list[float] = []
-    synthesise(archive, seed=0, report=progress.append)
+    synthesise(archive, seed=0, on_progress=progress.append)
     with zipfile.ZipFile(archive) as made:
         files = [PurePosixPath(name) for name in made.namelist() if name.endswith(".wav")]
         table = tabulate(files, EMODB)
@@ -164,7 +164,7 @@ def test_an_interrupted_synthesis_keeps_the_old_archive(tmp_path: Path) -> None:
     archive = tmp_path / "demo.zip"
     archive.write_bytes(b"as before")
     with pytest.raises(KeyboardInterrupt):
-        synthesise(archive, report=interrupt)
+        synthesise(archive, on_progress=interrupt)
     assert archive.read_bytes() == b"as before"
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ser._graph import front_end_model
 from ser._metadata import MetadataEncoding
-from ser._progress import silent
+from ser._progress import ignore_share
 from ser._speaker_profile import SpeakerProfile
 from ser.classifiers import Origins
 from ser.corpora import Provenance, Utterance
@@ -98,7 +98,7 @@ def names_of(evaluation: FoldEvaluation, indices: set[int]) -> set[str]:
 def test_each_classifier_predicts_the_utterances_of_its_own_fold_only(
     evaluation: FoldEvaluation, classifiers: dict[str, RecordingClassifier]
 ) -> None:
-    evaluation.as_recorded()
+    evaluation.recorded_metrics()
     for speaker, classifier in classifiers.items():
         asked = Counter(index for index, *_ in classifier.asked)
         assert set(asked.values()) == {1}
@@ -108,7 +108,7 @@ def test_each_classifier_predicts_the_utterances_of_its_own_fold_only(
 def test_enrolled_sounds_make_the_profile_and_are_not_predicted(
     evaluation: FoldEvaluation, classifiers: dict[str, RecordingClassifier]
 ) -> None:
-    found = evaluation.enrolled()
+    found = evaluation.enrolment_effects()
     assert [each["clips"] for each in found] == [5, 10, None]
     own = {speaker: range(n * OF_EACH, (n + 1) * OF_EACH) for n, speaker in enumerate(SPEAKERS)}
     for speaker, classifier in classifiers.items():
@@ -131,7 +131,7 @@ def test_a_sound_without_speech_is_not_given_to_a_classifier(
     loud = evaluation.loaded.signals
     faint = tuple(signal * np.float32(0.00056) for signal in loud)  # -68 dBFS
     quiet = replace(evaluation, loaded=replace(evaluation.loaded, signals=faint))
-    found = quiet.degraded(silent)
+    found = quiet.degradation_effects(ignore_share)
     # Once as recorded, and once after each degradation except the one that leaves no speech.
     assert "gain -12 dB" in found
     asked = sum(len(classifier.asked) for classifier in classifiers.values())

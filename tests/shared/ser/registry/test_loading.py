@@ -97,7 +97,7 @@ def test_an_unknown_name_is_not_found_and_the_error_says_what_exists(model_id: s
 
 def test_a_file_that_is_no_model_is_refused() -> None:
     Path("notes.txt").write_text("no model")
-    with pytest.raises(Conflict, match="not one that this version of ser reads"):
+    with pytest.raises(Conflict, match="This version of ser cannot read the model"):
         ser.load_model("notes.txt")
 
 

@@ -108,7 +108,7 @@ def test_a_publication_that_fails_is_undone(registry: Registry, store: Store) ->
     "model_id", ["", "latest", "../x", f"{IDS[0]}/..", f"{IDS[0]}\n", IDS[0].upper()]
 )
 def test_an_id_of_another_form_is_refused(registry: Registry, store: Store, model_id: str) -> None:
-    with pytest.raises(InvalidInput, match="is no model id; allowed: such as 2026"):
+    with pytest.raises(InvalidInput, match="is not a model id; allowed: an id such as 2026"):
         registry.publish(model_id, FILES, {})
     assert store.names() == []
 
@@ -236,7 +236,7 @@ def test_an_alias_that_moves_forward_only_never_points_at_an_older_model(
 
 def test_the_first_move_cannot_be_rolled_back(registry: Registry) -> None:
     filled(registry).move("latest", IDS[0])
-    with pytest.raises(Conflict, match=f"'latest' pointed at nothing before {IDS[0]}"):
+    with pytest.raises(Conflict, match=f"'latest' did not point at a model before {IDS[0]}"):
         registry.rollback("latest")
     assert registry.resolve("latest") == IDS[0]
 
@@ -248,7 +248,7 @@ def test_a_name_of_another_form_is_refused_for_an_alias(
     registry: Registry, store: Store, alias: str
 ) -> None:
     registry.publish(IDS[0], FILES, {})
-    with pytest.raises(InvalidInput, match="is no name for an alias; allowed: a letter"):
+    with pytest.raises(InvalidInput, match="is not a name for an alias; allowed: a letter"):
         registry.move(alias, IDS[0])
     assert store.names("aliases") == []
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 import made
 from ser.errors import InvalidInput, TooLarge
 from ser.limits import Limit
-from ser.sounds import SAMPLING_RATE, holds_speech, read_sound, require_speech
+from ser.sounds import SAMPLING_RATE, contains_speech, read_sound, require_speech
 
 
 def tone(frequency: float, sampling_rate: int, seconds: float = 1.0) -> NDArray[np.float32]:
@@ -91,7 +91,7 @@ def test_a_sound_holds_speech_if_a_frame_is_louder_than_the_threshold(
     signal = np.zeros(16_000, np.float32)
     # The RMS of a sine is 3 dB below its peak, here of 0.5.
     signal[6_000:6_800] = 10 ** (level / 20) * np.sqrt(2) * 2 * tone(400, 16_000)[:800]
-    assert holds_speech(signal) == speaks
+    assert contains_speech(signal) == speaks
     if speaks:
         assert require_speech(signal) is signal
     else:
@@ -101,8 +101,8 @@ def test_a_sound_holds_speech_if_a_frame_is_louder_than_the_threshold(
 
 @pytest.mark.parametrize("samples", [1, 399, 400, 401, 1_600])
 def test_silence_of_any_length_holds_no_speech(samples: int) -> None:
-    assert not holds_speech(np.zeros(samples, np.float32))
-    assert holds_speech(np.full(samples, 0.1, np.float32))
+    assert not contains_speech(np.zeros(samples, np.float32))
+    assert contains_speech(np.full(samples, 0.1, np.float32))
 
 
 def test_silence_is_a_sound() -> None:

@@ -101,7 +101,9 @@ def test_entries_added_by_macos_are_left_out(folder: Path) -> None:
 def test_progress_rises_to_one(tmp_path: Path) -> None:
     (tmp_path / "archive.zip").write_bytes(zip_of(ENTRIES))
     shares: list[float] = []
-    extract(tmp_path / "archive.zip", tmp_path / "to", limit=Limit(LIMIT), report=shares.append)
+    extract(
+        tmp_path / "archive.zip", tmp_path / "to", limit=Limit(LIMIT), on_progress=shares.append
+    )
     assert shares == sorted(shares)
     assert shares[-1] == 1.0
 

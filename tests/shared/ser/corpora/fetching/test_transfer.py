@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from moto.server import ThreadedMotoServer
 
-from ser._progress import Report, silent
+from ser._progress import ProgressCallback, ignore_share
 from ser.corpora.fetching import MAX_REDIRECTS, Download, Patience, fetch
 from ser.errors import InvalidInput, RemoteFailed, StorageFull, TooLarge
 from ser.limits import Limit
@@ -64,7 +64,7 @@ def get(
     *,
     buckets: tuple[str, ...] | None = None,
     max_bytes: int = 1_000_000,
-    report: Report = silent,
+    on_progress: ProgressCallback = ignore_share,
     connect: float = 10.0,
     read: float = 10.0,
 ) -> Download:
@@ -80,7 +80,7 @@ def get(
         destination,
         access=access,
         limit=Limit(max_bytes, "SER_MAX_DOWNLOAD_MB"),
-        report=report,
+        on_progress=on_progress,
         patience=Patience(connect, read, retries=2, pause=0.0),
     )
 
@@ -124,7 +124,9 @@ def test_missing_parent_folders_are_made(site: Site, tmp_path: Path) -> None:
 def test_an_archive_of_unknown_size_arrives(site: Site, destination: Path) -> None:
     shares: list[float] = []
     site.chunked = True
-    assert_arrived(get(f"{site.url}/corpus.zip", destination, report=shares.append), destination)
+    assert_arrived(
+        get(f"{site.url}/corpus.zip", destination, on_progress=shares.append), destination
+    )
     assert shares[-1] == 1.0
 
 
@@ -140,7 +142,7 @@ def test_bytes_are_kept_as_they_are_sent(site: Site, destination: Path) -> None:
 def test_progress_never_falls_and_ends_at_one(site: Site, destination: Path) -> None:
     shares: list[float] = []
     site.cuts, site.ranges = [100_000], False
-    get(f"{site.url}/corpus.zip", destination, report=shares.append)
+    get(f"{site.url}/corpus.zip", destination, on_progress=shares.append)
     assert shares == sorted(shares)
     assert 0 < shares[0] < shares[-1] == 1.0
 
@@ -339,7 +341,7 @@ def test_more_than_the_limit_is_refused_with_the_setting(
     shares: list[float] = []
     site.chunked, limit = chunked, len(CORPUS) - 1
     with pytest.raises(TooLarge, match="SER_MAX_DOWNLOAD_MB"):
-        get(f"{site.url}/corpus.zip", destination, max_bytes=limit, report=shares.append)
+        get(f"{site.url}/corpus.zip", destination, max_bytes=limit, on_progress=shares.append)
     assert bool(shares) == chunked
     assert_kept(destination)
     assert_arrived(get(f"{site.url}/corpus.zip", destination, max_bytes=len(CORPUS)), destination)
