@@ -36,7 +36,7 @@ from watchdog.observers import Observer
 from ser._schemas import shortened
 from ser.errors import SerError, within
 from ser.service.access import Access
-from ser.service.events import LOCAL_SOURCE, is_ours, kind_of, refuse_loops
+from ser.service.events import LOCAL_SOURCE, is_own_output, kind_of, refuse_loops
 from ser.service.settings import Settings, SettingsError
 from stack import interrupt
 
@@ -154,7 +154,7 @@ def announce_all(folder: Path, url: str, settings: Settings) -> None:
             for event in drain(queue):
                 arrivals.handle(event)
             for file in arrivals.pop_complete():
-                if is_ours(file.as_uri(), settings) or announce(file, folder, url):
+                if is_own_output(file.as_uri(), settings) or announce(file, folder, url):
                     del failures[file]
                     continue
                 arrivals.expect(file, min(2.0 ** failures[file], LONGEST_PAUSE_SECONDS))

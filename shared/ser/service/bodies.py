@@ -41,9 +41,9 @@ class Form(NamedTuple):
     accepts: Callable[[str], bool]
     """Whether the form reads a body of a media type."""
     read: Callable[[Request, bytes], Fields]
-    """Returns the fields of a request from its body; raises :class:`UnreadableRequest`."""
+    """Returns the fields of a request with this body, or raises :class:`UnreadableRequest`."""
     description: str
-    """The form in words, for the message that refuses all others."""
+    """The form in words, for the message that refuses other media types."""
 
 
 def read_fields(request: Request, forms: Sequence[Form], settings: Settings) -> Fields:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ser.service.events.event import Event, Ignored, ObjectCreated, Refused, kind_of
-from ser.service.events.loops import is_ours, refuse_loops
+from ser.service.events.loops import is_own_output, refuse_loops
 from ser.service.events.notifications import LOCAL_SOURCE, read_events
 
 __all__ = [
@@ -12,7 +12,7 @@ __all__ = [
     "Ignored",
     "ObjectCreated",
     "Refused",
-    "is_ours",
+    "is_own_output",
     "kind_of",
     "read_events",
     "refuse_loops",

@@ -44,12 +44,12 @@ class ObjectCreated(msgspec.Struct, frozen=True):
 class Ignored(msgspec.Struct, frozen=True):
     """An announcement that starts nothing, and the reason."""
 
-    what: str
-    why: str
+    subject: str
+    reason: str
 
 
 class Refused(msgspec.Struct, frozen=True):
-    """The creation of an object that the announcement does not identify."""
+    """The creation of an object that its announcement does not identify."""
 
     error: InvalidInput
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import ser
 from ser.registry import new_model_id, open_registry
-from ser.service.events import is_ours, kind_of, refuse_loops
+from ser.service.events import is_own_output, kind_of, refuse_loops
 from ser.service.settings import Settings, SettingsError
 
 SETTINGS = Settings(
@@ -34,7 +34,7 @@ SETTINGS = Settings(
     ],
 )
 def test_every_object_below_a_configured_location_is_ours(uri: str) -> None:
-    assert is_ours(uri, SETTINGS)
+    assert is_own_output(uri, SETTINGS)
 
 
 @pytest.mark.parametrize(
@@ -51,27 +51,27 @@ def test_every_object_below_a_configured_location_is_ours(uri: str) -> None:
     ],
 )
 def test_an_object_beside_a_configured_location_is_not_ours(uri: str) -> None:
-    assert not is_ours(uri, SETTINGS)
-    assert not is_ours(uri, Settings())
+    assert not is_own_output(uri, SETTINGS)
+    assert not is_own_output(uri, Settings())
 
 
 @pytest.mark.parametrize("folder", ["pristine", "working", "features"])
 def test_a_bucket_holds_no_data_path_whatever_the_names_of_its_folders(folder: str) -> None:
-    assert not is_ours(f"s3://store/{folder}/a/b.zip", Settings())
+    assert not is_own_output(f"s3://store/{folder}/a/b.zip", Settings())
 
 
 @given(key=st.text("/.ab", max_size=20))
 def test_every_key_in_our_bucket_is_ours_and_none_in_another(key: str) -> None:
-    assert is_ours(f"s3://models/{key}", SETTINGS)
-    assert not is_ours(f"s3://uploads/{key}", SETTINGS)
+    assert is_own_output(f"s3://models/{key}", SETTINGS)
+    assert not is_own_output(f"s3://uploads/{key}", SETTINGS)
 
 
 def test_a_symbolic_link_to_our_location_is_followed(bounds: Path) -> None:
     (bounds / "jobs").mkdir()
     (bounds / "link").symlink_to("jobs")
     settings = Settings(jobs_uri="jobs")
-    assert is_ours((bounds / "link" / "a.zip").as_uri(), settings)
-    assert not is_ours((bounds / "a.zip").as_uri(), settings)
+    assert is_own_output((bounds / "link" / "a.zip").as_uri(), settings)
+    assert not is_own_output((bounds / "a.zip").as_uri(), settings)
 
 
 def triggers(folder: Path) -> list[str]:
@@ -79,7 +79,7 @@ def triggers(folder: Path) -> list[str]:
     return [
         str(file)
         for file in folder.rglob("*")
-        if kind_of(str(file.relative_to(folder))) and not is_ours(file.as_uri(), Settings())
+        if kind_of(str(file.relative_to(folder))) and not is_own_output(file.as_uri(), Settings())
     ]
 
 
@@ -112,7 +112,7 @@ def test_an_extracted_corpus_starts_nothing_whatever_it_holds(
 def test_a_users_folder_with_the_name_of_one_of_ours_is_not_ours(bounds: Path) -> None:
     for folder in ("working/incoming", "inbox/pristine", "inbox/working"):
         (bounds / folder).mkdir(parents=True)
-        assert not is_ours((bounds / folder / "a.zip").as_uri(), Settings())
+        assert not is_own_output((bounds / folder / "a.zip").as_uri(), Settings())
 
 
 @pytest.mark.parametrize(
