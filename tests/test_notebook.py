@@ -48,7 +48,7 @@ def executed(clone: Path) -> Any:
     return notebook
 
 
-def test_it_is_stored_without_outputs_and_traces_of_whoever_ran_it() -> None:
+def test_the_stored_notebook_has_no_outputs_and_no_traces_of_its_author() -> None:
     notebook = stored()
     assert set(notebook.metadata) == {"kernelspec", "language_info"}
     assert notebook.metadata.language_info == {"name": "python"}
@@ -85,7 +85,7 @@ def test_all_types_of_models_are_compared_and_do_better_than_chance(executed: An
         assert 2 / 7 < uar < 1, model
 
 
-def test_the_forest_does_as_well_as_one_that_scikit_learn_grows_by_itself(
+def test_the_forest_has_the_recall_of_one_that_scikit_learn_alone_grows(
     executed: Any, clone: Path
 ) -> None:
     (folder,) = (clone / "demo").glob("data-*")
@@ -109,7 +109,7 @@ def test_the_forest_does_as_well_as_one_that_scikit_learn_grows_by_itself(
     assert compared(executed)["RandomForestClassifier"] == pytest.approx(uar, abs=0.01)
 
 
-def test_all_that_it_writes_lies_in_the_folder_of_the_demo(executed: Any, clone: Path) -> None:
+def test_the_notebook_writes_only_to_the_folder_of_the_demo(executed: Any, clone: Path) -> None:
     assert sorted(path.name for path in clone.iterdir()) == ["demo", "docs"]
     assert not any((clone / "docs").iterdir())
 

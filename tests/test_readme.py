@@ -65,7 +65,7 @@ def client(demonstration: Demonstration) -> Iterator[Client]:
         os.chdir(here)
 
 
-def test_make_demo_shows_first_how_well_unknown_speakers_are_heard(
+def test_make_demo_shows_the_figures_on_unknown_speakers_first(
     demonstration: Demonstration,
 ) -> None:
     run = demonstration.run
@@ -109,7 +109,7 @@ def run(command: str, folder: Path, client: Client) -> dict[str, Any]:
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is missing")
-def test_curl_is_answered_with_the_fields_that_are_shown(
+def test_answers_to_curl_have_the_fields_that_the_readme_shows(
     demonstration: Demonstration, client: Client
 ) -> None:
     answers = [run(command, demonstration.folder, client) for command, _ in CURLS]

@@ -68,7 +68,7 @@ def test_enrolment_changes_the_answer_and_returns_a_profile(predict: Client, pla
     assert known["speaker_profile"]["front_end"] == "0f" * 32
 
 
-def test_a_profile_replaces_the_sounds_it_was_made_from(predict: Client, place: Body) -> None:
+def test_a_profile_replaces_the_sounds_that_it_was_made_from(predict: Client, place: Body) -> None:
     asked = place | {"audio": encoded(*SOUNDS[:2])}
     enrolled = predict.post("/predict", json=asked | {"enrolment": encoded(*SOUNDS)}).json
     again = predict.post(
@@ -77,7 +77,7 @@ def test_a_profile_replaces_the_sounds_it_was_made_from(predict: Client, place: 
     assert again == enrolled
 
 
-def test_a_profile_grows_by_what_is_enrolled_later(
+def test_a_profile_includes_sounds_that_are_enrolled_later(
     predict: Client, place: Body, profile: Body
 ) -> None:
     asked = place | {"audio": encoded(SOUNDS[0])}

@@ -405,7 +405,7 @@ def test_a_model_is_answered_even_if_its_alias_cannot_be_moved(
     assert "latest" in response.json["notes"][0]
 
 
-def test_a_refused_request_leaves_nothing_behind(
+def test_a_refused_request_leaves_no_file_behind(
     train: Client, train_body: dict[str, Any], bounds: Path
 ) -> None:
     refused(train, train_body | {"model_type": "SVM"})

@@ -43,7 +43,7 @@ def yardstick(place: Workplace) -> Yardstick:
     return make_yardstick(place)
 
 
-def test_ratios_compare_turn_by_turn_and_are_above_one_where_ours_is_better() -> None:
+def test_ratios_compare_turn_by_turn_and_exceed_one_if_our_function_is_better() -> None:
     seconds = Row("first answer", "s", ours=[1.0, 2.0, 4.0], usual=[12.0, 18.0, 60.0])
     assert seconds.ratios == [12.0, 9.0, 15.0]
     speed = Row("requests", "1/s", more_is_better=True, ours=[50.0], usual=[10.0])
@@ -191,7 +191,7 @@ def test_the_table_has_all_rows(results: Results) -> None:
     assert "first time" in text
 
 
-def test_the_document_has_all_rows(results: Results) -> None:
+def test_the_json_document_has_all_rows(results: Results) -> None:
     document = json.loads(results.as_json())
     rows = {row["name"]: row for row in document["rows"]}
     assert list(rows) == list(all_rows())

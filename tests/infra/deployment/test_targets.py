@@ -77,7 +77,9 @@ def address_in(stack: Client) -> kubernetes.AddressOf:
 
 
 @pytest.mark.parametrize(("engine", "wait"), [("docker", " --wait"), ("podman", "")])
-def test_compose_is_started_and_asked(clone: Clone, stack: Client, engine: str, wait: str) -> None:
+def test_compose_is_started_and_its_health_is_checked(
+    clone: Clone, stack: Client, engine: str, wait: str
+) -> None:
     clone.install(engine)
     port = stack.stack.url.rpartition(":")[2]
     output = clone.succeed("deploy", "compose", ENGINE=engine, PORT=port)

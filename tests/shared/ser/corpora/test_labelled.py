@@ -64,7 +64,7 @@ def test_files_of_one_name_in_two_folders_are_two_utterances() -> None:
     assert [u.name for u in table.utterances] == ["happy_001.wav", "sad_001.wav"]
 
 
-def test_of_two_formats_of_one_recording_the_first_is_used() -> None:
+def test_the_first_of_two_formats_of_a_recording_is_used() -> None:
     table = tabulate_folders("sad/001.flac", "sad/001.wav")
     assert [u.name for u in table.utterances] == ["sad_001.flac"]
     assert [rejection.file for rejection in table.rejected] == ["sad/001.wav"]

@@ -42,13 +42,13 @@ def test_a_degradation_does_not_change_its_input(name: str) -> None:
     np.testing.assert_array_equal(SIGNAL, before)
 
 
-def test_12_db_more_multiply_by_four_and_clip_at_full_scale() -> None:
+def test_plus_12_db_multiplies_by_four_and_clips_at_full_scale() -> None:
     heard = degraded("gain +12 dB", tone(440))
     assert np.abs(heard).max() > 0.999
     np.testing.assert_allclose(heard, (10**0.6 * tone(440)).clip(-1, 1), atol=2**-14)
 
 
-def test_12_db_less_divide_by_four_and_round_to_16_bits() -> None:
+def test_minus_12_db_divides_by_four_and_rounds_to_16_bits() -> None:
     heard = degraded("gain -12 dB", SIGNAL)
     np.testing.assert_allclose(heard, 10**-0.6 * SIGNAL, atol=2**-15)
     np.testing.assert_array_equal(heard * 2**15, np.round(heard * 2**15))

@@ -95,13 +95,13 @@ def test_an_unknown_name_is_not_found_and_the_error_says_what_exists(model_id: s
         ser.load_model("models/model.onnx")
 
 
-def test_a_file_that_is_no_model_is_refused() -> None:
+def test_a_file_that_is_not_a_model_is_refused() -> None:
     Path("notes.txt").write_text("no model")
     with pytest.raises(Conflict, match="not one that this version of ser reads"):
         ser.load_model("notes.txt")
 
 
-def test_addresses_of_other_kinds_are_refused() -> None:
+def test_unsupported_addresses_are_refused() -> None:
     with pytest.raises(InvalidInput, match="https://"):
         ser.load_model("https://example.org/models/latest")
     with pytest.raises(InvalidInput, match="cannot be read"):
