@@ -26,7 +26,7 @@ def main() -> None:
     runs = os.environ.get("RUNS") or "5"
     if not runs.isdecimal() or not int(runs):
         sys.exit(f"RUNS={runs}; allowed: a whole number from 1 on")
-    # TensorFlow, here and in the functions, logs much that is no error.
+    # TensorFlow, here and in the functions, logs many messages that are not errors.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # Without a terminal, lines of the table must not wrap.
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 150)

@@ -29,7 +29,7 @@ class Contestant(NamedTuple):
     model: Path
     """The folder of the model in its registry."""
     expected_code: Callable[[Signal], str]
-    """Returns the code of the emotion that is the correct answer to a signal."""
+    """Returns the code of the emotion that is the correct answer for a signal."""
     suffixes: tuple[str, ...]
     """The suffixes of the names of the rows in which it competes."""
     extra_fields: tuple[tuple[str, str], ...] = ()
@@ -86,8 +86,8 @@ class Contest(NamedTuple):
 
     place: Workplace
     contestants: tuple[Contestant, ...]
-    """Ours with our recipe, ours with the network of the usual function, the usual one, and those
-    that compete in fewer rows."""
+    """Our function with our recipe, our function with the network of the usual one, the usual
+    function, and then the contestants of fewer rows."""
     utterances: tuple[Signal, ...]
     effort: Effort
     rows: Rows

@@ -51,7 +51,7 @@ def measure_trainings(rows: Rows, place: Workplace) -> tuple[Path, Stages]:
 
 
 def measure_beside_training(contest: Contest) -> None:
-    """Measure answers of ours on an idle machine, and during a training of our recipe."""
+    """Measure answers of our function on an idle machine, and during a training of our recipe."""
     ours, *_ = contest.contestants
     place, effort = contest.place, contest.effort
     asked = ours.question(contest.sound(CLIP_SECONDS), str(place.registries))

@@ -67,7 +67,7 @@ class Choices(NamedTuple):
         if chosen.request and not Path(chosen.request).is_file():
             sys.exit(f"REQUEST={chosen.request} is not a file.")
         if chosen.alias and not ALIAS.fullmatch(chosen.alias):
-            sys.exit(f"ALIAS={chosen.alias} is no name for an alias; allowed: {ALIAS_GRAMMAR}")
+            sys.exit(f"ALIAS={chosen.alias} is not a valid alias; allowed: {ALIAS_GRAMMAR}")
         return chosen
 
     @property
@@ -154,7 +154,7 @@ def recipe_fields(choices: Choices) -> dict[str, Any]:
 
 
 def refuse_unknown(choices: Choices, fields: Mapping[str, Any]) -> None:
-    """Exit if ``fields`` holds a name that is no field of a training."""
+    """Exit if ``fields`` holds a name that is not a field of POST /train."""
     parameters = {*inspect.signature(ser.evaluate).parameters}
     allowed = parameters - {"source", "data_path", "evaluation", "dask_scheduler", "progress"}
     if unknown := sorted({*fields} - allowed):

@@ -41,7 +41,7 @@ from ser.service.settings import Settings, SettingsError
 from stack import interrupt
 
 QUIET_SECONDS = 1.0
-"""How long a file must stay unchanged before it counts as complete."""
+"""Seconds for which a file must stay unchanged before it counts as complete."""
 TICK_SECONDS = 0.2
 LONGEST_PAUSE_SECONDS = 60.0
 """Longest pause between two announcements of a file; the first pauses are 1, 2, 4, ... seconds."""

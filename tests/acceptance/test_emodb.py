@@ -73,7 +73,8 @@ def test_a_tenth_of_535_utterances_is_held_out(trained: dict[str, Any], folder: 
     assert manifest["corpus"]["utterances"] == 535
     assert manifest["rejected"] == []
     assert len(trained["test_samples"]) == 54
-    # The original's own split gives 0.457 with chunks on both sides (FIELD.md); 1/7 is chance.
+    # The split of the original, which puts chunks of an utterance on both sides, gives 0.457;
+    # chance is 1/7.
     assert trained["metrics"]["uar"] > 0.35
 
 

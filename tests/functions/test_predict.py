@@ -311,7 +311,7 @@ def test_the_duration_limit_applies_to_all_sounds_of_a_request_together(
         ({"model_id": "20200101T000000Z-00000000"}, 404, "20200101T000000Z-00000000"),
         ({"model_id": "production"}, 404, "production"),
         ({"model_id": "../../etc"}, 404, "etc"),
-        ({"sample_name": ["03a01Wa.wav", "nobody.wav"]}, 404, "nobody.wav"),
+        ({"sample_name": ["03a01Wa.wav", "unknown.wav"]}, 404, "unknown.wav"),
     ],
 )
 def test_a_missing_model_or_sample_is_reported_by_name(

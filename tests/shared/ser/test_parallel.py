@@ -1,4 +1,4 @@
-"""Work in parallel: on this machine, or on a Dask cluster."""
+"""Parallel work on this machine or on a Dask cluster."""
 
 # mypy: disable-error-code="no-untyped-call"
 # distributed has types for a part of its functions only.

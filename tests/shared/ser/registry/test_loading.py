@@ -64,7 +64,7 @@ def test_a_model_on_s3_is_loaded_by_its_address(
 ) -> None:
     for name, value in (
         ("AWS_ENDPOINT_URL", s3_address),
-        ("AWS_ACCESS_KEY_ID", "somebody"),
+        ("AWS_ACCESS_KEY_ID", "test-key"),
         ("AWS_SECRET_ACCESS_KEY", "secret"),
         ("AWS_DEFAULT_REGION", "us-east-1"),
     ):

@@ -25,7 +25,7 @@ def environment(s3_address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Set the standard AWS variables, the only source of endpoint and credentials."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", s3_address)
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "somebody")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test-key")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
 
 

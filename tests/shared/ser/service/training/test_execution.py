@@ -1,4 +1,4 @@
-"""Evaluations of a recipe, as part of whole trainings."""
+"""Whole trainings from a request: the defaults of the recipe, and its evaluations."""
 
 from __future__ import annotations
 
