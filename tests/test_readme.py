@@ -70,8 +70,8 @@ def test_make_demo_shows_the_figures_on_unknown_speakers_first(
 ) -> None:
     run = demonstration.run
     assert run.returncode == 0, run.stderr
-    never_heard = run.stdout.index("On speakers never heard in training: unweighted average recall")
-    assert never_heard < run.stdout.index("of speakers heard in training: unweighted average")
+    unknown = run.stdout.index("On speakers left out of training: unweighted average recall")
+    assert unknown < run.stdout.index("of speakers in the training data: unweighted average")
     assert "anger (W)" in run.stdout
     assert ("synthetic" in run.stdout) != ("EmoDB, from" in run.stdout)
 

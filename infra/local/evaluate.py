@@ -1,9 +1,9 @@
 """Evaluation of a recipe on a corpus: figures in the terminal, and a report.
 
 ``CORPUS`` names a zip archive, a folder, or a CSV table beside its sounds; ``MODEL_TYPE`` the type
-of the classifier, and ``REQUEST`` a file with fields of POST /train. Fields that neither names are
-those of our recipe, whatever the type, so that two types are compared on the same features, split
-and rows. Nothing is published unless ``SAVE`` names a registry, or ``ALIAS`` an alias.
+of the classifier, and ``REQUEST`` a file with fields of POST /train. All other fields have the
+values of our recipe, even for another type, so that two types are compared on the same features,
+split and rows. Nothing is published unless ``SAVE`` names a registry, or ``ALIAS`` an alias.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def main() -> None:
     try:
         run(choices)
     except InvalidInput as error:
-        sys.exit("\n".join(described(choices, *fault) for fault in error.faults))
+        sys.exit("\n".join(message_of(choices, *fault) for fault in error.faults))
     except SerError as error:
         sys.exit(f"{kind_of(error).title}: {error.detail}")
     except (SettingsError, UnusableCluster) as error:
@@ -104,8 +104,8 @@ def main() -> None:
         sys.exit("Stopped.")
 
 
-def described(choices: Choices, loc: tuple[str | int, ...], message: str) -> str:
-    """Return one fault, with the variable in place of the field that ``loc`` begins with."""
+def message_of(choices: Choices, loc: tuple[str | int, ...], message: str) -> str:
+    """Return the text of a fault, with the variable that sets the field at the start of ``loc``."""
     if not loc:
         return message
     first, *rest = loc
