@@ -68,8 +68,8 @@ def test_every_figure_and_every_table_says_that_the_speech_is_synthetic(executed
     tables = [text for text in texts(executed) if "\n| " in text]
     assert set(pictures) == PICTURES
     assert len(tables) == 3
-    for said in (*pictures.values(), *tables):
-        assert "(synthetic speech)" in said
+    for text in (*pictures.values(), *tables):
+        assert "(synthetic speech)" in text
 
 
 def test_every_figure_holds_a_picture(executed: Any) -> None:

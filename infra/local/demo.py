@@ -144,7 +144,7 @@ def bars() -> Progress:
 
 
 def provide(archive: Path) -> None:
-    """Copy ``archive`` to :data:`CORPUS`; delete what was extracted from another archive there."""
+    """Copy ``archive`` to :data:`CORPUS`; delete files there that another archive held."""
     if CORPUS.exists() and filecmp.cmp(archive, CORPUS, shallow=False):
         return
     shutil.rmtree(FOLDER / "data", ignore_errors=True)

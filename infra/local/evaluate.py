@@ -33,7 +33,7 @@ from ser.registry import ALIAS, ALIAS_GRAMMAR, open_registry
 from ser.service.bodies import decode_object
 from ser.service.problems import kind_of
 from ser.service.settings import Settings, SettingsError
-from ser.service.terminal import shown
+from ser.service.terminal import show_progress
 from ser.training import Recipe, train_recipe
 from stack import ROOT
 
@@ -116,7 +116,7 @@ def run(choices: Choices) -> None:
     """Evaluate, print the figures, write the report, and publish the model if asked for."""
     fields = recipe_fields(choices)
     scheduler = Settings.from_environment().dask_scheduler
-    with tempfile.TemporaryDirectory() as folder, shown("evaluate") as progress:
+    with tempfile.TemporaryDirectory() as folder, show_progress("evaluate") as progress:
         evaluation = ser.evaluate(
             choices.corpus,
             **fields,
@@ -203,7 +203,7 @@ def publish(
 
 
 def show(evaluation: Evaluation) -> None:
-    """Print what was compared, and the figures."""
+    """Print the comparison and the figures."""
     console.print(evaluation.comparison, soft_wrap=True)
     loso = evaluation.figures
     print_figures(f"{evaluation.model_type}, {evaluation.split}", loso)

@@ -36,7 +36,7 @@ from watchdog.observers import Observer
 from ser._schemas import shortened
 from ser.errors import SerError, within
 from ser.service.access import Access
-from ser.service.events import LOCAL_SOURCE, is_own_output, kind_of, refuse_loops
+from ser.service.events import LOCAL_SOURCE, is_own_output, object_kind, refuse_loops
 from ser.service.settings import Settings, SettingsError
 from stack import interrupt
 
@@ -71,7 +71,7 @@ class Arrivals:
 
     def expect(self, file: Path, seconds: float = QUIET_SECONDS) -> None:
         """Report ``file`` as complete after ``seconds``, unless it changes before."""
-        if kind_of(file.relative_to(self._folder).as_posix()):
+        if object_kind(file.relative_to(self._folder).as_posix()):
             self._due[file] = self._clock() + seconds
 
     def handle(self, event: FileSystemEvent) -> None:

@@ -180,7 +180,7 @@ def test_a_model_without_profiles_names_the_models_that_take_them(
 
 
 @pytest.mark.parametrize(
-    ("change", "loc", "says"),
+    ("change", "loc", "message"),
     [
         ({"front_end": "a1" * 32}, "front_end", "allowed: 0f0f"),
         ({"count": 0}, "count", ">= 1"),
@@ -195,12 +195,12 @@ def test_a_model_without_profiles_names_the_models_that_take_them(
 )
 @pytest.mark.parametrize("form", [dict, json.dumps])
 def test_every_bad_field_of_a_profile_is_reported_by_name(
-    predict: Client, place: Body, profile: Body, change: Body, loc: str, says: str, form: Any
+    predict: Client, place: Body, profile: Body, change: Body, loc: str, message: str, form: Any
 ) -> None:
     asked = place | {"audio": encoded(SOUNDS[0]), "speaker_profile": form(profile | change)}
     response = predict.post("/predict", json=asked)
     assert faults(response) == [["speaker_profile", loc]]
-    assert says in response.json["errors"][0]["msg"]
+    assert message in response.json["errors"][0]["msg"]
 
 
 @pytest.mark.parametrize("value", [5, "", "{", "[]", [], True])

@@ -427,7 +427,7 @@ from ser.store._store import Store
 
 for name in ("create", "replace"):
     setattr(Store, name, mortal(name, getattr(Store, name)))
-terminal.lines = lambda _title: lambda step, share: reach(f"step {step}")
+terminal.line_printer = lambda _title: lambda step, share: reach(f"step {step}")
 '''
 SERVER = """
 import clients, json, sys

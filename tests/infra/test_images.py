@@ -44,7 +44,7 @@ def built() -> Iterator[Built]:
     if missing := [tool for tool in images.TOOLS if shutil.which(tool) is None]:
         pytest.skip(f"{', '.join(missing)} missing")
     if os.getuid() != 0:
-        pytest.skip("only root may build with buildah's chroot isolation on a Debian of its own")
+        pytest.skip("only root may build with buildah's chroot isolation on its own Debian")
     with images.workshop() as buildah:
         images.make_base(buildah)
         wheels, scratch = buildah.folder / "wheels", buildah.folder / "scratch"

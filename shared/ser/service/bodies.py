@@ -86,7 +86,7 @@ def read_body(request: Request, settings: Settings) -> bytes:
     left = PAST_BYTES if len(body) > limit else 0
     while left > 0 and (drained := request.stream.read(MEGABYTE)):
         left -= len(drained)
-    # functions-framework reads the body again after the answer, whatever its size.
+    # functions-framework would read the body again after the answer, without a limit.
     request.environ |= {"wsgi.input": io.BytesIO(), "CONTENT_LENGTH": "0"}
     request.__dict__.pop("stream", None)
     if len(body) > limit:

@@ -133,17 +133,17 @@ class Function:
     def _describe(self, _call: Call[Any]) -> Mapping[str, Any]:
         """Return the OpenAPI document of this function."""
         # Imported here, because documents are requested rarely and cold starts must be short.
-        from ser.service.openapi import document
+        from ser.service.openapi import openapi_document
 
-        return document(self._routes)
+        return openapi_document(self._routes)
 
     def _describe_address(self, call: Call[Any]) -> Mapping[str, Any]:
         """Return the OpenAPI document of all functions at this address."""
         if not call.settings.gateway:
             return self._describe(call)
-        from ser.service.openapi import document, routes_of_all_functions
+        from ser.service.openapi import openapi_document, routes_of_all_functions
 
-        return document(routes_of_all_functions())
+        return openapi_document(routes_of_all_functions())
 
 
 def get_health(_call: Call[Any]) -> Health:

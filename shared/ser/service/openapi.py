@@ -54,7 +54,7 @@ def routes_of_all_functions() -> tuple[Route, ...]:
     return (*training.ROUTES, *inference.ROUTES)
 
 
-def document(routes: Iterable[Route]) -> dict[str, Any]:
+def openapi_document(routes: Iterable[Route]) -> dict[str, Any]:
     """Return the OpenAPI document of ``routes``."""
     routes = tuple(routes)
     schemas = component_schemas(routes)
@@ -76,7 +76,7 @@ def document(routes: Iterable[Route]) -> dict[str, Any]:
         "components": {
             "schemas": dict(sorted(schemas.items())),
             "parameters": {"RequestId": REQUEST_ID},
-            "responses": {"Problem": problem_response()},
+            "responses": {"Problem": problem_answer()},
         },
     }
 
@@ -189,7 +189,7 @@ def json_content(kind: type[msgspec.Struct]) -> dict[str, Any]:
     return {JSON_TYPE: {"schema": reference(kind.__name__)}}
 
 
-def problem_response() -> dict[str, Any]:
+def problem_answer() -> dict[str, Any]:
     """Return the response of all errors."""
     content = {"schema": reference(Problem.__name__), "example": PROBLEM_EXAMPLE}
     return {"description": "The problem.", "content": {problems.MEDIA_TYPE: content}}

@@ -64,7 +64,7 @@ def test_strings_are_read_as_the_values_that_they_spell(
 
 
 @pytest.mark.parametrize(
-    ("value", "field", "says"),
+    ("value", "field", "message"),
     [
         ({"number": 0}, "number", "0 does not fit; allowed: an integer >= 1 and <= 9"),
         ({"number": 2.5}, "number", "2.5"),
@@ -87,11 +87,11 @@ def test_strings_are_read_as_the_values_that_they_spell(
     ],
 )
 def test_a_bad_value_is_reported_with_the_allowed_values(
-    value: dict[str, Any], field: str, says: str
+    value: dict[str, Any], field: str, message: str
 ) -> None:
     found = faults({"name": "x"} | value)
     assert list(found) == [field]
-    assert says in found[field]
+    assert message in found[field]
 
 
 def test_all_bad_fields_are_named_at_once() -> None:

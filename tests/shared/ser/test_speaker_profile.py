@@ -89,7 +89,7 @@ GOOD = {
 
 
 @pytest.mark.parametrize(
-    ("change", "loc", "says"),
+    ("change", "loc", "message"),
     [
         ({"count": 0}, "count", "allowed: an integer >= 1"),
         ({"count": -3}, "count", "allowed: an integer >= 1"),
@@ -112,12 +112,12 @@ GOOD = {
     ],
 )
 def test_an_invalid_value_in_a_profile_is_reported_by_field(
-    change: dict[str, Any], loc: str, says: str
+    change: dict[str, Any], loc: str, message: str
 ) -> None:
     with pytest.raises(InvalidInput) as caught:
         SpeakerProfile.parse(GOOD | change)
     assert [fault.loc for fault in caught.value.faults] == [(loc,)]
-    assert says in caught.value.faults[0].msg
+    assert message in caught.value.faults[0].msg
 
 
 @pytest.mark.parametrize("value", [5, [], "", "{", "[" * 10_000, "no JSON", b"{}"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ser.service.events.event import Event, Ignored, ObjectCreated, Refused, kind_of
+from ser.service.events.event import Event, Ignored, ObjectCreated, Refused, object_kind
 from ser.service.events.loops import is_own_output, refuse_loops
 from ser.service.events.notifications import LOCAL_SOURCE, read_events
 
@@ -13,7 +13,7 @@ __all__ = [
     "ObjectCreated",
     "Refused",
     "is_own_output",
-    "kind_of",
+    "object_kind",
     "read_events",
     "refuse_loops",
 ]

@@ -137,7 +137,7 @@ def follow(
 ) -> dict[str, Any] | None:
     """Forward the progress of a training, permit its publication, and return its last message: the
     answer or the problem, or ``None`` if it ended without either."""
-    for line in lines(output):
+    for line in read_lines(output):
         heartbeat()
         message: dict[str, Any] = msgspec.json.decode(line or b"{}")
         if "answer" in message or "problem" in message:
@@ -149,7 +149,7 @@ def follow(
     return None
 
 
-def lines(pipe: IO[bytes]) -> Iterator[bytes]:
+def read_lines(pipe: IO[bytes]) -> Iterator[bytes]:
     """Yield each line of ``pipe`` as it arrives, and an empty one every
     :data:`HEARTBEAT_SECONDS` without one."""
     partial = b""

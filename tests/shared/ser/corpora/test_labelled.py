@@ -138,7 +138,7 @@ def test_differences_between_table_and_sounds_are_reported_for_each_file(tmp_pat
 
 
 @pytest.mark.parametrize(
-    ("content", "says"),
+    ("content", "message"),
     [
         ("", "lacks file, emotion, speaker"),
         ("file,speaker\n1.wav,a", "lacks emotion among its columns file, speaker"),
@@ -148,9 +148,9 @@ def test_differences_between_table_and_sounds_are_reported_for_each_file(tmp_pat
     ],
 )
 def test_a_table_that_cannot_be_read_is_refused(
-    tmp_path: Path, content: str | bytes, says: str
+    tmp_path: Path, content: str | bytes, message: str
 ) -> None:
-    with pytest.raises(InvalidInput, match=says):
+    with pytest.raises(InvalidInput, match=message):
         tabulate_table(tmp_path, content)
 
 

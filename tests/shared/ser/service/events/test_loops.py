@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import ser
 from ser.registry import new_model_id, open_registry
-from ser.service.events import is_own_output, kind_of, refuse_loops
+from ser.service.events import is_own_output, object_kind, refuse_loops
 from ser.service.settings import Settings, SettingsError
 
 SETTINGS = Settings(
@@ -79,7 +79,8 @@ def triggers(folder: Path) -> list[str]:
     return [
         str(file)
         for file in folder.rglob("*")
-        if kind_of(str(file.relative_to(folder))) and not is_own_output(file.as_uri(), Settings())
+        if object_kind(str(file.relative_to(folder)))
+        and not is_own_output(file.as_uri(), Settings())
     ]
 
 
