@@ -6,7 +6,7 @@ EMODB_ZIP ?=
 # As an absolute path; abspath would split it at spaces.
 ARCHIVE = $(if $(filter /%,$(firstword $(EMODB_ZIP))),$(EMODB_ZIP),$(CURDIR)/$(EMODB_ZIP))
 # For make evaluate: a zip archive, a folder or a CSV table beside its sounds; a model_type; a file with
-# further fields of /train; a registry and an alias for the model, which is not published without them.
+# further fields of /train; a registry and an alias, without which the model is not published.
 CORPUS ?=
 MODEL_TYPE ?=
 REQUEST ?=
@@ -48,7 +48,7 @@ demo: init ## Fetch or synthesise a corpus, train and predict over HTTP, show th
 serve: init ## Serve both functions behind the gateway (PORT=5000)
 	$(BIN)/python infra/local/stack.py
 
-recipe: init ## Print the model_type of our recipe
+recipe: init ## Print the model_type of the recommended recipe
 	@$(BIN)/python -c 'from ser.classifiers import RECIPE; print(RECIPE)'
 
 evaluate: init ## Leave each speaker of CORPUS out once: figures and a report (MODEL_TYPE=, REQUEST=, SAVE=, ALIAS=)

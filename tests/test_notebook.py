@@ -1,4 +1,4 @@
-"""The notebook runs from a fresh clone, and shows what was computed."""
+"""The notebook runs from a fresh clone, and its outputs agree with separate computations."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PICTURES = {
     *("counts", "sound", "utterance", "melodies", "tellers"),
     *("family-recalls", "speakers", "confusion"),
 }
-"""The cells that show one, whatever the corpus is."""
+"""The cells that show a picture of every corpus."""
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,7 @@ def executed(clone: Path) -> Any:
     return notebook
 
 
-def test_it_is_stored_without_outputs_and_traces_of_whoever_ran_it() -> None:
+def test_the_stored_notebook_has_no_outputs_and_no_traces_of_its_author() -> None:
     notebook = stored()
     assert set(notebook.metadata) == {"kernelspec", "language_info"}
     assert notebook.metadata.language_info == {"name": "python"}
@@ -64,12 +64,12 @@ def test_no_cell_warns(executed: Any) -> None:
 
 
 def test_every_figure_and_every_table_says_that_the_speech_is_synthetic(executed: Any) -> None:
-    pictures = dict(said_of_pictures(executed))
+    pictures = dict(alternative_texts(executed))
     tables = [text for text in texts(executed) if "\n| " in text]
     assert set(pictures) == PICTURES
     assert len(tables) == 3
-    for said in (*pictures.values(), *tables):
-        assert "(synthetic speech)" in said
+    for text in (*pictures.values(), *tables):
+        assert "(synthetic speech)" in text
 
 
 def test_every_figure_holds_a_picture(executed: Any) -> None:
@@ -79,13 +79,13 @@ def test_every_figure_holds_a_picture(executed: Any) -> None:
 
 
 def test_all_types_of_models_are_compared_and_do_better_than_chance(executed: Any) -> None:
-    uars = compared(executed)
+    uars = recalls(executed)
     assert set(MODEL_TYPES) < set(uars)
     for model, uar in uars.items():
         assert 2 / 7 < uar < 1, model
 
 
-def test_the_forest_does_as_well_as_one_that_scikit_learn_grows_by_itself(
+def test_the_forest_has_the_recall_of_one_that_scikit_learn_alone_grows(
     executed: Any, clone: Path
 ) -> None:
     (folder,) = (clone / "demo").glob("data-*")
@@ -99,17 +99,17 @@ def test_the_forest_does_as_well_as_one_that_scikit_learn_grows_by_itself(
     X, y, names = dataset.get_features()
     speakers = np.array([name[:2] for name in names])
     truth, guesses = [], []
-    for speaker in np.unique(speakers)[: left_out(executed)]:
-        asked = speakers == speaker
-        forest = RandomForestClassifier(random_state=42, n_jobs=2).fit(X[~asked], y[~asked])
-        truth += [*y[asked]]
-        guesses += [*forest.predict(X[asked])]
+    for speaker in np.unique(speakers)[: number_of_speakers(executed)]:
+        held_out = speakers == speaker
+        forest = RandomForestClassifier(random_state=42, n_jobs=2).fit(X[~held_out], y[~held_out])
+        truth += [*y[held_out]]
+        guesses += [*forest.predict(X[held_out])]
     uar = recall_score(truth, guesses, average="macro")
-    # Trees that are of two minds may be counted in another order: by one utterance in a hundred.
-    assert compared(executed)["RandomForestClassifier"] == pytest.approx(uar, abs=0.01)
+    # The order in which trees are summed decides ties: about one utterance in a hundred.
+    assert recalls(executed)["RandomForestClassifier"] == pytest.approx(uar, abs=0.01)
 
 
-def test_all_that_it_writes_lies_in_the_folder_of_the_demo(executed: Any, clone: Path) -> None:
+def test_the_notebook_writes_only_to_the_folder_of_the_demo(executed: Any, clone: Path) -> None:
     assert sorted(path.name for path in clone.iterdir()) == ["demo", "docs"]
     assert not any((clone / "docs").iterdir())
 
@@ -126,13 +126,13 @@ def outputs(notebook: Any) -> Iterator[tuple[str, Any]]:
 
 
 def texts(notebook: Any) -> list[str]:
-    """Return what cells said in words and tables."""
-    said = (output.get("data", {}).get("text/markdown") for _, output in outputs(notebook))
-    return [text for text in said if text]
+    """Return the texts and tables that cells show."""
+    shown = (output.get("data", {}).get("text/markdown") for _, output in outputs(notebook))
+    return [text for text in shown if text]
 
 
-def said_of_pictures(notebook: Any) -> Iterator[tuple[str, str]]:
-    """Yield the name of each cell with a picture, and what stands for it where it is not seen."""
+def alternative_texts(notebook: Any) -> Iterator[tuple[str, str]]:
+    """Yield the name of each cell with a picture, and the alternative text of the picture."""
     for cell, output in outputs(notebook):
         if "image/png" in output.get("data", {}):
             yield cell, output.metadata["image/png"]["alt"]
@@ -143,14 +143,14 @@ def comparison(notebook: Any) -> str:
     return table
 
 
-def compared(notebook: Any) -> dict[str, float]:
-    """Return the UAR of each model, as the table has it."""
+def recalls(notebook: Any) -> dict[str, float]:
+    """Return the UAR of each model in the table."""
     rows = re.findall(r"^\| (\w[^|]*) \| ([\d.]+) \|", comparison(notebook), flags=re.MULTILINE)
     return {model: float(uar) for model, uar in rows}
 
 
-def left_out(notebook: Any) -> int:
-    """Return how many speakers the table is about."""
+def number_of_speakers(notebook: Any) -> int:
+    """Return the number of speakers behind the table."""
     found = re.search(r"(\d+) speakers, each left out once", comparison(notebook))
     assert found
     return int(found[1])

@@ -65,13 +65,13 @@ def client(demonstration: Demonstration) -> Iterator[Client]:
         os.chdir(here)
 
 
-def test_make_demo_shows_first_how_well_unknown_speakers_are_heard(
+def test_make_demo_shows_the_figures_on_unknown_speakers_first(
     demonstration: Demonstration,
 ) -> None:
     run = demonstration.run
     assert run.returncode == 0, run.stderr
-    never_heard = run.stdout.index("On speakers never heard in training: unweighted average recall")
-    assert never_heard < run.stdout.index("of speakers heard in training: unweighted average")
+    unknown = run.stdout.index("On speakers left out of training: unweighted average recall")
+    assert unknown < run.stdout.index("of speakers in the training data: unweighted average")
     assert "anger (W)" in run.stdout
     assert ("synthetic" in run.stdout) != ("EmoDB, from" in run.stdout)
 
@@ -109,7 +109,7 @@ def run(command: str, folder: Path, client: Client) -> dict[str, Any]:
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is missing")
-def test_curl_is_answered_with_the_fields_that_are_shown(
+def test_answers_to_curl_have_the_fields_that_the_readme_shows(
     demonstration: Demonstration, client: Client
 ) -> None:
     answers = [run(command, demonstration.folder, client) for command, _ in CURLS]

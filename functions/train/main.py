@@ -35,7 +35,7 @@ trainings = TrainingProcesses()
 
 
 def post_train(call: Call[TrainRequest]) -> TrainAnswer | Reply:
-    """Return the answer of the training, or the job of a caller who does not wait."""
+    """Return the answer of the training, or a new job if the client prefers not to wait."""
     check_writable(call.request)
     if "respond-async" in call.preferences and call.settings.jobs_uri:
         return create_job(call.request, call.settings)
@@ -58,7 +58,7 @@ def create_job(request: TrainRequest, settings: Settings) -> Reply:
         "Retry-After": str(POLL_SECONDS),
         "Preference-Applied": "respond-async",
     }
-    return Reply(whole(job), 202, headers)
+    return Reply(job_answer(job), 202, headers)
 
 
 def receive_events(call: Call[None]) -> EventsAnswer:
@@ -73,34 +73,35 @@ def receive_events(call: Call[None]) -> EventsAnswer:
     delivered = deliver(events, jobs, trainings, call.settings)
     refused = [problems.document(event.error) for event in events if isinstance(event, Refused)]
     return EventsAnswer(
-        jobs=[summary(job) for job in delivered], refused=msgspec.convert(refused, list[Problem])
+        jobs=[job_summary(job) for job in delivered],
+        refused=msgspec.convert(refused, list[Problem]),
     )
 
 
 def list_jobs(call: Call[routes.JobsQuery]) -> JobList:
     """Return a page of jobs, newest first."""
     jobs = open_jobs(call.settings).newest(limit=call.request.limit, before=call.request.before)
-    return JobList(jobs=[summary(job) for job in jobs])
+    return JobList(jobs=[job_summary(job) for job in jobs])
 
 
 def get_job(call: Call[None]) -> JobAnswer:
     """Return the state of a job, with its result once it has ended."""
     jobs, job_id = open_jobs(call.settings), call.path["job_id"]
     end_if_exhausted(jobs, job_id, trainings, call.settings)
-    return whole(jobs.read(job_id))
+    return job_answer(jobs.read(job_id))
 
 
 def cancel_job(call: Call[None]) -> JobAnswer:
     """Cancel a job and return it."""
-    return whole(cancel(open_jobs(call.settings), call.path["job_id"], call.settings))
+    return job_answer(cancel(open_jobs(call.settings), call.path["job_id"], call.settings))
 
 
-def whole(job: Job) -> JobAnswer:
+def job_answer(job: Job) -> JobAnswer:
     """Return ``job`` with its request and its result."""
     return msgspec.convert(job.answer(), JobAnswer)
 
 
-def summary(job: Job) -> JobSummary:
+def job_summary(job: Job) -> JobSummary:
     """Return ``job`` without its request and its result."""
     return msgspec.convert(job.summary(), JobSummary)
 

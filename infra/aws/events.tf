@@ -43,7 +43,7 @@ resource "aws_lambda_permission" "bucket" {
 resource "aws_lambda_function_event_invoke_config" "train" {
   function_name                = aws_lambda_function.function["train"].function_name
   maximum_retry_attempts       = local.retries
-  maximum_event_age_in_seconds = 21600 # how long a training may wait for others
+  maximum_event_age_in_seconds = 21600 # longest wait of a training for others
 
   destination_config {
     on_failure {

@@ -15,7 +15,7 @@ from rich.console import Console
 from benchmark.contest import Effort
 from benchmark.measuring import measure
 from benchmark.workplace import Workplace, choose_corpus
-from ser.service.terminal import shown
+from ser.service.terminal import show_progress
 from stack import ROOT
 
 RESULTS = ROOT / "benchmark"
@@ -26,11 +26,11 @@ def main() -> None:
     runs = os.environ.get("RUNS") or "5"
     if not runs.isdecimal() or not int(runs):
         sys.exit(f"RUNS={runs}; allowed: a whole number from 1 on")
-    # TensorFlow, here and in the functions, logs much that is no error.
+    # TensorFlow, here and in the functions, logs many messages that are not errors.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # Without a terminal, lines of the table must not wrap.
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 150)
-    with tempfile.TemporaryDirectory() as folder, shown("bench") as progress:
+    with tempfile.TemporaryDirectory() as folder, show_progress("bench") as progress:
         name, archive = choose_corpus(Path(folder), progress)
         console.print(f"Corpus: {name}.")
         place = Workplace(Path(folder) / "work", archive)

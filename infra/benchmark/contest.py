@@ -13,7 +13,7 @@ import soundfile
 from urllib3.filepost import encode_multipart_formdata
 
 from benchmark.rows import Row, Rows, Side
-from benchmark.servers import Question, Server, serving
+from benchmark.servers import EncodedRequest, Server, serving
 from benchmark.workplace import Workplace
 from ser.sounds import SAMPLING_RATE, Signal
 from stack import ROOT
@@ -29,7 +29,7 @@ class Contestant(NamedTuple):
     model: Path
     """The folder of the model in its registry."""
     expected_code: Callable[[Signal], str]
-    """Returns the code of the emotion that is the correct answer to a signal."""
+    """Returns the code of the emotion that is the correct answer for a signal."""
     suffixes: tuple[str, ...]
     """The suffixes of the names of the rows in which it competes."""
     extra_fields: tuple[tuple[str, str], ...] = ()
@@ -39,7 +39,9 @@ class Contestant(NamedTuple):
         """Serve the function with ``settings`` until the context ends."""
         return serving(OURS if self.side == "ours" else USUAL, "predict", settings)
 
-    def question(self, signal: Signal, registries: str, container: str = "WAV") -> Question:
+    def encoded_request(
+        self, signal: Signal, registries: str, container: str = "WAV"
+    ) -> EncodedRequest:
         """Return a request for the emotion of ``signal``; the registry is below ``registries``."""
         file = io.BytesIO()
         soundfile.write(file, signal, SAMPLING_RATE, format=container)
@@ -50,7 +52,7 @@ class Contestant(NamedTuple):
             "audio": (f"sound.{kind}", file.getvalue(), f"audio/{kind}"),
             **dict(self.extra_fields),
         }
-        return Question(*encode_multipart_formdata(fields))
+        return EncodedRequest(*encode_multipart_formdata(fields))
 
     def first_answer(self, server: Server, signal: Signal, registries: str) -> float:
         """Return the seconds from the start of ``server`` to its first answer.
@@ -60,7 +62,7 @@ class Contestant(NamedTuple):
         RuntimeError
             The answer is not correct.
         """
-        seconds, answer = server.first_answer(self.question(signal, registries))
+        seconds, answer = server.first_answer(self.encoded_request(signal, registries))
         if answer["prediction"] != [self.expected_code(signal)]:
             raise RuntimeError(
                 f"{self.side} answers {answer}; correct is {self.expected_code(signal)}"
@@ -86,8 +88,8 @@ class Contest(NamedTuple):
 
     place: Workplace
     contestants: tuple[Contestant, ...]
-    """Ours with our recipe, ours with the network of the usual function, the usual one, and those
-    that compete in fewer rows."""
+    """Our function with our recipe, our function with the network of the usual one, the usual
+    function, and then the contestants of fewer rows."""
     utterances: tuple[Signal, ...]
     effort: Effort
     rows: Rows

@@ -11,7 +11,7 @@ import numpy as np
 from benchmark.bucket import in_bucket
 from benchmark.contest import Contest
 from benchmark.rows import DURATIONS, PERCENTILES
-from benchmark.servers import Question, Server
+from benchmark.servers import EncodedRequest, Server
 
 CLIP_SECONDS = 3
 """Duration of the clip in rows that do not compare durations."""
@@ -31,8 +31,8 @@ def measure_cold(contest: Contest) -> None:
                 contest.note(each, "resident memory after it", server.memory("VmRSS"))
                 contest.note(each, "peak memory up to it", server.memory("VmHWM"))
                 # As FLAC, ten minutes stay below the size limit of requests.
-                asked = each.question(long, local, container="FLAC")
-                contest.note(each, "10 min sound", server.milliseconds(asked) / 1000)
+                request = each.encoded_request(long, local, container="FLAC")
+                contest.note(each, "10 min sound", server.milliseconds(request) / 1000)
                 contest.note(each, "10 min sound, peak memory", server.memory("VmHWM"))
 
 
@@ -51,38 +51,38 @@ def measure_warm(contest: Contest) -> None:
     """Measure answers of warm processes to clips of all durations, and under load."""
     place, effort = contest.place, contest.effort
     registries = str(place.registries)
-    questions = {
-        each: {s: each.question(contest.sound(s), registries) for s in DURATIONS}
+    requests = {
+        each: {s: each.encoded_request(contest.sound(s), registries) for s in DURATIONS}
         for each in contest.contestants
     }
     with ExitStack() as stack:
-        servers = {each: stack.enter_context(each.serving(place.settings)) for each in questions}
+        servers = {each: stack.enter_context(each.serving(place.settings)) for each in requests}
         for each, server in servers.items():
-            for question in questions[each].values():
-                server.first_answer(question)
+            for request in requests[each].values():
+                server.first_answer(request)
         for _ in range(effort.runs):
             for seconds in DURATIONS:
                 for each in contest.competing(f"{seconds} s clip, p50"):
-                    asked = questions[each][seconds]
-                    taken = [servers[each].milliseconds(asked) for _ in range(effort.requests)]
+                    request = requests[each][seconds]
+                    taken = [servers[each].milliseconds(request) for _ in range(effort.requests)]
                     for percentile in PERCENTILES:
                         value = float(np.percentile(taken, percentile))
                         contest.note(each, f"{seconds} s clip, p{percentile}", value)
             for name, clients in CLIENTS.items():
                 for each in contest.competing(f"3 s clips, {name}"):
-                    asked = questions[each][CLIP_SECONDS]
-                    answered = rate(servers[each], asked, clients, effort.load_seconds)
+                    request = requests[each][CLIP_SECONDS]
+                    answered = rate(servers[each], request, clients, effort.load_seconds)
                     contest.note(each, f"3 s clips, {name}", answered)
 
 
-def rate(server: Server, question: Question, clients: int, seconds: float) -> float:
+def rate(server: Server, request: EncodedRequest, clients: int, seconds: float) -> float:
     """Return the answers per second to ``clients`` that send requests without pause."""
     start = time.perf_counter()
 
     def count_answers(_client: int) -> int:
         answers = 0
         while time.perf_counter() < start + seconds:
-            server.ask(question)
+            server.post(request)
             answers += 1
         return answers
 

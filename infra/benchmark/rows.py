@@ -18,7 +18,7 @@ Side = Literal["ours", "usual"]
 
 
 class Target(NamedTuple):
-    """A target of a row: the median of ours, or of the ratios, is not worse than ``bound``."""
+    """A bound for the median of our values or of the ratios."""
 
     of: Literal["ours", "ratio"]
     bound: float
@@ -43,7 +43,7 @@ class Row:
 
     @property
     def ratios(self) -> list[float]:
-        """Factor by which ours is better, by turn; empty if nothing is compared."""
+        """Factors by which our values are better, by turn; empty if nothing is compared."""
         pairs = list(zip(self.ours, self.usual, strict=True)) if self.usual else []
         return [o / u if self.more_is_better else u / o for o, u in pairs]
 

@@ -22,8 +22,8 @@ POLL_SECONDS = 0.005
 MEBIBYTE_IN_KIB = 1024
 
 
-class Question(NamedTuple):
-    """The body of a request, encoded before time is measured."""
+class EncodedRequest(NamedTuple):
+    """The body of a request, encoded before the measured time begins."""
 
     body: bytes
     media_type: str
@@ -39,10 +39,10 @@ class Server(NamedTuple):
     http: urllib3.PoolManager
     log: Path
 
-    def first_answer(self, question: Question) -> tuple[float, Any]:
-        """Return the seconds from the start to the answer to ``question``, and the answer."""
+    def first_answer(self, request: EncodedRequest) -> tuple[float, Any]:
+        """Return the seconds from the start to the answer to ``request``, and the answer."""
         self.wait()
-        answer = self.ask(question)
+        answer = self.post(request)
         return time.perf_counter() - self.started, answer
 
     def wait(self) -> None:
@@ -56,22 +56,22 @@ class Server(NamedTuple):
                 return
         raise RuntimeError(f"{self.process.args!r} exited:\n{self.output()}")
 
-    def ask(self, question: Question) -> Any:
-        """Return the answer to ``question``; ``RuntimeError`` unless its status is 200."""
+    def post(self, request: EncodedRequest) -> Any:
+        """Return the answer to ``request``; ``RuntimeError`` unless its status is 200."""
         response = self.http.request(
             "POST",
             f"http://{HOST}:{self.port}",
-            body=question.body,
-            headers={"Content-Type": question.media_type},
+            body=request.body,
+            headers={"Content-Type": request.media_type},
         )
         if response.status != 200:
             raise RuntimeError(f"{response.status}: {response.data.decode()}\n{self.output()}")
         return msgspec.json.decode(response.data)
 
-    def milliseconds(self, question: Question) -> float:
-        """Return the time until the answer to ``question``, in ms."""
+    def milliseconds(self, request: EncodedRequest) -> float:
+        """Return the time until the answer to ``request``, in ms."""
         start = time.perf_counter()
-        self.ask(question)
+        self.post(request)
         return 1000 * (time.perf_counter() - start)
 
     def output(self) -> str:

@@ -12,7 +12,7 @@ from benchmark.contest import Contest
 from benchmark.prediction import CLIP_SECONDS
 from benchmark.rows import Rows
 from benchmark.servers import serving
-from benchmark.workplace import Workplace, question
+from benchmark.workplace import Workplace, encoded_request
 from ser.classifiers import RECIPE
 from stack import ROOT
 
@@ -35,12 +35,12 @@ def measure_trainings(rows: Rows, place: Workplace) -> tuple[Path, Stages]:
     stages: Stages = {}
     models: dict[str, Path] = {}
     for name, model_type in TRAININGS.items():
-        asked = question(place.training(model_type, data=model_type))
+        request = encoded_request(place.training(model_type, data=model_type))
         with serving(TRAIN, "train", place.settings) as server:
             server.wait()
             for turn in ("first", "second"):
                 start = time.perf_counter()
-                answer = server.ask(asked)
+                answer = server.post(request)
                 seconds = time.perf_counter() - start
                 row = rows[f"training {name}, {turn} time"]
                 row.ours.append(seconds)
@@ -51,24 +51,24 @@ def measure_trainings(rows: Rows, place: Workplace) -> tuple[Path, Stages]:
 
 
 def measure_beside_training(contest: Contest) -> None:
-    """Measure answers of ours on an idle machine, and during a training of our recipe."""
+    """Measure answers of our function on an idle machine, and during a training of our recipe."""
     ours, *_ = contest.contestants
     place, effort = contest.place, contest.effort
-    asked = ours.question(contest.sound(CLIP_SECONDS), str(place.registries))
-    training = question(place.training(RECIPE, data="beside"))
+    request = ours.encoded_request(contest.sound(CLIP_SECONDS), str(place.registries))
+    training = encoded_request(place.training(RECIPE, data="beside"))
     with (
         ours.serving(place.settings) as predict,
         serving(TRAIN, "train", place.settings) as train,
         ThreadPoolExecutor() as threads,
     ):
-        predict.first_answer(asked)
+        predict.first_answer(request)
         train.wait()
-        idle = [predict.milliseconds(asked) for _ in range(effort.runs * effort.requests)]
-        trained = threads.submit(train.ask, training)
+        idle = [predict.milliseconds(request) for _ in range(effort.runs * effort.requests)]
+        running = threads.submit(train.post, training)
         busy = []
-        while not trained.done():
-            busy.append(predict.milliseconds(asked))
-        trained.result()
+        while not running.done():
+            busy.append(predict.milliseconds(request))
+        running.result()
     p95, idle_p95 = (float(np.percentile(taken, 95)) for taken in (busy, idle))
     contest.rows["3 s clip, p95 during a training"].ours.append(p95)
     contest.rows["the same, beside that of idle"].ours.append(p95 / idle_p95)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from benchmark.servers import Question
+from benchmark.servers import EncodedRequest
 from ser._progress import Progress, step
 from ser.corpora.synthesis import synthesise
 
@@ -44,9 +44,9 @@ class Workplace(NamedTuple):
         }
 
 
-def question(body: dict[str, Any]) -> Question:
+def encoded_request(body: dict[str, Any]) -> EncodedRequest:
     """Return ``body`` as a JSON request."""
-    return Question(msgspec.json.encode(body), "application/json")
+    return EncodedRequest(msgspec.json.encode(body), "application/json")
 
 
 def choose_corpus(folder: Path, progress: Progress) -> tuple[str, Path]:

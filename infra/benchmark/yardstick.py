@@ -1,4 +1,4 @@
-"""The model of the usual function, and the very same network as a model of ours."""
+"""The model of the usual function, and a model of our function with the same network."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Yardstick(NamedTuple):
 
     usual: Path
     same_network: Path
-    """A model of ours with the network of the usual one."""
+    """A model of our function with the network of the usual one."""
     utterances: tuple[Signal, ...]
 
 

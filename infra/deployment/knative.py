@@ -119,7 +119,7 @@ class Knative:
         return succeeds(self._kubectl("version"))
 
     def _has(self, kind: str, *names: str) -> bool:
-        # Without a cluster that answers, nothing more is known to be missing.
+        # Only a cluster that answers can report further missing requirements.
         return not self._answers or succeeds(self._kubectl("get", kind, *names, "--output=name"))
 
     def _kubectl(self, *arguments: str) -> list[str]:

@@ -11,7 +11,7 @@ from deployment.errors import DeploymentError
 
 
 class Need(NamedTuple):
-    """A requirement without which no step is taken."""
+    """A requirement that must be met before the first step."""
 
     name: str
     is_met: Callable[[], bool]
@@ -36,10 +36,10 @@ class Target(Protocol):
         """Return the further requirements of deploy."""
 
     def place(self) -> str:
-        """Return the account, cluster or machine in words: a wrong one is noticed in time."""
+        """Return the account, cluster or machine in words, so that users can notice a wrong one."""
 
     def deploy(self) -> Sequence[Step]:
-        """Return the steps of a deployment; each may have been taken before."""
+        """Return the steps of a deployment; each can be repeated."""
 
     def undeploy(self) -> Sequence[Step]:
         """Return the steps that remove a deployment, complete or not."""

@@ -32,7 +32,7 @@ FOLDER = ROOT / "demo"
 CORPUS = FOLDER / "corpus.zip"
 """The archive that ``requests/*.json`` name."""
 SPEECH = FOLDER / "speech.wav"
-"""A held-out utterance, for requests with an uploaded sound."""
+"""A held-out utterance, for sample requests that upload a sound."""
 MODELS = ROOT / "model"
 """The registry that ``requests/*.json`` name, the default of ``make serve``."""
 REQUEST = ROOT / "requests" / "train-recipe.json"
@@ -144,7 +144,7 @@ def bars() -> Progress:
 
 
 def provide(archive: Path) -> None:
-    """Copy ``archive`` to :data:`CORPUS`; delete what was extracted from another archive there."""
+    """Copy ``archive`` to :data:`CORPUS`; delete files there that another archive held."""
     if CORPUS.exists() and filecmp.cmp(archive, CORPUS, shallow=False):
         return
     shutil.rmtree(FOLDER / "data", ignore_errors=True)
@@ -198,15 +198,15 @@ def show_recalls(metrics: dict[str, Any], speakers: int) -> None:
 
 def show_figures(name: str, trained: dict[str, Any]) -> None:
     """Print the overall figures, those on unknown speakers first."""
-    unknown, heard = trained["loso"], trained["metrics"]
+    unknown, known = trained["loso"], trained["metrics"]
     console.print(
-        f"On speakers never heard in training: unweighted average recall {unknown['uar']:.3f}, "
+        f"On speakers left out of training: unweighted average recall {unknown['uar']:.3f}, "
         f"accuracy {unknown['wa']:.3f} ({name}).",
         style="bold",
     )
     console.print(
-        f"On {len(trained['test_samples'])} held-out utterances of speakers heard in training: "
-        f"unweighted average recall {heard['uar']:.3f}, accuracy {heard['wa']:.3f}."
+        f"On {len(trained['test_samples'])} held-out utterances of speakers in the training data: "
+        f"unweighted average recall {known['uar']:.3f}, accuracy {known['wa']:.3f}."
     )
     console.print(f"Training and evaluation took {sum(trained['seconds'].values()):.0f} s.")
 
@@ -218,7 +218,7 @@ def show_files(name: str, trained: dict[str, Any], model: Path) -> None:
         plots.confusion_picture(
             trained["loso"]["confusion_matrix"],
             [EMOTIONS[label] for label in trained["classes"]],
-            f"Speakers never heard in training, {name}",
+            f"Speakers left out of training, {name}",
         )
     )
     utterance = trained["test_samples"][0]

@@ -1,9 +1,9 @@
 """Evaluation of a recipe on a corpus: figures in the terminal, and a report.
 
 ``CORPUS`` names a zip archive, a folder, or a CSV table beside its sounds; ``MODEL_TYPE`` the type
-of the classifier, and ``REQUEST`` a file with fields of POST /train. Fields that neither names are
-those of our recipe, whatever the type, so that two types are compared on the same features, split
-and rows. Nothing is published unless ``SAVE`` names a registry, or ``ALIAS`` an alias.
+of the classifier, and ``REQUEST`` a file with fields of POST /train. All other fields have the
+values of our recipe, even for another type, so that two types are compared on the same features,
+split and rows. Nothing is published unless ``SAVE`` names a registry, or ``ALIAS`` an alias.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from ser.registry import ALIAS, ALIAS_GRAMMAR, open_registry
 from ser.service.bodies import decode_object
 from ser.service.problems import kind_of
 from ser.service.settings import Settings, SettingsError
-from ser.service.terminal import shown
+from ser.service.terminal import show_progress
 from ser.training import Recipe, train_recipe
 from stack import ROOT
 
@@ -67,7 +67,7 @@ class Choices(NamedTuple):
         if chosen.request and not Path(chosen.request).is_file():
             sys.exit(f"REQUEST={chosen.request} is not a file.")
         if chosen.alias and not ALIAS.fullmatch(chosen.alias):
-            sys.exit(f"ALIAS={chosen.alias} is not a name for an alias; allowed: {ALIAS_GRAMMAR}")
+            sys.exit(f"ALIAS={chosen.alias} is not a valid alias; allowed: {ALIAS_GRAMMAR}")
         return chosen
 
     @property
@@ -95,7 +95,7 @@ def main() -> None:
     try:
         run(choices)
     except InvalidInput as error:
-        sys.exit("\n".join(described(choices, *fault) for fault in error.faults))
+        sys.exit("\n".join(message_of(choices, *fault) for fault in error.faults))
     except SerError as error:
         sys.exit(f"{kind_of(error).title}: {error.detail}")
     except (SettingsError, UnusableCluster) as error:
@@ -104,8 +104,8 @@ def main() -> None:
         sys.exit("Stopped.")
 
 
-def described(choices: Choices, loc: tuple[str | int, ...], message: str) -> str:
-    """Return one fault, with the variable in place of the field that ``loc`` begins with."""
+def message_of(choices: Choices, loc: tuple[str | int, ...], message: str) -> str:
+    """Return the text of a fault, with the variable that sets the field at the start of ``loc``."""
     if not loc:
         return message
     first, *rest = loc
@@ -116,7 +116,7 @@ def run(choices: Choices) -> None:
     """Evaluate, print the figures, write the report, and publish the model if asked for."""
     fields = recipe_fields(choices)
     scheduler = Settings.from_environment().dask_scheduler
-    with tempfile.TemporaryDirectory() as folder, shown("evaluate") as progress:
+    with tempfile.TemporaryDirectory() as folder, show_progress("evaluate") as progress:
         evaluation = ser.evaluate(
             choices.corpus,
             **fields,
@@ -154,7 +154,7 @@ def recipe_fields(choices: Choices) -> dict[str, Any]:
 
 
 def refuse_unknown(choices: Choices, fields: Mapping[str, Any]) -> None:
-    """Exit if ``fields`` holds a name that is no field of a training."""
+    """Exit if ``fields`` holds a name that is not a field of POST /train."""
     parameters = {*inspect.signature(ser.evaluate).parameters}
     allowed = parameters - {"source", "data_path", "evaluation", "dask_scheduler", "progress"}
     if unknown := sorted({*fields} - allowed):
@@ -203,7 +203,7 @@ def publish(
 
 
 def show(evaluation: Evaluation) -> None:
-    """Print what was compared, and the figures."""
+    """Print the comparison and the figures."""
     console.print(evaluation.comparison, soft_wrap=True)
     loso = evaluation.figures
     print_figures(f"{evaluation.model_type}, {evaluation.split}", loso)

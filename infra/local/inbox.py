@@ -36,12 +36,12 @@ from watchdog.observers import Observer
 from ser._schemas import shortened
 from ser.errors import SerError, within
 from ser.service.access import Access
-from ser.service.events import LOCAL_SOURCE, is_ours, kind_of, refuse_loops
+from ser.service.events import LOCAL_SOURCE, is_own_output, object_kind, refuse_loops
 from ser.service.settings import Settings, SettingsError
 from stack import interrupt
 
 QUIET_SECONDS = 1.0
-"""How long a file must stay unchanged before it counts as complete."""
+"""Seconds for which a file must stay unchanged before it counts as complete."""
 TICK_SECONDS = 0.2
 LONGEST_PAUSE_SECONDS = 60.0
 """Longest pause between two announcements of a file; the first pauses are 1, 2, 4, ... seconds."""
@@ -71,7 +71,7 @@ class Arrivals:
 
     def expect(self, file: Path, seconds: float = QUIET_SECONDS) -> None:
         """Report ``file`` as complete after ``seconds``, unless it changes before."""
-        if kind_of(file.relative_to(self._folder).as_posix()):
+        if object_kind(file.relative_to(self._folder).as_posix()):
             self._due[file] = self._clock() + seconds
 
     def handle(self, event: FileSystemEvent) -> None:
@@ -154,7 +154,7 @@ def announce_all(folder: Path, url: str, settings: Settings) -> None:
             for event in drain(queue):
                 arrivals.handle(event)
             for file in arrivals.pop_complete():
-                if is_ours(file.as_uri(), settings) or announce(file, folder, url):
+                if is_own_output(file.as_uri(), settings) or announce(file, folder, url):
                     del failures[file]
                     continue
                 arrivals.expect(file, min(2.0 ** failures[file], LONGEST_PAUSE_SECONDS))

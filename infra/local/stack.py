@@ -71,7 +71,7 @@ def running(port: int, settings: Mapping[str, str] | None = None) -> Iterator[St
         The port is taken, or a process does not start; its own output precedes the message.
     """
     port = port or free_port()
-    refuse_taken(port)
+    require_free_port(port)
     environment = {**os.environ, **(settings or {})}
     with ExitStack() as stack:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -156,7 +156,7 @@ def free_port() -> int:
         return port
 
 
-def refuse_taken(port: int) -> None:
+def require_free_port(port: int) -> None:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

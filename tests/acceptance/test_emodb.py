@@ -73,7 +73,8 @@ def test_a_tenth_of_535_utterances_is_held_out(trained: dict[str, Any], folder: 
     assert manifest["corpus"]["utterances"] == 535
     assert manifest["rejected"] == []
     assert len(trained["test_samples"]) == 54
-    # The original's own split gives 0.457 with chunks on both sides (FIELD.md); 1/7 is chance.
+    # The split of the original, which puts chunks of an utterance on both sides, gives 0.457;
+    # chance is 1/7.
     assert trained["metrics"]["uar"] > 0.35
 
 
@@ -102,7 +103,7 @@ def test_the_same_request_gives_the_same_metrics_twice(
     assert again["test_samples"] == trained["test_samples"]
 
 
-def test_onnxruntime_alone_gives_what_predict_gives(
+def test_onnxruntime_alone_gives_the_probabilities_of_predict(
     client: Client, trained: dict[str, Any], folder: Path, tmp_path: Path
 ) -> None:
     published = folder / "model" / trained["model_id"]
@@ -125,13 +126,15 @@ def test_onnxruntime_alone_gives_what_predict_gives(
 
 
 @pytest.mark.parametrize("kind", ["RandomForestClassifier", "XGBoostClassifier"])
-def test_the_other_classifiers_train_on_it_too(client: Client, folder: Path, kind: str) -> None:
+def test_the_other_classifiers_train_on_the_synthetic_corpus_too(
+    client: Client, folder: Path, kind: str
+) -> None:
     answer = client.post("/train", request(folder, kind))
     assert answer.status == 200
     assert answer.body["metrics"]["uar"] > 0.35
 
 
-def test_a_model_of_nine_speakers_hears_the_tenth_as_the_evaluation_says(
+def test_a_model_of_nine_speakers_has_the_evaluated_recall_on_the_tenth(
     client: Client, folder: Path
 ) -> None:
     place = {"model_save_path": str(folder / "model")}
@@ -190,7 +193,7 @@ def test_make_evaluate_prints_the_figures_and_writes_the_report(tmp_path: Path) 
     assert lost["white noise 20 dB"] <= 0.10
 
 
-def test_the_default_features_take_what_is_known_of_the_speaker(
+def test_the_default_features_include_the_known_metadata_of_the_speaker(
     client: Client, folder: Path
 ) -> None:
     body = request(folder)

@@ -68,7 +68,7 @@ def test_enrolment_changes_the_answer_and_returns_a_profile(predict: Client, pla
     assert known["speaker_profile"]["front_end"] == "0f" * 32
 
 
-def test_a_profile_replaces_the_sounds_it_was_made_from(predict: Client, place: Body) -> None:
+def test_a_profile_replaces_the_sounds_that_it_was_made_from(predict: Client, place: Body) -> None:
     asked = place | {"audio": encoded(*SOUNDS[:2])}
     enrolled = predict.post("/predict", json=asked | {"enrolment": encoded(*SOUNDS)}).json
     again = predict.post(
@@ -77,7 +77,7 @@ def test_a_profile_replaces_the_sounds_it_was_made_from(predict: Client, place: 
     assert again == enrolled
 
 
-def test_a_profile_grows_by_what_is_enrolled_later(
+def test_a_profile_includes_sounds_that_are_enrolled_later(
     predict: Client, place: Body, profile: Body
 ) -> None:
     asked = place | {"audio": encoded(SOUNDS[0])}
@@ -180,7 +180,7 @@ def test_a_model_without_profiles_names_the_models_that_take_them(
 
 
 @pytest.mark.parametrize(
-    ("change", "loc", "says"),
+    ("change", "loc", "message"),
     [
         ({"front_end": "a1" * 32}, "front_end", "allowed: 0f0f"),
         ({"count": 0}, "count", ">= 1"),
@@ -195,12 +195,12 @@ def test_a_model_without_profiles_names_the_models_that_take_them(
 )
 @pytest.mark.parametrize("form", [dict, json.dumps])
 def test_every_bad_field_of_a_profile_is_reported_by_name(
-    predict: Client, place: Body, profile: Body, change: Body, loc: str, says: str, form: Any
+    predict: Client, place: Body, profile: Body, change: Body, loc: str, message: str, form: Any
 ) -> None:
     asked = place | {"audio": encoded(SOUNDS[0]), "speaker_profile": form(profile | change)}
     response = predict.post("/predict", json=asked)
     assert faults(response) == [["speaker_profile", loc]]
-    assert says in response.json["errors"][0]["msg"]
+    assert message in response.json["errors"][0]["msg"]
 
 
 @pytest.mark.parametrize("value", [5, "", "{", "[]", [], True])

@@ -288,7 +288,7 @@ def test_a_waiting_delivery_takes_the_job_over_when_its_holder_crashes(
     assert (job.status, job.attempts) == ("succeeded", 2)
 
 
-def test_a_delivery_that_has_waited_too_long_is_asked_to_repeat(
+def test_a_sender_is_asked_to_repeat_a_delivery_that_has_waited_too_long(
     train: Client, body: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SER_WAIT_SECONDS", "1")
@@ -427,7 +427,7 @@ from ser.store._store import Store
 
 for name in ("create", "replace"):
     setattr(Store, name, mortal(name, getattr(Store, name)))
-terminal.lines = lambda _title: lambda step, share: reach(f"step {step}")
+terminal.line_printer = lambda _title: lambda step, share: reach(f"step {step}")
 '''
 SERVER = """
 import clients, json, sys

@@ -65,7 +65,7 @@ def read(body: dict[str, Any]) -> TrainRequest:
 
 @pytest.fixture
 def forbidden(body: dict[str, Any], bounds: Path) -> TrainRequest:
-    """A request that was allowed when it was read, and no longer is: its job fails at once."""
+    """A request that is no longer allowed: its job fails at once."""
     return msgspec.structs.replace(read(body), data_path=str(bounds.parent / "forbidden"))
 
 
@@ -394,7 +394,7 @@ def test_a_job_with_attempts_left_is_not_ended_by_a_request_for_it(
 
 
 def store_old_job(jobs: Jobs, body: dict[str, Any]) -> str:
-    """Store a queued job as an earlier version did, with its body as it came; return its id."""
+    """Store a queued job as an earlier version did, with the body of its request; return its id."""
     job_id = new_model_id()
     document = {
         "job_id": job_id,

@@ -259,7 +259,7 @@ def test_the_gateway_has_a_way_to_every_operation(whole: Document) -> None:
         (tag,) = {operation["tags"][0] for operation in item.values()}
         assert function_of(path) == {tag}
     assert function_of("/openapi.json") == {"predict"}
-    # A pattern without an operation is a way that leads nowhere.
+    # A pattern that fits no operation would forward requests to a 404.
     for name in FUNCTIONS:
         for pattern in matchers[name]:
             assert any(fits(path, pattern) for path in [*whole["paths"], "/openapi.json"])

@@ -142,7 +142,7 @@ def with_nan(signal: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 @pytest.mark.parametrize(
-    ("data", "says"),
+    ("data", "message"),
     [
         pytest.param(b"", "empty", id="empty"),
         pytest.param(b"RIFF but no sound", "no sound", id="not audio"),
@@ -157,12 +157,14 @@ def with_nan(signal: NDArray[np.float32]) -> NDArray[np.float32]:
         ),
     ],
 )
-def test_an_invalid_sound_is_refused(ask: Callable[[bytes], Any], data: bytes, says: str) -> None:
+def test_an_invalid_sound_is_refused(
+    ask: Callable[[bytes], Any], data: bytes, message: str
+) -> None:
     response = ask(data)
     assert response.status_code == 422
     (error,) = response.json["errors"]
     assert error["loc"] == ["audio"]
-    assert says in error["msg"]
+    assert message in error["msg"]
 
 
 @pytest.mark.parametrize("gain", [0, 1e-42, 1e-5])
@@ -306,12 +308,12 @@ def test_the_duration_limit_applies_to_all_sounds_of_a_request_together(
 
 
 @pytest.mark.parametrize(
-    ("change", "status", "says"),
+    ("change", "status", "message"),
     [
         ({"model_id": "20200101T000000Z-00000000"}, 404, "20200101T000000Z-00000000"),
         ({"model_id": "production"}, 404, "production"),
         ({"model_id": "../../etc"}, 404, "etc"),
-        ({"sample_name": ["03a01Wa.wav", "nobody.wav"]}, 404, "nobody.wav"),
+        ({"sample_name": ["03a01Wa.wav", "unknown.wav"]}, 404, "unknown.wav"),
     ],
 )
 def test_a_missing_model_or_sample_is_reported_by_name(
@@ -320,12 +322,12 @@ def test_a_missing_model_or_sample_is_reported_by_name(
     published: Answer,
     change: dict[str, Any],
     status: int,
-    says: str,
+    message: str,
 ) -> None:
     asked = place | {"sample_name": published["test_samples"][0]} | change
     response = predict.post("/predict", json=asked)
     assert response.status_code == status
-    assert says in response.json["detail"]
+    assert message in response.json["detail"]
 
 
 @pytest.mark.parametrize(

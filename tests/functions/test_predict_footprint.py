@@ -82,7 +82,7 @@ def loaded(place: dict[str, str], sound: Path) -> tuple[set[str], set[str]]:
     return set(before), set(first)
 
 
-def test_the_first_sound_imports_decoder_and_runtime_and_nothing_that_it_does_not_need(
+def test_the_first_sound_imports_only_the_decoder_and_the_runtime(
     place: dict[str, str], tmp_path: Path
 ) -> None:
     sound = tmp_path / "sound.wav"

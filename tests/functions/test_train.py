@@ -247,7 +247,7 @@ def test_all_bad_fields_are_reported_at_once(train: Client, train_body: dict[str
 
 
 @pytest.mark.parametrize(
-    ("field", "value", "says"),
+    ("field", "value", "message"),
     [
         ("dataset_load_split_at", 0, ">= 100"),
         ("dataset_load_split_at", -5, ">= 100"),
@@ -271,12 +271,12 @@ def test_all_bad_fields_are_reported_at_once(train: Client, train_body: dict[str
     ],
 )
 def test_a_bad_value_is_reported_with_the_allowed_values(
-    train: Client, train_body: dict[str, Any], bounds: Path, field: str, value: Any, says: str
+    train: Client, train_body: dict[str, Any], bounds: Path, field: str, value: Any, message: str
 ) -> None:
     problem = refused(train, train_body | {field: value})
     (error,) = problem["errors"]
     assert error["loc"][0] == field
-    assert says in error["msg"]
+    assert message in error["msg"]
     assert not (bounds / "model").is_dir() or not published(bounds / "model")
 
 
@@ -290,7 +290,7 @@ def test_input_dim_above_the_maximum_is_refused_with_the_maximum(
 
 
 @pytest.mark.parametrize(
-    ("utterances", "says"),
+    ("utterances", "message"),
     [
         (made.names(codes="W"), "one emotion"),
         (made.names(speakers=["03"], codes="WL", versions="a"), "is left for training"),
@@ -302,13 +302,13 @@ def test_a_corpus_without_enough_data_is_refused(
     train_body: dict[str, Any],
     bounds: Path,
     utterances: list[str],
-    says: str,
+    message: str,
 ) -> None:
     tone = made.sound(made.signal("03a01Wa.wav"))
     made.archive(bounds / "corpus.zip", {f"wav/{name}": tone for name in utterances})
     (error,) = refused(train, train_body)["errors"]
     assert error["loc"] == ["remote_url"]
-    assert says in error["msg"]
+    assert message in error["msg"]
 
 
 def test_an_archive_without_sounds_is_refused(
@@ -405,7 +405,7 @@ def test_a_model_is_answered_even_if_its_alias_cannot_be_moved(
     assert "latest" in response.json["notes"][0]
 
 
-def test_a_refused_request_leaves_nothing_behind(
+def test_a_refused_request_leaves_no_file_behind(
     train: Client, train_body: dict[str, Any], bounds: Path
 ) -> None:
     refused(train, train_body | {"model_type": "SVM"})

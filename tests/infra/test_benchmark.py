@@ -18,7 +18,7 @@ from benchmark.measuring import code_predictor, measure_sizes
 from benchmark.prediction import measure_cold, measure_cold_from_s3, measure_warm
 from benchmark.report import Results
 from benchmark.rows import DIRECT, SAME_NETWORK, Row, Target, all_rows
-from benchmark.servers import Question
+from benchmark.servers import EncodedRequest
 from benchmark.sizes import installed_megabytes
 from benchmark.speed import measure_speed
 from benchmark.workplace import Workplace
@@ -43,7 +43,7 @@ def yardstick(place: Workplace) -> Yardstick:
     return make_yardstick(place)
 
 
-def test_ratios_compare_turn_by_turn_and_are_above_one_where_ours_is_better() -> None:
+def test_ratios_compare_turn_by_turn_and_exceed_one_if_our_function_is_better() -> None:
     seconds = Row("first answer", "s", ours=[1.0, 2.0, 4.0], usual=[12.0, 18.0, 60.0])
     assert seconds.ratios == [12.0, 9.0, 15.0]
     speed = Row("requests", "1/s", more_is_better=True, ours=[50.0], usual=[10.0])
@@ -138,15 +138,15 @@ def test_the_yardstick_answers_like_our_function_with_the_same_network(
     create_app: Any = functions_framework.create_app
     usual: Client = create_app("predict", str(USUAL)).test_client()
     expected_code = code_predictor(yardstick.same_network)
-    asked = (
+    contestants = (
         (client_of("predict"), Contestant("ours", yardstick.same_network, expected_code, ())),
         (usual, Contestant("usual", yardstick.usual, expected_code, ())),
         (usual, Contestant("usual", yardstick.usual, expected_code, (), (("call", "directly"),))),
     )
     for signal in map(made.signal, ("03a01Wa.wav", "09a01Ta.wav")):
         ours, *theirs = (
-            answer(client, contestant.question(signal, str(place.registries)))
-            for client, contestant in asked
+            answer(client, contestant.encoded_request(signal, str(place.registries)))
+            for client, contestant in contestants
         )
         assert ours["prediction"] == [expected_code(signal)]
         for each in theirs:
@@ -156,8 +156,8 @@ def test_the_yardstick_answers_like_our_function_with_the_same_network(
             assert found == pytest.approx(expected, abs=0.02)
 
 
-def answer(client: Client, question: Question) -> dict[str, Any]:
-    response = client.post("/", data=question.body, content_type=question.media_type)
+def answer(client: Client, request: EncodedRequest) -> dict[str, Any]:
+    response = client.post("/", data=request.body, content_type=request.media_type)
     assert response.status_code == 200, response.text
     body: dict[str, Any] = response.json
     return body
@@ -191,7 +191,7 @@ def test_the_table_has_all_rows(results: Results) -> None:
     assert "first time" in text
 
 
-def test_the_document_has_all_rows(results: Results) -> None:
+def test_the_json_document_has_all_rows(results: Results) -> None:
     document = json.loads(results.as_json())
     rows = {row["name"]: row for row in document["rows"]}
     assert list(rows) == list(all_rows())

@@ -25,7 +25,7 @@ FOLDER = ROOT / "infra" / "container"
 SCRIPTS = sorted(FOLDER.glob("*.sh"))
 TOOLS = Path(sys.executable).parent
 SECONDS = 300
-"""Time-out of whatever a test waits for, on a busy machine too."""
+"""Time-out of every wait, long enough for a busy machine."""
 
 needs_screen = pytest.mark.skipif(shutil.which("screen") is None, reason="screen is missing")
 

@@ -87,7 +87,7 @@ def test_two_types_are_compared_on_the_same_features_split_and_rows(
 
 
 @pytest.mark.parametrize(("alias", "moved"), [("", set()), ("candidate", {"candidate"})])
-def test_a_model_is_published_where_save_says_and_moves_the_named_alias_only(
+def test_a_model_is_published_in_the_registry_of_save_and_moves_only_the_given_alias(
     folder: Path, bounds: Path, alias: str, moved: set[str]
 ) -> None:
     done = make("evaluate", CORPUS=str(folder), SAVE=str(bounds / "saved"), ALIAS=alias)
@@ -163,7 +163,7 @@ def test_a_table_beside_its_sounds_is_evaluated(folder: Path) -> None:
         ({"CORPUS": str(ROOT / "requests")}, "no sounds"),
     ],
 )
-def test_an_evaluation_that_cannot_start_says_why_in_the_words_of_the_user(
+def test_the_error_of_an_evaluation_names_the_variable_that_the_user_set(
     variables: dict[str, str], message: str
 ) -> None:
     done = make("evaluate", **variables)

@@ -183,7 +183,7 @@ def test_the_gateway_does_not_limit_the_duration_of_a_training(caddy: str) -> No
 
 
 def settings_in(configuration: Any) -> Iterator[tuple[str, Any]]:
-    """Yield every name with its value, at whatever depth."""
+    """Yield every name with its value, at every depth."""
     if isinstance(configuration, list):
         for each in configuration:
             yield from settings_in(each)

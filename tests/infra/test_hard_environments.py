@@ -161,7 +161,7 @@ def test_predict_answers_with_only_a_temporary_folder_to_write_to(ground: Ground
     assert (answer["sample_name"], answer["speech"]) == ([NAME, NAME], [True, True])
 
 
-def test_train_makes_our_model_with_only_a_temporary_folder_to_write_to(
+def test_train_makes_a_model_of_the_recipe_with_only_a_temporary_folder_to_write_to(
     ground: Ground,
 ) -> None:
     made.corpus(ground.folder / "corpus.zip", made.names(speakers=("03", "08")))

@@ -44,7 +44,7 @@ def built() -> Iterator[Built]:
     if missing := [tool for tool in images.TOOLS if shutil.which(tool) is None]:
         pytest.skip(f"{', '.join(missing)} missing")
     if os.getuid() != 0:
-        pytest.skip("only root may build with buildah's chroot isolation on a Debian of its own")
+        pytest.skip("only root may build with buildah's chroot isolation on its own Debian")
     with images.workshop() as buildah:
         images.make_base(buildah)
         wheels, scratch = buildah.folder / "wheels", buildah.folder / "scratch"
@@ -112,7 +112,7 @@ def test_hadolint_and_shellcheck_find_nothing() -> None:
         assert run.returncode == 0, run.stdout
 
 
-def test_the_health_check_tells_whether_the_function_answers(
+def test_the_health_check_succeeds_only_if_the_function_answers(
     container: Container, function: str, addresses: dict[str, str]
 ) -> None:
     kind, *check = container.config["Healthcheck"]["Test"]
@@ -203,7 +203,7 @@ def test_the_synthesiser_of_the_demo_corpus_is_not_inside(container: Container) 
     assert [*container.root.glob("opt/**/*synthesis*")] == []
 
 
-def test_a_start_compiles_nothing(container: Container) -> None:
+def test_starting_a_function_compiles_nothing(container: Container) -> None:
     assert output_of(container, WITHOUT_BYTECODE) == []
 
 

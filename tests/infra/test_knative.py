@@ -139,7 +139,7 @@ def test_only_tmp_is_writable_and_its_size_is_limited(
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_one_port_and_probes_at_healthz(
+def test_services_have_one_port_and_probes_at_healthz(
     manifests: dict[tuple[str, str], Manifest], function: str
 ) -> None:
     only = container(manifests, function)
@@ -168,7 +168,9 @@ def test_a_training_continues_after_its_caller_has_disconnected(
     assert 60 * int(delay.removesuffix("m")) >= template["spec"]["timeoutSeconds"]
 
 
-def test_one_training_at_a_time(manifests: dict[tuple[str, str], Manifest]) -> None:
+def test_an_instance_runs_one_training_at_a_time(
+    manifests: dict[tuple[str, str], Manifest],
+) -> None:
     assert revision(manifests, "train")["containerConcurrency"] == 1
     assert environment(manifests, "train").max_trainings == 1
 

@@ -187,7 +187,7 @@ def test_a_stack_resumes_the_jobs_of_the_last_one(body: dict[str, Any], bounds: 
     assert "SER_ALLOWED_PATHS" in job.problem["detail"]
 
 
-def test_a_port_that_is_taken_is_named() -> None:
+def test_a_port_in_use_is_named() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

@@ -118,7 +118,7 @@ class Cloud(NamedTuple):
 
 
 @contextmanager
-def playing() -> Iterator[Cloud]:
+def running_cloud() -> Iterator[Cloud]:
     """Yield a running cloud."""
     with buckets.s3() as address:
         yield Cloud(address)

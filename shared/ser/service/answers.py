@@ -170,7 +170,9 @@ class TrainAnswer(Answer, frozen=True, kw_only=True):
     test_samples: Annotated[list[str], Meta(description="Names of the held-out utterances.")]
     classes: Annotated[list[str], Meta(description="Labels, such as `W - Ärger (Wut)`.")]
     metrics: Annotated[Metrics, Meta(description="Metrics of the held-out utterances.")]
-    notes: Annotated[list[str], Meta(description="Remarks, such as on an alias not moved.")]
+    notes: Annotated[
+        list[str], Meta(description="Remarks, such as the reason why an alias was not moved.")
+    ]
     loso: Annotated[
         Metrics | UnsetType, Meta(description="Metrics with each speaker left out once.")
     ] = UNSET
@@ -192,7 +194,7 @@ class TrainAnswer(Answer, frozen=True, kw_only=True):
     rejected: Annotated[list[Rejected], Meta(description="Sounds that were not used.")]
     chosen: Annotated[
         str | None,
-        Meta(description="The number of recipes compared to choose the defaults."),
+        Meta(description="A sentence about the comparisons behind the default recipe."),
     ]
     seconds: Annotated[dict[str, float], Meta(description="Duration of each step in seconds.")]
 
@@ -210,7 +212,10 @@ class JobState(Answer, frozen=True, kw_only=True):
     ended_at: datetime | None
     trigger: Annotated[
         dict[str, str] | None,
-        Meta(description="The object whose arrival created the job: `uri`, `version`, `etag`."),
+        Meta(
+            description="The object whose arrival created the job: `uri`, `bucket`, `key`, "
+            "`version` and `etag`."
+        ),
     ]
 
 

@@ -41,9 +41,9 @@ class Form(NamedTuple):
     accepts: Callable[[str], bool]
     """Whether the form reads a body of a media type."""
     read: Callable[[Request, bytes], Fields]
-    """Returns the fields of a request from its body; raises :class:`UnreadableRequest`."""
+    """Returns the fields of a request with this body, or raises :class:`UnreadableRequest`."""
     description: str
-    """The form in words, for the message that refuses all others."""
+    """The form in words, for the message that refuses other media types."""
 
 
 def read_fields(request: Request, forms: Sequence[Form], settings: Settings) -> Fields:
@@ -86,7 +86,7 @@ def read_body(request: Request, settings: Settings) -> bytes:
     left = PAST_BYTES if len(body) > limit else 0
     while left > 0 and (drained := request.stream.read(MEGABYTE)):
         left -= len(drained)
-    # functions-framework reads the body again after the answer, whatever its size.
+    # functions-framework would read the body again after the answer, without a limit.
     request.environ |= {"wsgi.input": io.BytesIO(), "CONTENT_LENGTH": "0"}
     request.__dict__.pop("stream", None)
     if len(body) > limit:

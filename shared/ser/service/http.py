@@ -38,11 +38,11 @@ class Page(NamedTuple):
 
     html: bytes
     immutable: bool
-    """Whether the same address always answers this page."""
+    """Whether the address always answers with this page."""
 
 
 class Reply(NamedTuple):
-    """An answer with a status and headers of its own."""
+    """An answer with its own status and headers."""
 
     answer: msgspec.Struct
     status: int
@@ -54,13 +54,13 @@ Handler = Callable[[Call[Any]], Answer]
 
 
 class Exchange(msgspec.Struct):
-    """A request in the pipeline, with the findings of the steps so far."""
+    """A request in the pipeline, with the results of the steps so far."""
 
     request: Request
     request_id: str = ""
     settings: Settings = msgspec.field(default_factory=Settings)
     route: Route | None = None
-    """``None``: a path that is served and not documented."""
+    """``None`` for a path that is served but not documented."""
     handler: Handler | None = None
     path: Mapping[str, str] = msgspec.field(default_factory=dict)
 
@@ -78,8 +78,8 @@ class Function:
     Parameters
     ----------
     bindings
-        Routes with their handlers. The first one also answers on ``/``, the path that remains
-        where a platform mounts the function under a name of its own.
+        Routes with their handlers. The first one also answers on ``/``, the only path of a function
+        that a platform mounts under its own name.
     """
 
     def __init__(self, *bindings: tuple[Route, Handler]) -> None:
@@ -132,22 +132,22 @@ class Function:
 
     def _describe(self, _call: Call[Any]) -> Mapping[str, Any]:
         """Return the OpenAPI document of this function."""
-        # Its import costs a cold start more than the request for a document is worth.
-        from ser.service.openapi import document
+        # Imported here, because documents are requested rarely and cold starts must be short.
+        from ser.service.openapi import openapi_document
 
-        return document(self._routes)
+        return openapi_document(self._routes)
 
     def _describe_address(self, call: Call[Any]) -> Mapping[str, Any]:
         """Return the OpenAPI document of all functions at this address."""
         if not call.settings.gateway:
             return self._describe(call)
-        from ser.service.openapi import document, routes_of_all_functions
+        from ser.service.openapi import openapi_document, routes_of_all_functions
 
-        return document(routes_of_all_functions())
+        return openapi_document(routes_of_all_functions())
 
 
 def get_health(_call: Call[Any]) -> Health:
-    """Return that the function is running."""
+    """Return the health of a function that is running."""
     return Health(status="ok")
 
 
@@ -168,7 +168,7 @@ def run_step(step: Step, proceed: Proceed, exchange: Exchange) -> Response:
 
 
 def identify(exchange: Exchange, proceed: Proceed) -> Response:
-    """Give the request an id, unless it brings one, and repeat it in the response."""
+    """Give the request an id unless it has one, and repeat the id in the response."""
     exchange.request_id = exchange.request.headers.get("X-Request-Id") or str(uuid.uuid4())
     response = proceed(exchange)
     response.headers["X-Request-Id"] = exchange.request_id
@@ -191,7 +191,7 @@ def report_errors(exchange: Exchange, proceed: Proceed) -> Response:
 
 
 def read_settings(exchange: Exchange, proceed: Proceed) -> Response:
-    """Read the settings, anew for each request."""
+    """Read the settings, which may change between requests."""
     exchange.settings = Settings.from_environment()
     return proceed(exchange)
 
@@ -230,7 +230,7 @@ def parse_request(exchange: Exchange, route: Route) -> tuple[Any, Fields]:
 
 
 def respond(answer: Answer) -> Response:
-    """Return ``answer`` as a response."""
+    """Return the response that carries ``answer``."""
     match answer:
         case Page(html, immutable):
             response = Response(html, mimetype="text/html")

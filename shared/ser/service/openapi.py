@@ -1,7 +1,7 @@
 """OpenAPI 3.1 documents, generated from routes.
 
 The documents are also input for generators of clients, some of which mishandle inline objects; so
-every object has a named schema of its own.
+every object has its own named schema.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def routes_of_all_functions() -> tuple[Route, ...]:
     return (*training.ROUTES, *inference.ROUTES)
 
 
-def document(routes: Iterable[Route]) -> dict[str, Any]:
+def openapi_document(routes: Iterable[Route]) -> dict[str, Any]:
     """Return the OpenAPI document of ``routes``."""
     routes = tuple(routes)
     schemas = component_schemas(routes)
@@ -76,13 +76,13 @@ def document(routes: Iterable[Route]) -> dict[str, Any]:
         "components": {
             "schemas": dict(sorted(schemas.items())),
             "parameters": {"RequestId": REQUEST_ID},
-            "responses": {"Problem": problem_response()},
+            "responses": {"Problem": problem_answer()},
         },
     }
 
 
 def operation(route: Route, schemas: dict[str, Schema]) -> dict[str, Any]:
-    """Return the operation of ``route``; a form is added to ``schemas``."""
+    """Return the operation of ``route``; the schema of its form is added to ``schemas``."""
     described: dict[str, Any] = {
         "operationId": route.operation,
         "summary": route.summary,
@@ -189,7 +189,7 @@ def json_content(kind: type[msgspec.Struct]) -> dict[str, Any]:
     return {JSON_TYPE: {"schema": reference(kind.__name__)}}
 
 
-def problem_response() -> dict[str, Any]:
+def problem_answer() -> dict[str, Any]:
     """Return the response of all errors."""
     content = {"schema": reference(Problem.__name__), "example": PROBLEM_EXAMPLE}
     return {"description": "The problem.", "content": {problems.MEDIA_TYPE: content}}
@@ -224,7 +224,7 @@ def component_schemas(routes: Iterable[Route]) -> dict[str, Schema]:
 
 
 def schema_of_field_type(kind: type) -> Schema:
-    """Return the schema of a field type with a grammar of its own."""
+    """Return the schema of a field type that has its own grammar."""
     if kind in (CorpusChoice, FrontEnds, Augmentations):
         return reference(kind.__name__)
     raise NotImplementedError(kind)
@@ -279,7 +279,7 @@ def form_schema(name: str, schema: Schema) -> Schema:
     return {
         "type": "object",
         "title": name,
-        "description": "The request as a form; its fields may stand in the query, too.",
+        "description": "The request as a form; its fields may also be in the query.",
         "properties": properties,
     }
 
@@ -340,7 +340,7 @@ def refine(schema: Any) -> None:
 
 
 def remove_provided_fields(schema: Schema) -> None:
-    """Make the fields optional that settings provide."""
+    """Make fields optional if settings may provide them."""
     if "required" in schema:
         required = [name for name in schema["required"] if name not in PROVIDED_FIELDS]
         schema["required"] = required

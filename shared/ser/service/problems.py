@@ -28,7 +28,7 @@ MEDIA_TYPE = "application/problem+json"
 
 
 class UnreadableRequest(SerError):
-    """A body that is broken, or no JSON object."""
+    """A body that is broken, or not a JSON object."""
 
 
 class MethodNotAllowed(SerError):
@@ -45,7 +45,7 @@ class UnsupportedMediaType(SerError):
 
 
 class TrainingLost(SerError):
-    """The process of a training ended without an answer: killed, most often for lack of memory."""
+    """A training whose process ended without an answer, most often killed for lack of memory."""
 
 
 class Kind(NamedTuple):
@@ -108,7 +108,7 @@ def document(error: SerError) -> dict[str, Any]:
 
 
 def from_document(problem: dict[str, Any]) -> SerError:
-    """Return the error that :func:`document` made ``problem`` of."""
+    """Return the error that the problem document ``problem`` reports."""
     kinds = {type_of(kind): kind for kind in subclasses(SerError)}
     kind = kinds.get(problem["type"], SerError)
     if issubclass(kind, InvalidInput):

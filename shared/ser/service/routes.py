@@ -28,7 +28,7 @@ class Html(NamedTuple):
     description: str
 
 
-class Other(NamedTuple):
+class OtherAnswer(NamedTuple):
     """An answer with a status other than 200."""
 
     answer: type[msgspec.Struct]
@@ -50,16 +50,16 @@ class Route(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     summary: str
     answer: type[msgspec.Struct] | Html
     """The answer with status 200."""
-    others: Mapping[int, Other] = msgspec.field(default_factory=dict)
+    others: Mapping[int, OtherAnswer] = msgspec.field(default_factory=dict)
     """Answers with other statuses, errors excepted."""
     problems: tuple[int, ...] = ()
     """Statuses of the problem documents that are specific to the operation."""
     scope: Scope | None = None
-    """The permission that the operation needs; ``None``: none."""
+    """The permission that the operation needs; ``None`` if it needs none."""
     request: type[Schema] | None = None
-    """The fields of the request: those of the body, else of path and query."""
+    """The fields of the request, in the body if there is one, else in path and query."""
     parse: Callable[[Fields, Settings], Any] | None = None
-    """Returns the request for its fields; default: ``request`` alone decides what is valid."""
+    """Returns the request that its fields make up; ``None``: ``request`` alone validates them."""
     reads: tuple[Form, ...] = ()
     """The forms of the body; empty for an operation without one."""
     body: str = ""

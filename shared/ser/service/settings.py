@@ -1,4 +1,4 @@
-"""Settings of the functions, read from the environment (SPEC section 7) in one place."""
+"""Settings of the functions, read from the environment in one place."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Settings:
     allowed_paths: tuple[Path, ...] = ()
     """Roots of the local paths that a request may name; empty: the working directory."""
     allowed_buckets: tuple[str, ...] | None = None
-    """Buckets a request may name; ``None``: any that the credentials reach."""
+    """Buckets that a request may name; ``None``: all that the credentials give access to."""
     allowed_hosts: frozenset[str] = frozenset()
     """Hosts exempt from the ban on private, loopback and link-local addresses."""
     max_download_bytes: int = 1024 * MEGABYTE
@@ -134,10 +134,12 @@ def url(host: str) -> str:
 
 
 def words(value: str) -> list[str]:
+    """Return the parts of ``value`` between commas, without empty ones."""
     return [word.strip() for word in value.split(",") if word.strip()]
 
 
 def positive(env: Mapping[str, str], name: str, default: float, least: float = 0.0) -> float:
+    """Return the positive number in the setting ``name``, or raise :class:`SettingsError`."""
     text = env.get(name) or str(default)
     try:
         value = float(text)
@@ -150,6 +152,7 @@ def positive(env: Mapping[str, str], name: str, default: float, least: float = 0
 
 
 def flag(env: Mapping[str, str], name: str) -> bool:
+    """Return the truth value in the setting ``name``, or raise :class:`SettingsError`."""
     text = env.get(name) or "false"
     if text.lower() not in ("true", "false"):
         raise SettingsError(f"{name} is {text!r}; allowed: true or false")
@@ -157,6 +160,7 @@ def flag(env: Mapping[str, str], name: str) -> bool:
 
 
 def json_object(env: Mapping[str, str], name: str) -> dict[str, Any]:
+    """Return the JSON object in the setting ``name``, or raise :class:`SettingsError`."""
     text = env.get(name) or "{}"
     try:
         value = json.loads(text)
@@ -168,6 +172,7 @@ def json_object(env: Mapping[str, str], name: str) -> dict[str, Any]:
 
 
 def dask_scheduler(env: Mapping[str, str], name: str) -> str | None:
+    """Return the address in the setting ``name``, or raise :class:`SettingsError`."""
     text = env.get(name)
     if not text:
         return None
@@ -175,7 +180,7 @@ def dask_scheduler(env: Mapping[str, str], name: str) -> str | None:
         parts = urlsplit(text)
         address = f"{parts.scheme}://{parts.netloc}"
         fits = address == text and parts.scheme in ("tcp", "tls") and parts.hostname and parts.port
-    except ValueError:  # a port that is no number, an incomplete IPv6 address
+    except ValueError:  # a port that is not a number, an incomplete IPv6 address
         fits = False
     if not fits or "@" in text:
         raise SettingsError(f"{name} is {text!r}; allowed: tcp://host:port or tls://host:port")

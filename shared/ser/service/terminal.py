@@ -10,10 +10,10 @@ from ser._progress import Progress
 
 
 @contextmanager
-def shown(title: str) -> Iterator[Progress]:
+def show_progress(title: str) -> Iterator[Progress]:
     """Yield a callback that shows the progress of ``title``."""
     if not sys.stderr.isatty():
-        yield lines(title)
+        yield line_printer(title)
         return
     from rich.console import Console
     from rich.progress import Progress as Bars
@@ -29,7 +29,7 @@ def shown(title: str) -> Iterator[Progress]:
         yield show
 
 
-def lines(title: str) -> Progress:
+def line_printer(title: str) -> Progress:
     """Return a callback that writes one line for each completed step."""
     done = set()
 

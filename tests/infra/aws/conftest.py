@@ -35,7 +35,7 @@ def rank(item: pytest.Item) -> int:
 
 @pytest.fixture(scope="package")
 def cloud() -> Iterator[Cloud]:
-    with terraform.playing() as cloud:
+    with terraform.running_cloud() as cloud:
         yield cloud
 
 

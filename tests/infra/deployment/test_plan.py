@@ -49,7 +49,7 @@ def test_make_passes_its_variables_on() -> None:
         ("compose", ["docker compose"]),
     ],
 )
-def test_everything_that_is_missing_is_named_at_once(
+def test_all_missing_requirements_are_named_at_once(
     clone: Clone, target: str, missing: list[str]
 ) -> None:
     run = clone.run("deploy", target, YES="1", PATH=str(clone.programs))
@@ -62,7 +62,7 @@ def test_everything_that_is_missing_is_named_at_once(
     assert all(len(line.partition(": ")[2]) > 10 for line in named)
 
 
-def test_a_docker_client_without_its_daemon_is_no_engine(clone: Clone) -> None:
+def test_a_docker_client_without_its_daemon_is_not_an_engine(clone: Clone) -> None:
     clone.install("docker", "#!/bin/sh\n[ $1 != info ]\n")
     run = clone.run("package", PATH=str(clone.programs))
     assert "- an engine that builds images: install Docker" in run.stderr

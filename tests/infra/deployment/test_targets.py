@@ -77,7 +77,9 @@ def address_in(stack: Client) -> kubernetes.AddressOf:
 
 
 @pytest.mark.parametrize(("engine", "wait"), [("docker", " --wait"), ("podman", "")])
-def test_compose_is_started_and_asked(clone: Clone, stack: Client, engine: str, wait: str) -> None:
+def test_compose_is_started_and_its_health_is_checked(
+    clone: Clone, stack: Client, engine: str, wait: str
+) -> None:
     clone.install(engine)
     port = stack.stack.url.rpartition(":")[2]
     output = clone.succeed("deploy", "compose", ENGINE=engine, PORT=port)
@@ -133,8 +135,8 @@ def test_aws_is_deployed_twice_and_removed_except_for_models(
         (clone.root / root / "test_override.tf").write_text(terraform.PROVIDER)
     (clone.root / "infra/aws/slow_override.tf").write_text(SLOW)
     clone.install("podman")
-    with terraform.playing() as cloud:
-        # Skips where Terraform or its provider cannot be had.
+    with terraform.running_cloud() as cloud:
+        # Skips where Terraform or its provider is not available.
         terraform.Root(clone.root / "infra/aws/repositories", tmp_path / "probe", cloud)
         choices = {**cloud.environment, "ENGINE": "podman", "ADDRESS": authorised}
         first = clone.succeed("deploy", "aws", **choices)

@@ -61,7 +61,7 @@ def s3_address(serve: Serve, s3: WSGIApplication) -> str:
 @pytest.fixture(scope="session")
 def client(s3_address: str) -> Any:
     """Return one client for all tests, since creating one takes longer than most tests."""
-    session = boto3.Session("somebody", "secret", region_name="us-east-1")
+    session = boto3.Session("test-key", "secret", region_name="us-east-1")
     return session.client("s3", endpoint_url=s3_address)
 
 

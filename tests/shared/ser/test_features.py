@@ -1,4 +1,4 @@
-"""Named features, and the frame they become with pandas."""
+"""Named features, and their conversion to a frame of pandas."""
 
 from __future__ import annotations
 
@@ -68,10 +68,10 @@ def test_without_pandas_a_frame_is_refused_with_the_command_that_installs_it(
         ({"sounds": [0, 0, 1], "times": [0.0, 1.5, 0.0]}, ["sound", "seconds"]),
     ],
 )
-def test_a_frame_has_a_column_for_each_feature_and_an_index_of_what_is_known(
+def test_a_frame_has_a_column_for_each_feature_and_an_index_of_sounds_and_levels(
     more: dict[str, Any], levels: list[str] | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """pandas is no dependency: a stand-in records what it is given."""
+    """A stand-in for pandas records its arguments, since pandas is an optional dependency."""
     pandas: Any = ModuleType("pandas")
     pandas.DataFrame = lambda array, columns, index: SimpleNamespace(
         array=array, columns=columns, index=index

@@ -80,14 +80,14 @@ def test_predictions_of_the_same_sound_are_equal(model: Model) -> None:
     assert first != other
 
 
-def test_the_text_of_a_prediction_shows_all_of_it(model: Model) -> None:
+def test_the_text_of_a_prediction_shows_all_of_its_fields(model: Model) -> None:
     assert repr(model.predict(silence(), SAMPLING_RATE)) == (
         "Prediction(None, confidence=0.333, "
         "probabilities={'neutral': 0.333, 'sadness': 0.333, 'anger': 0.333}, speech=False)"
     )
 
 
-def test_silence_is_no_speech_and_all_emotions_are_equally_probable(model: Model) -> None:
+def test_silence_is_not_speech_and_all_emotions_are_equally_probable(model: Model) -> None:
     for profile in (None, model.enrol(SIGNALS, SAMPLING_RATE)):
         prediction = model.predict(silence(), SAMPLING_RATE, profile=profile)
         np.testing.assert_allclose(prediction.probabilities.array, 1 / 3, rtol=1e-6)
@@ -236,7 +236,7 @@ def test_enrolment_needs_a_sound(model: Model) -> None:
         model.enrol([])
 
 
-def test_a_model_that_does_not_ask_who_speaks_refuses_profiles(model: Model) -> None:
+def test_a_model_without_inputs_about_the_speaker_refuses_profiles(model: Model) -> None:
     other = Model(graphs.model(takes_profile=False))
     assert not other.takes_profile
     with pytest.raises(InvalidInput, match="DiscriminantClassifier"):
@@ -290,7 +290,7 @@ def test_a_file_of_another_version_is_refused_with_the_reason(
         Model(file.SerializeToString())
 
 
-def test_bytes_that_are_no_onnx_file_are_refused() -> None:
+def test_bytes_that_are_not_an_onnx_file_are_refused() -> None:
     with pytest.raises(Conflict, match="This version of ser cannot read the model"):
         Model(b"RIFF....WAVE")
 

@@ -1,4 +1,4 @@
-"""Work in parallel: on this machine, or on a Dask cluster."""
+"""Parallel work on this machine or on a Dask cluster."""
 
 # mypy: disable-error-code="no-untyped-call"
 # distributed has types for a part of its functions only.
@@ -67,7 +67,7 @@ def test_work_is_sent_once_to_each_worker_and_all_workers_take_part(
     assert sorted(arrivals) == sorted(map(str, at_work))
 
 
-def test_an_error_of_the_work_is_raised_here(two_workers: Cluster) -> None:
+def test_an_error_of_the_work_is_raised_in_the_caller(two_workers: Cluster) -> None:
     workers = Workers(two_workers.address)
     with pytest.raises(InvalidInput) as caught:
         workers.map(clusters.refusing, [7], by="threads", on_progress=ignore_share)

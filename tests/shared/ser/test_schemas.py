@@ -57,14 +57,14 @@ def faults(value: object) -> dict[str, str]:
         ({"free": '{"a": [1]}'}, "free", {"a": [1]}),
     ],
 )
-def test_strings_stand_for_what_they_spell(
+def test_strings_are_read_as_the_values_that_they_spell(
     value: dict[str, Any], field: str, expected: object
 ) -> None:
     assert getattr(parse(Request, {"name": "x"} | value), field) == expected
 
 
 @pytest.mark.parametrize(
-    ("value", "field", "says"),
+    ("value", "field", "message"),
     [
         ({"number": 0}, "number", "0 does not fit; allowed: an integer >= 1 and <= 9"),
         ({"number": 2.5}, "number", "2.5"),
@@ -86,12 +86,12 @@ def test_strings_stand_for_what_they_spell(
         ({"flag": True}, "many", "missing while flag is true"),
     ],
 )
-def test_a_bad_value_is_named_with_what_is_allowed(
-    value: dict[str, Any], field: str, says: str
+def test_a_bad_value_is_reported_with_the_allowed_values(
+    value: dict[str, Any], field: str, message: str
 ) -> None:
     found = faults({"name": "x"} | value)
     assert list(found) == [field]
-    assert says in found[field]
+    assert message in found[field]
 
 
 def test_all_bad_fields_are_named_at_once() -> None:
@@ -99,7 +99,7 @@ def test_all_bad_fields_are_named_at_once() -> None:
     assert set(found) == {"name", "number", "flag", "inner.depth", "inner.z", "colour"}
 
 
-def test_a_field_is_blamed_once() -> None:
+def test_a_field_with_several_faults_is_reported_once() -> None:
     assert list(faults({"name": "x", "flag": True, "many": 5, "number": 0})) == ["number", "many"]
 
 
@@ -128,25 +128,25 @@ JSON = st.recursive(
 
 
 @given(JSON.filter(lambda value: not isinstance(value, dict)) | st.binary())
-def test_nothing_but_an_object_is_parsed(value: object) -> None:
+def test_a_value_that_is_not_an_object_is_refused(value: object) -> None:
     with pytest.raises(InvalidInput):
         parse(Request, value)
 
 
 @given(st.dictionaries(st.sampled_from(Request.__struct_fields__), JSON))
-def test_whatever_comes_is_parsed_or_refused(value: dict[str, Any]) -> None:
+def test_any_value_is_parsed_or_refused(value: dict[str, Any]) -> None:
     with suppress(InvalidInput):
         assert isinstance(parse(Request, value), Request)
 
 
-def test_errors_are_caught_as_the_exceptions_of_python_that_they_are() -> None:
+def test_errors_can_be_caught_as_the_builtin_exceptions_that_they_extend() -> None:
     with pytest.raises(ValueError, match="number: 0 does not fit"):
         parse(Request, {"name": "a", "number": 0})
     with pytest.raises(LookupError):
         raise NotFound("there is no model")
 
 
-def test_a_long_list_of_nonsense_gets_a_short_answer() -> None:
+def test_a_long_invalid_list_has_a_bounded_number_of_faults() -> None:
     found = faults({"name": "a", "many": [1] * 100_000})
     assert len(found) == 21
     assert found["many"] == "99980 more do not fit"

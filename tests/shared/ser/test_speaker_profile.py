@@ -48,7 +48,7 @@ def test_neither_order_nor_grouping_of_the_sounds_matters(
 
 
 @given(SOUNDS)
-def test_it_is_the_mean_and_the_deviation_of_the_features(sounds: list[object]) -> None:
+def test_a_profile_is_the_mean_and_the_deviation_of_the_features(sounds: list[object]) -> None:
     features = np.array(sounds, np.float32).astype(np.float64)
     pooled = SpeakerProfile.pooled([profile_of(sound) for sound in sounds])
     expected = np.stack([features.mean(axis=0), features.std(axis=0)])
@@ -65,13 +65,13 @@ def test_the_chunks_of_a_sound_are_one_sound() -> None:
 
 
 @given(SOUNDS)
-def test_it_survives_json_and_json_in_a_string(sounds: list[object]) -> None:
+def test_a_profile_survives_json_and_json_in_a_string(sounds: list[object]) -> None:
     profile = SpeakerProfile.pooled([profile_of(sound) for sound in sounds])
     text = msgspec.json.encode(profile).decode()
     assert SpeakerProfile.parse(json.loads(text)) == SpeakerProfile.parse(text) == profile
 
 
-def test_it_is_small() -> None:
+def test_a_profile_is_small() -> None:
     profile = SpeakerProfile.of(DIGEST, np.zeros((1, 1415), np.float32))
     assert len(msgspec.json.encode(profile)) < 16_000
 
@@ -89,7 +89,7 @@ GOOD = {
 
 
 @pytest.mark.parametrize(
-    ("change", "loc", "says"),
+    ("change", "loc", "message"),
     [
         ({"count": 0}, "count", "allowed: an integer >= 1"),
         ({"count": -3}, "count", "allowed: an integer >= 1"),
@@ -111,17 +111,17 @@ GOOD = {
         ({"weights": "AAAA"}, "weights", "unknown field"),
     ],
 )
-def test_a_profile_that_holds_nonsense_is_refused_by_field(
-    change: dict[str, Any], loc: str, says: str
+def test_an_invalid_value_in_a_profile_is_reported_by_field(
+    change: dict[str, Any], loc: str, message: str
 ) -> None:
     with pytest.raises(InvalidInput) as caught:
         SpeakerProfile.parse(GOOD | change)
     assert [fault.loc for fault in caught.value.faults] == [(loc,)]
-    assert says in caught.value.faults[0].msg
+    assert message in caught.value.faults[0].msg
 
 
 @pytest.mark.parametrize("value", [5, [], "", "{", "[" * 10_000, "no JSON", b"{}"])
-def test_what_is_no_object_is_refused(value: object) -> None:
+def test_a_value_that_is_not_an_object_is_refused(value: object) -> None:
     with pytest.raises(InvalidInput, match="allowed: an object"):
         SpeakerProfile.parse(value)
 
@@ -143,7 +143,7 @@ def test_only_a_profile_of_the_same_front_end_fits() -> None:
     assert "12 bytes; allowed: 4 float32" in caught.value.faults[0].msg
 
 
-def test_a_profile_that_has_grown_is_one_that_is_taken() -> None:
+def test_an_extended_profile_is_valid() -> None:
     full = msgspec.structs.replace(profile_of((1, 2, 3)), count=MAX_COUNT)
     wild = profile_of((1e12, -1e12, 0))
     grown = SpeakerProfile.pooled([full, wild, profile_of((-1e12, 1e12, 0))])

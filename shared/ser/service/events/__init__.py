@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ser.service.events.event import Event, Ignored, ObjectCreated, Refused, kind_of
-from ser.service.events.loops import is_ours, refuse_loops
+from ser.service.events.event import Event, Ignored, ObjectCreated, Refused, object_kind
+from ser.service.events.loops import is_own_output, refuse_loops
 from ser.service.events.notifications import LOCAL_SOURCE, read_events
 
 __all__ = [
@@ -12,8 +12,8 @@ __all__ = [
     "Ignored",
     "ObjectCreated",
     "Refused",
-    "is_ours",
-    "kind_of",
+    "is_own_output",
+    "object_kind",
     "read_events",
     "refuse_loops",
 ]

@@ -44,12 +44,12 @@ class ObjectCreated(msgspec.Struct, frozen=True):
 class Ignored(msgspec.Struct, frozen=True):
     """An announcement that starts nothing, and the reason."""
 
-    what: str
-    why: str
+    subject: str
+    reason: str
 
 
 class Refused(msgspec.Struct, frozen=True):
-    """The creation of an object that the announcement does not identify."""
+    """The creation of an object that its announcement does not identify."""
 
     error: InvalidInput
 
@@ -57,7 +57,7 @@ class Refused(msgspec.Struct, frozen=True):
 Event = ObjectCreated | Ignored | Refused
 
 
-def kind_of(key: str) -> Literal["request", "corpus"] | None:
+def object_kind(key: str) -> Literal["request", "corpus"] | None:
     """Return the kind of the object ``key`` by its name, or ``None`` if it starts no training.
 
     ``*.train.json`` is the body of a POST /train, ``*.zip`` a corpus, in upper or lower case.

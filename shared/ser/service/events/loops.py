@@ -25,7 +25,7 @@ Parts = tuple[str, ...]
 """A location as its parts: scheme, bucket or root, and the components of the key or path."""
 
 
-def is_ours(uri: str, settings: Settings) -> bool:
+def is_own_output(uri: str, settings: Settings) -> bool:
     """Return whether this software wrote the object at ``uri``.
 
     That is everything below ``SER_JOBS_URI``, ``SER_MODEL_SAVE_PATH`` and the locations in
@@ -34,7 +34,7 @@ def is_ours(uri: str, settings: Settings) -> bool:
     """
     parts = parts_of(uri)
     outputs = (parts_of(location) for _, location in output_locations(settings))
-    return any(is_below(parts, output) for output in outputs) or has_our_layout(parts)
+    return any(is_below(parts, output) for output in outputs) or has_output_layout(parts)
 
 
 def refuse_loops(settings: Settings, inbox: str) -> None:
@@ -53,7 +53,7 @@ def refuse_loops(settings: Settings, inbox: str) -> None:
                 f"SER_INBOX is {inbox!r} and {name} is {location!r}, one inside the other: every"
                 " file written there would start a training again; allowed: separate locations"
             )
-    if has_our_layout((*parts, "")):
+    if has_output_layout((*parts, "")):
         raise SettingsError(
             f"SER_INBOX is {inbox!r}, inside a data_path or among models: every file written there"
             " would start a training again; allowed: a separate location"
@@ -87,7 +87,7 @@ def is_below(parts: Parts, ancestor: Parts) -> bool:
     return parts[: len(ancestor)] == ancestor
 
 
-def has_our_layout(parts: Parts) -> bool:
+def has_output_layout(parts: Parts) -> bool:
     """Return whether the folders above an object are those that a training writes to."""
     folders, name = parts[2:-1], parts[-1]
     if any(MODEL_ID.fullmatch(folder) for folder in folders):

@@ -21,7 +21,7 @@ Key = tuple[str, str]
 """The address of a registry, and an id or an alias in it."""
 
 
-class Kept(NamedTuple):
+class LoadedModel(NamedTuple):
     """A model in memory, and the size of its file in bytes."""
 
     model: Model
@@ -29,15 +29,15 @@ class Kept(NamedTuple):
     size: int
 
 
-class Resolved(NamedTuple):
-    """The id behind an alias, valid ``until`` that time of the clock."""
+class ResolvedAlias(NamedTuple):
+    """The id behind an alias, and the time of the clock until which it may be used."""
 
     model_id: str
     until: float
 
 
 class Models:
-    """Models of any registry, each loaded once, whatever the number of concurrent requests.
+    """Models of any registry, each loaded once, even for concurrent requests.
 
     A request for an id in memory does not access the registry; requests for an alias access it
     once in :data:`ALIAS_SECONDS`. File, labels and manifest of a model always belong together.
@@ -57,8 +57,8 @@ class Models:
         self._clock = clock
         # A registry holds the connection to its store.
         self._open = lru_cache(maxsize=16)(open_registry)
-        self._kept: OrderedDict[Key, Kept] = OrderedDict()
-        self._resolved: dict[Key, Resolved] = {}
+        self._loaded: OrderedDict[Key, LoadedModel] = OrderedDict()
+        self._resolved: dict[Key, ResolvedAlias] = {}
         self._opening = threading.Lock()
         self._loading: dict[Key, threading.Lock] = {}
         self._lock = threading.Lock()
@@ -69,7 +69,7 @@ class Models:
         with self._opening:
             return self._open(uri)
 
-    def get(self, uri: str, name: str) -> Kept:
+    def get(self, uri: str, name: str) -> LoadedModel:
         """Return the model ``name``, an id or an alias, of the registry at ``uri``.
 
         Raises
@@ -82,34 +82,35 @@ class Models:
             # One lock for each model: slow loading of one does not delay requests for another.
             loading = self._loading.setdefault(key, threading.Lock())
         with loading:
-            kept = self._kept.get(key) or self._load(*key)
-            self._keep(key, kept)
-        return kept
+            loaded = self._loaded.get(key) or self._load(*key)
+            self._keep(key, loaded)
+        return loaded
 
     def _resolve(self, uri: str, name: str) -> str:
         """Return the id behind ``name``, at most :data:`ALIAS_SECONDS` old."""
-        if (uri, name) in self._kept:
+        if (uri, name) in self._loaded:
             return name
         now = self._clock()
         known = self._resolved.get((uri, name))
         if known is None or now >= known.until:
-            known = Resolved(self.registry(uri).resolve(name), now + ALIAS_SECONDS)
+            known = ResolvedAlias(self.registry(uri).resolve(name), now + ALIAS_SECONDS)
             fresh = {key: other for key, other in self._resolved.items() if now < other.until}
             self._resolved = {**fresh, (uri, name): known}
         return known.model_id
 
-    def _load(self, uri: str, model_id: str) -> Kept:
+    def _load(self, uri: str, model_id: str) -> LoadedModel:
         published = self.registry(uri).model(model_id)
         data = published.read("model.onnx")
-        return Kept(Model(data), published, len(data))
+        return LoadedModel(Model(data), published, len(data))
 
-    def _keep(self, key: Key, kept: Kept) -> None:
+    def _keep(self, key: Key, loaded: LoadedModel) -> None:
         """Store the model as the most recently used one; drop the least recently used ones."""
         with self._lock:
             self._loading.pop(key, None)
-            self._kept[key] = kept
-            self._kept.move_to_end(key)
+            self._loaded[key] = loaded
+            self._loaded.move_to_end(key)
             while (
-                len(self._kept) > 1 and sum(k.size for k in self._kept.values()) > self._max_bytes
+                len(self._loaded) > 1
+                and sum(each.size for each in self._loaded.values()) > self._max_bytes
             ):
-                self._kept.popitem(last=False)
+                self._loaded.popitem(last=False)

@@ -1,4 +1,4 @@
-"""The answers of predict."""
+"""Computes the answers of predict."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Predictor:
     Parameters
     ----------
     models
-        The source of the models.
+        The models; default: a new, empty collection.
     """
 
     def __init__(self, models: Models | None = None) -> None:
@@ -56,8 +56,8 @@ class Predictor:
             too long, or the model's bytes are damaged or of another version.
         """
         with within("model_save_path"):
-            kept = self._models.get(request.model_save_path, request.model_id)
-        model, published = kept.model, kept.published
+            loaded = self._models.get(request.model_save_path, request.model_id)
+        model, published = loaded.model, loaded.published
         check_profile(request, model)
         sounds = (
             list(held_out_sounds(request, published))

@@ -44,8 +44,8 @@ class PredictRequest(Schema, frozen=True, kw_only=True):
     enrolment: Annotated[
         bytes | list[bytes] | None,
         Meta(
-            description="Other sounds of the speaker of all the sounds, from which the model "
-            "learns the voice. Some 20 with various emotions help most."
+            description="Other sounds of the speaker, from which the model learns the voice: all "
+            "sounds of the request must be of one speaker. Some 20 with various emotions help most."
         ),
     ] = None
     speaker_profile: Annotated[

@@ -22,7 +22,7 @@ from ser.errors import Conflict, RemoteFailed, SerError, TooLarge
 from ser.service import problems
 from ser.service.access import Access
 from ser.service.bodies import decode_object
-from ser.service.events import Event, Ignored, ObjectCreated, Refused, is_ours, kind_of
+from ser.service.events import Event, Ignored, ObjectCreated, Refused, is_own_output, object_kind
 from ser.service.jobs.handover import handed_over_job
 from ser.service.jobs.job import Job
 from ser.service.jobs.jobs import Jobs, as_transient
@@ -56,7 +56,7 @@ def deliver(
     for event in events:
         match event:
             case Ignored():
-                log.info("event ignored: %s: %s", event.what, event.why)
+                log.info("event ignored: %s: %s", event.subject, event.reason)
             case Refused():
                 log.info("event refused: %s", event.error.detail)
             case ObjectCreated():
@@ -81,10 +81,10 @@ def find_or_add_job(event: ObjectCreated, jobs: Jobs, settings: Settings) -> str
         if not jobs.holds(job_id):
             raise Gone(f"there is no job {job_id}")
         return job_id
-    if is_ours(event.uri, settings):
+    if is_own_output(event.uri, settings):
         log.info("event ignored: %s: this software wrote the object itself", event.uri)
         return None
-    if kind_of(event.key) is None:
+    if object_kind(event.key) is None:
         log.info("event ignored: %s: neither *.train.json nor *.zip", event.uri)
         return None
     job_id = jobs.claim(event.identity)
@@ -109,14 +109,14 @@ def add_job(event: ObjectCreated, job_id: str, jobs: Jobs, settings: Settings) -
         "etag": event.etag,
     }
     try:
-        jobs.add(read_request(event, job_id, settings), job_id=job_id, trigger=trigger)
+        jobs.add(read_announced_request(event, job_id, settings), job_id=job_id, trigger=trigger)
     except SerError as error:
         if problems.status_of(error) >= 500:
             raise
         jobs.add(None, job_id=job_id, trigger=trigger, refusal=error)
 
 
-def read_request(event: ObjectCreated, job_id: str, settings: Settings) -> TrainRequest:
+def read_announced_request(event: ObjectCreated, job_id: str, settings: Settings) -> TrainRequest:
     """Return the request that a created object holds, or that trains on it if it is a corpus.
 
     Raises
@@ -128,10 +128,10 @@ def read_request(event: ObjectCreated, job_id: str, settings: Settings) -> Train
     TooLarge
         The object is a request of more than ``SER_MAX_BODY_MB``.
     UnreadableRequest
-        The object is a request, but no JSON object.
+        The object is a request, but not a JSON object.
     """
     with open_object(event, Access(settings)) as answer:
-        is_request = kind_of(event.key) == "request"
+        is_request = object_kind(event.key) == "request"
         content = read_content(answer, event, settings) if is_request else b""
     if is_request:
         return read_train_request(decode_object(content), settings)

@@ -77,7 +77,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
         return self.lease is not None and now < self.lease.expires_at < now + timedelta(days=1)
 
     def is_held_by(self, lease: Lease) -> bool:
-        """Whether the holder of ``lease`` is the last one that has taken the job, however late."""
+        """Whether the holder of ``lease`` was the last to take the job, even if it has expired."""
         return self.lease is not None and self.lease.holder == lease.holder
 
     def require_holder(self, lease: Lease) -> Job:
@@ -162,10 +162,10 @@ def exhaustion_error(job: Job) -> SerError:
 
 
 def decode_job(data: bytes) -> Job:
-    """Return the job that a document of the store holds, whatever version has written it.
+    """Return the job that a document of the store holds, written by any version.
 
-    Earlier versions stored the body of POST /train as it came; the field ``unread_request`` did not
-    exist then. A request that a later version stored may not fit either. Both become the
+    Earlier versions stored the body of POST /train as they received it, without the field
+    ``unread_request``. A request that a later version stored may not fit either. Both become the
     ``unread_request`` of the job.
 
     Raises

@@ -25,7 +25,7 @@ from ser.store import Store, Stored, open_store
 log = logging.getLogger("ser")
 
 MAX_LOST_RACES = 64
-"""How often a change is repeated because another one came first."""
+"""Largest number of attempts at a change when other changes come first."""
 
 T = TypeVar("T")
 
@@ -42,8 +42,8 @@ def utc_now() -> datetime:
 
 @contextmanager
 def as_transient() -> Iterator[None]:
-    """Raise every error of the store of jobs as one that a later attempt may not meet: the operator
-    has to fix the store; the client's request is not at fault."""
+    """Raise errors of the job store as transient ones: the client's request is not at fault, and
+    the operator can fix the store before a later attempt."""
     try:
         yield
     except SerError as error:
@@ -67,9 +67,9 @@ class Jobs:
     Parameters
     ----------
     lease_seconds
-        How long a holder that does not renew its lease keeps a job.
+        Seconds for which a holder keeps a job without renewing its lease.
     max_attempts
-        How many attempts a job has before it fails.
+        Largest number of attempts of a job, after which it fails.
     clock
         Returns the current time, with its time zone.
     """

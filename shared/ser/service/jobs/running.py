@@ -29,18 +29,18 @@ from ser.training import answer_of, move_aliases
 log = logging.getLogger("ser")
 
 POLL_SECONDS = 0.5
-"""Time between two looks at a job that another process holds."""
+"""Time between two reads of a job that another process holds."""
 RENEWAL_SECONDS = 1.0
 """Time between two renewals of a lease."""
 WAITERS = threading.BoundedSemaphore(2)
-"""Bounds how many threads of the server wait for other processes; the rest answer requests."""
+"""Limits the threads of the server that wait for other processes; the rest answer requests."""
 
 
 def run(jobs: Jobs, job_id: str, trainings: process.TrainingProcesses, settings: Settings) -> Job:
     """Run a job until it ends, or wait a while for the process that holds it; return it ended.
 
-    A caller never hears of success before it is certain: the holder may still crash. The caller
-    then has to ask again, and that run takes the job over once the lease has expired.
+    Success is reported only when it is certain, since a holder may still crash. The caller then has
+    to run the job again, which takes it over once the lease has expired.
 
     Raises
     ------
@@ -98,7 +98,7 @@ def attempt(
     trainings: process.TrainingProcesses,
     settings: Settings,
 ) -> Job:
-    """Train for the job that ``lease`` holds and return its new state. Raise as :func:`run`."""
+    """Train for the job that ``lease`` holds and return its new state; raise as :func:`run`."""
     try:
         with trainings.slot(settings.max_trainings):
             # An earlier attempt may have published the model and then crashed.

@@ -21,7 +21,7 @@ from ser.errors import SerError
 from ser.parallel import UnusableCluster
 from ser.service import problems
 from ser.service.settings import Settings, SettingsError
-from ser.service.terminal import shown
+from ser.service.terminal import show_progress
 from ser.service.training.execution import execute
 from ser.service.training.request import JobContext, decode_train_request, recheck_access
 
@@ -65,7 +65,7 @@ def train(line: bytes, output: BinaryIO, permitted: threading.Event) -> dict[str
     request = decode_train_request(line)
     recheck_access(request, settings)
     context = msgspec.json.decode(sys.argv[1] if sys.argv[1:] else "{}", type=JobContext)
-    with shown("train") as show:
+    with show_progress("train") as show:
 
         def progress(step: str, share: float) -> None:
             show(step, share)

@@ -16,7 +16,7 @@ from ser.service.settings import Settings
 from ser.service.training.request import JobContext, TrainRequest
 
 FIELDS: dict[str | int, str] = {"source": "remote_url", "registry": "model_save_path"}
-"""The fields of POST /train for arguments that the library calls otherwise."""
+"""The fields of POST /train by the names that the library gives them."""
 
 
 def execute(
@@ -32,16 +32,16 @@ def execute(
     Parameters
     ----------
     context
-        Default: a new model id and no trigger.
+        ``None``: a new model id and no trigger.
     before_publishing
         Called when the model is complete and nothing of it is published yet.
 
     Raises
     ------
     SerError
-        Any of its kinds; nothing is published then, and published models stay as they were.
+        The training failed. Nothing of it is published, and other models are unchanged.
     """
-    # The imports of training cost seconds: only a request that fits pays them.
+    # Imported here, because that takes seconds, which an invalid request need not wait for.
     from ser.training import train_recipe
 
     context = context or JobContext()
@@ -80,5 +80,5 @@ def fields_of_the_request() -> Iterator[None]:
 
 
 def location(loc: Location) -> Location:
-    """Return ``loc`` with the field of POST /train that its first part stands for."""
+    """Return ``loc`` with the field of POST /train in place of the name in the library."""
     return (FIELDS.get(loc[0], loc[0]), *loc[1:]) if loc else loc

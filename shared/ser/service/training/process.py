@@ -101,7 +101,7 @@ def run(
         assert stdout is not None
 
         def send(line: bytes) -> None:
-            # If the process has exited, the end of its output says so.
+            # If the process has exited, the end of its output reveals it.
             with suppress(BrokenPipeError):
                 stdin.write(line + b"\n")
 
@@ -111,10 +111,10 @@ def run(
 
         send(msgspec.json.encode(request))
         last = follow(stdout, progress, heartbeat, permit)
-        # Before its standard input is closed, which would end it before it has cleaned up.
+        # Closing its standard input now would end the process before it has cleaned up.
         process.wait()
     if last is None:
-        # Its own child processes do not notice that it has exited.
+        # Child processes of the training do not notice that it has exited.
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGTERM)
         raise TrainingLost(
@@ -137,7 +137,7 @@ def follow(
 ) -> dict[str, Any] | None:
     """Forward the progress of a training, permit its publication, and return its last message: the
     answer or the problem, or ``None`` if it ended without either."""
-    for line in lines(output):
+    for line in read_lines(output):
         heartbeat()
         message: dict[str, Any] = msgspec.json.decode(line or b"{}")
         if "answer" in message or "problem" in message:
@@ -149,7 +149,7 @@ def follow(
     return None
 
 
-def lines(pipe: IO[bytes]) -> Iterator[bytes]:
+def read_lines(pipe: IO[bytes]) -> Iterator[bytes]:
     """Yield each line of ``pipe`` as it arrives, and an empty one every
     :data:`HEARTBEAT_SECONDS` without one."""
     partial = b""

@@ -67,7 +67,7 @@ def read_train_request(body: Mapping[str, Any], settings: Settings) -> TrainRequ
     request = parse(
         TrainRequest,
         {**type_defaults(body.get("model_type")), **settings.request_defaults, **body},
-        checks={**location_checks(settings), "alias": alias_name},
+        checks={**location_checks(settings), "alias": require_alias_name},
     )
     # Only the options that were given: a default that the data do not allow is lowered, a given
     # value is refused.
@@ -119,7 +119,7 @@ def location_checks(settings: Settings) -> dict[str, Callable[[str], str]]:
     access = Access(settings)
     return {
         "data_path": lambda value: str(access.path(value)),
-        "remote_url": lambda value: fetchable(value, access),
+        "remote_url": lambda value: require_fetchable(value, access),
         "model_save_path": access.location,
     }
 
@@ -130,14 +130,14 @@ def check_writable(request: TrainRequest) -> None:
         open_registry(request.model_save_path).check_writable()
 
 
-def alias_name(name: str | None) -> str | None:
+def require_alias_name(name: str | None) -> str | None:
     """Return ``name`` if it fits the grammar of aliases, else raise :class:`InvalidInput`."""
     if name is not None and not ALIAS.fullmatch(name):
         raise InvalidInput(f"{name!r} is not a valid alias; allowed: {ALIAS_GRAMMAR}")
     return name
 
 
-def fetchable(remote_url: str, access: Access) -> str:
+def require_fetchable(remote_url: str, access: Access) -> str:
     """Return ``remote_url`` if its scheme is supported and ``access`` allows it, else raise
     :class:`InvalidInput`."""
     opener_for(remote_url, access, Patience())

@@ -10,7 +10,7 @@ from ser._schemas import Name, Schema
 from ser.classifiers import RECIPE
 from ser.service.answers import EventsAnswer, JobAnswer, JobList, TrainAnswer
 from ser.service.bodies import JSON, NOTIFICATION
-from ser.service.routes import Other, Route, health_of
+from ser.service.routes import OtherAnswer, Route, health_of
 from ser.service.training.request import TrainRequest, read_train_request
 
 FIELDS = {
@@ -35,7 +35,7 @@ FIELDS = {
     "split": "The held-out part: a tenth of the utterances of each emotion, or of the speakers.",
     "evaluation": "`holdout`: evaluate the held-out part. `loso`: also leave each speaker out "
     "once. `full`: also leave each text out once, enrol speakers, and degrade sounds.",
-    "alias": "An alias that moves to the model, as `latest` does, unless it points at a newer one.",
+    "alias": "A further alias that moves to the model, unless it points at a newer one.",
 }
 """Descriptions of the fields of POST /train, in Markdown."""
 
@@ -107,12 +107,12 @@ TRAIN = Route(
     },
     answer=TrainAnswer,
     others={
-        202: Other(
+        202: OtherAnswer(
             JobAnswer,
             "The job that was created on `Prefer: respond-async`.",
             {
                 "Location": "The path of the job.",
-                "Retry-After": "Seconds before the job is worth a look.",
+                "Retry-After": "Seconds to wait before asking for the job.",
                 "Preference-Applied": "`respond-async`",
             },
         )

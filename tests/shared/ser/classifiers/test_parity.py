@@ -104,7 +104,7 @@ def test_the_network_reports_its_progress_after_each_epoch() -> None:
     assert shares == [0.25, 0.5, 0.75, 1.0]
 
 
-def test_the_default_input_dim_is_lowered_to_what_the_data_allow_with_a_note() -> None:
+def test_a_default_input_dim_above_the_maximum_is_lowered_to_it_with_a_note() -> None:
     X, y = data(3)
     fitted = KerasClassifier(epochs=1).fit(X, y)
     assert fitted.config["input_dim"] == 40

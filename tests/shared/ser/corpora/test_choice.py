@@ -60,7 +60,7 @@ def test_an_invalid_choice_is_refused_with_all_allowed_ones(value: object) -> No
 
 
 @pytest.mark.parametrize(
-    ("value", "field", "says"),
+    ("value", "field", "message"),
     [
         ({"label": "file"}, "label", "'folder'"),
         ({"label": "folder", "speakers": 3}, "speakers", "unknown field"),
@@ -85,10 +85,10 @@ def test_an_invalid_choice_is_refused_with_all_allowed_ones(value: object) -> No
         ),
     ],
 )
-def test_an_invalid_field_is_named(value: dict[str, object], field: str, says: str) -> None:
+def test_an_invalid_field_is_named(value: dict[str, object], field: str, message: str) -> None:
     with pytest.raises(InvalidInput) as caught:
         CorpusChoice.parse(value)
     (fault,) = caught.value.faults
     assert isinstance(fault, Fault)
     assert fault.loc == (field,)
-    assert says in fault.msg
+    assert message in fault.msg

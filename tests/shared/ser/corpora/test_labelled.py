@@ -64,7 +64,7 @@ def test_files_of_one_name_in_two_folders_are_two_utterances() -> None:
     assert [u.name for u in table.utterances] == ["happy_001.wav", "sad_001.wav"]
 
 
-def test_of_two_formats_of_one_recording_the_first_is_used() -> None:
+def test_the_first_of_two_formats_of_a_recording_is_used() -> None:
     table = tabulate_folders("sad/001.flac", "sad/001.wav")
     assert [u.name for u in table.utterances] == ["sad_001.flac"]
     assert [rejection.file for rejection in table.rejected] == ["sad/001.wav"]
@@ -138,7 +138,7 @@ def test_differences_between_table_and_sounds_are_reported_for_each_file(tmp_pat
 
 
 @pytest.mark.parametrize(
-    ("content", "says"),
+    ("content", "message"),
     [
         ("", "lacks the columns file, emotion, speaker; it has none"),
         ("file,speaker\n1.wav,a", "lacks the columns emotion; it has file, speaker"),
@@ -148,9 +148,9 @@ def test_differences_between_table_and_sounds_are_reported_for_each_file(tmp_pat
     ],
 )
 def test_a_table_that_cannot_be_read_is_refused(
-    tmp_path: Path, content: str | bytes, says: str
+    tmp_path: Path, content: str | bytes, message: str
 ) -> None:
-    with pytest.raises(InvalidInput, match=says):
+    with pytest.raises(InvalidInput, match=message):
         tabulate_table(tmp_path, content)
 
 

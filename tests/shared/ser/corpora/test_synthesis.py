@@ -147,7 +147,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_other_ones(demo: De
             assert archive.read(f"wav/{name}.wav") == again != other
 
 
-def test_the_bytes_do_not_depend_on_when_the_archive_is_made(demo: Demo) -> None:
+def test_the_bytes_of_the_archive_do_not_depend_on_the_time(demo: Demo) -> None:
     with zipfile.ZipFile(demo.archive) as archive:
         assert {entry.date_time for entry in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
 

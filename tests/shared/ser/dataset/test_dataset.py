@@ -26,7 +26,7 @@ def dataset(archive: Path) -> Dataset:
     return Dataset("data", "corpus.zip")
 
 
-def test_a_step_takes_the_missing_steps_before_it(dataset: Dataset, bounds: Path) -> None:
+def test_a_step_runs_the_missing_steps_before_it(dataset: Dataset, bounds: Path) -> None:
     X, y, names = dataset.get_features()
     assert len(X) == len(y) == len(names)
     assert set(names) == set(made.names())

@@ -29,10 +29,10 @@ def tone(frequency: float) -> Signal:
 @pytest.mark.parametrize("name", DEGRADATIONS)
 @given(samples=st.integers(1600, 6000))
 def test_a_degraded_sound_keeps_its_duration(name: str, samples: int) -> None:
-    heard = degraded(name, np.resize(SIGNAL, samples))
-    assert heard.dtype == np.float32
-    assert np.isfinite(heard).all()
-    assert abs(len(heard) - samples) <= 1
+    result = degraded(name, np.resize(SIGNAL, samples))
+    assert result.dtype == np.float32
+    assert np.isfinite(result).all()
+    assert abs(len(result) - samples) <= 1
 
 
 @pytest.mark.parametrize("name", DEGRADATIONS)
@@ -42,16 +42,16 @@ def test_a_degradation_does_not_change_its_input(name: str) -> None:
     np.testing.assert_array_equal(SIGNAL, before)
 
 
-def test_12_db_more_multiply_by_four_and_clip_at_full_scale() -> None:
-    heard = degraded("gain +12 dB", tone(440))
-    assert np.abs(heard).max() > 0.999
-    np.testing.assert_allclose(heard, (10**0.6 * tone(440)).clip(-1, 1), atol=2**-14)
+def test_plus_12_db_multiplies_by_four_and_clips_at_full_scale() -> None:
+    result = degraded("gain +12 dB", tone(440))
+    assert np.abs(result).max() > 0.999
+    np.testing.assert_allclose(result, (10**0.6 * tone(440)).clip(-1, 1), atol=2**-14)
 
 
-def test_12_db_less_divide_by_four_and_round_to_16_bits() -> None:
-    heard = degraded("gain -12 dB", SIGNAL)
-    np.testing.assert_allclose(heard, 10**-0.6 * SIGNAL, atol=2**-15)
-    np.testing.assert_array_equal(heard * 2**15, np.round(heard * 2**15))
+def test_minus_12_db_divides_by_four_and_rounds_to_16_bits() -> None:
+    result = degraded("gain -12 dB", SIGNAL)
+    np.testing.assert_allclose(result, 10**-0.6 * SIGNAL, atol=2**-15)
+    np.testing.assert_array_equal(result * 2**15, np.round(result * 2**15))
 
 
 def test_a_minute_of_mp3_takes_64_kbit_per_second() -> None:
@@ -62,8 +62,8 @@ def test_a_minute_of_mp3_takes_64_kbit_per_second() -> None:
 
 
 def test_an_mp3_is_close_to_the_sound_and_aligned_with_it() -> None:
-    heard = degraded("MP3 64 kbit/s", SIGNAL)
-    assert np.corrcoef(heard, SIGNAL)[0, 1] > 0.99
+    result = degraded("MP3 64 kbit/s", SIGNAL)
+    assert np.corrcoef(result, SIGNAL)[0, 1] > 0.99
 
 
 @pytest.mark.parametrize(
@@ -71,16 +71,16 @@ def test_an_mp3_is_close_to_the_sound_and_aligned_with_it() -> None:
 )
 def test_a_telephone_transmits_300_to_3400_hz(frequency: float, passes: float) -> None:
     asked = tone(frequency)
-    heard = degraded("telephone band", asked)[2000:-2000]
-    assert heard.std() / asked.std() == pytest.approx(passes, abs=0.02)
+    result = degraded("telephone band", asked)[2000:-2000]
+    assert result.std() / asked.std() == pytest.approx(passes, abs=0.02)
 
 
 @pytest.mark.parametrize("loudness", [0.02, 0.3, 1.0])
 def test_a_telephone_rounds_in_steps_that_grow_with_the_level(loudness: float) -> None:
     # Rounding a chord gives noise between the frequencies of its notes.
     chord = np.float32(loudness / 3) * (tone(443) + tone(1009) + tone(2003))
-    heard = degraded("telephone band", chord)[: 2 * (SAMPLING_RATE // 2)]
-    spectrum = np.abs(np.fft.rfft(heard * np.blackman(len(heard)))) ** 2
+    result = degraded("telephone band", chord)[: 2 * (SAMPLING_RATE // 2)]
+    spectrum = np.abs(np.fft.rfft(result * np.blackman(len(result)))) ** 2
     notes = np.zeros(len(spectrum), bool)
     for note in (443, 1009, 2003):
         notes[note - 20 : note + 21] = True

@@ -180,7 +180,7 @@ def test_figures_on_unknown_speakers_come_first(page: Outline) -> None:
 
 
 @pytest.mark.parametrize(
-    ("split", "speaker_dependent", "says"),
+    ("split", "speaker_dependent", "sentences"),
     [
         (
             "utterance",
@@ -196,12 +196,12 @@ def test_figures_on_unknown_speakers_come_first(page: Outline) -> None:
     ],
 )
 def test_the_protocol_is_explained(
-    split: str, speaker_dependent: bool, says: tuple[str, str]
+    split: str, speaker_dependent: bool, sentences: tuple[str, str]
 ) -> None:
     manifest = full(split=split, speaker_dependent=speaker_dependent)
     del manifest["loso"]
     text = Outline(render(manifest)).text
-    assert [part for part in says if part not in text] == []
+    assert [each for each in sentences if each not in text] == []
 
 
 def test_entries_that_the_manifest_lacks_are_left_out(page: Outline) -> None:

@@ -104,7 +104,7 @@ def test_a_path_its_bytes_and_its_samples_have_the_same_features(tmp_path: Path)
     np.testing.assert_array_equal(features(path).array, of_array)
 
 
-def test_no_sounds_have_no_rows() -> None:
+def test_features_of_no_sounds_have_no_rows() -> None:
     found = features([], level="descriptors")
     assert found.array.shape == (0, len(found.names))
 

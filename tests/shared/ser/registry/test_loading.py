@@ -64,7 +64,7 @@ def test_a_model_on_s3_is_loaded_by_its_address(
 ) -> None:
     for name, value in (
         ("AWS_ENDPOINT_URL", s3_address),
-        ("AWS_ACCESS_KEY_ID", "somebody"),
+        ("AWS_ACCESS_KEY_ID", "test-key"),
         ("AWS_SECRET_ACCESS_KEY", "secret"),
         ("AWS_DEFAULT_REGION", "us-east-1"),
     ):
@@ -95,13 +95,13 @@ def test_an_unknown_name_is_not_found_and_the_error_says_what_exists(model_id: s
         ser.load_model("models/model.onnx")
 
 
-def test_a_file_that_is_no_model_is_refused() -> None:
+def test_a_file_that_is_not_a_model_is_refused() -> None:
     Path("notes.txt").write_text("no model")
     with pytest.raises(Conflict, match="This version of ser cannot read the model"):
         ser.load_model("notes.txt")
 
 
-def test_addresses_of_other_kinds_are_refused() -> None:
+def test_unsupported_addresses_are_refused() -> None:
     with pytest.raises(InvalidInput, match="https://"):
         ser.load_model("https://example.org/models/latest")
     with pytest.raises(InvalidInput, match="cannot be read"):

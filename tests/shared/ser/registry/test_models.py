@@ -53,7 +53,7 @@ def test_models_are_listed_newest_first_and_predict(registry: Registry) -> None:
     assert [model.model_id for model in registry.models(before=ids[1])] == ids[:1]
 
 
-def test_a_list_reads_manifests_and_no_model(
+def test_listing_models_reads_manifests_but_no_model(
     registry: Registry, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ids = [publish(registry) for _ in range(3)]

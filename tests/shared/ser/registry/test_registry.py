@@ -107,7 +107,7 @@ def test_a_publication_that_fails_is_undone(registry: Registry, store: Store) ->
 @pytest.mark.parametrize(
     "model_id", ["", "latest", "../x", f"{IDS[0]}/..", f"{IDS[0]}\n", IDS[0].upper()]
 )
-def test_an_id_of_another_form_is_refused(registry: Registry, store: Store, model_id: str) -> None:
+def test_an_invalid_id_is_refused(registry: Registry, store: Store, model_id: str) -> None:
     with pytest.raises(InvalidInput, match="is not a model id; allowed: an id such as 2026"):
         registry.publish(model_id, FILES, {})
     assert store.names() == []
@@ -244,7 +244,7 @@ def test_the_first_move_cannot_be_rolled_back(registry: Registry) -> None:
 @pytest.mark.parametrize(
     "alias", ["", "Latest", "1st", "../x", "a/b", "ä", "a" * 65, IDS[0], "a\n"]
 )
-def test_a_name_of_another_form_is_refused_for_an_alias(
+def test_an_invalid_name_is_refused_for_an_alias(
     registry: Registry, store: Store, alias: str
 ) -> None:
     registry.publish(IDS[0], FILES, {})

@@ -58,7 +58,7 @@ def test_a_symbolic_link_to_within_the_root_is_followed(access: Access, root: Pa
     assert access.path(f"{root}/link/file") == root / "folder" / "file"
 
 
-def test_a_root_that_is_a_symbolic_link_allows_what_it_leads_to(root: Path) -> None:
+def test_a_root_that_is_a_symbolic_link_allows_its_target(root: Path) -> None:
     link = root.parent / "link"
     link.symlink_to(root)
     assert Access(Settings(allowed_paths=(link,))).path(f"{link}/a") == root / "a"

@@ -27,7 +27,7 @@ def test_an_error_survives_its_problem_document(error: SerError) -> None:
     assert problems.document(again) == problems.document(error)
 
 
-def test_an_error_without_a_status_of_its_own_has_that_of_its_base() -> None:
+def test_an_error_without_its_own_status_has_that_of_its_base() -> None:
     class NoSuchColour(NotFound):
         pass
 

@@ -127,7 +127,7 @@ def with_sample(value: float, dtype: str = "f4") -> NDArray[Any]:
         (None, None, "a NoneType is not a sound"),
     ],
 )
-def test_arrays_that_are_no_sounds_are_refused_with_the_reason(
+def test_arrays_that_are_not_sounds_are_refused_with_the_reason(
     array: Any, rate: Any, message: str
 ) -> None:
     with pytest.raises(InvalidInput, match=message):

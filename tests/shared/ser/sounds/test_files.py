@@ -110,7 +110,7 @@ def test_silence_is_a_sound() -> None:
 
 
 @given(st.binary(max_size=200))
-def test_bytes_that_are_no_sound_are_refused(data: bytes) -> None:
+def test_bytes_that_are_not_a_sound_are_refused(data: bytes) -> None:
     with pytest.raises(InvalidInput):
         read_sound(data)
 

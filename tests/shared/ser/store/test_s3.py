@@ -25,7 +25,7 @@ def environment(s3_address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Set the standard AWS variables, the only source of endpoint and credentials."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", s3_address)
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "somebody")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test-key")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
 
 
@@ -172,7 +172,7 @@ def test_a_bucket_that_does_not_exist_is_refused_by_name(bucket: str) -> None:
         open_registry(f"s3://no-{bucket}/prefix").check_writable()
 
 
-def test_a_bucket_name_of_another_form_is_refused(bucket: str) -> None:
+def test_an_invalid_bucket_name_is_refused(bucket: str) -> None:
     with pytest.raises(InvalidInput, match="cannot use s3://no bucket"):
         open_registry("s3://no bucket").check_writable()
 

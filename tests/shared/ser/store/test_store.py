@@ -33,7 +33,7 @@ def test_folders_cannot_be_read_and_files_have_no_names_below(store: Store) -> N
     assert store.names("folder/file") == []
 
 
-def test_a_store_says_whether_a_key_has_a_value(store: Store) -> None:
+def test_a_store_reports_whether_a_key_has_a_value(store: Store) -> None:
     store.create("folder/key", b"")
     keys = ("folder/key", "folder", "folder/other", "folder/key/more", "other")
     assert [store.holds(key) for key in keys] == [True, False, False, False, False]
@@ -127,7 +127,7 @@ def test_the_check_for_writing_leaves_nothing_behind(store: Store) -> None:
     "address",
     ["", "s3://", "s3:///key", "file://folder", "gs://bucket/key", "folder\0", "file:///%00"],
 )
-def test_an_address_of_another_kind_is_refused_with_what_is_allowed(address: str) -> None:
+def test_an_unsupported_address_is_refused_with_the_supported_ones(address: str) -> None:
     with pytest.raises(
         InvalidInput, match="allowed: a folder, file:///folder or s3://bucket/"
     ) as e:

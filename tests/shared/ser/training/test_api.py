@@ -177,7 +177,7 @@ def test_an_evaluation_needs_known_speakers(folder: Path) -> None:
     assert [fault.loc for fault in caught.value.faults] == [("corpus",)]
 
 
-def test_an_evaluation_cannot_be_of_held_out_utterances_only(folder: Path) -> None:
+def test_an_evaluation_of_held_out_utterances_alone_is_refused(folder: Path) -> None:
     with pytest.raises(InvalidInput, match=r"^evaluation: .*'full', 'loso'"):
         ser.evaluate(folder, **SMALL, evaluation="holdout")  # type: ignore[arg-type]
 

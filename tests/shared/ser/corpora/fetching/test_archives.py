@@ -203,7 +203,7 @@ def test_the_same_name_twice_is_refused(folder: Path) -> None:
         extract_bytes(zip_of({"a": b"", "b": b""}).replace(b"a", b"b"), folder)
 
 
-def test_more_than_the_limit_is_refused_with_the_setting(folder: Path) -> None:
+def test_a_size_above_the_limit_is_refused_with_the_setting(folder: Path) -> None:
     size = sum(map(len, ENTRIES.values()))
     with pytest.raises(TooLarge, match=f"{size} bytes; .*SER_MAX_EXTRACTED_MB"):
         extract_bytes(zip_of(ENTRIES), folder, max_bytes=size - 1)
@@ -287,7 +287,7 @@ def test_a_file_that_is_not_a_whole_archive_is_refused(folder: Path, archive: by
 
 @settings(max_examples=300, deadline=None)
 @given(data=st.data())
-def test_any_damage_raises_an_error_of_ours_and_changes_nothing(
+def test_any_damage_raises_an_error_of_the_package_and_changes_nothing(
     data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     archive = bytearray(zip_of(ENTRIES))
@@ -308,7 +308,7 @@ def test_a_full_disk_is_reported_and_leaves_the_old_content(folder: Path) -> Non
     assert_untouched(folder)
 
 
-def test_a_folder_that_cannot_be_made_is_reported(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_created_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(InvalidInput, match="Not a directory"):
         extract(

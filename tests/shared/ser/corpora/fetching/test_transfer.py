@@ -335,7 +335,7 @@ def test_an_invalid_url_is_refused_by_name(remote_url: str, destination: Path) -
 
 
 @pytest.mark.parametrize("chunked", [False, True], ids=["announced size", "unknown size"])
-def test_more_than_the_limit_is_refused_with_the_setting(
+def test_a_size_above_the_limit_is_refused_with_the_setting(
     site: Site, destination: Path, chunked: bool
 ) -> None:
     shares: list[float] = []

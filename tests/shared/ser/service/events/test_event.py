@@ -7,7 +7,7 @@ from itertools import combinations
 
 import pytest
 
-from ser.service.events import ObjectCreated, kind_of
+from ser.service.events import ObjectCreated, object_kind
 
 
 def test_the_identity_is_hexadecimal_and_the_same_in_every_process() -> None:
@@ -39,12 +39,12 @@ def test_the_etag_counts_only_without_a_version() -> None:
     "key", ["a.train.json", "inbox/A.Train.JSON", "a.b.train.json", "Ä +.train.json"]
 )
 def test_a_request_is_recognised_by_its_name(key: str) -> None:
-    assert kind_of(key) == "request"
+    assert object_kind(key) == "request"
 
 
 @pytest.mark.parametrize("key", ["emodb.zip", "in box/EMODB.ZIP", "a.train.json.zip", "v1.2.zip"])
 def test_a_corpus_is_recognised_by_its_name(key: str) -> None:
-    assert kind_of(key) == "corpus"
+    assert object_kind(key) == "corpus"
 
 
 @pytest.mark.parametrize(
@@ -57,4 +57,4 @@ def test_a_corpus_is_recognised_by_its_name(key: str) -> None:
     ],
 )
 def test_folders_and_hidden_or_partial_files_start_nothing(key: str) -> None:
-    assert kind_of(key) is None
+    assert object_kind(key) is None

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import ser
 from ser.registry import new_model_id, open_registry
-from ser.service.events import is_ours, kind_of, refuse_loops
+from ser.service.events import is_own_output, object_kind, refuse_loops
 from ser.service.settings import Settings, SettingsError
 
 SETTINGS = Settings(
@@ -33,8 +33,8 @@ SETTINGS = Settings(
         "file:///srv/inbox/../data/a.zip",
     ],
 )
-def test_every_object_below_a_configured_location_is_ours(uri: str) -> None:
-    assert is_ours(uri, SETTINGS)
+def test_every_object_below_a_configured_location_is_own_output(uri: str) -> None:
+    assert is_own_output(uri, SETTINGS)
 
 
 @pytest.mark.parametrize(
@@ -50,28 +50,28 @@ def test_every_object_below_a_configured_location_is_ours(uri: str) -> None:
         *("s3://storeroom/a.zip", "s3://store/aliases/a.zip", "s3://store/features.zip"),
     ],
 )
-def test_an_object_beside_a_configured_location_is_not_ours(uri: str) -> None:
-    assert not is_ours(uri, SETTINGS)
-    assert not is_ours(uri, Settings())
+def test_an_object_beside_a_configured_location_is_not_own_output(uri: str) -> None:
+    assert not is_own_output(uri, SETTINGS)
+    assert not is_own_output(uri, Settings())
 
 
 @pytest.mark.parametrize("folder", ["pristine", "working", "features"])
-def test_a_bucket_holds_no_data_path_whatever_the_names_of_its_folders(folder: str) -> None:
-    assert not is_ours(f"s3://store/{folder}/a/b.zip", Settings())
+def test_no_folder_in_a_bucket_counts_as_a_data_path(folder: str) -> None:
+    assert not is_own_output(f"s3://store/{folder}/a/b.zip", Settings())
 
 
 @given(key=st.text("/.ab", max_size=20))
-def test_every_key_in_our_bucket_is_ours_and_none_in_another(key: str) -> None:
-    assert is_ours(f"s3://models/{key}", SETTINGS)
-    assert not is_ours(f"s3://uploads/{key}", SETTINGS)
+def test_every_key_in_a_configured_bucket_is_own_output_and_no_key_in_another(key: str) -> None:
+    assert is_own_output(f"s3://models/{key}", SETTINGS)
+    assert not is_own_output(f"s3://uploads/{key}", SETTINGS)
 
 
-def test_a_symbolic_link_to_our_location_is_followed(bounds: Path) -> None:
+def test_a_symbolic_link_to_an_output_location_is_followed(bounds: Path) -> None:
     (bounds / "jobs").mkdir()
     (bounds / "link").symlink_to("jobs")
     settings = Settings(jobs_uri="jobs")
-    assert is_ours((bounds / "link" / "a.zip").as_uri(), settings)
-    assert not is_ours((bounds / "a.zip").as_uri(), settings)
+    assert is_own_output((bounds / "link" / "a.zip").as_uri(), settings)
+    assert not is_own_output((bounds / "a.zip").as_uri(), settings)
 
 
 def triggers(folder: Path) -> list[str]:
@@ -79,11 +79,12 @@ def triggers(folder: Path) -> list[str]:
     return [
         str(file)
         for file in folder.rglob("*")
-        if kind_of(str(file.relative_to(folder))) and not is_ours(file.as_uri(), Settings())
+        if object_kind(str(file.relative_to(folder)))
+        and not is_own_output(file.as_uri(), Settings())
     ]
 
 
-def test_a_model_starts_nothing_at_any_location_that_a_request_chooses(bounds: Path) -> None:
+def test_no_file_of_a_model_starts_a_training_wherever_a_request_publishes_it(bounds: Path) -> None:
     registry, model_id = open_registry(bounds), new_model_id()
     samples = {"samples/a.zip": b"", "samples/b/c.train.json": b""}
     registry.publish(model_id, {"model.onnx": b"", **samples}, {})
@@ -92,7 +93,7 @@ def test_a_model_starts_nothing_at_any_location_that_a_request_chooses(bounds: P
     assert triggers(bounds) == []
 
 
-def test_an_extracted_corpus_starts_nothing_whatever_it_holds(
+def test_no_file_of_an_extracted_corpus_starts_a_training(
     bounds: Path, corpus_zip: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     archive = bounds / "corpus.zip"
@@ -109,10 +110,10 @@ def test_an_extracted_corpus_starts_nothing_whatever_it_holds(
     assert triggers(bounds / "inbox") == []
 
 
-def test_a_users_folder_with_the_name_of_one_of_ours_is_not_ours(bounds: Path) -> None:
+def test_a_users_folder_that_is_named_like_a_data_folder_is_not_own_output(bounds: Path) -> None:
     for folder in ("working/incoming", "inbox/pristine", "inbox/working"):
         (bounds / folder).mkdir(parents=True)
-        assert not is_ours((bounds / folder / "a.zip").as_uri(), Settings())
+        assert not is_own_output((bounds / folder / "a.zip").as_uri(), Settings())
 
 
 @pytest.mark.parametrize(
@@ -128,7 +129,7 @@ def test_a_users_folder_with_the_name_of_one_of_ours_is_not_ours(bounds: Path) -
         ("s3://other/20261122T143105Z-1a2b3c4d/", "among models"),
     ],
 )
-def test_an_inbox_that_overlaps_our_locations_is_refused(inbox: str, reason: str) -> None:
+def test_an_inbox_that_overlaps_an_output_location_is_refused(inbox: str, reason: str) -> None:
     with pytest.raises(SettingsError, match=f"SER_INBOX is '{inbox}'.*{reason}"):
         refuse_loops(SETTINGS, inbox)
 

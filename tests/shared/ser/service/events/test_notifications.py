@@ -117,12 +117,12 @@ def test_all_records_of_a_body_are_read_in_order() -> None:
     assert isinstance(last, ObjectCreated)
     assert (first.key, last.key) == ("für Anna/r+s.train.json", "inbox/tess.zip")
     assert isinstance(removed, Ignored)
-    assert "ObjectRemoved:DeleteMarkerCreated" in removed.what
+    assert "ObjectRemoved:DeleteMarkerCreated" in removed.subject
     assert isinstance(tagged, Ignored)
 
 
 @pytest.mark.parametrize(
-    ("name", "what", "why"),
+    ("name", "subject", "reason"),
     [
         ("moto-test-message", "s3:TestEvent", "tests the connection"),
         ("moto-removed", "ObjectRemoved:Delete", "creation"),
@@ -135,12 +135,12 @@ def test_all_records_of_a_body_are_read_in_order() -> None:
     ],
 )
 def test_an_event_that_creates_no_object_is_ignored_with_the_reason(
-    name: str, what: str, why: str
+    name: str, subject: str, reason: str
 ) -> None:
     (event,) = read_events({}, payload(name))
     assert isinstance(event, Ignored)
-    assert what in event.what
-    assert why in event.why
+    assert subject in event.subject
+    assert reason in event.reason
 
 
 @pytest.mark.parametrize("body", [b"{}", b'{"Records": []}', b'{"Records": 1}', b'{"type": "x"}'])

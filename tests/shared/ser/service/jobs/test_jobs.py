@@ -156,7 +156,7 @@ def test_a_permanent_error_ends_a_job_at_once(jobs: Jobs) -> None:
     assert jobs.take(job.job_id)[1] is None
 
 
-def test_a_cancellation_takes_the_job_from_its_holder_for_good(jobs: Jobs) -> None:
+def test_the_holder_of_a_cancelled_job_can_neither_renew_nor_complete_it(jobs: Jobs) -> None:
     job = jobs.add(REQUEST)
     lease = begin_attempt(jobs, job)
     assert jobs.cancel(job.job_id).status == "cancelled"
@@ -266,7 +266,7 @@ def test_a_job_of_an_earlier_version_keeps_its_body_through_every_change(jobs: J
         assert job.answer()["request"] == body
 
 
-def test_a_body_of_an_earlier_version_is_not_taken_for_a_complete_request(jobs: Jobs) -> None:
+def test_a_body_of_an_earlier_version_is_not_mistaken_for_a_complete_request(jobs: Jobs) -> None:
     # It fits as it is, but its omitted fields mean the defaults of its model type.
     job = jobs.read(store_document(jobs, request=BODY))
     assert (job.request, job.unread_request) == (None, BODY)

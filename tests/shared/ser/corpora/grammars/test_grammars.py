@@ -102,13 +102,13 @@ def test_utterances_of_savee_have_unique_names() -> None:
     assert [u.name for u in table.utterances] == ["DC_a01.wav", "JE_a01.wav", "KL_a01.wav"]
 
 
-def test_of_both_layouts_of_savee_the_first_is_used() -> None:
+def test_the_first_of_both_layouts_of_savee_is_used() -> None:
     table = tabulate(paths("DC/a01.wav", "all/DC_a01.wav"), BY_NAME["savee"])
     assert [u.file for u in table.utterances] == paths("DC/a01.wav")
     assert [rejection.file for rejection in table.rejected] == ["all/DC_a01.wav"]
 
 
-def test_of_a_recording_of_ravdess_with_and_without_video_one_is_used() -> None:
+def test_a_recording_of_ravdess_with_and_without_video_is_used_once() -> None:
     files = paths("01-01-05-01-02-01-18.wav", "03-01-05-01-02-01-18.wav")
     table = tabulate(files, BY_NAME["ravdess"])
     assert [u.name for u in table.utterances] == ["03-01-05-01-02-01-18.wav"]

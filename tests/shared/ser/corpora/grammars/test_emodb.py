@@ -53,13 +53,13 @@ def test_a_name_that_does_not_fit_is_rejected_with_the_reason(name: str, reason:
     assert reason in table.rejected[0].reason
 
 
-def test_of_two_files_with_one_name_the_first_is_used() -> None:
+def test_the_first_of_two_files_with_one_name_is_used() -> None:
     table = tabulate([PurePosixPath("a/03a01Fa.wav"), PurePosixPath("b/03a01Fa.wav")], EMODB)
     assert [u.file for u in table.utterances] == [PurePosixPath("a/03a01Fa.wav")]
     assert "same name as a/03a01Fa.wav" in table.rejected[0].reason
 
 
-def test_of_two_formats_of_one_recording_the_first_is_used() -> None:
+def test_the_first_of_two_formats_of_a_recording_is_used() -> None:
     table = tabulate([PurePosixPath("03a01Fa.flac"), PurePosixPath("03a01Fa.wav")], EMODB)
     assert [u.name for u in table.utterances] == ["03a01Fa.flac"]
     assert [rejection.file for rejection in table.rejected] == ["03a01Fa.wav"]

@@ -1,4 +1,4 @@
-"""Evaluations of a recipe, as part of whole trainings."""
+"""Whole trainings from a request: the defaults of the recipe, and its evaluations."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_each_text_is_left_out_where_texts_are_known(body: dict[str, Any], bound
     assert sum(map(sum, trained["leave_one_text_out"]["confusion_matrix"])) == len(names)
 
 
-def test_a_model_trained_without_a_speaker_has_the_figure_of_the_evaluation(
+def test_a_model_trained_without_a_speaker_has_the_evaluated_figure_of_that_speaker(
     body: dict[str, Any],
 ) -> None:
     trained = answer(body | {"split": "speaker", "evaluation": "loso"})

@@ -106,7 +106,7 @@ def test_a_forced_load_extracts_again(dataset: Dataset, bounds: Path) -> None:
     assert not is_marked(dataset)
 
 
-def test_a_forced_extraction_ignores_the_kept_features(dataset: Dataset, bounds: Path) -> None:
+def test_a_forced_extraction_ignores_the_stored_features(dataset: Dataset, bounds: Path) -> None:
     dataset.feature_extract(SMALL)
     marked(bounds)
     assert is_marked(dataset)
@@ -163,7 +163,9 @@ def test_the_features_used_last_are_kept(dataset: Dataset, bounds: Path) -> None
     assert not is_marked(dataset, random_state=0)
 
 
-def test_a_folder_that_cannot_be_written_is_no_error(dataset: Dataset, bounds: Path) -> None:
+def test_features_are_extracted_even_if_they_cannot_be_stored(
+    dataset: Dataset, bounds: Path
+) -> None:
     dataset.prepare()
     (bounds / "data" / "features").write_bytes(b"a file where the folder would be")
     assert len(dataset.feature_extract(SMALL).features) == len(made.names())
