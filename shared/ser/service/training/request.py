@@ -21,7 +21,6 @@ from ser.service.access import Access
 from ser.service.settings import Settings
 from ser.training import LATEST, Recipe, type_defaults
 
-
 # The message of `alias_name` explains the grammar better than that of a pattern.
 ALIAS_SCHEMA = msgspec.Meta(extra_json_schema={"pattern": f"^{ALIAS.pattern}$"})
 
