@@ -61,7 +61,7 @@ def create_job(request: TrainRequest, settings: Settings) -> Reply:
     return Reply(job_answer(job), 202, headers)
 
 
-def receive_events(call: Call[None]) -> EventsAnswer:
+def receive_events(call: Call[bytes]) -> EventsAnswer:
     """Train on the objects of a notification, and return the jobs.
 
     Objects that cannot be identified are reported, not refused: the sender would repeat the
@@ -69,7 +69,7 @@ def receive_events(call: Call[None]) -> EventsAnswer:
     """
     with as_transient():
         jobs = open_jobs(call.settings)
-    events = read_events(call.headers, call.fields["body"])
+    events = read_events(call.headers, call.request)
     delivered = deliver(events, jobs, trainings, call.settings)
     refused = [problems.document(event.error) for event in events if isinstance(event, Refused)]
     return EventsAnswer(

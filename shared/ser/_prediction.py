@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -50,8 +50,7 @@ class Probabilities(Mapping[str, float]):
         return "{" + ", ".join(f"{emotion!r}: {p:.3f}" for emotion, p in self.items()) + "}"
 
 
-@dataclass(frozen=True)
-class Prediction:
+class Prediction(msgspec.Struct, frozen=True):
     """The prediction of a model for a sound.
 
     Examples

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ser._features import Features
 from ser._labels import Label
 from ser._model_file import ModelProperties, OpenedModel, open_model
 from ser._prediction import Prediction, Probabilities, emotion_keys
@@ -17,6 +17,9 @@ from ser._speaker_profile import SpeakerProfile, takes_profile
 from ser._threads import map_in_order
 from ser.errors import InvalidInput, SerError, within
 from ser.sounds import SAMPLING_RATE, Signal, SoundLike, read_sound, require_speech
+
+if TYPE_CHECKING:
+    from ser._features import Features
 
 __all__ = ["NO_PROFILE", "Known", "Model", "ModelProperties", "Prediction", "Probabilities"]
 
@@ -239,6 +242,8 @@ class Model:
         >>> features.times
         array([0.])
         """
+        from ser._features import Features
+
         signal = read_sound(sound, sampling_rate)
         rows = self._features(signal, self._options(known))
         step = self.properties.chunk_samples or -(-len(signal) // len(rows))

@@ -141,6 +141,10 @@ def refuse_undocumented(document: Document, method: str, path: str, response: Re
     described = document["paths"][path][method]["responses"][str(response.status_code)]
     if "$ref" in described:
         described = document["components"]["responses"]["Problem"]
+    promised = set(described["headers"])
+    if response.status_code not in (202, 503):
+        promised -= {"Retry-After"}
+    assert promised <= set(response.headers.keys())
     schema = described["content"][response.mimetype]["schema"]
     components = {"schemas": closed(document["components"]["schemas"])}
     Draft202012Validator({**schema, "components": components}).validate(response.json)

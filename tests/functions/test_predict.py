@@ -233,6 +233,34 @@ def test_a_chunked_body_above_the_limit_is_refused_instead_of_truncated(
     assert response.status_code == 413
 
 
+class CountedZeros(io.RawIOBase):
+    """A body of zeros that counts the bytes that are read."""
+
+    def __init__(self, size: int) -> None:
+        self.left, self.count = size, 0
+
+    def read(self, size: int = -1) -> bytes:
+        taken = self.left if size < 0 else min(size, self.left)
+        self.left -= taken
+        self.count += taken
+        return bytes(taken)
+
+
+@pytest.mark.parametrize(("sent", "drained"), [(5_000_000, 5_000_000), (300_000_000, 100_002_001)])
+def test_a_body_above_the_limit_is_drained_up_to_100_mb(
+    predict: Client, monkeypatch: pytest.MonkeyPatch, sent: int, drained: int
+) -> None:
+    monkeypatch.setenv("SER_MAX_BODY_MB", "0.002")
+    body = CountedZeros(sent)
+    response = predict.post(
+        "/predict",
+        content_type="audio/wav",
+        environ_overrides={"wsgi.input": body, "wsgi.input_terminated": True},
+    )
+    assert response.status_code == 413
+    assert body.count == drained
+
+
 @pytest.mark.parametrize(
     ("data", "content_type"),
     [

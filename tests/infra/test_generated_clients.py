@@ -91,7 +91,7 @@ def test_a_generated_python_client_trains_and_predicts(
         remote_url=str(folder / "corpus.zip"),
         model_save_path=str(folder / "model"),
         model_type=models.TrainRequestModelType.RANDOMFORESTCLASSIFIER,
-        model_config=models.RandomForestClassifier(n_estimators=5),
+        model_config=models.RandomForestConfig(n_estimators=5),
         dataset_feature_extract_methods=models.FrontEnds.from_dict(
             {"SpeakerAndGenderAndTextType": {}}
         ),

@@ -22,7 +22,7 @@ from ser._schemas import parse, shortened
 from ser.errors import NotFound, SerError
 from ser.service import problems
 from ser.service.answers import Health, Status
-from ser.service.bodies import JSON_TYPE, Fields, joined, read_fields
+from ser.service.bodies import JSON_TYPE, joined, read_fields
 from ser.service.problems import MethodNotAllowed
 from ser.service.routes import Call, Route
 from ser.service.settings import Settings
@@ -199,15 +199,10 @@ def read_settings(exchange: Exchange, proceed: Proceed) -> Response:
 def answer(exchange: Exchange) -> Response:
     """Parse the request and answer it: the end of the pipeline."""
     assert exchange.handler is not None
-    request: Any = None
-    fields: Fields = {}
-    if exchange.route is not None:
-        request, fields = parse_request(exchange, exchange.route)
     headers = exchange.request.headers
     preferences = ",".join(headers.getlist("Prefer")).split(",")
     call = Call(
-        request=request,
-        fields=fields,
+        request=parse_request(exchange, exchange.route) if exchange.route else None,
         path=exchange.path,
         headers=dict(headers),
         preferences=frozenset(each.partition(";")[0].strip().lower() for each in preferences),
@@ -216,17 +211,15 @@ def answer(exchange: Exchange) -> Response:
     return respond(exchange.handler(call))
 
 
-def parse_request(exchange: Exchange, route: Route) -> tuple[Any, Fields]:
-    """Return the request as the type that ``route`` states, and its fields as they arrived."""
+def parse_request(exchange: Exchange, route: Route) -> Any:
+    """Return the request as the type that ``route`` states."""
     if route.reads:
         fields = read_fields(exchange.request, route.reads, exchange.settings)
-    elif route.request:
-        fields = joined(exchange.request.args, MultiDict(exchange.path))
     else:
-        fields = {}
+        fields = joined(exchange.request.args, MultiDict(exchange.path))
     if route.parse:
-        return route.parse(fields, exchange.settings), fields
-    return (parse(route.request, fields) if route.request else None), fields
+        return route.parse(fields, exchange.settings)
+    return parse(route.request, fields) if route.request else None
 
 
 def respond(answer: Answer) -> Response:

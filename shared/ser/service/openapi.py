@@ -32,6 +32,12 @@ REQUEST_ID = {
     "schema": {"type": "string"},
     "description": "Id of the request, for logs and problems; default: a new one.",
 }
+RESPONSE_ID = {
+    "required": True,
+    "schema": {"type": "string"},
+    "description": "Id of the request.",
+}
+PROBLEM_HEADERS = {"Retry-After": "With status 503: seconds before the request may be repeated."}
 TAGS = {
     "predict": "Emotions of sounds, and the reports of models.",
     "train": "Models for corpora, and the jobs that train them.",
@@ -76,6 +82,7 @@ def openapi_document(routes: Iterable[Route]) -> dict[str, Any]:
         "components": {
             "schemas": dict(sorted(schemas.items())),
             "parameters": {"RequestId": REQUEST_ID},
+            "headers": {"RequestId": RESPONSE_ID},
             "responses": {"Problem": problem_answer()},
         },
     }
@@ -171,14 +178,13 @@ def responses(route: Route) -> dict[str, Any]:
         description, content = "The answer.", json_content(route.answer)
         if route.answer_example is not None:
             content[JSON_TYPE]["example"] = route.answer_example
-    found = {"200": {"description": description, "content": content}}
+    found = {
+        "200": {"description": description, "headers": response_headers({}), "content": content}
+    }
     for status, other in route.others.items():
         found[str(status)] = {
             "description": other.description,
-            "headers": {
-                name: {"description": text, "schema": {"type": "string"}}
-                for name, text in other.headers.items()
-            },
+            "headers": response_headers(other.headers),
             "content": json_content(other.answer),
         }
     failures = {str(each): {"$ref": "#/components/responses/Problem"} for each in route.problems}
@@ -192,7 +198,20 @@ def json_content(kind: type[msgspec.Struct]) -> dict[str, Any]:
 def problem_answer() -> dict[str, Any]:
     """Return the response of all errors."""
     content = {"schema": reference(Problem.__name__), "example": PROBLEM_EXAMPLE}
-    return {"description": "The problem.", "content": {problems.MEDIA_TYPE: content}}
+    return {
+        "description": "The problem.",
+        "headers": response_headers(PROBLEM_HEADERS),
+        "content": {problems.MEDIA_TYPE: content},
+    }
+
+
+def response_headers(descriptions: Mapping[str, str]) -> dict[str, Any]:
+    """Return the headers of a response: the id of the request, and those in ``descriptions``."""
+    found = {
+        name: {"description": text, "schema": {"type": "string"}}
+        for name, text in descriptions.items()
+    }
+    return {"X-Request-Id": {"$ref": "#/components/headers/RequestId"}, **found}
 
 
 def component_schemas(routes: Iterable[Route]) -> dict[str, Schema]:

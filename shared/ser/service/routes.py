@@ -77,8 +77,6 @@ class Call(msgspec.Struct, Generic[RequestT], frozen=True, kw_only=True):
     """A request that has passed all checks, as its handler receives it."""
 
     request: RequestT
-    fields: Fields
-    """The fields of the request as they arrived."""
     path: Mapping[str, str]
     """The values of the placeholders in the path."""
     headers: Mapping[str, str]

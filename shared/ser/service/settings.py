@@ -6,10 +6,11 @@ import json
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
+
+import msgspec
 
 from ser.limits import Limit, Limits
 
@@ -25,8 +26,7 @@ class SettingsError(Exception):
     """A setting with a value that is not allowed: a fault of the operator, not of a caller."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Settings:
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """The settings of the operator, with all defaults."""
 
     model_save_path: str | None = None
@@ -45,7 +45,7 @@ class Settings:
     """Largest number of concurrent trainings; a further one is answered 503."""
     jobs_uri: str | None = None
     """Place of jobs: a folder or ``s3://bucket/prefix``; ``None``: no jobs."""
-    train_defaults: Mapping[str, Any] = field(default_factory=lambda: {"data_path": "data"})
+    train_defaults: Mapping[str, Any] = msgspec.field(default_factory=lambda: {"data_path": "data"})
     """Fields of POST /train for a corpus that arrives without a request."""
     max_attempts: int = 5
     """Largest number of attempts of a job."""

@@ -9,7 +9,7 @@ through jobs and to the process of its training: encoded by msgspec, decoded by
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -21,6 +21,9 @@ from ser.service.access import Access
 from ser.service.settings import Settings
 from ser.training import LATEST, Recipe, type_defaults
 
+# The message of `alias_name` explains the grammar better than that of a pattern.
+ALIAS_SCHEMA = msgspec.Meta(extra_json_schema={"pattern": f"^{ALIAS.pattern}$"})
+
 
 class TrainRequest(Recipe, frozen=True, kw_only=True):
     """A recipe, the corpus to train on, and the location to publish the model at."""
@@ -29,7 +32,7 @@ class TrainRequest(Recipe, frozen=True, kw_only=True):
     remote_url: Name
     model_save_path: Name
     dataset_force: bool = False
-    alias: Name | None = None
+    alias: Annotated[Name, ALIAS_SCHEMA] | None = None
 
     @property
     def aliases(self) -> tuple[str, ...]:

@@ -164,6 +164,7 @@ EVENTS = Route(
     tag="train",
     summary="Train on objects whose arrival a store announces",
     scope="train",
+    parse=lambda fields, _settings: fields["body"],
     reads=(NOTIFICATION,),
     body="A notification of S3, EventBridge, MinIO or Cloud Storage. An object `*.train.json` is "
     "a body of POST /train, an object `*.zip` a corpus; all others are ignored.",
