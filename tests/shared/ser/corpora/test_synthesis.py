@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import io
+import runpy
+import sys
 import wave
 import zipfile
 from collections import Counter
@@ -166,6 +168,16 @@ def test_an_interrupted_synthesis_keeps_the_old_archive(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         synthesise(archive, on_progress=interrupt)
     assert archive.read_bytes() == b"as before"
+
+
+def test_the_command_writes_the_archive_at_the_given_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[Path] = []
+    monkeypatch.setattr("ser.corpora.synthesis.synthesise", written.append)
+    monkeypatch.setattr(sys, "argv", ["synthesis", str(tmp_path / "demo.zip")])
+    runpy.run_module("ser.corpora.synthesis", run_name="__main__")
+    assert written == [tmp_path / "demo.zip"]
 
 
 def test_utterances_last_one_to_five_seconds(cues: dict[str, Array]) -> None:
