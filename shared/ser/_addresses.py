@@ -59,6 +59,11 @@ def resolved(value: str) -> Path:
         ) from error
 
 
+def printable(path: str | os.PathLike[str]) -> str:
+    """Return ``path`` for messages and JSON: bytes that are not UTF-8 become escapes."""
+    return os.fsdecode(path).encode(errors="backslashreplace").decode()
+
+
 def bucket_name(name: str) -> str:
     """Return ``name``; raise :class:`InvalidInput` if S3 allows no bucket of this name."""
     if not BUCKET.fullmatch(name):
