@@ -100,7 +100,7 @@ def test_every_figure_holds_a_picture(executed: Any) -> None:
 
 
 def test_all_types_of_models_are_compared_and_do_better_than_chance(executed: Any) -> None:
-    uars = recalls(executed)
+    uars = compared(executed)
     assert set(MODEL_TYPES) < set(uars)
     for model, uar in uars.items():
         assert 2 / 7 < uar < 1, model

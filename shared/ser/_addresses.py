@@ -59,6 +59,11 @@ def resolve_path(value: str) -> Path:
         ) from error
 
 
+def printable(path: str | os.PathLike[str]) -> str:
+    """Return ``path`` for messages and JSON: bytes that are not UTF-8 become escapes."""
+    return os.fsdecode(path).encode(errors="backslashreplace").decode()
+
+
 def bucket_name(name: str) -> str:
     """Return ``name``; raise :class:`InvalidInput` unless S3 allows it as the name of a bucket."""
     if not BUCKET.fullmatch(name):

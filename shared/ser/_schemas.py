@@ -12,6 +12,7 @@ from types import NoneType
 from typing import Annotated, Any, Protocol, Self, TypeVar, get_args, get_origin, runtime_checkable
 
 import msgspec
+import numpy as np
 
 from ser.errors import Fault, InvalidInput, within
 
@@ -200,11 +201,25 @@ def convert_each(values: list[object], kind: Any) -> list[Any]:
 def as_mapping(value: object) -> dict[str, Any]:
     """Return ``value``, an object or the JSON of one, as a dictionary."""
     if isinstance(value, str):
-        with suppress(msgspec.DecodeError, RecursionError):
+        with suppress(msgspec.DecodeError, RecursionError, UnicodeEncodeError):
             value = msgspec.json.decode(value)
     if not isinstance(value, dict):
         raise InvalidInput(f"{shown(value)} does not fit; allowed: an object")
+    if not all(isinstance(name, str) for name in value):
+        raise InvalidInput(f"{shown(value)} does not fit; allowed: an object whose names are text")
     return value
+
+
+def as_json_types(value: object) -> object:
+    """Return ``value`` with the types of JSON in place of mappings, sequences and scalars of NumPy.
+
+    Callers in Python take numbers from arrays and configurations from read-only mappings.
+    """
+    if isinstance(value, Mapping):
+        return {as_json_types(name): as_json_types(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [as_json_types(each) for each in value]
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def allowed(kind: Any) -> str:
@@ -248,7 +263,12 @@ def _spell_number(info: msgspec.inspect.IntType | msgspec.inspect.FloatType) -> 
 
 def shown(value: object) -> str:
     """Return ``value`` as JSON, short enough for a message."""
-    return shortened(msgspec.json.encode(value, enc_hook=repr).decode())
+    try:
+        text = msgspec.json.encode(value, enc_hook=repr).decode()
+    except UnicodeEncodeError:  # half of a surrogate pair, as in names of files that are not UTF-8
+        return shortened(ascii(value))
+    # JSON has no word for NaN and infinity.
+    return shortened(repr(value) if text == "null" and value is not None else text)
 
 
 def shortened(text: str, limit: int = 80) -> str:

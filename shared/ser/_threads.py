@@ -19,20 +19,32 @@ LOOK_AHEAD = 4
 def map_in_order(work: Callable[[T], R], values: Iterable[T], threads: int) -> Iterator[R]:
     """Yield ``work(value)`` for each of ``values``, in their order.
 
-    ``values`` may be infinite: it is read in the thread of the caller, at most
-    ``LOOK_AHEAD * threads`` values ahead of the last result. Closing the iterator cancels the calls
-    that have not begun.
+    ``values`` is read in the thread of the caller, and at most ``LOOK_AHEAD * threads`` values
+    ahead of the result that was yielded last: it may be endless. An error of ``values`` is raised
+    after the results of the values before it. Closing the iterator cancels the calls that have not
+    begun.
     """
     from concurrent.futures import ThreadPoolExecutor
 
     pool = ThreadPoolExecutor(threads)
     pending: deque[Future[R]] = deque()
+    failure: Exception | None = None
+    remaining = iter(values)
     try:
-        for value in values:
+        while True:
+            try:
+                value = next(remaining)
+            except StopIteration:
+                break
+            except Exception as error:  # noqa: BLE001 - raised below
+                failure = error
+                break
             pending.append(pool.submit(work, value))
             if len(pending) >= LOOK_AHEAD * threads:
                 yield pending.popleft().result()
         while pending:
             yield pending.popleft().result()
+        if failure:
+            raise failure
     finally:
         pool.shutdown(cancel_futures=True)

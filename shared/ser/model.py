@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
+from numbers import Integral
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,7 +17,14 @@ from ser._prediction import Prediction, Probabilities, emotion_keys
 from ser._speaker_profile import SpeakerProfile, takes_profile
 from ser._threads import map_in_order
 from ser.errors import InvalidInput, SerError, within
-from ser.sounds import SAMPLING_RATE, Signal, SoundLike, read_sound, require_speech
+from ser.sounds import (
+    SAMPLING_RATE,
+    Signal,
+    SoundLike,
+    is_one_sound,
+    read_sound,
+    require_speech,
+)
 
 if TYPE_CHECKING:
     from ser._features import Features
@@ -58,7 +66,12 @@ class Model:
     """
 
     def __init__(self, data: bytes) -> None:
-        self._in_memory = open_model(data)
+        if not isinstance(data, bytes | bytearray | memoryview):
+            raise InvalidInput(
+                f"a {type(data).__name__} is no model; allowed: the bytes of model.onnx "
+                "(ser.load_model reads files)"
+            )
+        self._in_memory = open_model(bytes(data))
 
     @property
     def _opened(self) -> OpenedModel:
@@ -189,7 +202,8 @@ class Model:
         Raises
         ------
         InvalidInput
-            ``jobs`` is less than 1, or ``known`` or ``profile`` does not fit the model.
+            ``jobs`` is less than 1, ``sounds`` is a single sound, or ``known`` or ``profile`` does
+            not fit the model.
 
         Examples
         --------
@@ -199,9 +213,10 @@ class Model:
         Prediction('anger', confidence=...)
         NotFound("There is no sound file 'missing.wav'.")
         """
-        threads = jobs if jobs is not None else os.cpu_count() or 1
-        if threads < 1:
-            raise InvalidInput(f"jobs is {jobs}; allowed: 1 or more, or None for one per core")
+        threads = os.cpu_count() or 1 if jobs is None else jobs
+        if not isinstance(threads, Integral) or isinstance(threads, bool) or threads < 1:
+            raise InvalidInput(f"{jobs!r} jobs; allowed: 1 or more, or None for one on each core")
+        require_several(sounds)
         options = self._options(known, profile)
 
         def predict_one(sound: SoundLike) -> Prediction | SerError:
@@ -210,7 +225,7 @@ class Model:
             except SerError as error:
                 return error
 
-        return map_in_order(predict_one, sounds, threads)
+        return map_in_order(predict_one, sounds, int(threads))
 
     def features(
         self,
@@ -270,8 +285,8 @@ class Model:
         Raises
         ------
         InvalidInput
-            The model takes no profile; ``sounds`` is empty; a sound is silent or :meth:`predict`
-            would refuse it (the fault names its index); or ``known`` has a value that did not
+            The model takes no profile; ``sounds`` is empty or a single sound; a sound, named by
+            its index, is silent or refused by :meth:`predict`; ``known`` has a value that did not
             occur in training.
         NotFound
             A file does not exist.
@@ -287,6 +302,7 @@ class Model:
         """
         if not self.takes_profile:
             raise InvalidInput(NO_PROFILE)
+        require_several(sounds)
         options = self._options(known)
         profiles = []
         for index, sound in enumerate(sounds):
@@ -306,10 +322,19 @@ class Model:
     def _options(
         self, known: Known | None, profile: SpeakerProfile | None = None
     ) -> dict[str, NDArray[np.float32]]:
-        """Return the inputs of the graph other than the waveform."""
+        """Return the inputs of the graph beside the waveform."""
+        if not isinstance(known, Mapping | None):
+            raise InvalidInput(
+                f"known is a {type(known).__name__}; allowed: a mapping such as {{'speaker': '03'}}"
+            )
+        if not isinstance(profile, SpeakerProfile | None):
+            raise InvalidInput(
+                f"profile is a {type(profile).__name__}; allowed: a ser.SpeakerProfile, which "
+                "Model.enrol returns, and SpeakerProfile.parse reads from JSON"
+            )
         columns = self.properties.metadata.encode(known or {})
         options = {"metadata": columns} if columns.size else {}
-        if profile:
+        if profile is not None:
             self.check_profile(profile)
             options |= profile.inputs()
         return options
@@ -332,3 +357,12 @@ class Model:
 
     def __repr__(self) -> str:
         return f"Model({self.sampling_rate} Hz -> {', '.join(self.emotions)})"
+
+
+def require_several(sounds: object) -> None:
+    """Raise :class:`InvalidInput` if ``sounds`` is a single sound, or none."""
+    if is_one_sound(sounds) or not isinstance(sounds, Iterable):
+        raise InvalidInput(
+            f"a {type(sounds).__name__} does not hold several sounds; allowed: such as a list of "
+            "sounds"
+        )

@@ -9,6 +9,7 @@ from ser.corpora._base import (
     Table,
     Utterance,
     find_sounds,
+    is_utf8,
     recognise,
     tabulate,
 )
@@ -33,6 +34,7 @@ __all__ = [
     "corpus_files",
     "corpus_schema",
     "find_sounds",
+    "is_utf8",
     "recognise",
     "require_speakers",
     "speaker_dependent",

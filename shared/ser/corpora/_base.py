@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 
 import msgspec
 
+from ser._addresses import printable
 from ser._labels import Label
 from ser.errors import InvalidInput
 from ser.sounds import SUFFIXES
@@ -112,11 +113,24 @@ def remedies(sounds: Sequence[PurePosixPath], corpora: Sequence[Corpus]) -> str:
     return ", ".join([*choices, "or another value of corpus"])
 
 
+MAX_SHOWN = 10
+"""Folders that an error message names."""
+
+
+def is_utf8(file: PurePosixPath) -> bool:
+    """Return whether the name of ``file`` is UTF-8; older archives have names in Latin-1."""
+    return printable(file) == str(file)
+
+
 def tabulate(files: Iterable[PurePosixPath], corpus: Corpus) -> Table:
     """Return the utterances that ``corpus`` finds in ``files``, and the rejected files."""
     utterances: dict[str, Utterance] = {}
     rejected = list(corpus.missing)
     for file in files:
+        # Manifests, reports and models hold the names, in UTF-8.
+        if not is_utf8(file):
+            rejected.append(Rejection(printable(file), "its path is not in UTF-8"))
+            continue
         try:
             utterance = corpus.parse(file)
         except ValueError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
@@ -10,7 +11,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
-from ser._addresses import scheme
+from ser._addresses import printable, scheme
 from ser._progress import ProgressCallback
 from ser.corpora._base import find_sounds
 from ser.corpora._choice import CorpusChoice
@@ -144,12 +145,12 @@ class FolderFiles(CorpusFiles):
         checksum, size = hashlib.sha256(), 0
         for file in files:
             content = (self._folder / file).read_bytes()
-            checksum.update(hashlib.sha256(file.encode()).digest())
+            checksum.update(hashlib.sha256(os.fsencode(file)).digest())
             checksum.update(hashlib.sha256(content).digest())
             size += len(content)
         on_progress(1.0)
         place = str(self._folder / self._table if self._table else self._folder)
-        return Provenance(place, sha256_of(place), checksum.hexdigest(), size)
+        return Provenance(printable(place), sha256_of(place), checksum.hexdigest(), size)
 
     def inspect(self, inspect: Inspect[T], *, on_progress: ProgressCallback) -> T:
         with within("source"):

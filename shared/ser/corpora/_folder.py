@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from typing import TypeVar
 
 import msgspec
 
+from ser._addresses import printable
 from ser._progress import ProgressCallback
 from ser.corpora._base import find_sounds
 from ser.corpora.fetching import FULL_ACCESS, Access, Version, extract, fetch, redact_url
@@ -126,7 +128,7 @@ class CorpusFolder:
                 version=version,
             )
         provenance = Provenance(
-            redact_url(remote_url), sha256_of(remote_url), fetched.sha256, fetched.size
+            printable(redact_url(remote_url)), sha256_of(remote_url), fetched.sha256, fetched.size
         )
         write_record(self._incoming_provenance, provenance)
         return provenance
@@ -208,7 +210,7 @@ class CorpusFolder:
 
 def sha256_of(remote_url: str) -> str:
     """Return the SHA-256 of ``remote_url`` in hexadecimal."""
-    return hashlib.sha256(remote_url.encode()).hexdigest()
+    return hashlib.sha256(os.fsencode(remote_url)).hexdigest()
 
 
 def write_record(path: Path, record: Provenance | None) -> None:

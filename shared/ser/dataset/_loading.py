@@ -18,6 +18,7 @@ from ser.corpora import (
     Rejection,
     Table,
     Utterance,
+    is_utf8,
     recognise,
 )
 from ser.errors import InvalidInput, TooLarge, within
@@ -116,7 +117,9 @@ def read_table(
     """Return the utterances among ``files``, which must be available on this machine."""
     choice = files.choice(requested)
     return files.inspect(
-        lambda folder, sounds: recognise(sounds, choice.corpora(folder, sounds)),
+        lambda folder, sounds: recognise(
+            sounds, choice.corpora(folder, [*filter(is_utf8, sounds)])
+        ),
         on_progress=on_progress,
     )
 

@@ -154,7 +154,8 @@ class Evaluation:
         """Return the predictions as a pandas frame, a row for each utterance.
 
         The columns are ``file``, ``speaker``, ``gender``, ``text``, ``fold``, ``true``,
-        ``predicted``, and the probability of each emotion by its English word.
+        ``predicted``, and the probability of each emotion by its English word; an emotion named
+        as one of these columns becomes ``probability of`` it.
 
         Raises
         ------
@@ -167,21 +168,24 @@ class Evaluation:
             raise ImportError(
                 "to_frame needs pandas, which is not installed; install it with: pip install pandas"
             ) from error
-        return pandas.DataFrame(
-            [
-                {
-                    "file": each.file,
-                    "speaker": each.speaker,
-                    "gender": each.gender,
-                    "text": each.text,
-                    "fold": each.fold,
-                    "true": each.true,
-                    "predicted": each.predicted,
-                    **each.probabilities,
-                }
-                for each in self.predictions
-            ]
-        )
+        rows = []
+        for each in self.predictions:
+            row = {
+                "file": each.file,
+                "speaker": each.speaker,
+                "gender": each.gender,
+                "text": each.text,
+                "fold": each.fold,
+                "true": each.true,
+                "predicted": each.predicted,
+            }
+            # A corpus may call an emotion "true", say.
+            probabilities = {
+                f"probability of {emotion}" if emotion in row else emotion: value
+                for emotion, value in each.probabilities.items()
+            }
+            rows.append(row | probabilities)
+        return pandas.DataFrame(rows)
 
     def report(self, path: str | os.PathLike[str]) -> Path:
         """Write the report to ``path``, as one HTML file without scripts, and return the path.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping
 from contextlib import nullcontext
 from functools import partial
@@ -13,12 +12,12 @@ from numpy.typing import NDArray
 
 from ser._features import Features
 from ser._metadata import MetadataEncoding
-from ser._schemas import shown
+from ser._schemas import as_json_types, shown
 from ser._sessions import open_session
 from ser.errors import Fault, InvalidInput, within
 from ser.frontends._front_ends import METHODS, FrontEnds
 from ser.parallel import THIS_MACHINE
-from ser.sounds import SAMPLING_RATE, SoundLike, read_sound
+from ser.sounds import SAMPLING_RATE, SoundLike, is_one_sound, read_sound
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -89,14 +88,14 @@ def features(
     >>> voiced = frames.array[:, frames.names.index("Functionals.voiced")] == 1
     >>> hertz = 27.5 * 2 ** (pitch[voiced] / 12)
     """
-    single = isinstance(sounds, str | os.PathLike | bytes | bytearray | memoryview | np.ndarray)
-    if level not in LEVELS:
+    if not isinstance(level, str) or level not in LEVELS:
         raise InvalidInput(f"the level is {shown(level)}; allowed: {', '.join(LEVELS)}")
     with within("methods"):
-        given = dict(methods) if isinstance(methods, Mapping) else methods
-        analysis = build_analysis(FrontEnds.parse(given), level)
+        analysis = build_analysis(FrontEnds.parse(as_json_types(methods)), level)
     indexed: list[tuple[int | None, Any]] = (
-        [(None, sounds)] if single else [*enumerate(cast("Iterable[SoundLike]", sounds))]
+        [(None, sounds)]
+        if is_one_sound(sounds) or not isinstance(sounds, Iterable)
+        else [*enumerate(cast("Iterable[SoundLike]", sounds))]
     )
     analyse = partial(analyse_sound, open_session(analysis.graph), sampling_rate)
     rows = THIS_MACHINE.map(analyse, indexed, by="threads") if indexed else []
@@ -193,12 +192,9 @@ def analyse_sound(
     sampling_rate: float | None,
     indexed: tuple[int | None, Any],
 ) -> NDArray[np.float32]:
-    """Return the features of a sound, float32 of shape (rows, features).
-
-    ``indexed`` is the sound with its index, which is ``None`` for a single sound.
-    """
-    index, sound = indexed
-    with nullcontext() if index is None else within(index):
-        signal = read_sound(sound, sampling_rate if isinstance(sound, np.ndarray) else None)
+    """Return the rows of a sound; its number is ``None`` if it is the only one."""
+    number, sound = indexed
+    with nullcontext() if number is None else within(number):
+        signal = read_sound(sound, sampling_rate if hasattr(sound, "__array__") else None)
     (rows,) = session.run(["rows"], {"waveform": signal})
     return np.asarray(rows)

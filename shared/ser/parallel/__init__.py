@@ -6,11 +6,13 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from typing import Literal, TypeVar
+from urllib.parse import urlsplit
 
 from ser._progress import ProgressCallback, ignore_share
+from ser.errors import InvalidInput
 from ser.parallel._remote_work import UnusableCluster
 
-__all__ = ["THIS_MACHINE", "UnusableCluster", "Workers"]
+__all__ = ["THIS_MACHINE", "UnusableCluster", "Workers", "scheduler_address"]
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -74,6 +76,25 @@ class Workers:
 
 
 THIS_MACHINE = Workers()
+
+
+def scheduler_address(value: object) -> str:
+    """Return ``value`` if it is the address of a scheduler.
+
+    Raises
+    ------
+    InvalidInput
+        It is not ``tcp://host:port`` or ``tls://host:port``.
+    """
+    try:
+        parts = urlsplit(value) if isinstance(value, str) else urlsplit("")
+        address = f"{parts.scheme}://{parts.netloc}"
+        fits = address == value and parts.scheme in ("tcp", "tls") and parts.hostname and parts.port
+    except ValueError:  # a port that is no number, an incomplete IPv6 address
+        fits = False
+    if not isinstance(value, str) or not fits or "@" in value:
+        raise InvalidInput(f"{value!r} does not fit; allowed: tcp://host:port or tls://host:port")
+    return value
 
 
 def map_on_this_machine(

@@ -8,10 +8,10 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import msgspec
 
+from ser.errors import InvalidInput
 from ser.limits import Limit, Limits
 
 if TYPE_CHECKING:
@@ -176,12 +176,11 @@ def dask_scheduler(env: Mapping[str, str], name: str) -> str | None:
     text = env.get(name)
     if not text:
         return None
+    from ser.parallel import scheduler_address
+
     try:
-        parts = urlsplit(text)
-        address = f"{parts.scheme}://{parts.netloc}"
-        fits = address == text and parts.scheme in ("tcp", "tls") and parts.hostname and parts.port
-    except ValueError:  # a port that is not a number, an incomplete IPv6 address
-        fits = False
-    if not fits or "@" in text:
-        raise SettingsError(f"{name} is {text!r}; allowed: tcp://host:port or tls://host:port")
-    return text
+        return scheduler_address(text)
+    except InvalidInput as error:
+        raise SettingsError(
+            f"{name} is {text!r}; allowed: tcp://host:port or tls://host:port"
+        ) from error

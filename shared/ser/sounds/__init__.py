@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ser.sounds._reading import SoundLike, read_sound
+from ser.sounds._reading import SoundLike, is_one_sound, read_sound
 from ser.sounds._signals import MAX_PEAK, MIN_SECONDS, SAMPLING_RATE, SUFFIXES, Signal
 from ser.sounds._speech import SPEECH_FRAME, SPEECH_LEVEL, contains_speech, require_speech
 
@@ -16,6 +16,7 @@ __all__ = [
     "Signal",
     "SoundLike",
     "contains_speech",
+    "is_one_sound",
     "read_sound",
     "require_speech",
 ]

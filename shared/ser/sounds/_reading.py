@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from ser._addresses import printable
 from ser.errors import InvalidInput, NotFound, within
 from ser.limits import UNLIMITED, Limit
 from ser.sounds._arrays import integer_rate, read_array
@@ -60,11 +61,16 @@ def read_sound(
     (16000,)
     """
     if isinstance(sound, str | os.PathLike):
-        with within(os.fsdecode(sound)):
+        with within(printable(sound)):
             return read_file(file_bytes(sound), expected_rate(sampling_rate), limit)
     if isinstance(sound, bytes | bytearray | memoryview):
         return read_file(bytes(sound), expected_rate(sampling_rate), limit)
     if isinstance(sound, np.ndarray) or hasattr(sound, "__array__"):
+        # The conversion drops a mask, so that masked samples would be heard.
+        if isinstance(sound, np.ndarray) and (
+            masked := np.count_nonzero(getattr(sound, "mask", False))
+        ):
+            raise InvalidInput(f"{masked} samples are masked; allowed: an array without a mask")
         return read_array(np.asarray(sound), sampling_rate, limit)
     raise InvalidInput(
         f"a {type(sound).__name__} is not a sound; allowed: the path of a file, "
@@ -72,8 +78,18 @@ def read_sound(
     )
 
 
+def is_one_sound(value: object) -> bool:
+    """Return whether ``value`` is a :data:`SoundLike`, and no collection of sounds.
+
+    An array of numbers is one sound; an array or a pandas column of paths is a collection.
+    """
+    if isinstance(value, str | os.PathLike | bytes | bytearray | memoryview):
+        return True
+    return hasattr(value, "__array__") and np.asarray(value).dtype.kind in "biufc"
+
+
 def expected_rate(sampling_rate: float | None) -> int | None:
-    """Return the sampling rate that a file must have; ``None``: any."""
+    """Return the rate that the caller expects a file to have; ``None``: any."""
     return None if sampling_rate is None else integer_rate(sampling_rate)
 
 

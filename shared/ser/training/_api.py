@@ -13,12 +13,12 @@ from msgspec import UNSET, UnsetType
 
 from ser._addresses import resolve_path
 from ser._progress import Progress, ignore_progress
-from ser._schemas import Name, parse, shown
+from ser._schemas import Name, as_json_types, parse, shown
 from ser.classifiers import RECIPE
 from ser.corpora import CorpusFiles, corpus_files
 from ser.errors import Fault, InvalidInput, within
 from ser.evaluation import Evaluation
-from ser.parallel import Workers
+from ser.parallel import Workers, scheduler_address
 from ser.registry import ALIAS, ALIAS_GRAMMAR, Registry, open_registry
 from ser.training._publication import LATEST
 from ser.training._recipe import EvaluationKind, Recipe, type_defaults
@@ -148,8 +148,10 @@ def train(
         "alias": alias,
     }
     fields = read_fields(TrainingFields, given)
+    workers, on_progress = cluster(dask_scheduler), progress_callback(progress)
+    place = registry if isinstance(registry, Registry) else address("registry", registry)
     with within("registry"):
-        opened = registry if isinstance(registry, Registry) else open_registry(registry)
+        opened = place if isinstance(place, Registry) else open_registry(place)
         opened.check_writable()
     aliases = dict.fromkeys(filter(None, (LATEST, fields.alias)))
     with open_corpus(source, data_path) as files:
@@ -159,8 +161,8 @@ def train(
             opened,
             aliases=aliases,
             force=fields.dataset_force,
-            workers=Workers(dask_scheduler),
-            progress=progress or ignore_progress,
+            workers=workers,
+            progress=on_progress,
         )
 
 
@@ -237,14 +239,15 @@ def evaluate(
         "evaluation": evaluation,
     }
     fields = read_fields(EvaluationFields, given)
-    # The split is checked above, but not applied: all utterances are evaluated.
+    workers, on_progress = cluster(dask_scheduler), progress_callback(progress)
+    # All utterances are evaluated: the split of a training is checked above, and not applied.
     with open_corpus(source, data_path) as files:
         return evaluate_recipe(
             fields,
             files,
             force=fields.dataset_force,
-            workers=Workers(dask_scheduler),
-            progress=progress or ignore_progress,
+            workers=workers,
+            progress=on_progress,
         )
 
 
@@ -256,11 +259,7 @@ def read_fields(kind: type[R], given: Mapping[str, Any]) -> R:
     InvalidInput
         One fault for each invalid field.
     """
-    fields = {
-        name: dict(value) if isinstance(value, Mapping) else value
-        for name, value in given.items()
-        if value is not UNSET
-    }
+    fields = {name: as_json_types(value) for name, value in given.items() if value is not UNSET}
     return parse(kind, {**type_defaults(fields.get("model_type")), **fields}, checks=CHECKS)
 
 
@@ -274,17 +273,33 @@ def check_alias(name: str | None) -> str | None:
 CHECKS = {"alias": check_alias}
 
 
+def cluster(dask_scheduler: str | None) -> Workers:
+    """Return the workers of the cluster at ``dask_scheduler``; of this machine without one."""
+    with within("dask_scheduler"):
+        return Workers(dask_scheduler and scheduler_address(dask_scheduler))
+
+
+def progress_callback(progress: Progress | None) -> Progress:
+    """Return ``progress``, or a function that does nothing in its place."""
+    if progress is not None and not callable(progress):
+        raise InvalidInput(
+            Fault(("progress",), f"{shown(progress)} does not fit; allowed: a function")
+        )
+    return progress or ignore_progress
+
+
 @contextmanager
 def open_corpus(source: Place, data_path: Place | None) -> Iterator[CorpusFiles]:
     """Yield the files at ``source``; without ``data_path`` they are not kept."""
     place = address("source", source)
     if data_path is not None:
+        folder = address("data_path", data_path)
         with within("data_path"):
-            kept = resolve_path(address("data_path", data_path))
+            kept = resolve_path(folder)
         yield corpus_files(place, kept)
         return
-    with tempfile.TemporaryDirectory() as folder:
-        yield corpus_files(place, Path(folder), keep_features=False)
+    with tempfile.TemporaryDirectory() as temporary:
+        yield corpus_files(place, Path(temporary), keep_features=False)
 
 
 def address(name: str, value: object) -> str:
