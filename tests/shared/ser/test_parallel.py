@@ -182,7 +182,7 @@ def test_encryption_without_certificates_is_refused() -> None:
 def test_a_cluster_without_its_package_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     workers = Workers("tcp://cluster:8786")
     monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(UnusableCluster, match=r"'tcp://cluster:8786'.* install ser\[cluster\]"):
+    with pytest.raises(UnusableCluster, match=r"'tcp://cluster:8786'.* allowed: ser\[cluster\]"):
         workers.map(clusters.doubled, [1], by="threads", on_progress=ignore_share)
 
 

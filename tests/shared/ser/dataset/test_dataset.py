@@ -129,9 +129,9 @@ def test_an_unusable_archive_is_fetched_again(bounds: Path) -> None:
     assert len(Dataset("data", "corpus.zip").load().utterances) == 56
 
 
-def test_a_stated_corpus_is_not_guessed_from_the_names(dataset: Dataset) -> None:
+def test_a_given_corpus_is_not_guessed_from_the_names(dataset: Dataset) -> None:
     assert dataset.prepare().corpus.name == "emodb"
-    with pytest.raises(InvalidInput, match=r"none of the 56 sounds .* stated \(tess\)"):
+    with pytest.raises(InvalidInput, match=r"none of the 56 sounds .* given corpus \(tess\)"):
         Dataset("data", "corpus.zip", corpus="tess").load()
     assert len(dataset.load(force=True).utterances) == 56
     with pytest.raises(InvalidInput, match=r"^corpus: \"iemocap\""):

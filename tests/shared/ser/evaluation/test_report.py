@@ -175,7 +175,7 @@ def test_a_loss_of_zero_has_no_sign(page: Outline) -> None:
 
 
 def test_figures_on_unknown_speakers_come_first(page: Outline) -> None:
-    assert page.text.index("Unknown speakers") < page.text.index("Utterances held out")
+    assert page.text.index("Unknown speakers") < page.text.index("Held-out utterances")
     assert page.text.index("0.875") < page.text.index("0.969")
 
 
@@ -185,7 +185,7 @@ def test_figures_on_unknown_speakers_come_first(page: Outline) -> None:
         (
             "utterance",
             True,
-            ("a tenth of the utterances of each emotion", "too good for new voices"),
+            ("a tenth of the utterances of each emotion", "too optimistic for new speakers"),
         ),
         (
             "utterance",
@@ -262,7 +262,7 @@ def test_an_emotion_that_does_not_occur_has_no_recall() -> None:
 def test_a_plot_of_many_speakers_shows_the_hardest_ones() -> None:
     speakers = {f"speaker {n}": n / 91 for n in range(91)}
     text = Outline(render(full(loso=figures(per_speaker=speakers)))).text
-    assert "the 24 hardest of 91 speakers" in text
+    assert "the 24 of 91 speakers with the lowest recall" in text
     assert "speaker 23" in text
     assert "speaker 24" not in text
 

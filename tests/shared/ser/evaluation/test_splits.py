@@ -63,7 +63,7 @@ def test_each_speaker_is_left_out_once() -> None:
 
 @pytest.mark.parametrize("split", ["utterance", "speaker"])
 def test_a_single_emotion_is_refused(split: str) -> None:
-    with pytest.raises(InvalidInput, match="one emotion, W"):
+    with pytest.raises(InvalidInput, match="the same emotion, W"):
         hold_out(utterances({"W": 9}), split, 0)  # type: ignore[arg-type]
 
 

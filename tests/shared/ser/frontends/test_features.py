@@ -115,7 +115,7 @@ def test_a_sound_that_cannot_be_read_is_named_by_its_index(tmp_path: Path) -> No
     assert [fault.loc for fault in caught.value.faults] == [(1,)]
     with pytest.raises(NotFound, match=r"missing\.wav"):
         features(tmp_path / "missing.wav")
-    with pytest.raises(ValueError, match="sampling_rate"):
+    with pytest.raises(ValueError, match="sampling rate"):
         features(SIGNALS[0])
 
 

@@ -62,7 +62,7 @@ def test_a_published_model_reads_back_whole(registry: Registry) -> None:
 def test_nothing_overwrites_a_published_model(registry: Registry) -> None:
     registry.publish(IDS[0], FILES, {})
     for other in (FILES, {"a": b"", "model.onnx": b"other"}, {"a": b"", "z": b""}, {}):
-        with pytest.raises(Conflict, match=f"model {IDS[0]}, and nothing overwrites"):
+        with pytest.raises(Conflict, match=f"model {IDS[0]}, and models are never overwritten"):
             registry.publish(IDS[0], other, {"classes": ["other"]})
     model = registry.model(IDS[0])
     assert {name: model.read(name) for name in FILES} == FILES

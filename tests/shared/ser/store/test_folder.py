@@ -44,7 +44,7 @@ def publish_too_much(folder: Path, on_signal: str) -> subprocess.CompletedProces
 
 def test_a_full_disk_is_reported_and_nothing_stays_behind(tmp_path: Path) -> None:
     outcome = publish_too_much(tmp_path, "SIG_IGN")
-    assert "there is no room left" in outcome.stdout
+    assert "no space is left" in outcome.stdout
     assert str(tmp_path) in outcome.stdout
     assert list(tmp_path.iterdir()) == []
 

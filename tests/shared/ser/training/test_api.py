@@ -200,7 +200,7 @@ def test_the_report_of_an_evaluation_mentions_no_model(
     page = evaluation.report(bounds / "reports" / "page.html").read_text()
     assert f"{evaluation.figures['uar']:.3f}" in page
     assert "Model id" not in page
-    assert "Utterances held out" not in page
+    assert "Held-out utterances" not in page
     assert evaluation.rows in page
 
 
