@@ -28,6 +28,7 @@ from ser.service.jobs.running import (
     HeldJob,
     cancel,
     complete_from_model,
+    data_folder,
     end_if_exhausted,
     find_model,
     run,
@@ -167,6 +168,20 @@ def test_a_cancelled_job_in_the_queue_is_never_run(
         assert (response.status_code, response.json["status"]) == (200, "cancelled")
     run_waiting_jobs(Settings.from_environment())
     assert jobs.read(job.job_id).attempts == 0
+
+
+def test_a_job_removes_nothing_in_a_folder_that_is_no_longer_allowed(
+    jobs: Jobs, forbidden: TrainRequest, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    job_id = new_model_id()
+    folder = tmp_path_factory.mktemp("outside") / data_folder(job_id)
+    folder.mkdir()
+    jobs.add(msgspec.structs.replace(forbidden, data_path=str(folder)), job_id=job_id)
+    job = run(jobs, job_id, TrainingProcesses(), Settings.from_environment())
+    assert job.status == "failed"
+    assert job.problem is not None
+    assert job.problem["errors"][0]["loc"] == ["data_path"]
+    assert folder.exists()
 
 
 def test_a_cancelled_job_ends_its_training_and_leaves_no_model(

@@ -1,0 +1,1 @@
+"""The service: HTTP functions, their settings and access rules, jobs and events."""
