@@ -11,13 +11,14 @@ from ser.model import Model
 from ser.registry._documents import MANIFEST, MODEL_FILE
 from ser.registry._model import PublishedModel
 from ser.registry._opening import open_registry
+from ser.registry._registry import Registry
 from ser.store import open_store
 
 FILE_SUFFIX = Path(MODEL_FILE).suffix
 
 
 def load_model(
-    uri: str | os.PathLike[str], registry: str | os.PathLike[str] | None = None
+    uri: str | os.PathLike[str], registry: str | os.PathLike[str] | Registry | None = None
 ) -> Model:
     """Return a model, ready to predict.
 
@@ -31,7 +32,7 @@ def load_model(
         - an id or alias after the address of its registry, such as ``model/latest`` or
           ``s3://bucket/models/production``.
     registry
-        Address of a registry, as for :func:`ser.open_registry`.
+        A registry, or its address as for :func:`ser.open_registry`.
 
     Returns
     -------
@@ -61,7 +62,8 @@ def load_model(
     """
     address = os.fspath(uri)
     if registry is not None:
-        return open_registry(registry).load(address)
+        opened = registry if isinstance(registry, Registry) else open_registry(registry)
+        return opened.load(address)
     if scheme(address) in ("", "file") and (model := load_local(address)):
         return model
     place, _, name = address.rstrip("/").rpartition("/")

@@ -106,7 +106,7 @@ def train_recipe(
         **evaluated,
         "split": recipe.split,
         "speaker_dependent": speaker_dependent(loaded.utterances, held_out),
-        "rejected": msgspec.to_builtins(loaded.rejected),
+        "rejected": list(msgspec.to_builtins(loaded.rejected)),
         "notes": [*dict.fromkeys((*corpus.loaded.notes, *fitted.notes, *evaluated["notes"]))],
         "chosen": recipe.classifier.selection_note,
     }

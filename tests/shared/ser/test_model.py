@@ -300,3 +300,51 @@ def test_a_prediction_is_immutable(model: Model) -> None:
     assert isinstance(prediction, Prediction)
     with pytest.raises(AttributeError):
         prediction.speech = False  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("sounds", ["speech.wav", b"RIFF", SIGNALS[0], Path("a.wav"), None, 3])
+def test_one_sound_is_no_collection_of_sounds(model: Model, sounds: Any) -> None:
+    for call in (model.predict_many, model.enrol):
+        with pytest.raises(InvalidInput, match="does not hold several sounds; allowed"):
+            call(sounds)
+
+
+def test_an_array_of_paths_is_a_collection_of_sounds(model: Model) -> None:
+    Path("a.wav").write_bytes(made.sound(SIGNALS[0]))
+    (prediction,) = model.predict_many(np.array(["a.wav"]))
+    assert isinstance(prediction, Prediction)
+
+
+@pytest.mark.parametrize("jobs", [1.5, "2", True, -1, float("nan")])
+def test_jobs_are_a_whole_number(model: Model, jobs: Any) -> None:
+    with pytest.raises(InvalidInput, match="jobs; allowed: 1 or more"):
+        model.predict_many([], jobs=jobs)
+
+
+def test_an_error_of_the_sounds_is_raised_after_the_predictions_before_it(model: Model) -> None:
+    def sounds() -> Iterator[NDArray[np.float32]]:
+        yield from SIGNALS[:2]
+        raise OSError("the disk is gone")
+
+    predictions = model.predict_many(sounds(), sampling_rate=SAMPLING_RATE)
+    assert [type(next(predictions)) for _ in range(2)] == [Prediction, Prediction]
+    with pytest.raises(OSError, match="the disk is gone"):
+        next(predictions)
+
+
+@pytest.mark.parametrize("profile", [{}, {"count": 1}, "profile", 3])
+def test_a_profile_of_another_type_is_refused(model: Model, profile: Any) -> None:
+    with pytest.raises(InvalidInput, match=r"allowed: a ser\.SpeakerProfile"):
+        model.predict(SIGNALS[0], SAMPLING_RATE, profile=profile)
+
+
+@pytest.mark.parametrize("known", ["speaker", [1]])
+def test_known_values_are_a_mapping(model: Model, known: Any) -> None:
+    with pytest.raises(InvalidInput, match="; allowed: a mapping"):
+        model.predict(SIGNALS[0], SAMPLING_RATE, known=known)
+
+
+@pytest.mark.parametrize("data", ["model.onnx", Path("model.onnx"), None])
+def test_a_model_is_made_of_bytes(data: Any) -> None:
+    with pytest.raises(InvalidInput, match=r"allowed: the bytes of model\.onnx"):
+        Model(data)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Meta
 
-from ser._schemas import Schema, parse
+from ser._schemas import Schema, as_mapping, parse, shown
 from ser.errors import Fault, InvalidInput, NotFound
 
 
@@ -150,3 +150,16 @@ def test_a_long_invalid_list_has_a_bounded_number_of_faults() -> None:
     found = faults({"name": "a", "many": [1] * 100_000})
     assert len(found) == 21
     assert found["many"] == "99980 more do not fit"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [("\udcff", r"'\udcff'"), (float("nan"), "nan"), (float("-inf"), "-inf")]
+)
+def test_values_that_json_cannot_hold_are_shown(value: object, text: str) -> None:
+    assert shown(value) == text
+
+
+@pytest.mark.parametrize("value", ["\udcff", {1: 2}])
+def test_objects_have_text_as_names(value: object) -> None:
+    with pytest.raises(InvalidInput, match="does not fit; allowed: an object"):
+        as_mapping(value)

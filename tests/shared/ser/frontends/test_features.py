@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -137,3 +138,27 @@ def test_methods_without_features_of_the_level_are_refused(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         features(SIGNALS[0], methods, level, sampling_rate=SAMPLING_RATE)
+
+
+def test_an_array_of_paths_is_several_sounds(tmp_path: Path) -> None:
+    Path("a.wav").write_bytes(made.sound(made.signal("03a01Wa.wav")))
+    assert features(np.array(["a.wav", "a.wav"])).sounds.tolist() == [0, 1]  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("sounds", [None, 3])
+def test_a_value_that_is_no_sound_is_refused(sounds: Any) -> None:
+    with pytest.raises(InvalidInput, match="is no sound; allowed"):
+        features(sounds)
+
+
+@pytest.mark.parametrize("level", [["functionals"], None])
+def test_a_level_is_a_word(level: Any) -> None:
+    with pytest.raises(InvalidInput, match="; allowed: functionals, descriptors"):
+        features("a.wav", level=level)
+
+
+def test_numbers_of_numpy_and_read_only_mappings_configure_methods() -> None:
+    sound = made.signal("03a01Wa.wav")
+    methods = MappingProxyType({"MFCC": MappingProxyType({"num_cepstral": np.int64(3)})})
+    found = features(sound, methods, "descriptors", sampling_rate=SAMPLING_RATE)
+    assert found.array.shape[1] == 3

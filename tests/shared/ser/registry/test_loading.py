@@ -106,3 +106,9 @@ def test_unsupported_addresses_are_refused() -> None:
         ser.load_model("https://example.org/models/latest")
     with pytest.raises(InvalidInput, match="cannot be read"):
         ser.load_model("file://elsewhere/model")
+
+
+def test_a_model_is_loaded_by_its_name_in_an_open_registry(model_id: str) -> None:
+    model = ser.load_model("latest", registry=ser.open_registry("model"))
+    assert isinstance(model, PublishedModel)
+    assert model.model_id == model_id

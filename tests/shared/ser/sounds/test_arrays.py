@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -175,3 +176,18 @@ def test_errors_about_a_file_begin_with_its_path(tmp_path: Path) -> None:
         read_sound(tmp_path)
     with pytest.raises(InvalidInput, match="cannot be read: embedded null byte"):
         read_sound("a\0b")
+
+
+def test_masked_samples_are_refused() -> None:
+    masked = np.ma.masked_array(TONE, mask=np.arange(len(TONE)) < 5)
+    with pytest.raises(InvalidInput, match="5 samples are masked; allowed: an array"):
+        read_sound(masked, SAMPLING_RATE)
+    np.testing.assert_array_equal(read_sound(np.ma.masked_array(TONE), SAMPLING_RATE), TONE)
+
+
+def test_a_message_about_a_file_whose_name_is_not_utf8_can_be_printed() -> None:
+    name = os.fsdecode(b"notes-\xfc.txt")
+    Path(name).write_text("no sound")
+    with pytest.raises(InvalidInput) as caught:
+        read_sound(name)
+    assert str(caught.value).encode().startswith(b"notes-\\udcfc.txt: 8 bytes")

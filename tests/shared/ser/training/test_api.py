@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import doctest
+import os
+import shutil
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -90,6 +92,13 @@ def test_fields_that_are_left_out_have_the_defaults_of_the_model_type(
         ({"dataset_feature_extract_methods": {"LPC": {}}}, "dataset_feature_extract_methods"),
         ({"alias": "../latest"}, "alias"),
         ({"registry": "gs://bucket"}, "registry"),
+        ({"registry": 3}, "registry"),
+        ({"registry": None}, "registry"),
+        ({"corpus": "\udcff"}, "corpus"),
+        ({"dataset_augmentation": {1: {}}}, "dataset_augmentation"),
+        ({"dask_scheduler": "host"}, "dask_scheduler"),
+        ({"dask_scheduler": 3}, "dask_scheduler"),
+        ({"progress": 3}, "progress"),
     ],
 )
 def test_a_bad_value_is_reported_by_the_name_of_its_argument(
@@ -245,3 +254,46 @@ def test_the_examples_of_the_docstrings_run(bounds: Path) -> None:
         assert example.examples
         runner.run(example)
     assert runner.summarize().failed == 0
+
+
+@pytest.mark.parametrize("data_path", [3, b"kept", ""])
+def test_a_bad_data_path_is_reported_once(folder: Path, data_path: Any) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        ser.evaluate(folder, **SMALL, data_path=data_path)
+    assert [fault.loc for fault in caught.value.faults] == [("data_path",)]
+
+
+@pytest.mark.parametrize("encoding", ["file", "folder", "zip"])
+def test_names_that_are_not_utf8_do_no_harm(
+    encoding: str, folder: Path, corpus_zip: Path, tmp_path: Path
+) -> None:
+    source = tmp_path / os.fsdecode(b"gr\xfc\xdfe.zip" if encoding != "file" else b"corpus")
+    if encoding == "zip":
+        shutil.copy(corpus_zip, source)
+    else:
+        shutil.copytree(folder, source, ignore=shutil.ignore_patterns("*.csv"))
+    if encoding == "file":
+        shutil.copy(source / "wav" / "03a01Wa.wav", source / "wav" / os.fsdecode(b"\xfc.wav"))
+    trained = ser.train(source, "model", **SMALL)
+    rejected = [{"file": "wav/\\udcfc.wav", "reason": "its path is not in UTF-8"}]
+    assert trained["rejected"] == (rejected if encoding == "file" else [])
+
+
+def test_numbers_of_numpy_are_numbers(folder: Path) -> None:
+    fields = {**SMALL, "model_config": {"n_estimators": np.int64(5)}, "random_state": np.int64(42)}
+    manifest_id = ser.train(folder, "model", **fields)["model_id"]
+    request = ser.open_registry("model").model(manifest_id).manifest["request"]
+    assert (request["model_config"], request["random_state"]) == ({"n_estimators": 5}, 42)
+
+
+def test_an_emotion_named_as_a_column_of_the_frame_keeps_its_own(tmp_path: Path) -> None:
+    for name in made.names(codes="TW"):
+        emotion = {"T": "true", "W": "predicted"}[name[5]]
+        sound = tmp_path / "corpus" / emotion / name
+        sound.parent.mkdir(parents=True, exist_ok=True)
+        sound.write_bytes(made.sound(made.signal(name)))
+    stated = {"label": "folder", "speaker_pattern": "/([0-9]{2})"}
+    frame = ser.evaluate(tmp_path / "corpus", corpus=stated, **SMALL).to_frame()
+    assert set(frame["true"]) == {"true", "predicted"}
+    sums = frame["probability of true"] + frame["probability of predicted"]
+    np.testing.assert_allclose(sums, 1, atol=1e-6)
