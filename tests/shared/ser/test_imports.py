@@ -66,7 +66,8 @@ def test_the_public_methods_of_the_main_classes_have_docstrings(owner: str) -> N
 PACKAGES = [
     info.name
     for info in pkgutil.walk_packages([str(Path(ser.__file__).parent)], "ser.")
-    if info.ispkg
+    # The modules of the service are for its two functions alone, which name them.
+    if info.ispkg and not info.name.startswith("ser.service")
 ]
 
 

@@ -146,8 +146,8 @@ def test_an_array_of_paths_is_several_sounds(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("sounds", [None, 3])
-def test_a_value_that_is_no_sound_is_refused(sounds: Any) -> None:
-    with pytest.raises(InvalidInput, match="is no sound; allowed"):
+def test_a_value_that_is_not_a_sound_is_refused(sounds: Any) -> None:
+    with pytest.raises(InvalidInput, match="is not a sound; allowed"):
         features(sounds)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
 import os
 import shutil
 import sys
@@ -245,15 +244,6 @@ def test_a_frame_has_a_row_for_each_utterance(
     assert len(rows) == len(made.names())
     columns = ["file", "speaker", "gender", "text", "fold", "true", "predicted"]
     assert list(rows[0]) == columns + [label.emotion for label in evaluation.labels]
-
-
-def test_the_examples_of_the_docstrings_run(bounds: Path) -> None:
-    finder, runner = doctest.DocTestFinder(recurse=False), doctest.DocTestRunner()
-    for documented in (ser.train, ser.evaluate, ser.Dataset):
-        (example,) = finder.find(documented, documented.__name__, globs={"ser": ser})
-        assert example.examples
-        runner.run(example)
-    assert runner.summarize().failed == 0
 
 
 @pytest.mark.parametrize("data_path", [3, b"kept", ""])
