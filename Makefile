@@ -78,10 +78,10 @@ PIP_PROGRESS = awk -v tty="$$([ -t 2 ] && echo 1)" ' \
 $(VENV)/installed: tests/requirements.txt shared/pyproject.toml
 	@test ! -s $@ || test "$$(cat $@)" = "$(CURDIR)" || { echo >&2 "$(VENV) is the environment of $$(cat $@); name another one: make VENV=..."; exit 1; }
 	@test -n "$(PYTHON)" || { echo >&2 "Python 3.11, 3.12 or 3.13 was not found; name one: make PYTHON=..."; exit 1; }
-	@echo "Making the environment in $(VENV) with $$($(PYTHON) --version), once:"
-	@echo "about 700 MB to download and 3 GB on disk; two minutes of work, and the download."
+	@echo >&2 "Making the environment in $(VENV) with $$($(PYTHON) --version), once:"
+	@echo >&2 "about 700 MB to download and 3 GB on disk; two minutes of work, and the download."
 	@$(PYTHON) -m venv $(VENV)
-	@{ $(BIN)/pip install --disable-pip-version-check -r tests/requirements.txt; echo "exit status $$?"; } | $(PIP_PROGRESS)
+	@{ $(BIN)/pip install --disable-pip-version-check -r tests/requirements.txt; echo "exit status $$?"; } | $(PIP_PROGRESS) >&2
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable shared
 	@echo "$(CURDIR)" >$@
 

@@ -235,7 +235,7 @@ def test_an_object_replaced_before_it_is_fetched_is_not_trained_on(
     assert job.status == "failed"
     assert job.problem is not None
     assert job.problem["status"] == 409
-    assert "by now" in job.problem["detail"]
+    assert "has changed" in job.problem["detail"]
     assert model_ids() == []
 
 

@@ -145,7 +145,7 @@ def with_nan(signal: NDArray[np.float32]) -> NDArray[np.float32]:
     ("data", "message"),
     [
         pytest.param(b"", "empty", id="empty"),
-        pytest.param(b"RIFF but no sound", "no sound", id="not audio"),
+        pytest.param(b"RIFF but no sound", "not a readable sound", id="not audio"),
         pytest.param(made.sound(made.signal(NAME))[:30], "cut", id="cut"),
         pytest.param(made.sound(np.zeros(0, np.float32)), "0 ms", id="no samples"),
         pytest.param(made.sound(made.signal(NAME)[:160]), "10 ms", id="10 ms"),

@@ -32,7 +32,7 @@ def read_file(data: bytes, sampling_rate: int | None, limit: Limit) -> Signal:
     if not data:
         raise InvalidInput("the sound is empty: 0 bytes")
     if (declared := declared_size(data)) and len(data) < declared:
-        raise InvalidInput(f"the sound is truncated: {len(data)} of {declared} bytes")
+        raise InvalidInput(f"the sound is cut off: {len(data)} of {declared} bytes")
     try:
         with soundfile.SoundFile(io.BytesIO(data)) as sound:
             if sampling_rate not in (None, sound.samplerate):

@@ -170,7 +170,7 @@ def test_values_spelt_as_strings_reach_the_training_typed(body: dict[str, Any]) 
         "dataset_feature_extract_methods": '{"MFCC": {"num_cepstral": "3"}}',
         "dataset_augmentation": '{"Noise": {"copies": "1"}}',
         "dataset_load_normalize": "false",
-        "dataset_load_split_at": "900",
+        "dataset_load_split_at": "400",
         "random_state": "7",
         "corpus": '{"name": "emodb"}',
         "alias": "night",
@@ -181,7 +181,7 @@ def test_values_spelt_as_strings_reach_the_training_typed(body: dict[str, Any]) 
     request = manifest["request"]
     assert request["model_config"] == {"n_estimators": 5, "max_depth": 3}
     assert request["dataset_load_normalize"] is False
-    assert (request["dataset_load_split_at"], request["random_state"]) == (900, 7)
+    assert (request["dataset_load_split_at"], request["random_state"]) == (400, 7)
     assert request["dataset_feature_extract_methods"]["MFCC"]["num_cepstral"] == 3
     assert request["dataset_augmentation"]["Noise"]["copies"] == 1
 
