@@ -31,7 +31,7 @@ from ser.frontends import FrontEnds
 from ser.parallel import UnusableCluster
 from ser.registry import ALIAS, ALIAS_GRAMMAR, open_registry
 from ser.service.bodies import decode_object
-from ser.service.problems import kind_of
+from ser.service.problems import UnreadableRequest, kind_of
 from ser.service.settings import Settings, SettingsError
 from ser.service.terminal import show_progress
 from ser.training import Recipe, train_recipe
@@ -136,7 +136,7 @@ def run(choices: Choices) -> None:
 
 def recipe_fields(choices: Choices) -> dict[str, Any]:
     """Return the fields of the evaluation: ``MODEL_TYPE``, then ``REQUEST``, then our recipe's."""
-    given = decode_object(Path(choices.request).read_bytes()) if choices.request else {}
+    given = read_request(choices.request) if choices.request else {}
     if ignored := [name for name in UNUSED if name in given]:
         note = f"Note: {', '.join(ignored)} of REQUEST={choices.request} are ignored."
         console.print(note, soft_wrap=True)
@@ -151,6 +151,14 @@ def recipe_fields(choices: Choices) -> dict[str, Any]:
         **fields,
         **({"model_type": choices.model_type} if choices.model_type else {}),
     }
+
+
+def read_request(file: str) -> dict[str, Any]:
+    """Return the JSON object in ``file``, or exit with the reason why there is none."""
+    try:
+        return decode_object(Path(file).read_bytes())
+    except UnreadableRequest as error:
+        sys.exit(f"REQUEST={file} is not a JSON object. {error.detail}")
 
 
 def refuse_unknown(choices: Choices, fields: Mapping[str, Any]) -> None:

@@ -171,7 +171,7 @@ def test_a_corpus_without_known_speakers_can_be_trained_on_but_not_split_by_spea
     for field in ({"split": "speaker"}, {"evaluation": "loso"}):
         (error,) = refused(train, body | field)["errors"]
         assert error["loc"] == ["corpus"]
-        assert "is unknown" in error["msg"]
+        assert "are unknown" in error["msg"]
         assert "speaker_pattern" in error["msg"]
 
 
@@ -292,7 +292,7 @@ def test_input_dim_above_the_maximum_is_refused_with_the_maximum(
 @pytest.mark.parametrize(
     ("utterances", "message"),
     [
-        (made.names(codes="W"), "one emotion"),
+        (made.names(codes="W"), "the same emotion"),
         (made.names(speakers=["03"], codes="WL", versions="a"), "is left for training"),
         (["letter.wav", "03a01Xa.wav", "99a01Wa.wav"], "to any known corpus"),
     ],

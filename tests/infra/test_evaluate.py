@@ -153,7 +153,10 @@ def test_a_table_beside_its_sounds_is_evaluated(folder: Path) -> None:
         ({"CORPUS": ""}, "CORPUS=<zip, folder or CSV table>"),
         ({"CORPUS": "nowhere"}, "CORPUS=nowhere does not exist"),
         ({"CORPUS": str(ROOT / "requests"), "REQUEST": "nowhere"}, "nowhere is not a file"),
-        ({"CORPUS": str(ROOT / "requests"), "REQUEST": str(ROOT / "README.md")}, "not JSON"),
+        (
+            {"CORPUS": str(ROOT / "requests"), "REQUEST": str(ROOT / "README.md")},
+            "is not a JSON object",
+        ),
         (
             {"CORPUS": str(ROOT / "requests"), "REQUEST": str(ROOT / "requests/train.json")},
             f"CORPUS={ROOT / 'requests'}: ",
