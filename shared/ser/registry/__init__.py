@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ser.registry._aliases import ALIAS, ALIAS_GRAMMAR, Move
+from ser.registry._aliases import ALIAS, ALIAS_GRAMMAR, Move, check_alias
 from ser.registry._aliases import FOLDER as ALIASES_FOLDER
 from ser.registry._documents import MODEL_ID, encode, new_model_id
 from ser.registry._loading import load_model
@@ -20,6 +20,7 @@ __all__ = [
     "Move",
     "PublishedModel",
     "Registry",
+    "check_alias",
     "encode",
     "load_model",
     "new_model_id",

@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 
-from ser.errors import Busy, Conflict
+from ser.errors import Busy, Conflict, InvalidInput
 from ser.registry._documents import encode, timestamp
 from ser.store import Store, Stored
 
@@ -23,6 +23,13 @@ ATTEMPTS = 64
 """Maximum number of attempts. One writer wins each race, so this many writers all succeed."""
 
 Action = Literal["move", "rollback"]
+
+
+def check_alias(name: str) -> str:
+    """Return ``name``; raise :class:`InvalidInput` if it cannot be the name of an alias."""
+    if not ALIAS.fullmatch(name):
+        raise InvalidInput(f"{name!r} is not a valid alias; allowed: {ALIAS_GRAMMAR}")
+    return name
 
 
 class Move(msgspec.Struct, frozen=True):

@@ -6,13 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from ser.errors import Conflict, InvalidInput, NotFound
+from ser.errors import Conflict, NotFound
 from ser.registry._aliases import (
-    ALIAS,
-    ALIAS_GRAMMAR,
     Alias,
     Move,
     alias_names,
+    check_alias,
     point_alias,
     read_alias,
 )
@@ -253,7 +252,7 @@ class Registry:
         Raises
         ------
         InvalidInput
-            ``alias`` is not a name for an alias.
+            ``alias`` is not a valid alias.
         NotFound
             The model does not exist.
         Busy
@@ -264,8 +263,7 @@ class Registry:
         >>> registry = ser.open_registry("model")
         >>> registry.move("production", registry.resolve("latest"))
         """
-        if not ALIAS.fullmatch(alias):
-            raise InvalidInput(f"{alias!r} is not a name for an alias; allowed: {ALIAS_GRAMMAR}")
+        check_alias(alias)
         if not is_published(self._store, model_id):
             raise self._unknown(model_id)
 

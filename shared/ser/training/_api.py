@@ -19,7 +19,7 @@ from ser.corpora import CorpusFiles, corpus_files
 from ser.errors import Fault, InvalidInput, within
 from ser.evaluation import Evaluation
 from ser.parallel import Workers, scheduler_address
-from ser.registry import ALIAS, ALIAS_GRAMMAR, Registry, open_registry
+from ser.registry import Registry, check_alias, open_registry
 from ser.training._publication import LATEST
 from ser.training._recipe import EvaluationKind, Recipe, type_defaults
 from ser.training._training import evaluate_recipe, train_recipe
@@ -263,14 +263,7 @@ def read_fields(kind: type[R], given: Mapping[str, Any]) -> R:
     return parse(kind, {**type_defaults(fields.get("model_type")), **fields}, checks=CHECKS)
 
 
-def check_alias(name: str | None) -> str | None:
-    """Return ``name``; raise :class:`InvalidInput` if it cannot be the name of an alias."""
-    if name is not None and not ALIAS.fullmatch(name):
-        raise InvalidInput(f"{name!r} is not a name for an alias; allowed: {ALIAS_GRAMMAR}")
-    return name
-
-
-CHECKS = {"alias": check_alias}
+CHECKS = {"alias": lambda name: None if name is None else check_alias(name)}
 
 
 def cluster(dask_scheduler: str | None) -> Workers:

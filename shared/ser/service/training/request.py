@@ -16,7 +16,7 @@ import msgspec
 from ser._schemas import Name, Parsed, parse
 from ser.corpora.fetching import ANY, Patience, Version, opener_for
 from ser.errors import Fault, InvalidInput, within
-from ser.registry import ALIAS, ALIAS_GRAMMAR, new_model_id, open_registry
+from ser.registry import ALIAS, check_alias, new_model_id, open_registry
 from ser.service.access import Access
 from ser.service.settings import Settings
 from ser.training import LATEST, Recipe, type_defaults
@@ -135,9 +135,7 @@ def check_writable(request: TrainRequest) -> None:
 
 def require_alias_name(name: str | None) -> str | None:
     """Return ``name`` if it fits the grammar of aliases, else raise :class:`InvalidInput`."""
-    if name is not None and not ALIAS.fullmatch(name):
-        raise InvalidInput(f"{name!r} is not a valid alias; allowed: {ALIAS_GRAMMAR}")
-    return name
+    return None if name is None else check_alias(name)
 
 
 def require_fetchable(remote_url: str, access: Access) -> str:

@@ -248,7 +248,7 @@ def test_an_invalid_name_is_refused_for_an_alias(
     registry: Registry, store: Store, alias: str
 ) -> None:
     registry.publish(IDS[0], FILES, {})
-    with pytest.raises(InvalidInput, match="is not a name for an alias; allowed: a letter"):
+    with pytest.raises(InvalidInput, match="is not a valid alias; allowed: a letter"):
         registry.move(alias, IDS[0])
     assert store.names("aliases") == []
 
