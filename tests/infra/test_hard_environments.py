@@ -23,7 +23,7 @@ import graphs
 import made
 from stack import HOST, ROOT, free_port, function_command, process
 
-NOBODY = 65534
+UNPRIVILEGED = 65534
 NAME = "03a01Wa.wav"
 
 HARDEN = """
@@ -79,7 +79,7 @@ class Ground(NamedTuple):
 
     def command(self, *command: str | Path) -> list[str]:
         """Return the command line that runs ``command`` where only ``scratch`` is writable."""
-        user = (f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups")
+        user = (f"--reuid={UNPRIVILEGED}", f"--regid={UNPRIVILEGED}", "--clear-groups")
         settings = (f"TMPDIR={self.scratch}", f"SER_ALLOWED_PATHS={self.folder}")
         alone = ("env", "-i", f"--chdir={self.folder}", f"PATH={os.environ['PATH']}", *settings)
         return [
@@ -109,7 +109,7 @@ def ground() -> Iterator[Ground]:
         ground.scratch.mkdir()
         if os.getuid() != 0:
             pytest.skip("only root can create a mount namespace with a read-only root")
-        os.chown(ground.scratch, NOBODY, NOBODY)
+        os.chown(ground.scratch, UNPRIVILEGED, UNPRIVILEGED)
         run = subprocess.run(
             ground.command(sys.executable, "-c", ""), capture_output=True, timeout=SECONDS
         )

@@ -21,7 +21,7 @@ from packaging.utils import canonicalize_name
 
 import images
 import made
-from images import DOCKERFILE, NOBODY, SECONDS, Buildah, Container
+from images import DOCKERFILE, SECONDS, UNPRIVILEGED, Buildah, Container
 from probes import INSTALLED, PROBE, WITHOUT_BYTECODE, WRITABLE
 from stack import HOST, ROOT, SCRIPTS, free_port
 
@@ -139,7 +139,7 @@ def test_train_and_predict_work_over_http(
 
 
 def test_the_user_is_unprivileged_and_can_write_to_tmp_alone(container: Container) -> None:
-    assert container.config["User"] == f"{NOBODY}:{NOBODY}"
+    assert container.config["User"] == f"{UNPRIVILEGED}:{UNPRIVILEGED}"
     output_of(container, PROBE)
     written = [path for path in output_of(container, WRITABLE) if not path.startswith("/tmp")]
     assert written == []

@@ -17,7 +17,7 @@ from stack import HOST, ROOT
 
 DOCKERFILE = ROOT / "infra" / "images" / "Dockerfile"
 BASE = "localhost/base"
-NOBODY = 65534
+UNPRIVILEGED = 65534
 TOOLS = ("buildah", "mmdebstrap", "unshare")
 LABELS = {"VERSION": __version__, "REVISION": "4f2a", "SOURCE": "https://example.org/ser"}
 
