@@ -147,9 +147,9 @@ def test_init_announces_its_size_and_shows_the_progress_of_the_installation(
 ) -> None:
     run = initialise(tmp_path, PIP)
     assert run.returncode == 0, run.stderr
-    assert "700 MB to download and 3 GB on disk" in run.stdout
-    assert "tensorflow_cpu-2.20.0.whl (266.2 MB)" in run.stdout
-    assert "Writing 1 packages" in run.stdout
+    assert "700 MB to download and 3 GB on disk" in run.stderr
+    assert "tensorflow_cpu-2.20.0.whl (266.2 MB)" in run.stderr
+    assert "Writing 1 packages" in run.stderr
 
 
 def test_init_fails_where_an_installation_fails_and_installs_again_next_time(
