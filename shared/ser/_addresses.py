@@ -10,7 +10,8 @@ from urllib.parse import unquote, urlsplit
 from ser.errors import InvalidInput
 
 SCHEME = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
-BUCKET_LABEL = r"[a-z0-9]([a-z0-9-]*[a-z0-9])?"
+# Cloud Storage allows underscores, which S3 does not.
+BUCKET_LABEL = r"[a-z0-9]([a-z0-9_-]*[a-z0-9])?"
 BUCKET = re.compile(rf"(?=.{{3,63}}$)(?!\d+(\.\d+){{3}}$){BUCKET_LABEL}(\.{BUCKET_LABEL})*")
 
 
@@ -65,10 +66,10 @@ def printable(path: str | os.PathLike[str]) -> str:
 
 
 def bucket_name(name: str) -> str:
-    """Return ``name``; raise :class:`InvalidInput` unless S3 allows it as the name of a bucket."""
+    """Return ``name``; raise :class:`InvalidInput` unless a store allows it as a bucket's name."""
     if not BUCKET.fullmatch(name):
         raise InvalidInput(
             f"{name!r} is not the name of a bucket; allowed: 3 to 63 lower-case letters, "
-            "digits, hyphens and single dots, with a letter or digit at either end"
+            "digits, hyphens, underscores and single dots, with a letter or digit at either end"
         )
     return name

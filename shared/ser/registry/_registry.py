@@ -51,6 +51,11 @@ class Registry:
         """Address of the registry."""
         return self._store.uri
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Guarantees that the store has turned out to lack so far, and their consequences."""
+        return self._store.notes
+
     def check_writable(self) -> None:
         """Raise an error unless models can be published. Call it before a long training.
 

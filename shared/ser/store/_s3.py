@@ -7,11 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as NoConnection
-from botocore.session import get_session
 
+from ser._s3 import create_client
 from ser.errors import InvalidInput, RemoteFailed, SerError, StorageFull
 from ser.store._store import Store, Stored, check_key
 
@@ -20,13 +19,13 @@ logger = logging.getLogger(__name__)
 TRANSIENT = {"ExpiredToken", "RequestTimeTooSkewed", "RequestTimeout", "TokenRefreshRequired"}
 """Codes of temporary errors of S3, although their status is that of a client error."""
 
-CONFIGURATION = Config(
-    connect_timeout=5,  # seconds
-    read_timeout=30,
-    retries={"mode": "standard", "total_max_attempts": 3},
-    # Many servers refuse the checksums that botocore adds by default; manifests have their own.
-    request_checksum_calculation="when_required",
-    response_checksum_validation="when_required",
+CREATION = (
+    "{uri} has no conditional creation (If-None-Match): a job that is started twice at the same "
+    "moment may be carried out twice"
+)
+REPLACEMENT = (
+    "{uri} has no conditional replacement (If-Match): of two changes to an alias or a job at the "
+    "same moment, one may be lost"
 )
 
 
@@ -51,7 +50,7 @@ class S3Store(Store):
         self._prefix = f"{check_key(prefix)}/" if prefix else ""
         super().__init__(f"s3://{bucket}/{prefix}".rstrip("/"))
         with self._translate_errors():
-            self._client = client or get_session().create_client("s3", config=CONFIGURATION)
+            self._client = client or create_client()
 
     def _read(self, key: str) -> Stored | None:
         try:
@@ -70,22 +69,33 @@ class S3Store(Store):
         return True
 
     def _create(self, key: str, data: bytes) -> bool:
-        return self._put(key, data, IfNoneMatch="*")
+        if not self._lacks(CREATION):
+            try:
+                return self._put(key, data, IfNoneMatch="*")
+            except ClientError as error:
+                self._note_lack(CREATION, error)
+        return not self._holds(key) and self._put(key, data)
 
     def _replace(self, key: str, old: Stored, data: bytes) -> bool:
-        try:
-            return self._put(key, data, IfMatch=old.tag)
-        except ClientError as error:
-            if code(error) in ("NoSuchKey", "ConditionalRequestConflict"):
-                return False
-            if code(error) != "NotImplemented":
-                raise
-        logger.warning(
-            "%s has no conditional replacement: one of two concurrent changes to %s may be lost",
-            self.uri,
-            key,
-        )
+        if not self._lacks(REPLACEMENT):
+            try:
+                return self._put(key, data, IfMatch=old.tag)
+            except ClientError as error:
+                if code(error) in ("NoSuchKey", "ConditionalRequestConflict"):
+                    return False
+                self._note_lack(REPLACEMENT, error)
         return self._read(key) == old and self._put(key, data)
+
+    def _lacks(self, guarantee: str) -> bool:
+        return guarantee.format(uri=self.uri) in self.notes
+
+    def _note_lack(self, guarantee: str, error: ClientError) -> None:
+        """Note that the store lacks ``guarantee``; raise ``error`` if it has another reason."""
+        if code(error) != "NotImplemented":
+            raise error
+        note = guarantee.format(uri=self.uri)
+        logger.warning(note)
+        self.notes = (*self.notes, note)
 
     def _put(self, key: str, data: bytes, **condition: str) -> bool:
         try:

@@ -39,6 +39,8 @@ class Store(ABC):
 
     def __init__(self, uri: str) -> None:
         self.uri = uri
+        self.notes: tuple[str, ...] = ()
+        """Guarantees that the store has turned out to lack so far, and the consequence of each."""
 
     def read(self, key: str) -> Stored | None:
         """Return the value of ``key``; ``None`` if it has none."""

@@ -24,14 +24,20 @@ def publish(
     manifest: Mapping[str, Any],
     aliases: Iterable[str],
 ) -> list[str]:
-    """Publish a model and move ``aliases`` to it; return a note on each alias that did not move."""
+    """Publish a model and move ``aliases`` to it; return the notes of :func:`move_aliases`."""
     with within("registry"):
         registry.publish(model_id, files, manifest)
     return move_aliases(registry, model_id, aliases)
 
 
 def move_aliases(registry: Registry, model_id: str, aliases: Iterable[str]) -> list[str]:
-    """Move ``aliases`` to a model, except from a newer model; return a note on each failure."""
+    """Move ``aliases`` to a model, except from a newer model.
+
+    Returns
+    -------
+    list[str]
+        A note on each alias that was not moved, and on each guarantee that the registry lacks.
+    """
     notes = []
     for alias in aliases:
         try:
@@ -39,7 +45,7 @@ def move_aliases(registry: Registry, model_id: str, aliases: Iterable[str]) -> l
         except SerError as error:
             # The model is published, so the caller needs its id rather than this error.
             notes.append(f"alias {alias} was not moved: {error.detail}")
-    return notes
+    return [*notes, *registry.notes]
 
 
 def answer_of(manifest: Mapping[str, Any]) -> dict[str, Any]:

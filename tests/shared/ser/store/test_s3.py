@@ -59,6 +59,10 @@ def has_if_match(environ: WSGIEnvironment) -> bool:
     return "HTTP_IF_MATCH" in environ
 
 
+def has_condition(environ: WSGIEnvironment) -> bool:
+    return has_if_match(environ) or "HTTP_IF_NONE_MATCH" in environ
+
+
 def is_about_manifest(environ: WSGIEnvironment) -> bool:
     return str(environ["PATH_INFO"]).endswith("/manifest.json")
 
@@ -89,10 +93,25 @@ def test_without_conditional_replacement_the_value_is_compared_before_it_is_repl
     assert first is not None
     assert store.replace("key", first, b"second")
     assert not store.replace("key", first, b"third")
-    assert caplog.text.count("has no conditional replacement") == 2
+    assert caplog.text.count("has no conditional replacement") == 1
+    assert [note.partition(" has ")[0] for note in store.notes] == [f"s3://{bucket}"]
     second = store.read("key")
     assert second is not None
     assert second.data == b"second"
+
+
+def test_without_conditional_creation_a_key_is_looked_up_before_it_is_written(
+    bucket: str, s3: WSGIApplication, serve: Serve
+) -> None:
+    like_b2 = refusing_where(has_condition, s3, "501 Not Implemented", "NotImplemented")
+    store = S3Store(bucket, client=asking_once(serve(like_b2)))
+    assert store.create("key", b"first")
+    assert not store.create("key", b"second")
+    stored = store.read("key")
+    assert stored is not None
+    assert stored.data == b"first"
+    assert store.replace("key", stored, b"third")
+    assert ["conditional creation" in note for note in store.notes] == [True, False]
 
 
 def test_a_replacement_that_conflicts_with_a_concurrent_one_loses_the_race(

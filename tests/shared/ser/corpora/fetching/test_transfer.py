@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import datetime
 import hashlib
 import io
@@ -9,6 +10,7 @@ import ipaddress
 import os
 import random
 import socket
+import zlib
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -568,6 +570,16 @@ def test_a_cut_object_in_s3_is_continued_if_it_is_still_the_same(
     site.content, site.validators = CORPUS, {"ETag": '"second"'}
     assert_arrived(get("s3://corpora/corpus.zip", destination), destination)
     assert ranges(site)[-2:] == ["bytes=100000-", None]
+
+
+def test_an_object_is_continued_although_each_part_carries_the_checksum_of_the_whole(
+    credentials: None, site: Site, destination: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", site.url)
+    checksum = base64.b64encode(zlib.crc32(CORPUS).to_bytes(4, "big")).decode()
+    site.cuts, site.headers = [100_000], {"x-amz-checksum-crc32": checksum}
+    assert_arrived(get("s3://corpora/corpus.zip", destination), destination)
+    assert ranges(site) == [None, "bytes=100000-"]
 
 
 def test_a_stalled_object_in_s3_is_continued(
