@@ -13,6 +13,22 @@ import made
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
 
+PACKAGES = {"aws", "deployment"}
+"""Folders of tests whose fixtures have the scope of a package."""
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Run the tests of a file in one process, since they share fixtures; see ``make test``.
+
+    The tests of a folder whose fixtures have the scope of a package stay together too.
+    """
+    item.add_marker(pytest.mark.xdist_group(group_of(item.path)))
+
+
+def group_of(path: Path) -> str:
+    """Return the name of the group of the tests in the file ``path``."""
+    return str(path.parent if path.parent.name in PACKAGES else path)
+
 
 @pytest.fixture(autouse=True)
 def bounds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
