@@ -104,7 +104,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return cls(
             model_save_path=env.get("SER_MODEL_SAVE_PATH") or None,
             allowed_paths=tuple(
-                Path(root).expanduser().resolve()
+                Path(root).expanduser()
                 for root in (env.get("SER_ALLOWED_PATHS") or ".").split(os.pathsep)
                 if root
             ),
