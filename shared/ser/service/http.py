@@ -20,7 +20,7 @@ from werkzeug.routing import Map, Rule
 
 from ser._schemas import parse, shortened
 from ser.errors import NotFound, SerError
-from ser.service import problems
+from ser.service import origins, problems
 from ser.service.answers import Health, Status
 from ser.service.bodies import JSON_TYPE, joined, read_fields
 from ser.service.problems import MethodNotAllowed
@@ -102,7 +102,13 @@ class Function:
         # A slash at the end of a path is ignored; a redirect would lose the body.
         self._map = Map(rules, strict_slashes=False, merge_slashes=False).bind("")
         # In this order before the handler, in the opposite order after it.
-        steps: tuple[Step, ...] = (identify, report_errors, self._match, read_settings)
+        steps: tuple[Step, ...] = (
+            identify,
+            share_with_origins,
+            report_errors,
+            read_settings,
+            self._match,
+        )
         self._pipeline: Proceed = answer
         for step in reversed(steps):
             self._pipeline = partial(run_step, step, self._pipeline)
@@ -111,7 +117,7 @@ class Function:
         return self._pipeline(Exchange(request))
 
     def _match(self, exchange: Exchange, proceed: Proceed) -> Response:
-        """Find the route and the handler; refuse unknown paths and methods."""
+        """Find the route and the handler; answer OPTIONS; refuse unknown paths and methods."""
         request = exchange.request
         path = shortened(request.path)
         try:
@@ -119,7 +125,9 @@ class Function:
                 request.path, request.method
             )
         except exceptions.MethodNotAllowed as error:
-            allowed = tuple(sorted(error.valid_methods or ()))
+            allowed = tuple(sorted({*(error.valid_methods or ()), "OPTIONS"}))
+            if request.method == "OPTIONS":
+                return Response(status=204, headers={"Allow": ", ".join(allowed)})
             raise MethodNotAllowed(
                 f"{path!r} does not answer {request.method}; allowed: {', '.join(allowed)}.",
                 allowed,
@@ -172,6 +180,13 @@ def identify(exchange: Exchange, proceed: Proceed) -> Response:
     exchange.request_id = exchange.request.headers.get("X-Request-Id") or str(uuid.uuid4())
     response = proceed(exchange)
     response.headers["X-Request-Id"] = exchange.request_id
+    return response
+
+
+def share_with_origins(exchange: Exchange, proceed: Proceed) -> Response:
+    """Let web pages of the origins in ``SER_ALLOWED_ORIGINS`` read the response."""
+    response = proceed(exchange)
+    origins.share(exchange.request, response, exchange.settings.allowed_origins)
     return response
 
 
