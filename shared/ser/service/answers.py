@@ -215,7 +215,7 @@ class TrainAnswer(Answer, frozen=True, kw_only=True):
 class JobState(Answer, frozen=True, kw_only=True):
     """The state of a job."""
 
-    job_id: Annotated[str, Meta(description="Id of the job, and of its model.")]
+    job_id: Annotated[str, Meta(description="Id of the job, and of the model of a training.")]
     status: Literal["queued", "running", "succeeded", "failed", "cancelled"]
     stage: Annotated[str, Meta(description="The current step.")]
     progress: Annotated[float, Meta(description="Completed share of the step, from 0 to 1.")]
@@ -248,6 +248,23 @@ class JobAnswer(JobState, frozen=True, kw_only=True):
     ]
     result: Annotated[
         TrainAnswer | None, Meta(description="The answer of POST /train, once succeeded.")
+    ]
+    problem: Annotated[
+        Problem | None, Meta(description="The failure of the job, or of its last attempt.")
+    ]
+
+
+class PredictJobAnswer(JobState, frozen=True, kw_only=True):
+    """A job of predict with its request and its result."""
+
+    request: Annotated[
+        dict[str, Any],
+        Meta(
+            description="The fields of POST /predict, with names and addresses in place of sounds."
+        ),
+    ]
+    result: Annotated[
+        PredictAnswer | None, Meta(description="The answer of POST /predict, once succeeded.")
     ]
     problem: Annotated[
         Problem | None, Meta(description="The failure of the job, or of its last attempt.")

@@ -21,16 +21,20 @@ from werkzeug.routing import Map, Rule
 from ser._schemas import parse, shortened
 from ser.errors import NotFound, SerError
 from ser.service import origins, problems
-from ser.service.answers import Health, Status
+from ser.service.answers import Health, JobState, Status
 from ser.service.bodies import JSON_TYPE, joined, read_fields
 from ser.service.problems import MethodNotAllowed
-from ser.service.routes import Call, Route
+from ser.service.routes import RESPOND_ASYNC, Call, Route
 from ser.service.settings import Settings
 
 log = logging.getLogger("ser")
 
 PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 """Allows a page to be displayed, and nothing else."""
+
+
+JOB_SECONDS = 2
+"""Seconds after which a client may ask for a new job."""
 
 
 class Page(NamedTuple):
@@ -47,6 +51,17 @@ class Reply(NamedTuple):
     answer: msgspec.Struct
     status: int
     headers: Mapping[str, str]
+
+    @classmethod
+    def of_job(cls, job: JobState, path: str) -> Reply:
+        """Return the answer to a request that prefers ``respond-async``: the new ``job``, whose
+        address is below ``path``."""
+        headers = {
+            "Location": f"{path}/{job.job_id}",
+            "Retry-After": str(JOB_SECONDS),
+            "Preference-Applied": RESPOND_ASYNC,
+        }
+        return cls(job, 202, headers)
 
 
 Answer = msgspec.Struct | Mapping[str, Any] | Page | Reply

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from ser._schemas import Name, Schema, convert_each, parse, shown
@@ -83,11 +84,22 @@ class Upload:
                     return fetcher.fetch(url)
 
 
-class Uploads(tuple[Upload, ...]):
-    """The sounds in one field of a request: one, or a list of them."""
+class Uploads:
+    """The sounds in one field of a request: one, or a list of them.
 
-    listed = True
-    """Whether the request has a list."""
+    Parameters
+    ----------
+    sounds
+        The sounds in the order of the request.
+    listed
+        Whether the request has a list.
+    """
+
+    __slots__ = ("listed", "sounds")
+
+    def __init__(self, sounds: Iterable[Upload] = (), *, listed: bool = True) -> None:
+        self.sounds = tuple(sounds)
+        self.listed = listed
 
     @classmethod
     def parse(cls, value: object) -> Uploads:
@@ -95,14 +107,35 @@ class Uploads(tuple[Upload, ...]):
         value."""
         if isinstance(value, list):
             return cls(convert_each(value, Upload))
-        one = cls([Upload.parse(value)])
-        one.listed = False
-        return one
+        return cls([Upload.parse(value)], listed=False)
 
     def located(self, field: str) -> Iterator[tuple[Location, Upload]]:
         """Yield each sound with its location in the request, in which ``field`` holds them."""
-        for index, upload in enumerate(self):
+        for index, upload in enumerate(self.sounds):
             yield ((field, index) if self.listed else (field,)), upload
+
+    def described(self) -> list[str | None]:
+        """Return the address without secrets or the name of each sound."""
+        from ser.corpora.fetching import redact_url
+
+        return [
+            redact_url(each.source.url) if isinstance(each.source, SoundAddress) else each.name
+            for each in self.sounds
+        ]
+
+    def stored(self) -> dict[str, object]:
+        """Return the sounds as values of JSON, for :meth:`restored`."""
+        sounds = [{"source": each.source, "name": each.name} for each in self.sounds]
+        return {"listed": self.listed, "sounds": sounds}
+
+    @classmethod
+    def restored(cls, value: dict[str, Any]) -> Uploads:
+        """Return the sounds that :meth:`stored` returned; bytes have become base64."""
+        sounds = [
+            Upload(parse(SoundAddress, source) if isinstance(source, dict) else source, name)
+            for source, name in ((each["source"], each["name"]) for each in value["sounds"])
+        ]
+        return cls(sounds, listed=value["listed"])
 
 
 class Fetcher:
