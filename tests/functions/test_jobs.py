@@ -361,7 +361,7 @@ def test_a_holder_stops_when_its_lease_has_expired_without_a_renewal(
         held.renew_if_due()
 
 
-def test_a_training_killed_just_before_its_publication_is_reported_as_lost(
+def test_a_training_that_is_lost_alike_twice_is_not_tried_a_third_time(
     body: dict[str, Any], jobs: Jobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     configured = Settings.from_environment()
@@ -374,8 +374,16 @@ def test_a_training_killed_just_before_its_publication_is_reported_as_lost(
 
     before_publishing(monkeypatch, kill)
     job_id = jobs.add(read(body)).job_id
-    with pytest.raises(TrainingLost, match="signal 9"):
+    with pytest.raises(TrainingLost, match="signal 9 in step"):
         run_job(jobs, job_id, configured)
+    assert (jobs.read(job_id).status, jobs.read(job_id).attempts) == ("running", 1)
+    with pytest.raises(TrainingLost):
+        run_job(jobs, job_id, configured)
+    job = run_job(jobs, job_id, configured)
+    assert (job.status, job.attempts) == ("failed", 2)
+    assert job.problem is not None
+    assert "signal 9 in step" in job.problem["detail"]
+    assert "ended alike" in job.problem["detail"]
     assert open_store("model").names() == []
 
 

@@ -19,6 +19,7 @@ from werkzeug.datastructures import FileStorage
 
 import made
 from clients import ROOT, Client
+from ser.service.settings import Settings
 
 NAME = "03a01Wa.wav"
 
@@ -177,12 +178,14 @@ def test_silence_has_no_predicted_emotion(ask: Callable[[bytes], Any], gain: flo
     assert list(probabilities.values()) == pytest.approx([1 / len(probabilities)] * 7)
 
 
-@pytest.mark.parametrize("seconds", [0.1, 0.3, 600])
+@pytest.mark.parametrize(
+    ("seconds", "sampling_rate"), [(0.1, 16_000), (0.3, 16_000), (600, 48_000)]
+)
 def test_a_short_and_a_long_sound_are_answered(
-    ask: Callable[[bytes], Any], monkeypatch: pytest.MonkeyPatch, seconds: float
+    ask: Callable[[bytes], Any], seconds: float, sampling_rate: int
 ) -> None:
-    monkeypatch.setenv("SER_MAX_BODY_MB", "20")
-    answer = ask(made.sound(np.resize(made.signal(NAME), int(16_000 * seconds)))).json
+    signal = np.resize(made.signal(NAME, sampling_rate), int(sampling_rate * seconds))
+    answer = ask(made.sound(stereo(signal), sampling_rate)).json
     assert answer["speech"] == [True]
     assert sum(answer["probabilities"][0].values()) == pytest.approx(1, abs=1e-4)
 
@@ -192,6 +195,20 @@ def test_every_bad_sound_is_reported_by_its_index(predict: Client, place: dict[s
     encoded = [b64encode(data).decode() for data in sounds]
     response = predict.post("/predict", json=place | {"audio": encoded})
     assert [error["loc"] for error in response.json["errors"]] == [["audio", 0], ["audio", 2]]
+
+
+@pytest.mark.parametrize(
+    ("environment", "megabytes"),
+    [
+        ({}, 116.2),
+        ({"SER_MAX_AUDIO_SECONDS": "60"}, 12.52),
+        ({"SER_MAX_AUDIO_SECONDS": "60", "SER_MAX_BODY_MB": "16"}, 16),
+    ],
+)
+def test_the_limit_of_a_body_follows_from_that_of_its_sounds_unless_it_is_set(
+    environment: dict[str, str], megabytes: float
+) -> None:
+    assert Settings.from_environment(environment).max_body_bytes == megabytes * 1_000_000
 
 
 def test_a_sound_longer_than_allowed_is_too_large(
