@@ -5,16 +5,22 @@ from __future__ import annotations
 import functions_framework
 from flask import Request, Response
 
-from ser.service.answers import PredictAnswer
-from ser.service.http import Function, Page, get_health
+from ser.service.answers import PredictAnswer, PredictJobAnswer
+from ser.service.http import Function, Page, Reply, get_health
 from ser.service.inference import Predictor, PredictRequest, ReportRequest, routes
 from ser.service.routes import Call
 
 predictor = Predictor()
 
 
-def post_predict(call: Call[PredictRequest]) -> PredictAnswer:
-    """Return the predictions for the sounds that the request carries or names."""
+def post_predict(call: Call[PredictRequest]) -> PredictAnswer | Reply:
+    """Return the predictions for the sounds that the request carries or names, or a new job if the
+    client prefers not to wait."""
+    if call.wants_job:
+        # Imported here, like all of jobs, because cold starts must be short.
+        from ser.service.inference import jobs
+
+        return Reply.of_job(jobs.create(call.request, call.settings), "/predict")
     return predictor.predict(call.request, call.settings)
 
 
@@ -25,8 +31,24 @@ def get_report(call: Call[ReportRequest]) -> Page:
     return Page(html, immutable=model_id == call.request.model_id)
 
 
+def get_job(call: Call[None]) -> PredictJobAnswer:
+    """Return the state of a job, with its result once it has ended."""
+    from ser.service.inference import jobs
+
+    return jobs.get(call.path["job_id"], call.settings)
+
+
+def cancel_job(call: Call[None]) -> PredictJobAnswer:
+    """Cancel a job and return it."""
+    from ser.service.inference import jobs
+
+    return jobs.cancel(call.path["job_id"], call.settings)
+
+
 function = Function(
     (routes.PREDICT, post_predict),
+    (routes.GET_JOB, get_job),
+    (routes.CANCEL_JOB, cancel_job),
     (routes.REPORT, get_report),
     (routes.HEALTH, get_health),
 )

@@ -6,7 +6,6 @@ import functions_framework
 import msgspec
 from flask import Request, Response
 
-from ser.errors import SerError
 from ser.service import problems
 from ser.service.answers import (
     EventsAnswer,
@@ -19,46 +18,30 @@ from ser.service.answers import (
 from ser.service.events import Refused, read_events
 from ser.service.http import Function, Reply, get_health
 from ser.service.jobs.delivery import deliver
-from ser.service.jobs.handover import hand_over
+from ser.service.jobs.handover import create_job
 from ser.service.jobs.job import Job
-from ser.service.jobs.jobs import as_transient, open_jobs
+from ser.service.jobs.jobs import Jobs, as_transient, open_jobs
 from ser.service.jobs.running import cancel, end_if_exhausted
+from ser.service.jobs.trainings import Trainings
 from ser.service.routes import Call
-from ser.service.settings import Settings
 from ser.service.training import routes
 from ser.service.training.process import TrainingProcesses
 from ser.service.training.request import TrainRequest, check_writable
 
-POLL_SECONDS = 2
-
-trainings = TrainingProcesses()
+processes = TrainingProcesses()
+trainings = Trainings(processes)
 
 
 def post_train(call: Call[TrainRequest]) -> TrainAnswer | Reply:
     """Return the answer of the training, or a new job if the client prefers not to wait."""
     check_writable(call.request)
-    if "respond-async" in call.preferences and call.settings.jobs_uri:
-        return create_job(call.request, call.settings)
-    answer = trainings.run(call.request, limit=call.settings.max_trainings)
+    if call.wants_job:
+        jobs = open_jobs(call.settings, trainings)
+        return Reply.of_job(
+            job_answer(jobs, create_job(jobs, call.request, call.settings)), "/train"
+        )
+    answer = processes.train(call.request, limit=call.settings.max_trainings)
     return msgspec.convert(answer, TrainAnswer)
-
-
-def create_job(request: TrainRequest, settings: Settings) -> Reply:
-    """Return the reply with a new job for ``request``."""
-    jobs = open_jobs(settings)
-    job = jobs.add(request)
-    try:
-        hand_over(job, jobs, settings)
-    except SerError:
-        # Without a process to run it, the job would stay queued forever.
-        jobs.cancel(job.job_id)
-        raise
-    headers = {
-        "Location": f"/train/{job.job_id}",
-        "Retry-After": str(POLL_SECONDS),
-        "Preference-Applied": "respond-async",
-    }
-    return Reply(job_answer(job), 202, headers)
 
 
 def receive_events(call: Call[bytes]) -> EventsAnswer:
@@ -68,9 +51,9 @@ def receive_events(call: Call[bytes]) -> EventsAnswer:
     notification without end.
     """
     with as_transient():
-        jobs = open_jobs(call.settings)
+        jobs = open_jobs(call.settings, trainings)
     events = read_events(call.headers, call.request)
-    delivered = deliver(events, jobs, trainings, call.settings)
+    delivered = deliver(events, jobs, call.settings)
     refused = [problems.document(event.error) for event in events if isinstance(event, Refused)]
     return EventsAnswer(
         jobs=[job_summary(job) for job in delivered],
@@ -80,25 +63,28 @@ def receive_events(call: Call[bytes]) -> EventsAnswer:
 
 def list_jobs(call: Call[routes.JobsQuery]) -> JobList:
     """Return a page of jobs, newest first."""
-    jobs = open_jobs(call.settings).newest(limit=call.request.limit, before=call.request.before)
+    jobs = open_jobs(call.settings, trainings).newest(
+        limit=call.request.limit, before=call.request.before
+    )
     return JobList(jobs=[job_summary(job) for job in jobs])
 
 
 def get_job(call: Call[None]) -> JobAnswer:
     """Return the state of a job, with its result once it has ended."""
-    jobs, job_id = open_jobs(call.settings), call.path["job_id"]
-    end_if_exhausted(jobs, job_id, trainings, call.settings)
-    return job_answer(jobs.read(job_id))
+    jobs, job_id = open_jobs(call.settings, trainings), call.path["job_id"]
+    end_if_exhausted(jobs, job_id, call.settings)
+    return job_answer(jobs, jobs.read(job_id))
 
 
 def cancel_job(call: Call[None]) -> JobAnswer:
     """Cancel a job and return it."""
-    return job_answer(cancel(open_jobs(call.settings), call.path["job_id"], call.settings))
+    jobs = open_jobs(call.settings, trainings)
+    return job_answer(jobs, cancel(jobs, call.path["job_id"], call.settings))
 
 
-def job_answer(job: Job) -> JobAnswer:
+def job_answer(jobs: Jobs, job: Job) -> JobAnswer:
     """Return ``job`` with its request and its result."""
-    return msgspec.convert(job.answer(), JobAnswer)
+    return msgspec.convert(jobs.answer(job), JobAnswer)
 
 
 def job_summary(job: Job) -> JobSummary:

@@ -6,6 +6,8 @@ locals {
     "GET /"                         = "predict"
     "GET /openapi.json"             = "predict"
     "POST /predict"                 = "predict"
+    "GET /predict/{job_id}"         = "predict"
+    "DELETE /predict/{job_id}"      = "predict"
     "GET /predict/healthz"          = "predict"
     "GET /predict/openapi.json"     = "predict"
     "GET /models/{model_id}/report" = "predict"
@@ -31,6 +33,19 @@ locals {
 resource "aws_apigatewayv2_api" "api" {
   name          = var.name
   protocol_type = "HTTP"
+
+  # The API replaces these headers in the answers of the functions, so they need no setting.
+  dynamic "cors_configuration" {
+    for_each = length(var.allowed_origins) > 0 ? [var.allowed_origins] : []
+
+    content {
+      allow_origins  = cors_configuration.value
+      allow_methods  = ["GET", "POST", "DELETE", "OPTIONS"]
+      allow_headers  = ["accept", "authorization", "content-type", "if-none-match", "prefer", "x-amz-content-sha256", "x-amz-date", "x-amz-security-token", "x-request-id"]
+      expose_headers = ["etag", "location", "preference-applied", "retry-after", "x-request-id"]
+      max_age        = 7200
+    }
+  }
 }
 
 resource "aws_apigatewayv2_integration" "integration" {

@@ -76,7 +76,7 @@ resource "aws_s3_bucket_lifecycle_configuration" "registry" {
 
   # Not jobs/claims/: claims keep an object from being trained on twice, however late.
   dynamic "rule" {
-    for_each = toset(["jobs", "requests"])
+    for_each = toset(["jobs", "predictions", "requests"])
 
     content {
       id     = rule.key

@@ -1,12 +1,14 @@
-# The bucket announces new corpora, requests and asynchronous jobs to train.
+# The bucket announces new corpora, requests and asynchronous jobs to train, which also runs those of
+# predict.
 
 locals {
   retries = 2 # in addition to the first delivery; the maximum of Lambda
 
   announced = {
-    corpora  = { prefix = "inbox/", suffix = ".zip" }
-    requests = { prefix = "inbox/", suffix = ".train.json" }
-    jobs     = { prefix = "jobs/requests/", suffix = ".train.json" }
+    corpora     = { prefix = "inbox/", suffix = ".zip" }
+    requests    = { prefix = "inbox/", suffix = ".train.json" }
+    jobs        = { prefix = "jobs/requests/", suffix = ".train.json" }
+    predictions = { prefix = "jobs/requests/", suffix = ".predict.json" }
   }
 }
 

@@ -24,7 +24,7 @@ locals {
       storage     = 512
       timeout     = 30 # that of the API
       concurrency = -1
-      settings    = {}
+      settings    = { SER_JOBS_URI = "s3://${local.bucket}/jobs" }
     }
   }
 }

@@ -1,4 +1,5 @@
-# The permissions of each function: predict reads models, train works in its own bucket.
+# The permissions of each function: predict reads models and keeps its jobs, train works in its own
+# bucket.
 
 locals {
   policies = {
@@ -60,6 +61,19 @@ data "aws_iam_policy_document" "predict" {
     actions   = ["s3:GetObject"]
     resources = ["${aws_s3_bucket.registry.arn}/models/*"]
   }
+
+  statement {
+    sid       = "KeepJobs"
+    actions   = ["s3:GetObject", "s3:PutObject"]
+    resources = ["${aws_s3_bucket.registry.arn}/jobs/predictions/*"]
+  }
+
+  # Deleting is for the sounds of jobs that have ended.
+  statement {
+    sid       = "HandJobsOver"
+    actions   = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"]
+    resources = ["${aws_s3_bucket.registry.arn}/jobs/requests/*.predict.json"]
+  }
 }
 
 data "aws_iam_policy_document" "train" {
@@ -82,6 +96,12 @@ data "aws_iam_policy_document" "train" {
     sid       = "KeepJobs"
     actions   = ["s3:GetObject", "s3:PutObject"]
     resources = ["${aws_s3_bucket.registry.arn}/jobs/*"]
+  }
+
+  statement {
+    sid       = "RemoveSoundsOfEndedJobs"
+    actions   = ["s3:DeleteObject"]
+    resources = ["${aws_s3_bucket.registry.arn}/jobs/requests/*.predict.json"]
   }
 
   # Deleting is for the remains of failed attempts.

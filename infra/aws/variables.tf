@@ -140,6 +140,17 @@ variable "jwt" {
   }
 }
 
+variable "allowed_origins" {
+  description = "Origins of web pages that may call the API from a browser, or \"*\" for any. The API answers their preflights itself, since these have no signature or token."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for each in var.allowed_origins : each == "*" || can(regex("^https?://[^/?#@[:space:]]+$", each))])
+    error_message = "allowed_origins is ${jsonencode(var.allowed_origins)}; allowed: origins such as https://app.example, without a path, or \"*\"."
+  }
+}
+
 variable "throttling" {
   description = "Requests per second to each route, and burst."
   type = object({

@@ -18,6 +18,7 @@ ARRIVALS = {
     "corpora": ("inbox/", ".zip"),
     "requests": ("inbox/", ".train.json"),
     "jobs": ("jobs/requests/", ".train.json"),
+    "predictions": ("jobs/requests/", ".predict.json"),
 }
 """Prefix and suffix of the objects that are announced: uploads, and asynchronous jobs."""
 

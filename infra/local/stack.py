@@ -187,9 +187,9 @@ def resume_jobs(settings: Mapping[str, str]) -> None:
     """Resume the jobs that were running when the stack last stopped."""
     # A bucket resumes its jobs itself: it announces each until it is done.
     if "://" not in settings["SER_JOBS_URI"]:
-        subprocess.run(
-            [sys.executable, "-m", "ser.service.jobs"], env={**os.environ, **settings}, check=True
-        )
+        for name in ("train", "predict"):
+            command = [sys.executable, "-m", "ser.service.jobs", name]
+            subprocess.run(command, env={**os.environ, **settings}, check=True)
 
 
 def interrupt(*_: object) -> None:

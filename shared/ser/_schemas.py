@@ -6,10 +6,21 @@ first fault; :func:`parse` therefore converts field by field and collects the fa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from types import NoneType
-from typing import Annotated, Any, Protocol, Self, TypeVar, get_args, get_origin, runtime_checkable
+from functools import cache
+from types import NoneType, UnionType
+from typing import (
+    Annotated,
+    Any,
+    Protocol,
+    Self,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+    runtime_checkable,
+)
 
 import msgspec
 import numpy as np
@@ -100,7 +111,7 @@ def parse(kind: type[T], value: object, *, checks: Mapping[str, Check] | None = 
         One fault for each field that is unknown, missing or invalid.
     """
     mapping = as_mapping(value)
-    fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
+    fields = fields_of(kind)
     unknown = [name for name in mapping if name not in fields]
     faults = [
         Fault((shortened(name),), f"unknown field; allowed: {', '.join(fields) or 'none'}")
@@ -131,19 +142,25 @@ def parse(kind: type[T], value: object, *, checks: Mapping[str, Check] | None = 
     return kind(**values)
 
 
+@cache
+def fields_of(kind: type[msgspec.Struct]) -> dict[str, msgspec.structs.FieldInfo]:
+    """Return the fields of ``kind`` by name."""
+    # msgspec evaluates all annotations again at each call, which takes longer than the conversion.
+    return {field.encode_name: field for field in msgspec.structs.fields(kind)}
+
+
 def convert(value: object, kind: Any) -> Any:
     """Return ``value`` as a ``kind``; raise :class:`InvalidInput`, naming the allowed values."""
-    if (inner := optional_self_parsing(kind)) and value is None:
+    members = members_of(kind)
+    if value is None and NoneType in members:
         return None
-    kind = inner or kind
-    if isinstance(kind, type) and issubclass(kind, Schema):
-        return parse(kind, value)
-    if isinstance(kind, type) and isinstance(kind, Parsed):
-        return kind.parse(value)
+    if isinstance(value, list) and (item := item_of(members)):
+        return convert_each(value, item)
+    kind = next(filter(parses_itself, members), kind)
+    if parses_itself(kind):
+        return parse(kind, value) if issubclass(kind, Schema) else kind.parse(value)
     if get_origin(without_annotations(kind)) is dict or without_annotations(kind) is dict:
         value = as_mapping(value)
-    if isinstance(value, list) and (item := item_of(kind)):
-        return convert_each(value, item)
     try:
         return msgspec.convert(value, kind, strict=not isinstance(value, str))
     except msgspec.ValidationError as error:
@@ -155,30 +172,24 @@ def without_annotations(kind: Any) -> Any:
     return without_annotations(get_args(kind)[0]) if get_origin(kind) is Annotated else kind
 
 
-def optional_self_parsing(kind: Any) -> Any:
-    """Return ``X`` if ``kind`` is ``X | None`` and ``X`` parses itself; ``None`` otherwise."""
-    members = [each for each in get_args(without_annotations(kind)) if each is not NoneType]
-    if (
-        len(members) == 1
-        and NoneType in get_args(without_annotations(kind))
-        and parses_itself(members[0])
-    ):
-        return members[0]
-    return None
+def members_of(kind: Any) -> tuple[Any, ...]:
+    """Return the members of a union, or the type itself, without annotations."""
+    kind = without_annotations(kind)
+    if get_origin(kind) in (Union, UnionType):
+        return tuple(map(without_annotations, get_args(kind)))
+    return (kind,)
 
 
+@cache
 def parses_itself(kind: Any) -> bool:
     """Return whether ``kind`` is a schema or a :class:`Parsed` type."""
+    # Cached, because a check against a protocol compares all its attributes.
     return isinstance(kind, type) and (issubclass(kind, Schema) or isinstance(kind, Parsed))
 
 
-def item_of(kind: Any) -> Any:
-    """Return the type of the items if ``kind`` is a list, or a union that includes one."""
-    kind = without_annotations(kind)
-    for each in (kind, *get_args(kind)):
-        if get_origin(each) is list:
-            return get_args(each)[0]
-    return None
+def item_of(members: Iterable[Any]) -> Any:
+    """Return the type of the items of the list among ``members``; ``None`` without a list."""
+    return next((get_args(each)[0] for each in members if get_origin(each) is list), None)
 
 
 def convert_each(values: list[object], kind: Any) -> list[Any]:

@@ -27,12 +27,14 @@ from ser import Model, open_registry
 from ser.corpora import CorpusFolder
 from ser.errors import SerError
 from ser.service.events import LOCAL_SOURCE, ObjectCreated, read_events
+from ser.service.interpreter import python_path
 from ser.service.jobs.delivery import deliver, find_or_add_job
 from ser.service.jobs.job import Job
 from ser.service.jobs.jobs import open_jobs, utc_now
-from ser.service.jobs.running import run
+from ser.service.jobs.running import run_job
+from ser.service.jobs.trainings import Trainings
 from ser.service.settings import Settings, SettingsError
-from ser.service.training.process import TrainingProcesses, python_path
+from ser.service.training.process import TrainingProcesses
 from ser.store import open_store
 from stacks import ROOT
 
@@ -225,13 +227,15 @@ def test_an_object_replaced_before_it_is_fetched_is_not_trained_on(
     else:
         put = boto3.client("s3").put_object(Bucket=bucket, Key="x.zip", Body=archive)
         event = notification((bucket, "x.zip", put["ETag"]), source="aws:s3")
-    configured, jobs = Settings.from_environment(), open_jobs(Settings.from_environment())
+    configured = Settings.from_environment()
+    jobs = open_jobs(configured, Trainings())
     (created,) = read_events({}, json.dumps(event).encode())
     assert isinstance(created, ObjectCreated)
-    job_id = find_or_add_job(created, jobs, configured)
-    assert job_id is not None
+    found = find_or_add_job(created, jobs, configured)
+    assert found is not None
+    _, job_id = found
     boto3.client("s3").put_object(Bucket=bucket, Key="x.zip", Body=other)
-    job = run(jobs, job_id, TrainingProcesses(), configured)
+    job = run_job(jobs, job_id, configured)
     assert job.status == "failed"
     assert job.problem is not None
     assert job.problem["status"] == 409
@@ -275,16 +279,17 @@ def test_a_waiting_delivery_takes_the_job_over_when_its_holder_crashes(
 ) -> None:
     event = drop("night.train.json", json.dumps(body).encode())
     configured = Settings.from_environment()
-    jobs = open_jobs(configured)
+    jobs = open_jobs(configured, Trainings())
     (created,) = read_events({}, json.dumps(event).encode())
     assert isinstance(created, ObjectCreated)
-    job_id = find_or_add_job(created, jobs, configured)
-    assert job_id is not None
+    found = find_or_add_job(created, jobs, configured)
+    assert found is not None
+    _, job_id = found
     nearly_over = replace(jobs, clock=lambda: utc_now() - timedelta(seconds=27))
     _, lease = nearly_over.take(job_id)
     assert lease is not None
     nearly_over.begin(job_id, lease)
-    (job,) = deliver([created], jobs, TrainingProcesses(), configured)
+    (job,) = deliver([created], jobs, configured)
     assert (job.status, job.attempts) == ("succeeded", 2)
 
 
@@ -294,11 +299,12 @@ def test_a_sender_is_asked_to_repeat_a_delivery_that_has_waited_too_long(
     monkeypatch.setenv("SER_WAIT_SECONDS", "1")
     event = drop("night.train.json", json.dumps(body).encode())
     configured = Settings.from_environment()
-    jobs = open_jobs(configured)
+    jobs = open_jobs(configured, Trainings())
     (created,) = read_events({}, json.dumps(event).encode())
     assert isinstance(created, ObjectCreated)
-    job_id = find_or_add_job(created, jobs, configured)
-    assert job_id is not None
+    found = find_or_add_job(created, jobs, configured)
+    assert found is not None
+    _, job_id = found
     assert jobs.take(job_id)[1] is not None
     response = train.post("/events", json=event)
     assert (response.status_code, response.headers["Retry-After"]) == (503, "5")
@@ -336,10 +342,11 @@ def test_a_delivery_without_a_free_slot_leaves_its_job_queued(
 ) -> None:
     event = drop("night.train.json", json.dumps(body).encode())
     full = TrainingProcesses()
-    configured, jobs = Settings.from_environment(), open_jobs(Settings.from_environment())
+    configured = Settings.from_environment()
+    jobs = open_jobs(configured, Trainings(full))
     with full.slot(limit=configured.max_trainings), full.slot(limit=configured.max_trainings):
         with pytest.raises(Exception, match="SER_MAX_TRAININGS"):
-            deliver(read_events({}, json.dumps(event).encode()), jobs, full, configured)
+            deliver(read_events({}, json.dumps(event).encode()), jobs, configured)
         (job,) = jobs.newest()
         assert (job.status, job.attempts) == ("queued", 0)
 
@@ -450,9 +457,9 @@ POINTS = [
 def redeliver(event: dict[str, Any]) -> Job:
     """Deliver ``event`` again after the lease of the first delivery has expired; return its job."""
     configured = Settings.from_environment()
-    jobs = open_jobs(configured, clock=lambda: utc_now() + timedelta(hours=1))
+    jobs = open_jobs(configured, Trainings(), clock=lambda: utc_now() + timedelta(hours=1))
     events = read_events({}, json.dumps(event).encode())
-    (job,) = deliver(events, jobs, TrainingProcesses(), configured)
+    (job,) = deliver(events, jobs, configured)
     return job
 
 

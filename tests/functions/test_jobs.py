@@ -27,15 +27,17 @@ from ser.service.jobs.jobs import Jobs, open_jobs, utc_now
 from ser.service.jobs.running import (
     HeldJob,
     cancel,
+    end_if_exhausted,
+    run_job,
+)
+from ser.service.jobs.trainings import (
+    Trainings,
     complete_from_model,
     data_folder,
-    end_if_exhausted,
     find_model,
-    run,
 )
 from ser.service.problems import TrainingLost
 from ser.service.settings import Settings
-from ser.service.training.process import TrainingProcesses
 from ser.service.training.request import TrainRequest, read_train_request
 from ser.store import open_store
 from ser.store._folder import FolderStore
@@ -48,7 +50,7 @@ TIMEOUT_SECONDS = 300
 @pytest.fixture
 def jobs(monkeypatch: pytest.MonkeyPatch) -> Jobs:
     monkeypatch.setenv("SER_JOBS_URI", "state")
-    return open_jobs(Settings.from_environment())
+    return open_jobs(Settings.from_environment(), Trainings())
 
 
 @pytest.fixture
@@ -166,7 +168,7 @@ def test_a_cancelled_job_in_the_queue_is_never_run(
     for _ in range(2):
         response = train.delete(f"/train/{job.job_id}")
         assert (response.status_code, response.json["status"]) == (200, "cancelled")
-    run_waiting_jobs(Settings.from_environment())
+    run_waiting_jobs(Settings.from_environment(), Trainings())
     assert jobs.read(job.job_id).attempts == 0
 
 
@@ -177,7 +179,7 @@ def test_a_job_removes_nothing_in_a_folder_that_is_no_longer_allowed(
     folder = tmp_path_factory.mktemp("outside") / data_folder(job_id)
     folder.mkdir()
     jobs.add(msgspec.structs.replace(forbidden, data_path=str(folder)), job_id=job_id)
-    job = run(jobs, job_id, TrainingProcesses(), Settings.from_environment())
+    job = run_job(jobs, job_id, Settings.from_environment())
     assert job.status == "failed"
     assert job.problem is not None
     assert job.problem["errors"][0]["loc"] == ["data_path"]
@@ -209,7 +211,7 @@ def test_a_worker_continues_a_job_whose_process_crashed(
     _, lease = long_ago.take(job_id)
     assert lease is not None
     long_ago.begin(job_id, lease)
-    run_waiting_jobs(Settings.from_environment())
+    run_waiting_jobs(Settings.from_environment(), Trainings())
     job = jobs.read(job_id)
     assert job.status == "failed"
     assert job.problem is not None
@@ -250,7 +252,7 @@ def test_a_worker_waits_for_a_held_job_and_takes_it_over_when_the_lease_expires(
     _, lease = nearly_over.take(job_id)
     assert lease is not None
     assert jobs.read(job_id).is_held(before)
-    run_waiting_jobs(Settings.from_environment())
+    run_waiting_jobs(Settings.from_environment(), Trainings())
     assert jobs.read(job_id).status == "failed"
 
 
@@ -271,7 +273,7 @@ def test_a_job_cancelled_just_before_its_publication_publishes_nothing(
     configured = Settings.from_environment()
     before_publishing(monkeypatch, lambda job_id: cancel(jobs, job_id, configured))
     job_id = jobs.add(read(body)).job_id
-    assert run(jobs, job_id, TrainingProcesses(), configured).status == "cancelled"
+    assert run_job(jobs, job_id, configured).status == "cancelled"
     assert open_store("model").names() == []
 
 
@@ -289,7 +291,7 @@ def test_a_job_cannot_be_cancelled_while_its_model_is_published(
         refusals.append(refusal)
 
     monkeypatch.setattr(HeldJob, "begin_publishing", method)
-    job = run(jobs, jobs.add(read(body)).job_id, TrainingProcesses(), configured)
+    job = run_job(jobs, jobs.add(read(body)).job_id, configured)
     assert (job.status, len(refusals)) == ("succeeded", 1)
 
 
@@ -304,7 +306,7 @@ def published_job(body: dict[str, Any], jobs: Jobs, monkeypatch: pytest.MonkeyPa
     with monkeypatch.context() as patch:
         patch.setattr(Jobs, "succeed", refuse_storage)
         with pytest.raises(StorageFull):
-            run(jobs, job_id, TrainingProcesses(), Settings.from_environment())
+            run_job(jobs, job_id, Settings.from_environment())
     return job_id
 
 
@@ -318,7 +320,7 @@ def test_looking_for_the_model_of_a_job_changes_nothing_and_completing_the_job_d
     assert model is not None
     assert (model.model_id, registry.aliases()) == (job.job_id, {})
     assert jobs.read(job.job_id) == job
-    completed = complete_from_model(jobs, job, model, None, configured)
+    completed = jobs.succeed(job.job_id, complete_from_model(job, model, configured), None)
     assert completed == jobs.read(job.job_id)
     assert completed.status == "succeeded"
     assert completed.result is not None
@@ -359,7 +361,7 @@ def test_a_holder_stops_when_its_lease_has_expired_without_a_renewal(
         held.renew_if_due()
 
 
-def test_a_training_killed_just_before_its_publication_is_reported_as_lost(
+def test_a_training_that_is_lost_alike_twice_is_not_tried_a_third_time(
     body: dict[str, Any], jobs: Jobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     configured = Settings.from_environment()
@@ -372,8 +374,16 @@ def test_a_training_killed_just_before_its_publication_is_reported_as_lost(
 
     before_publishing(monkeypatch, kill)
     job_id = jobs.add(read(body)).job_id
-    with pytest.raises(TrainingLost, match="signal 9"):
-        run(jobs, job_id, TrainingProcesses(), configured)
+    with pytest.raises(TrainingLost, match="signal 9 in step"):
+        run_job(jobs, job_id, configured)
+    assert (jobs.read(job_id).status, jobs.read(job_id).attempts) == ("running", 1)
+    with pytest.raises(TrainingLost):
+        run_job(jobs, job_id, configured)
+    job = run_job(jobs, job_id, configured)
+    assert (job.status, job.attempts) == ("failed", 2)
+    assert job.problem is not None
+    assert "signal 9 in step" in job.problem["detail"]
+    assert "ended alike" in job.problem["detail"]
     assert open_store("model").names() == []
 
 
@@ -404,7 +414,7 @@ def test_a_job_with_attempts_left_is_not_ended_by_a_request_for_it(
         if state != "held":
             jobs.fail(job_id, lease, RemoteFailed("no answer"))
     before = jobs.read(job_id)
-    end_if_exhausted(jobs, job_id, TrainingProcesses(), Settings.from_environment())
+    end_if_exhausted(jobs, job_id, Settings.from_environment())
     assert jobs.read(job_id) == before
 
 
@@ -443,7 +453,7 @@ def test_a_job_of_an_earlier_version_is_still_run(
     job_id = store_old_job(jobs, dialect)
     (listed,) = train.get("/train").json["jobs"]
     assert (listed["job_id"], listed["status"]) == (job_id, "queued")
-    run_waiting_jobs(Settings.from_environment())
+    run_waiting_jobs(Settings.from_environment(), Trainings())
     job = train.get(f"/train/{job_id}").json
     assert job["status"] == "succeeded", job["problem"]
     assert job["request"] == dialect
@@ -454,7 +464,7 @@ def test_a_job_of_an_earlier_version_whose_request_no_longer_fits_fails(
     train: Client, body: dict[str, Any], jobs: Jobs
 ) -> None:
     job_id = store_old_job(jobs, body | {"model_type": "SVM"})
-    run_waiting_jobs(Settings.from_environment())
+    run_waiting_jobs(Settings.from_environment(), Trainings())
     job = train.get(f"/train/{job_id}").json
     assert (job["status"], job["attempts"]) == ("failed", 1)
     assert [error["loc"] for error in job["problem"]["errors"]] == [["model_type"]]
@@ -468,15 +478,15 @@ def test_a_job_runs_the_request_as_it_was_when_the_client_sent_it(
     del body["model_save_path"]
     job_id = jobs.add(read(body)).job_id
     monkeypatch.setenv("SER_MODEL_SAVE_PATH", "other")
-    assert run(jobs, job_id, TrainingProcesses(), Settings.from_environment()).is_ended
+    assert run_job(jobs, job_id, Settings.from_environment()).is_ended
     assert list(open_registry(bounds / "model").ids()) == [job_id]
 
 
 def test_a_second_worker_leaves_the_jobs_to_the_first(jobs: Jobs, forbidden: TrainRequest) -> None:
     job_id = jobs.add(forbidden).job_id
-    with worker_lock(Path("state")) as acquired:
+    with worker_lock(Path("state"), "train") as acquired:
         assert acquired
-        run_waiting_jobs(Settings.from_environment())
+        run_waiting_jobs(Settings.from_environment(), Trainings())
     assert jobs.read(job_id).status == "queued"
 
 

@@ -107,7 +107,7 @@ def test_an_s3_registry_imports_botocore_and_not_boto3() -> None:
 def serving(folder: Path) -> Iterator[tuple[str, int]]:
     """Yield the address of a fresh predict, and the id of the process that answers."""
     address = f"{HOST}:{free_port()}"
-    settings = {"SER_ALLOWED_PATHS": str(folder), "SER_MAX_BODY_MB": "30"}
+    settings = {"SER_ALLOWED_PATHS": str(folder)}
     with process(function_command("predict", address), {**environ, **settings}) as server:
         deadline = time.monotonic() + 60
         while True:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from base64 import b64decode, b64encode
+from base64 import b64encode
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
@@ -16,12 +16,13 @@ import pytest
 
 import graphs
 import made
-from ser.errors import AlteredModel
+from ser.errors import AlteredModel, NotFound
 from ser.model import Model, Prediction
 from ser.registry import Registry, open_registry
 from ser.service.answers import PredictAnswer
 from ser.service.inference import Predictor, PredictRequest, predictor
 from ser.service.inference.models import ALIAS_SECONDS, Models
+from ser.service.inference.uploads import Upload, Uploads
 from ser.service.settings import Settings
 from ser.store._folder import FolderStore
 
@@ -161,6 +162,24 @@ def test_the_least_recently_used_model_is_dropped_first(tmp_path: Path, asked: l
     assert loaded == [first, second, third, second]
 
 
+def test_a_missing_name_is_the_alias_production_if_there_is_one_and_latest_otherwise(
+    tmp_path: Path, registry: Registry, asked: list[str]
+) -> None:
+    old, new = (graphs.publish(tmp_path, graphs.model()) for _ in range(2))
+    now = 0.0
+    models = Models(clock=lambda: now)
+    with pytest.raises(NotFound, match="latest"):
+        models.get(str(tmp_path), None)
+    registry.move("latest", new)
+    assert models.get(str(tmp_path), None).published.model_id == new
+    asked.clear()
+    assert models.get(str(tmp_path), None).published.model_id == new
+    assert asked == []
+    registry.move("production", old)
+    now = ALIAS_SECONDS
+    assert models.get(str(tmp_path), None).published.model_id == old
+
+
 def test_a_model_above_the_limit_is_the_only_one_in_memory(tmp_path: Path) -> None:
     model_id = graphs.publish(tmp_path, graphs.model())
     models = Models(max_bytes=1)
@@ -177,7 +196,7 @@ def ask(tmp_path: Path) -> Callable[[int], PredictAnswer]:
         PredictRequest(
             model_id=model_id,
             model_save_path=str(tmp_path),
-            audio=[b64decode(SOUND)] * sounds,
+            audio=Uploads([Upload(SOUND)] * sounds),
         ),
         settings,
     )

@@ -19,8 +19,9 @@ import pytest
 
 import clusters
 from clusters import Cluster, cluster
+from ser.service.interpreter import python_path
 from ser.service.settings import Settings
-from ser.service.training.process import TrainingProcesses, python_path
+from ser.service.training.process import TrainingProcesses
 from ser.service.training.request import TrainRequest, read_train_request
 
 SECONDS = 300
@@ -51,12 +52,12 @@ def test_the_figures_equal_those_of_one_machine_even_if_a_worker_dies(
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    alone = TrainingProcesses().run(read(body), limit=1)
+    alone = TrainingProcesses().train(read(body), limit=1)
     capfd.readouterr()
     with cluster() as made, made.client() as client:
         monkeypatch.setenv("SER_DASK_SCHEDULER", made.address)
         client.get_task_stream()
-        both = TrainingProcesses().run(read(body | {"data_path": "for both"}), limit=1)
+        both = TrainingProcesses().train(read(body | {"data_path": "for both"}), limit=1)
         at_work = {task["worker"] for task in client.get_task_stream()}
         assert at_work == set(client.nthreads())
         shares: dict[str, list[float]] = {}
@@ -66,7 +67,9 @@ def test_the_figures_equal_those_of_one_machine_even_if_a_worker_dies(
             if step == "leave speakers out" and share < 1:
                 made.workers[0].kill()
 
-        one = TrainingProcesses().run(read(body | {"data_path": "for one"}), limit=1, progress=kill)
+        one = TrainingProcesses().train(
+            read(body | {"data_path": "for one"}), limit=1, progress=kill
+        )
         assert len(client.scheduler_info()["workers"]) == 1
         assert client.run_on_scheduler(clusters.count_tasks) == 0
     assert [{figure: each[figure] for figure in FIGURES} for each in (both, one)] == [

@@ -29,6 +29,7 @@ CADDIES = {
     "of-the-wheel": str(Path(sys.executable).with_name("caddy")),
     "of-debian": "/usr/bin/caddy",
 }
+APP = "https://app.example"
 ANSWERS = {"Status": "OK!", "Available Endpoints": ["/train", "/predict"]}
 
 
@@ -49,7 +50,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def functions(folder: Path) -> Iterator[dict[str, str]]:
     """Addresses of both functions by their names in the compose file."""
     addresses = {name: f"{HOST}:{free_port()}" for name in ("train", "predict")}
-    environment = os.environ | {"SER_ALLOWED_PATHS": str(folder), "SER_GATEWAY": "true"}
+    environment = os.environ | {
+        "SER_ALLOWED_PATHS": str(folder),
+        "SER_ALLOWED_ORIGINS": APP,
+        "SER_GATEWAY": "true",
+        "SER_MAX_BODY_MB": "16",
+    }
     with ExitStack() as stack:
         for name, address in addresses.items():
             home = own_folders(folder / name)
@@ -146,6 +152,21 @@ def test_a_request_without_a_plain_id_gets_a_new_one(url: str, name: str) -> Non
         assert problem.status == status
         assert problem.json()["instance"] == problem.headers["X-Request-Id"] != name
         assert len(problem.json()["instance"]) == 36
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/healthz", "/train", "/train/a-job", "/events", "/predict", "/openapi.json"]
+)
+def test_pages_of_an_allowed_origin_may_use_every_path(url: str, path: str) -> None:
+    asked = {"Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": "prefer"}
+    for origin, permitted in ((APP, APP), ("https://other.example", None)):
+        preflight = ask("OPTIONS", url + path, headers={"Origin": origin, **asked})
+        assert preflight.status == 204
+        assert preflight.headers.get("Access-Control-Allow-Origin") == permitted
+        answer = ask("GET", url + path, headers={"Origin": origin})
+        assert answer.headers.get("Access-Control-Allow-Origin") == permitted
+    lie = {"Access-Control-Allow-Origin": "https://other.example"}
+    assert "Access-Control-Allow-Origin" not in ask("GET", url, headers=lie).headers
 
 
 def test_pages_and_large_json_are_compressed_on_request(url: str, folder: Path) -> None:

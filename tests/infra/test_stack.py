@@ -21,6 +21,7 @@ from msgspec.structs import replace
 import made
 from ser.registry import new_model_id, open_registry
 from ser.service.jobs.jobs import Jobs
+from ser.service.jobs.trainings import Trainings
 from ser.service.settings import Settings
 from ser.service.training.request import read_train_request
 from ser.store import open_store
@@ -175,7 +176,7 @@ def test_a_job_through_the_gateway_has_the_result_of_a_synchronous_request(
 
 
 def test_a_stack_resumes_the_jobs_of_the_last_one(body: dict[str, Any], bounds: Path) -> None:
-    jobs = Jobs(open_store(bounds / "state"), lease_seconds=30, max_attempts=5)
+    jobs = Jobs(open_store(bounds / "state"), Trainings(), lease_seconds=30, max_attempts=5)
     request = read_train_request(body, Settings(allowed_paths=(Path("/"),)))
     job_id = jobs.add(replace(request, data_path=str(bounds.parent / "forbidden"))).job_id
     resume_jobs({"SER_JOBS_URI": str(bounds / "state")})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,17 +15,20 @@ class Response(Protocol):
 
     status_code: int
     mimetype: str
-    headers: Mapping[str, str]
+    headers: Any
     text: str
+    data: bytes
     json: Any
 
 
 class Client(Protocol):
     """The part of Flask's test client that tests use."""
 
-    def get(self, path: str) -> Response: ...
+    def get(self, path: str, **options: Any) -> Response: ...
 
     def post(self, path: str, **options: Any) -> Response: ...
+
+    def open(self, path: str, **options: Any) -> Response: ...
 
     def delete(self, path: str) -> Response: ...
 

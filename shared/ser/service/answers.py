@@ -47,7 +47,8 @@ class Problem(Answer, frozen=True, kw_only=True):
         Meta(description="With status 422: one entry for each fault."),
     ] = UNSET
     instance: Annotated[
-        str | UnsetType, Meta(description="Id of the request; absent where a job failed.")
+        str | UnsetType,
+        Meta(description="Id of the request; absent where a job or one of several sounds failed."),
     ] = UNSET
 
 
@@ -65,13 +66,18 @@ class PredictAnswer(Answer, frozen=True, kw_only=True):
     """Predictions. Lists are parallel: one entry for each sound of the request."""
 
     sample_name: Annotated[
-        list[str | None], Meta(description="Names of held-out utterances; null for uploads.")
+        list[str | None],
+        Meta(
+            description="Names of held-out utterances and of uploaded files, the latter without "
+            "folders and unprintable characters; null for a sound without a name. Equal names "
+            "stay equal: the order is that of the request."
+        ),
     ]
     ground_truth: Annotated[
         list[str | None], Meta(description="True labels of held-out utterances; null for uploads.")
     ]
     speech: Annotated[
-        list[bool],
+        list[bool | None],
         Meta(
             description="False for a sound without a frame above -70 dBFS. Its `prediction` and "
             "`emotions` are null, and its `probabilities` are equal."
@@ -81,10 +87,17 @@ class PredictAnswer(Answer, frozen=True, kw_only=True):
         list[str | None], Meta(description="Labels in the code of the corpus, such as `W`.")
     ]
     probabilities: Annotated[
-        list[dict[str, float]],
+        list[dict[str, float] | None],
         Meta(description="Probability of each emotion by label; the sum of each entry is 1."),
     ]
     emotions: Annotated[list[str | None], Meta(description="Labels in English, such as `anger`.")]
+    errors: Annotated[
+        list[Problem | None] | UnsetType,
+        Meta(
+            description="Only after a request with `on_error: report`: the problem of each sound "
+            "that cannot be judged, all other values of which are null; null for all others."
+        ),
+    ] = UNSET
     speaker_profile: Annotated[
         SpeakerProfile | UnsetType,
         Meta(
@@ -202,7 +215,7 @@ class TrainAnswer(Answer, frozen=True, kw_only=True):
 class JobState(Answer, frozen=True, kw_only=True):
     """The state of a job."""
 
-    job_id: Annotated[str, Meta(description="Id of the job, and of its model.")]
+    job_id: Annotated[str, Meta(description="Id of the job, and of the model of a training.")]
     status: Literal["queued", "running", "succeeded", "failed", "cancelled"]
     stage: Annotated[str, Meta(description="The current step.")]
     progress: Annotated[float, Meta(description="Completed share of the step, from 0 to 1.")]
@@ -235,6 +248,23 @@ class JobAnswer(JobState, frozen=True, kw_only=True):
     ]
     result: Annotated[
         TrainAnswer | None, Meta(description="The answer of POST /train, once succeeded.")
+    ]
+    problem: Annotated[
+        Problem | None, Meta(description="The failure of the job, or of its last attempt.")
+    ]
+
+
+class PredictJobAnswer(JobState, frozen=True, kw_only=True):
+    """A job of predict with its request and its result."""
+
+    request: Annotated[
+        dict[str, Any],
+        Meta(
+            description="The fields of POST /predict, with names and addresses in place of sounds."
+        ),
+    ]
+    result: Annotated[
+        PredictAnswer | None, Meta(description="The answer of POST /predict, once succeeded.")
     ]
     problem: Annotated[
         Problem | None, Meta(description="The failure of the job, or of its last attempt.")

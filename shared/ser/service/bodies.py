@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import msgspec
 from flask import Request
@@ -26,11 +26,22 @@ Fields = dict[str, Any]
 JSON_TYPE = "application/json"
 MULTIPART_TYPE = "multipart/form-data"
 AUDIO_TYPES = ("audio/wav", "audio/flac", "audio/ogg", "audio/mpeg")
-"""Media types that clients are advised to use; any other ``audio/*`` is read, too."""
+"""Media types that clients are advised to use for sounds."""
+OTHER_SOUND_TYPES = ("application/ogg", "application/octet-stream")
+"""Media types beside ``audio/*`` and ``video/*`` with which clients send sounds, too."""
+MAX_VALUES = 100_000
+"""Largest number of values of a body in JSON; each takes memory beside its text."""
 MAX_PARTS = 10_000
 """Largest number of parts of a multipart body; each part takes memory beside its content."""
 PAST_BYTES = 100 * MEGABYTE
 """Bytes drained past the limit."""
+
+
+class UploadedFile(NamedTuple):
+    """A file in a form, with the name that the client gave it."""
+
+    name: str | None
+    data: bytes
 
 
 class Form(NamedTuple):
@@ -102,8 +113,11 @@ def decode_object(body: bytes) -> Fields:
     Raises
     ------
     UnreadableRequest
-        The body is not JSON (the message names the position), or not an object.
+        The body is not JSON (the message names the position), not an object, or has more than
+        :data:`MAX_VALUES` values.
     """
+    if sum(body.count(character) for character in (b",", b"[", b"{")) > MAX_VALUES:
+        raise UnreadableRequest(f"The body has too many values; allowed: at most {MAX_VALUES:,}.")
     try:
         value = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -119,8 +133,7 @@ def joined(*sources: MultiDict[str, Any]) -> Fields:
     """Return all values of ``sources`` by name; a repeated field becomes a list."""
     values: dict[str, list[Any]] = {}
     for source in sources:
-        for name, found in source.items(multi=True):
-            value = found.read() if isinstance(found, FileStorage) else found
+        for name, value in source.items(multi=True):
             values.setdefault(name, []).append(value)
     return {name: found[0] if len(found) == 1 else found for name, found in values.items()}
 
@@ -145,7 +158,19 @@ def _read_multipart(request: Request, body: bytes) -> Fields:
         ) from error
     except ValueError as error:
         raise UnreadableRequest(f"The body is not valid {MULTIPART_TYPE}: {error}") from error
-    return joined(request.args, form, files)
+    uploads = MultiDict((name, uploaded(file)) for name, file in files.items(multi=True))
+    return joined(request.args, form, uploads)
+
+
+def uploaded(file: FileStorage) -> UploadedFile:
+    """Return ``file`` with its bytes."""
+    # Unlike read(), getvalue() makes no copy.
+    return UploadedFile(file.filename, cast(io.BytesIO, file.stream).getvalue())
+
+
+def is_sound(media_type: str) -> bool:
+    """Whether a body of ``media_type`` is a sound; browsers record one as ``video/webm``, too."""
+    return media_type.startswith(("audio/", "video/")) or media_type in OTHER_SOUND_TYPES
 
 
 JSON = Form(
@@ -164,9 +189,9 @@ MULTIPART = Form(
 """Files and values as browsers send them; the query may hold further fields."""
 SOUND = Form(
     AUDIO_TYPES,
-    lambda media_type: media_type.startswith("audio/"),
+    is_sound,
     lambda request, body: joined(request.args, MultiDict([("audio", body)])),
-    "audio/* with the sound itself",
+    "audio/*, video/* or application/octet-stream with the sound itself",
 )
 """The sound itself, as the field ``audio``; the query holds the other fields."""
 NOTIFICATION = Form(

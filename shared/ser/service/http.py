@@ -20,17 +20,21 @@ from werkzeug.routing import Map, Rule
 
 from ser._schemas import parse, shortened
 from ser.errors import NotFound, SerError
-from ser.service import problems
-from ser.service.answers import Health, Status
+from ser.service import origins, problems
+from ser.service.answers import Health, JobState, Status
 from ser.service.bodies import JSON_TYPE, joined, read_fields
 from ser.service.problems import MethodNotAllowed
-from ser.service.routes import Call, Route
+from ser.service.routes import RESPOND_ASYNC, Call, Route
 from ser.service.settings import Settings
 
 log = logging.getLogger("ser")
 
 PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 """Allows a page to be displayed, and nothing else."""
+
+
+JOB_SECONDS = 2
+"""Seconds after which a client may ask for a new job."""
 
 
 class Page(NamedTuple):
@@ -47,6 +51,17 @@ class Reply(NamedTuple):
     answer: msgspec.Struct
     status: int
     headers: Mapping[str, str]
+
+    @classmethod
+    def of_job(cls, job: JobState, path: str) -> Reply:
+        """Return the answer to a request that prefers ``respond-async``: the new ``job``, whose
+        address is below ``path``."""
+        headers = {
+            "Location": f"{path}/{job.job_id}",
+            "Retry-After": str(JOB_SECONDS),
+            "Preference-Applied": RESPOND_ASYNC,
+        }
+        return cls(job, 202, headers)
 
 
 Answer = msgspec.Struct | Mapping[str, Any] | Page | Reply
@@ -102,7 +117,13 @@ class Function:
         # A slash at the end of a path is ignored; a redirect would lose the body.
         self._map = Map(rules, strict_slashes=False, merge_slashes=False).bind("")
         # In this order before the handler, in the opposite order after it.
-        steps: tuple[Step, ...] = (identify, report_errors, self._match, read_settings)
+        steps: tuple[Step, ...] = (
+            identify,
+            share_with_origins,
+            report_errors,
+            read_settings,
+            self._match,
+        )
         self._pipeline: Proceed = answer
         for step in reversed(steps):
             self._pipeline = partial(run_step, step, self._pipeline)
@@ -111,7 +132,7 @@ class Function:
         return self._pipeline(Exchange(request))
 
     def _match(self, exchange: Exchange, proceed: Proceed) -> Response:
-        """Find the route and the handler; refuse unknown paths and methods."""
+        """Find the route and the handler; answer OPTIONS; refuse unknown paths and methods."""
         request = exchange.request
         path = shortened(request.path)
         try:
@@ -119,7 +140,9 @@ class Function:
                 request.path, request.method
             )
         except exceptions.MethodNotAllowed as error:
-            allowed = tuple(sorted(error.valid_methods or ()))
+            allowed = tuple(sorted({*(error.valid_methods or ()), "OPTIONS"}))
+            if request.method == "OPTIONS":
+                return Response(status=204, headers={"Allow": ", ".join(allowed)})
             raise MethodNotAllowed(
                 f"{path!r} does not answer {request.method}; allowed: {', '.join(allowed)}.",
                 allowed,
@@ -172,6 +195,13 @@ def identify(exchange: Exchange, proceed: Proceed) -> Response:
     exchange.request_id = exchange.request.headers.get("X-Request-Id") or str(uuid.uuid4())
     response = proceed(exchange)
     response.headers["X-Request-Id"] = exchange.request_id
+    return response
+
+
+def share_with_origins(exchange: Exchange, proceed: Proceed) -> Response:
+    """Let web pages of the origins in ``SER_ALLOWED_ORIGINS`` read the response."""
+    response = proceed(exchange)
+    origins.share(exchange.request, response, exchange.settings.allowed_origins)
     return response
 
 

@@ -18,6 +18,8 @@ from ser.frontends import AUGMENTATIONS, METHODS, Augmentations, FrontEnds
 from ser.service import problems
 from ser.service.answers import Problem
 from ser.service.bodies import JSON_TYPE, MULTIPART, SOUND
+from ser.service.inference import PredictRequest
+from ser.service.inference.uploads import SoundAddress, Uploads
 from ser.service.routes import Html, Route
 from ser.service.settings import PROVIDED_FIELDS
 
@@ -25,6 +27,7 @@ Schema = dict[str, Any]
 
 REFERENCE = "#/components/schemas/{name}"
 BINARY: Schema = {"type": "string", "format": "binary"}
+BASE64: Schema = {"type": "string", "contentEncoding": "base64", "format": "byte"}
 REQUEST_ID = {
     "name": "X-Request-Id",
     "in": "header",
@@ -221,6 +224,8 @@ def component_schemas(routes: Iterable[Route]) -> dict[str, Schema]:
     for route in routes:
         if route.request and route.reads:
             kinds[route.request] = None
+            if route.request is PredictRequest:
+                kinds[SoundAddress] = None
             descriptions[route.request.__name__] = route.fields
         if not isinstance(route.answer, Html):
             kinds[route.answer] = None
@@ -246,6 +251,9 @@ def schema_of_field_type(kind: type) -> Schema:
     """Return the schema of a field type that has its own grammar."""
     if kind in (CorpusChoice, FrontEnds, Augmentations):
         return reference(kind.__name__)
+    if kind is Uploads:
+        one = [BASE64, reference(SoundAddress.__name__)]
+        return {"anyOf": [*one, {"type": "array", "items": {"anyOf": one}}]}
     raise NotImplementedError(kind)
 
 
@@ -322,7 +330,11 @@ def may_be_list(schema: Schema) -> bool:
 
 
 def is_binary(schema: Schema) -> bool:
-    return any("contentEncoding" in each for each in alternatives(schema))
+    return any(
+        "contentEncoding" in member
+        for each in alternatives(schema)
+        for member in alternatives(each.get("items", each))
+    )
 
 
 def reference_in(schema: Schema) -> bool:
@@ -351,6 +363,10 @@ def refine(schema: Any) -> None:
         # mandatory.
         if schema.get("default", ...) is None and "properties" not in schema:
             del schema["default"]
+        if "anyOf" in schema:
+            schema["anyOf"] = [
+                member for each in schema["anyOf"] for member in each.get("anyOf", [each])
+            ]
         for each in schema.values():
             refine(each)
     elif isinstance(schema, list):

@@ -47,6 +47,12 @@ class UnsupportedMediaType(SerError):
 class TrainingLost(SerError):
     """A training whose process ended without an answer, most often killed for lack of memory."""
 
+    def __init__(self, detail: str, crash: str = "") -> None:
+        super().__init__(detail)
+        self.crash = crash
+        """The exit code and the step, which tell whether two crashes are the same; empty if the
+        process was asked to end."""
+
 
 class Kind(NamedTuple):
     """The status and the title of a class of errors."""

@@ -18,6 +18,13 @@ from ser.service.settings import Settings
 
 RequestT = TypeVar("RequestT")
 
+RESPOND_ASYNC = "respond-async"
+"""The preference (RFC 7240) for a job instead of an answer."""
+ASYNC_HEADERS = {
+    "Prefer": "`respond-async` (RFC 7240) asks for a job instead of an answer; granted where "
+    "the setting `SER_JOBS_URI` names a place for jobs."
+}
+
 Scope = Literal["predict", "train", "manage"]
 """The permission that an operation needs once callers have keys."""
 
@@ -83,6 +90,24 @@ class Call(msgspec.Struct, Generic[RequestT], frozen=True, kw_only=True):
     preferences: frozenset[str]
     """The tokens of all ``Prefer`` headers (RFC 7240), in lower case and without parameters."""
     settings: Settings
+
+    @property
+    def wants_job(self) -> bool:
+        """Whether the client prefers a job to an answer, and this server keeps jobs."""
+        return RESPOND_ASYNC in self.preferences and self.settings.jobs_uri is not None
+
+
+def job_answer(answer: type[msgspec.Struct]) -> OtherAnswer:
+    """Return the documentation of the answer with a new job."""
+    return OtherAnswer(
+        answer,
+        "The job that was created on `Prefer: respond-async`.",
+        {
+            "Location": "The path of the job.",
+            "Retry-After": "Seconds to wait before asking for the job.",
+            "Preference-Applied": "`respond-async`",
+        },
+    )
 
 
 def health_of(name: str) -> Route:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,11 @@ if TYPE_CHECKING:
     from ser.parallel import Workers
 
 MEGABYTE = 1_000_000
+SOUND_BYTES_PER_SECOND = 48_000 * 2 * 2
+"""Size of uncompressed sound as devices record it at most: 48 kHz, stereo, 16 bit. It leaves room
+for the same sound in base64 where it is mono."""
+ANY_ORIGIN = "*"
+ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#@\s]+")
 PROVIDED_FIELDS = ("model_save_path",)
 """Fields of requests that settings may provide."""
 
@@ -39,7 +45,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Hosts exempt from the ban on private, loopback and link-local addresses."""
     max_download_bytes: int = 1024 * MEGABYTE
     max_extracted_bytes: int = 4096 * MEGABYTE
-    max_body_bytes: int = 16 * MEGABYTE
+    max_body_bytes: int = 600 * SOUND_BYTES_PER_SECOND + MEGABYTE
+    """Default: enough for ``max_audio_seconds`` of uncompressed sound, and its other fields."""
     max_audio_seconds: float = 600.0
     max_trainings: int = 2
     """Largest number of concurrent trainings; a further one is answered 503."""
@@ -58,6 +65,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     dask_scheduler: str | None = None
     """Address of the scheduler of a Dask cluster for trainings: ``tcp://host:port`` or
     ``tls://host:port``; ``None``: trainings use this machine alone."""
+    allowed_origins: frozenset[str] = frozenset()
+    """Origins of web pages that may read answers in a browser; ``*``: any."""
     gateway: bool = False
     """Whether both functions share one address: their OpenAPI documents are then one."""
 
@@ -101,10 +110,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         def megabytes(name: str, default_bytes: int) -> int:
             return int(positive(env, name, default_bytes / MEGABYTE) * MEGABYTE)
 
+        seconds = positive(env, "SER_MAX_AUDIO_SECONDS", default.max_audio_seconds)
+        enough = math.ceil(seconds * SOUND_BYTES_PER_SECOND) + MEGABYTE
         return cls(
             model_save_path=env.get("SER_MODEL_SAVE_PATH") or None,
             allowed_paths=tuple(
-                Path(root).expanduser().resolve()
+                Path(root).expanduser()
                 for root in (env.get("SER_ALLOWED_PATHS") or ".").split(os.pathsep)
                 if root
             ),
@@ -114,8 +125,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             ),
             max_download_bytes=megabytes("SER_MAX_DOWNLOAD_MB", default.max_download_bytes),
             max_extracted_bytes=megabytes("SER_MAX_EXTRACTED_MB", default.max_extracted_bytes),
-            max_body_bytes=megabytes("SER_MAX_BODY_MB", default.max_body_bytes),
-            max_audio_seconds=positive(env, "SER_MAX_AUDIO_SECONDS", default.max_audio_seconds),
+            max_body_bytes=megabytes("SER_MAX_BODY_MB", enough),
+            max_audio_seconds=seconds,
             max_trainings=math.ceil(positive(env, "SER_MAX_TRAININGS", default.max_trainings)),
             jobs_uri=env.get("SER_JOBS_URI") or None,
             train_defaults={**default.train_defaults, **json_object(env, "SER_TRAIN_DEFAULTS")},
@@ -124,6 +135,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             wait_seconds=positive(env, "SER_WAIT_SECONDS", default.wait_seconds),
             cloud_storage=url(env.get("STORAGE_EMULATOR_HOST") or default.cloud_storage),
             dask_scheduler=dask_scheduler(env, "SER_DASK_SCHEDULER"),
+            allowed_origins=origins(env, "SER_ALLOWED_ORIGINS"),
             gateway=flag(env, "SER_GATEWAY"),
         )
 
@@ -136,6 +148,18 @@ def url(host: str) -> str:
 def words(value: str) -> list[str]:
     """Return the parts of ``value`` between commas, without empty ones."""
     return [word.strip() for word in value.split(",") if word.strip()]
+
+
+def origins(env: Mapping[str, str], name: str) -> frozenset[str]:
+    """Return the origins in the setting ``name``, or raise :class:`SettingsError`."""
+    found = frozenset(word.lower() for word in words(env.get(name, "")))
+    for origin in found - {ANY_ORIGIN}:
+        if not ORIGIN.fullmatch(origin):
+            raise SettingsError(
+                f"{name} has {origin!r}; allowed: origins such as https://app.example or "
+                f"http://localhost:3000, without a path, between commas; or {ANY_ORIGIN} for any"
+            )
+    return found
 
 
 def positive(env: Mapping[str, str], name: str, default: float, least: float = 0.0) -> float:

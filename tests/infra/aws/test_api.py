@@ -21,6 +21,11 @@ def test_the_api_has_the_documented_routes_and_no_other(deployed: Deployment) ->
     assert {key: function for key, (function, _) in found.items()} == routes
 
 
+def test_web_pages_of_other_origins_are_not_served_by_default(deployed: Deployment) -> None:
+    api = deployed.client("apigatewayv2").get_api(ApiId=deployed.api_id)
+    assert "CorsConfiguration" not in api
+
+
 def test_every_training_is_a_job_because_the_api_times_out_after_half_a_minute(
     deployed: Deployment,
 ) -> None:

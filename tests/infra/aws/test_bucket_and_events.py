@@ -42,9 +42,13 @@ def test_requests_without_tls_are_refused(deployed: Deployment) -> None:
 
 def test_jobs_incomplete_uploads_and_old_versions_expire(deployed: Deployment) -> None:
     found = deployed.client("s3").get_bucket_lifecycle_configuration(Bucket=BUCKET)["Rules"]
-    jobs, leftovers, requests = sorted(found, key=lambda rule: str(rule["ID"]))
+    jobs, leftovers, predictions, requests = sorted(found, key=lambda rule: str(rule["ID"]))
     assert {rule["Status"] for rule in found} == {"Enabled"}
-    for rule, folder in ((jobs, "jobs/jobs/"), (requests, "jobs/requests/")):
+    for rule, folder in (
+        (jobs, "jobs/jobs/"),
+        (predictions, "jobs/predictions/"),
+        (requests, "jobs/requests/"),
+    ):
         assert rule["Filter"] == {"Prefix": folder}
         assert rule["Expiration"] == {"Days": 30}
         assert rule["NoncurrentVersionExpiration"] == {"NoncurrentDays": 1}
@@ -70,6 +74,7 @@ def test_train_is_notified_of_new_corpora_requests_and_jobs(
         ("inbox/", ".zip"),
         ("inbox/", ".train.json"),
         ("jobs/requests/", ".train.json"),
+        ("jobs/requests/", ".predict.json"),
     }
     assert deployed.outputs["inbox"] == f"s3://{BUCKET}/inbox/"
 

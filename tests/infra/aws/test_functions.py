@@ -32,12 +32,12 @@ def test_the_settings_name_the_bucket_and_allow_no_other_place(deployed: Deploym
         "SER_ALLOWED_BUCKETS": BUCKET,
         "SER_ALLOWED_PATHS": "/tmp",
         "SER_GATEWAY": "true",
+        "SER_JOBS_URI": f"s3://{BUCKET}/jobs",
     }
     defaults = json.loads(variables["train"].pop("SER_TRAIN_DEFAULTS"))
     assert defaults == {"data_path": "/tmp/data", "evaluation": "loso"}
     assert variables["train"] == {
         **variables["predict"],
-        "SER_JOBS_URI": f"s3://{BUCKET}/jobs",
         "SER_MAX_ATTEMPTS": "3",
         "SER_WAIT_SECONDS": "870",
     }

@@ -30,9 +30,17 @@ def log_of(name: str) -> str:
     return f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/lambda/ser-{name}:*"
 
 
-def test_predict_may_read_models_and_write_its_log_and_nothing_else(deployed: Deployment) -> None:
+def test_predict_may_read_models_and_write_its_jobs_and_log_and_nothing_else(
+    deployed: Deployment,
+) -> None:
+    jobs, requests = (
+        f"{BUCKET_ARN}/jobs/predictions/*",
+        f"{BUCKET_ARN}/jobs/requests/*.predict.json",
+    )
     assert allowed(deployed.cloud.policy("ser-predict")) == {
-        "s3:GetObject": {f"{BUCKET_ARN}/models/*"},
+        "s3:GetObject": {f"{BUCKET_ARN}/models/*", jobs, requests},
+        "s3:PutObject": {jobs, requests},
+        "s3:DeleteObject": {requests},
         "s3:ListBucket": {BUCKET_ARN},
         "logs:CreateLogStream": {log_of("predict")},
         "logs:PutLogEvents": {log_of("predict")},
@@ -47,7 +55,7 @@ def test_train_may_work_in_its_own_bucket_and_nowhere_else(deployed: Deployment)
         "s3:GetObject": {inbox, corpora, jobs, models},
         "s3:GetObjectVersion": {inbox},
         "s3:PutObject": {jobs, models},
-        "s3:DeleteObject": {models},
+        "s3:DeleteObject": {models, f"{BUCKET_ARN}/jobs/requests/*.predict.json"},
         "s3:ListBucket": {BUCKET_ARN},
         "sqs:SendMessage": {f"arn:aws:sqs:{REGION}:{ACCOUNT}:ser-dead-letters"},
         "logs:CreateLogStream": {log_of("train")},

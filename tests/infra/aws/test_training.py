@@ -67,6 +67,14 @@ def test_training_and_prediction_work_with_the_deployed_settings_and_permissions
         assert answer.status_code == 200
         assert answer.json["model_id"] == job_id
         assert predict.get(f"/models/{job_id}/report").status_code == 200
+        later = predict.post("/predict", json=asked, headers={"Prefer": "respond-async"})
+        assert later.status_code == 202
+        prediction = later.json["job_id"]
+    handed_over = announcement(deployed, f"jobs/requests/{prediction}.predict.json")
+    with acting(deployed, "train", monkeypatch) as train:
+        assert train.post("/events", json=handed_over).status_code == 200
+    with acting(deployed, "predict", monkeypatch) as predict:
+        assert predict.get(later.headers["Location"]).json["result"] == answer.json
         unknown = predict.post("/predict", json={**asked, "model_id": "unknown"})
         assert unknown.status_code == 404
         assert "its aliases: latest" in unknown.json["detail"]

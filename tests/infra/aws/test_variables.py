@@ -9,6 +9,7 @@ import pytest
 from applied import REQUIRED
 from terraform import Change, Root
 
+APP = "https://app.example"
 JWT = {"issuer": "https://id.example/pool", "audience": ["robots", "ser"]}
 
 
@@ -28,6 +29,7 @@ def test_an_invalid_value_is_refused_with_the_allowed_ones(spare: Root) -> None:
         "train_storage=1": "train_storage is 1; allowed: a whole number from 512 to 10240.",
         "train_concurrency=1": "train_concurrency is 1; allowed: -1, or a whole number from 2 on",
         'train_defaults="loso"': 'train_defaults is "loso"; allowed: an object, such as',
+        'allowed_origins=["https://a.example/x"]': 'allowed_origins is ["https://a.example/x"]; al',
         "throttling={rate=0,burst=1}": 'throttling is {"burst":1,"rate":0}; allowed: a rate above',
         "train_throttling={rate=1,burst=0}": 'train_throttling is {"burst":0,"rate":1}; allowed: a',
         "bucket=Models": 'bucket is "Models"; allowed: 3 to 63 lower-case letters, digits and',
@@ -65,8 +67,9 @@ def test_authorization_cannot_be_turned_off(authorization: str, refusal: str, sp
 
 @pytest.fixture(scope="module")
 def planned(spare: Root) -> dict[str, Change]:
-    """The plan with authorization JWT and no other choice."""
-    return spare.changes(*REQUIRED, "-var=authorization=JWT", f"-var=jwt={json.dumps(JWT)}")
+    """The plan with authorization JWT, one allowed origin and no other choice."""
+    chosen = ("-var=authorization=JWT", f"-var=jwt={json.dumps(JWT)}")
+    return spare.changes(*REQUIRED, *chosen, f"-var=allowed_origins={json.dumps([APP])}")
 
 
 def test_with_jwt_every_route_requires_a_token_of_the_issuer(planned: dict[str, Change]) -> None:
@@ -75,13 +78,23 @@ def test_with_jwt_every_route_requires_a_token_of_the_issuer(planned: dict[str, 
     assert authorizer["identity_sources"] == ["$request.header.Authorization"]
     assert authorizer["jwt_configuration"] == [JWT]
     routes = [each for name, each in planned.items() if name.startswith("aws_apigatewayv2_route.")]
-    assert len(routes) == 12
+    assert len(routes) == 14
     for route in routes:
         assert route.after["authorization_type"] == "JWT"
         # The id of the authorizer, which is created by the apply.
         assert "authorizer_id" in route.unknown
     (log,) = planned["aws_apigatewayv2_stage.default"].after["access_log_settings"]
     assert json.loads(log["format"])["caller"] == "$context.authorizer.claims.sub"
+
+
+def test_the_api_answers_web_pages_of_the_allowed_origins_itself(
+    planned: dict[str, Change],
+) -> None:
+    (cors,) = planned["aws_apigatewayv2_api.api"].after["cors_configuration"]
+    assert cors["allow_origins"] == [APP]
+    assert {"GET", "POST", "DELETE"} <= set(cors["allow_methods"])
+    assert {"authorization", "content-type", "prefer"} <= set(cors["allow_headers"])
+    assert {"location", "retry-after"} <= set(cors["expose_headers"])
 
 
 def test_by_default_nothing_is_reserved_no_model_destroyed_and_no_topic_notified(

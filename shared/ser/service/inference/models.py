@@ -9,6 +9,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple
 
+from ser.errors import NotFound
 from ser.model import Model
 from ser.registry import PublishedModel, Registry, open_registry
 
@@ -16,6 +17,9 @@ MAX_BYTES = 256_000_000
 """Largest total size of the files of the models in memory."""
 ALIAS_SECONDS = 2.0
 """Longest time for which an alias that has moved still leads to the previous model."""
+
+DEFAULT_ALIASES = ("production", "latest")
+"""The aliases that stand for a missing name of a model; the first that exists is used."""
 
 Key = tuple[str, str]
 """The address of a registry, and an id or an alias in it."""
@@ -58,7 +62,7 @@ class Models:
         # A registry holds the connection to its store.
         self._open = lru_cache(maxsize=16)(open_registry)
         self._loaded: OrderedDict[Key, LoadedModel] = OrderedDict()
-        self._resolved: dict[Key, ResolvedAlias] = {}
+        self._resolved: dict[tuple[str, str | None], ResolvedAlias] = {}
         self._opening = threading.Lock()
         self._loading: dict[Key, threading.Lock] = {}
         self._lock = threading.Lock()
@@ -69,8 +73,9 @@ class Models:
         with self._opening:
             return self._open(uri)
 
-    def get(self, uri: str, name: str) -> LoadedModel:
-        """Return the model ``name``, an id or an alias, of the registry at ``uri``.
+    def get(self, uri: str, name: str | None) -> LoadedModel:
+        """Return the model ``name``, an id or an alias, of the registry at ``uri``; ``None``: that
+        of the first of :data:`DEFAULT_ALIASES`.
 
         Raises
         ------
@@ -86,14 +91,14 @@ class Models:
             self._keep(key, loaded)
         return loaded
 
-    def _resolve(self, uri: str, name: str) -> str:
+    def _resolve(self, uri: str, name: str | None) -> str:
         """Return the id behind ``name``, at most :data:`ALIAS_SECONDS` old."""
-        if (uri, name) in self._loaded:
+        if name is not None and (uri, name) in self._loaded:
             return name
         now = self._clock()
         known = self._resolved.get((uri, name))
         if known is None or now >= known.until:
-            known = ResolvedAlias(self.registry(uri).resolve(name), now + ALIAS_SECONDS)
+            known = ResolvedAlias(resolve(self.registry(uri), name), now + ALIAS_SECONDS)
             fresh = {key: other for key, other in self._resolved.items() if now < other.until}
             self._resolved = {**fresh, (uri, name): known}
         return known.model_id
@@ -114,3 +119,14 @@ class Models:
                 and sum(each.size for each in self._loaded.values()) > self._max_bytes
             ):
                 self._loaded.popitem(last=False)
+
+
+def resolve(registry: Registry, name: str | None) -> str:
+    """Return the id of the model ``name`` of ``registry``; ``None``: the default model."""
+    if name is not None:
+        return registry.resolve(name)
+    preferred, last = DEFAULT_ALIASES
+    try:
+        return registry.resolve(preferred)
+    except NotFound:
+        return registry.resolve(last)

@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
+from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import msgspec
 from msgspec import UNSET
 
 from ser._speaker_profile import SpeakerProfile
-from ser.errors import Fault, InvalidInput, NotFound, within
-from ser.model import NO_PROFILE, Model
-from ser.service.answers import PredictAnswer
-from ser.service.inference.models import Models
+from ser.errors import Fault, InvalidInput, NotFound, SerError, within
+from ser.model import NO_PROFILE, Model, Prediction
+from ser.service import problems
+from ser.service.answers import PredictAnswer, Problem
+from ser.service.inference.models import LoadedModel, Models
 from ser.service.inference.request import PredictRequest, ReportRequest
 from ser.service.inference.sounds import (
+    RequestedSound,
     enrolment_sounds,
     held_out_sounds,
     read_signals,
+    require_signals,
     uploaded_sounds,
 )
+from ser.service.inference.uploads import Fetcher
 from ser.service.settings import Settings
 from ser.sounds import SAMPLING_RATE, Signal
 
@@ -59,35 +65,26 @@ class Predictor:
             loaded = self._models.get(request.model_save_path, request.model_id)
         model, published = loaded.model, loaded.published
         check_profile(request, model)
+        fetcher = Fetcher(settings)
         sounds = (
             list(held_out_sounds(request, published))
             if request.sample_name
-            else list(uploaded_sounds(request))
+            else list(uploaded_sounds(request, fetcher))
         )
-        signals = read_signals([*sounds, *enrolment_sounds(request)], settings)
-        profile = self._speaker_profile(request, model, signals[len(sounds) :])
-        predictions = self._map(
-            lambda sound, signal: model.predict(
-                signal, SAMPLING_RATE, known=sound.known, profile=profile
-            ),
-            sounds,
-            signals[: len(sounds)],
+        outcomes: Iterator[Signal | SerError] = read_signals(
+            [*sounds, *enrolment_sounds(request, fetcher)], settings
         )
-        labels = [each.label for each in predictions]
-        names = [str(label) for label in model.labels]
-        return PredictAnswer(
-            sample_name=[sound.name for sound in sounds],
-            ground_truth=[sound.ground_truth for sound in sounds],
-            speech=[each.speech for each in predictions],
-            prediction=[label.code if label else None for label in labels],
-            probabilities=[
-                dict(zip(names, each.probabilities.array.tolist(), strict=True))
-                for each in predictions
-            ],
-            emotions=[label.emotion if label else None for label in labels],
-            speaker_profile=profile or UNSET,
-            model_id=published.model_id,
-        )
+        if not request.reports_errors:
+            outcomes = iter(require_signals(outcomes))
+        heard = list(islice(outcomes, len(sounds)))
+        profile = self._speaker_profile(request, model, require_signals(outcomes))
+
+        def judge(sound: RequestedSound, outcome: Signal | SerError) -> Prediction | SerError:
+            if isinstance(outcome, SerError):
+                return outcome
+            return model.predict(outcome, SAMPLING_RATE, known=sound.known, profile=profile)
+
+        return answer_of(request, loaded, sounds, self._map(judge, sounds, heard), profile)
 
     def report(self, request: ReportRequest) -> tuple[str, bytes]:
         """Return the id of the model of ``request``, and its report: HTML in UTF-8.
@@ -138,3 +135,37 @@ def check_profile(request: PredictRequest, model: Model) -> None:
     if request.speaker_profile:
         with within("speaker_profile"):
             model.check_profile(request.speaker_profile)
+
+
+def answer_of(
+    request: PredictRequest,
+    loaded: LoadedModel,
+    sounds: Sequence[RequestedSound],
+    judgements: Sequence[Prediction | SerError],
+    profile: SpeakerProfile | None,
+) -> PredictAnswer:
+    """Return the answer with a prediction or an error for each of ``sounds``."""
+    names = [str(label) for label in loaded.model.labels]
+    predictions = [None if isinstance(each, SerError) else each for each in judgements]
+    labels = [each.label if each else None for each in predictions]
+    return PredictAnswer(
+        sample_name=[sound.name for sound in sounds],
+        ground_truth=[sound.ground_truth for sound in sounds],
+        speech=[each.speech if each else None for each in predictions],
+        prediction=[label.code if label else None for label in labels],
+        probabilities=[
+            dict(zip(names, each.probabilities.array.tolist(), strict=True)) if each else None
+            for each in predictions
+        ],
+        emotions=[label.emotion if label else None for label in labels],
+        errors=[problem_of(each) for each in judgements] if request.reports_errors else UNSET,
+        speaker_profile=profile or UNSET,
+        model_id=loaded.published.model_id,
+    )
+
+
+def problem_of(judgement: Prediction | SerError) -> Problem | None:
+    """Return the problem document of an error; ``None`` for a prediction."""
+    if isinstance(judgement, SerError):
+        return msgspec.convert(problems.document(judgement), Problem)
+    return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from msgspec import Meta
 
@@ -12,6 +12,7 @@ from ser._schemas import Name, Schema, parse
 from ser._speaker_profile import SpeakerProfile
 from ser.errors import Fault
 from ser.service.access import Access
+from ser.service.inference.uploads import Uploads
 from ser.service.settings import Settings
 
 RequestT = TypeVar("RequestT", bound=Schema)
@@ -31,18 +32,27 @@ ModelSavePath = Annotated[
 class PredictRequest(Schema, frozen=True, kw_only=True):
     """A model, and the sounds whose emotions it predicts: either `audio` or `sample_name`."""
 
-    model_id: ModelName
+    model_id: Annotated[
+        Name | None,
+        Meta(
+            description="The model: an id, or an alias such as `latest`. Default: the alias "
+            "`production` if there is one, else `latest`."
+        ),
+    ] = None
     model_save_path: ModelSavePath
     sample_name: Annotated[
         Name | list[Name] | None,
         Meta(description="Held-out utterances of the model: `test_samples` in its /train answer."),
     ] = None
     audio: Annotated[
-        bytes | list[bytes] | None,
-        Meta(description="The sounds: files in any format that libsndfile reads."),
+        Uploads | None,
+        Meta(
+            description="The sounds: files in any format that libsndfile reads, in base64 of any "
+            "dialect or as a data URL, or their addresses."
+        ),
     ] = None
     enrolment: Annotated[
-        bytes | list[bytes] | None,
+        Uploads | None,
         Meta(
             description="Other sounds of the speaker, from which the model learns the voice: all "
             "sounds of the request must be of one speaker. Some 20 with various emotions help most."
@@ -61,6 +71,13 @@ class PredictRequest(Schema, frozen=True, kw_only=True):
     ] = None
     gender: Annotated[Name | None, Meta(description="The gender, for the same models.")] = None
     text: Annotated[Name | None, Meta(description="The sentence, for the same models.")] = None
+    on_error: Annotated[
+        Literal["refuse", "report"],
+        Meta(
+            description="`refuse`: one sound that cannot be judged makes the whole request a "
+            "problem. `report`: the others are answered, and `errors` has its problem."
+        ),
+    ] = "refuse"
 
     @classmethod
     def cross_check(cls, values: Mapping[str, Any], given: Mapping[str, Any]) -> Iterator[Fault]:
@@ -72,6 +89,11 @@ class PredictRequest(Schema, frozen=True, kw_only=True):
         for name in ("sample_name", "audio", "enrolment"):
             if given.get(name) == []:
                 yield Fault((name,), "an empty list; allowed: one or more")
+
+    @property
+    def reports_errors(self) -> bool:
+        """Whether the answer reports the sounds that cannot be judged."""
+        return self.on_error == "report"
 
     @property
     def known(self) -> dict[str, str | None]:

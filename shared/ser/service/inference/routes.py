@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from functools import partial
 
-from ser.service.answers import PredictAnswer
+from ser.service.answers import PredictAnswer, PredictJobAnswer
 from ser.service.bodies import JSON, MULTIPART, SOUND
 from ser.service.inference.request import PredictRequest, ReportRequest, read_request
-from ser.service.routes import Html, Route, health_of
+from ser.service.routes import ASYNC_HEADERS, Html, Route, health_of, job_answer
 
 PREDICT = Route(
     method="POST",
@@ -20,8 +20,10 @@ PREDICT = Route(
     parse=partial(read_request, PredictRequest),
     reads=(JSON, MULTIPART, SOUND),
     body="The sounds, in JSON, as files, or one sound itself.",
+    headers=ASYNC_HEADERS,
     answer=PredictAnswer,
-    problems=(400, 404, 409, 413, 415, 422, 502, 503),
+    others={202: job_answer(PredictJobAnswer)},
+    problems=(400, 404, 409, 413, 415, 422, 502, 503, 507),
     example={"model_id": "latest", "model_save_path": "./model", "sample_name": "03a05Nd.wav"},
     answer_example={
         "sample_name": ["03a05Nd.wav"],
@@ -32,6 +34,43 @@ PREDICT = Route(
         "emotions": ["neutral"],
         "model_id": "20261122T152630Z-f05f17da",
     },
+)
+JOB_EXAMPLE = {
+    "job_id": "20261122T193834Z-ef40734d",
+    "status": "running",
+    "stage": "predict",
+    "progress": 0.0,
+    "attempts": 1,
+    "created_at": "2026-11-22T19:38:34.988126Z",
+    "begun_at": "2026-11-22T19:38:35.120458Z",
+    "ended_at": None,
+    "trigger": None,
+    "request": {"model_save_path": "./model", "audio": ["angry.wav"], "on_error": "refuse"},
+    "result": None,
+    "problem": None,
+}
+# There is no list of these jobs: only those that know its id may read a result.
+GET_JOB = Route(
+    method="GET",
+    path="/predict/{job_id}",
+    operation="get_prediction_job",
+    tag="predict",
+    summary="Get the state of a job of predict, or its result",
+    scope="predict",
+    answer=PredictJobAnswer,
+    problems=(404, 409, 502),
+    answer_example=JOB_EXAMPLE,
+)
+CANCEL_JOB = Route(
+    method="DELETE",
+    path="/predict/{job_id}",
+    operation="cancel_prediction_job",
+    tag="predict",
+    summary="Cancel a job of predict that is queued or running",
+    scope="predict",
+    answer=PredictJobAnswer,
+    problems=(404, 409, 502, 503),
+    answer_example=JOB_EXAMPLE | {"status": "cancelled", "ended_at": "2026-11-22T19:39:01.733190Z"},
 )
 REPORT = Route(
     method="GET",
@@ -47,4 +86,4 @@ REPORT = Route(
 )
 HEALTH = health_of("predict")
 
-ROUTES = (PREDICT, REPORT, HEALTH)
+ROUTES = (PREDICT, GET_JOB, CANCEL_JOB, REPORT, HEALTH)

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
+from typing import NamedTuple, NoReturn, TypeVar
 
 import msgspec
 
 from ser import sounds as audio
 from ser._metadata import FIELDS
 from ser._schemas import shown
-from ser.errors import AlteredModel, Fault, InvalidInput, Location, NotFound, TooLarge, within
+from ser.errors import (
+    AlteredModel,
+    Fault,
+    InvalidInput,
+    Location,
+    NotFound,
+    SerError,
+    TooLarge,
+    within,
+)
 from ser.limits import Limit
 from ser.registry import PublishedModel
 from ser.service.inference.request import PredictRequest
+from ser.service.inference.uploads import Fetcher, Uploads
 from ser.service.settings import Settings
 
 T = TypeVar("T")
@@ -40,22 +51,24 @@ class RequestedSound(NamedTuple):
     loc: Location
     """The location of the sound in the request."""
     name: str | None
-    data: bytes
+    read: Callable[[], bytes]
+    """Returns the bytes of its file, or raises a :class:`~ser.errors.SerError`."""
     known: Mapping[str, str | None]
-    ground_truth: str | None
-    silence_allowed: bool
+    ground_truth: str | None = None
+    silence_allowed: bool = True
 
 
-def uploaded_sounds(request: PredictRequest) -> Iterator[RequestedSound]:
+def uploaded_sounds(request: PredictRequest, fetcher: Fetcher) -> Iterator[RequestedSound]:
     """Yield the uploaded sounds for prediction."""
-    for loc, data in numbered("audio", request.audio):
-        yield RequestedSound(loc, None, data, request.known, None, silence_allowed=True)
+    for loc, upload in (request.audio or Uploads()).located("audio"):
+        yield RequestedSound(loc, upload.name, partial(upload.read, fetcher), request.known)
 
 
-def enrolment_sounds(request: PredictRequest) -> Iterator[RequestedSound]:
+def enrolment_sounds(request: PredictRequest, fetcher: Fetcher) -> Iterator[RequestedSound]:
     """Yield the sounds for enrolment."""
-    for loc, data in numbered("enrolment", request.enrolment):
-        yield RequestedSound(loc, None, data, request.known, None, silence_allowed=False)
+    for loc, upload in (request.enrolment or Uploads()).located("enrolment"):
+        read = partial(upload.read, fetcher)
+        yield RequestedSound(loc, upload.name, read, request.known, silence_allowed=False)
 
 
 def held_out_sounds(request: PredictRequest, published: PublishedModel) -> Iterator[RequestedSound]:
@@ -64,9 +77,10 @@ def held_out_sounds(request: PredictRequest, published: PublishedModel) -> Itera
     Raises
     ------
     NotFound
-        Some names are not held out; the message lists all of them.
+        Some names are not held out; the message lists all of them. If the request asks for a
+        report of errors, reading such a sound raises it instead.
     AlteredModel
-        The manifest or a sound differs from the published one.
+        The manifest differs from the published one.
     """
     try:
         samples = msgspec.convert(published.manifest, HeldOut).samples
@@ -75,17 +89,27 @@ def held_out_sounds(request: PredictRequest, published: PublishedModel) -> Itera
             f"The manifest of model {published.model_id} is damaged: {error}."
         ) from error
     names = list(numbered("sample_name", request.sample_name))
-    if unknown := [name for _, name in names if name not in samples]:
-        raise NotFound(
-            f"Model {published.model_id} holds out no {shown(unknown)}; "
-            f"allowed: {len(samples)} names such as {', '.join(sorted(samples)[:3])} "
-            "(test_samples in the answer of /train)."
-        )
+    unknown = [name for _, name in names if name not in samples]
+    if unknown and not request.reports_errors:
+        refuse_names(published, samples, unknown)
     for loc, name in names:
-        sample = samples[name]
-        known = {field: getattr(sample, field) for field in FIELDS}
-        data = published.read(f"samples/{name}")
-        yield RequestedSound(loc, name, data, known, sample.ground_truth, silence_allowed=True)
+        if sample := samples.get(name):
+            known = {field: getattr(sample, field) for field in FIELDS}
+            read = partial(published.read, f"samples/{name}")
+            yield RequestedSound(loc, name, read, known, sample.ground_truth)
+        else:
+            yield RequestedSound(loc, name, partial(refuse_names, published, samples, [name]), {})
+
+
+def refuse_names(
+    published: PublishedModel, samples: Mapping[str, Sample], unknown: list[str]
+) -> NoReturn:
+    """Raise :class:`NotFound` for names that are not held out."""
+    raise NotFound(
+        f"Model {published.model_id} holds out no {shown(unknown)}; "
+        f"allowed: {len(samples)} names such as {', '.join(sorted(samples)[:3])} "
+        "(test_samples in the answer of /train)."
+    )
 
 
 def numbered(field: str, values: T | list[T] | None) -> Iterator[tuple[Location, T]]:
@@ -96,32 +120,59 @@ def numbered(field: str, values: T | list[T] | None) -> Iterator[tuple[Location,
         yield (field,), values
 
 
-def read_signals(sounds: Iterable[RequestedSound], settings: Settings) -> list[audio.Signal]:
-    """Return the signals of ``sounds``.
+def read_signals(
+    sounds: Iterable[RequestedSound], settings: Settings
+) -> Iterator[audio.Signal | SerError]:
+    """Yield for each of ``sounds`` its signal, or the error because of which it has none.
 
-    Raises
-    ------
-    InvalidInput
-        One fault for each sound that cannot be read, or is silent where speech is required.
-    TooLarge
-        The sounds together are longer than ``SER_MAX_AUDIO_SECONDS``.
+    A sound that makes all sounds together longer than ``SER_MAX_AUDIO_SECONDS`` is
+    :class:`TooLarge`.
     """
-    signals: list[audio.Signal] = []
-    faults: list[Fault] = []
     left = settings.max_audio_seconds
     for sound in sounds:
         try:
-            with within(*sound.loc):
-                signal = audio.read_sound(sound.data, limit=Limit(left))
-                left -= len(signal) / audio.SAMPLING_RATE
-                signals.append(signal if sound.silence_allowed else audio.require_speech(signal))
-        except InvalidInput as error:
-            faults += error.faults
+            # Only one file is in memory at a time.
+            signal = read_signal(sound, left, settings)
+        except SerError as error:
+            yield error
+        else:
+            left -= len(signal) / audio.SAMPLING_RATE
+            yield signal
+
+
+def read_signal(sound: RequestedSound, left: float, settings: Settings) -> audio.Signal:
+    """Return the signal of ``sound``; raise :class:`TooLarge` above ``left`` seconds."""
+    with within(*sound.loc):
+        data = sound.read()
+        try:
+            signal = audio.read_sound(data, limit=Limit(left))
         except TooLarge as error:
             raise TooLarge(
                 f"The sounds of the request are longer than {settings.max_audio_seconds:g} s, "
                 "the limit set by SER_MAX_AUDIO_SECONDS."
             ) from error
+        return signal if sound.silence_allowed else audio.require_speech(signal)
+
+
+def require_signals(outcomes: Iterable[audio.Signal | SerError]) -> list[audio.Signal]:
+    """Return the signals in ``outcomes``.
+
+    Raises
+    ------
+    InvalidInput
+        One fault for each sound that cannot be read, or is silent where speech is required.
+    SerError
+        The first error of another kind; the sounds after it are not read.
+    """
+    signals: list[audio.Signal] = []
+    faults: list[Fault] = []
+    for outcome in outcomes:
+        if isinstance(outcome, InvalidInput):
+            faults += outcome.faults
+        elif isinstance(outcome, SerError):
+            raise outcome
+        else:
+            signals.append(outcome)
     if faults:
         raise InvalidInput(*faults)
     return signals

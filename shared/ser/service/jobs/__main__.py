@@ -1,9 +1,11 @@
-"""The background process that runs the jobs in a folder; it outlives the process that starts it."""
+"""The background process that runs the jobs of one function in a folder; it outlives the process
+that starts it. Its argument is the name of the function: ``train`` (the default) or ``predict``."""
 
 from __future__ import annotations
 
 import logging
 import os
+import sys
 
 
 def main() -> None:
@@ -13,9 +15,11 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     # Imported in the child only, so that the parent returns without delay.
     from ser.service.jobs.handover import run_waiting_jobs
+    from ser.service.jobs.work import work_named
     from ser.service.settings import Settings
 
-    run_waiting_jobs(Settings.from_environment())
+    work = work_named("predict" if sys.argv[1:] == ["predict"] else "train")
+    run_waiting_jobs(Settings.from_environment(), work)
 
 
 if __name__ == "__main__":

@@ -25,10 +25,11 @@ from ser.service.bodies import decode_object
 from ser.service.events import Event, Ignored, ObjectCreated, Refused, is_own_output, object_kind
 from ser.service.jobs.handover import handed_over_job
 from ser.service.jobs.job import Job
-from ser.service.jobs.jobs import Jobs, as_transient
-from ser.service.jobs.running import data_folder, run
+from ser.service.jobs.jobs import Jobs, as_transient, open_jobs
+from ser.service.jobs.running import run_job
+from ser.service.jobs.trainings import data_folder
+from ser.service.jobs.work import work_named
 from ser.service.settings import MEGABYTE, Settings
-from ser.service.training.process import TrainingProcesses
 from ser.service.training.request import TrainRequest, read_train_request
 
 log = logging.getLogger("ser")
@@ -38,12 +39,7 @@ class Gone(Exception):
     """The announced object does not exist: not yet, no longer, or only in another version."""
 
 
-def deliver(
-    events: Iterable[Event],
-    jobs: Jobs,
-    trainings: TrainingProcesses,
-    settings: Settings,
-) -> list[Job]:
+def deliver(events: Iterable[Event], jobs: Jobs, settings: Settings) -> list[Job]:
     """Run the jobs of all created objects in ``events`` that start a training; return the jobs.
 
     Raises
@@ -63,8 +59,8 @@ def deliver(
                 try:
                     # A fault of the object itself fails its job; any other error is transient.
                     with as_transient():
-                        if job_id := find_or_add_job(event, jobs, settings):
-                            delivered.append(run(jobs, job_id, trainings, settings))
+                        if found := find_or_add_job(event, jobs, settings):
+                            delivered.append(run_job(*found, settings))
                 except Gone as error:
                     log.info("event ignored: %s: %s", event.uri, error)
                 except SerError as error:
@@ -74,13 +70,21 @@ def deliver(
     return delivered
 
 
-def find_or_add_job(event: ObjectCreated, jobs: Jobs, settings: Settings) -> str | None:
-    """Return the id of the job of a created object, which is added unless it exists, or ``None``
-    if the object starts no training."""
-    if job_id := handed_over_job(event, settings):
+def find_or_add_job(
+    event: ObjectCreated, jobs: Jobs, settings: Settings
+) -> tuple[Jobs, str] | None:
+    """Return the jobs of the same kind and the id of the job of a created object, which is added
+    unless it exists, or ``None`` if the object starts no job.
+
+    ``jobs`` are the trainings, which objects other than those that hand a job over start.
+    """
+    if handed_over := handed_over_job(event, settings):
+        name, job_id = handed_over
+        if name != jobs.work.name:
+            jobs = open_jobs(settings, work_named(name))
         if not jobs.holds(job_id):
             raise Gone(f"there is no job {job_id}")
-        return job_id
+        return jobs, job_id
     if is_own_output(event.uri, settings):
         log.info("event ignored: %s: this software wrote the object itself", event.uri)
         return None
@@ -90,7 +94,7 @@ def find_or_add_job(event: ObjectCreated, jobs: Jobs, settings: Settings) -> str
     job_id = jobs.claim(event.identity)
     if not jobs.holds(job_id):
         add_job(event, job_id, jobs, settings)
-    return job_id
+    return jobs, job_id
 
 
 def add_job(event: ObjectCreated, job_id: str, jobs: Jobs, settings: Settings) -> None:

@@ -10,16 +10,16 @@ has no lease.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
 import msgspec
 from msgspec.structs import replace
 
-from ser.corpora.fetching import redact_url
-from ser.errors import Busy, InvalidInput, SerError
+from ser.errors import Busy, SerError
 from ser.service import problems
-from ser.service.training.request import TrainRequest, decode_field
+from ser.service.problems import TrainingLost
 
 Status = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 
@@ -41,10 +41,10 @@ class LeaseLost(Exception):
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
-    """One training and its state. Immutable: each change returns a new object."""
+    """One training or prediction and its state. Immutable: each change returns a new object."""
 
     job_id: str
-    """Also the id of its model, so that no crash leads to a second model."""
+    """Also the id of the model of a training, so that no crash leads to a second model."""
     status: Status = "queued"
     stage: str = ""
     progress: float = 0.0
@@ -56,13 +56,16 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     lease: Lease | None = None
     trigger: dict[str, str] | None = None
     """The object whose arrival started the job."""
-    request: TrainRequest | None = None
+    request: Any = None
     """``None`` for an object without a valid request, whose job has failed, and while
     ``unread_request`` is set."""
     unread_request: dict[str, Any] | None = None
     """The request as another version of this software stored it; it is read when the job runs."""
     result: dict[str, Any] | None = None
-    """The answer of POST /train."""
+    """The answer of the request."""
+    crash: str = ""
+    """The crash of the last attempt that crashed; see :class:`~ser.service.problems.TrainingLost`.
+    """
     problem: dict[str, Any] | None = None
     """The error that ended the job or its last attempt, as an RFC 9457 problem."""
 
@@ -110,9 +113,13 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
 
         The stage :data:`PUBLISHING` stays: the model may have been published nevertheless.
         """
-        stage = PUBLISHING if self.stage == PUBLISHING else WAITING
         return replace(
-            self, stage=stage, progress=0.0, lease=None, problem=problems.document(error)
+            self,
+            stage=PUBLISHING if self.stage == PUBLISHING else WAITING,
+            progress=0.0,
+            lease=None,
+            problem=problems.document(error),
+            crash=crash_of(error) or self.crash,
         )
 
     def as_succeeded(self, result: dict[str, Any], now: datetime) -> Job:
@@ -132,14 +139,11 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
         return replace(self, status=status, ended_at=now, lease=None)
 
     def answer(self) -> dict[str, Any]:
-        """Return the job as clients see it: without secrets and without its lease."""
+        """Return the job as clients see it, without its lease; its request may have secrets."""
         fields: dict[str, Any] = msgspec.to_builtins(self)
         unread = fields.pop("unread_request")
-        del fields["lease"]
-        fields["request"] = request = fields["request"] or unread or {}
-        if isinstance(url := request.get("remote_url"), str):
-            request["remote_url"] = redact_url(url)
-        return fields
+        del fields["lease"], fields["crash"]
+        return fields | {"request": fields["request"] or unread or {}}
 
     def summary(self) -> dict[str, Any]:
         """Return the job as a list of jobs shows it."""
@@ -148,6 +152,11 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
             for name, value in self.answer().items()
             if name not in ("request", "result")
         }
+
+
+def crash_of(error: SerError) -> str:
+    """Return the crash that ``error`` reports; an empty string for any other error."""
+    return error.crash if isinstance(error, TrainingLost) else ""
 
 
 def exhaustion_error(job: Job) -> SerError:
@@ -161,12 +170,17 @@ def exhaustion_error(job: Job) -> SerError:
     )
 
 
-def decode_job(data: bytes) -> Job:
+def decode_job(data: bytes, restore_request: Callable[[object], Any]) -> Job:
     """Return the job that a document of the store holds, written by any version.
 
     Earlier versions stored the body of POST /train as they received it, without the field
     ``unread_request``. A request that a later version stored may not fit either. Both become the
     ``unread_request`` of the job.
+
+    Parameters
+    ----------
+    restore_request
+        Returns the request that this version has stored, or ``None`` for any other value.
 
     Raises
     ------
@@ -175,15 +189,7 @@ def decode_job(data: bytes) -> Job:
     """
     fields = msgspec.json.decode(data, type=dict[str, Any])
     stored = fields.pop("request", None)
-    request = read_stored_request(stored) if "unread_request" in fields else None
+    request = restore_request(stored) if stored and "unread_request" in fields else None
     if stored and request is None:
         fields["unread_request"] = stored
     return replace(msgspec.convert(fields, Job), request=request)
-
-
-def read_stored_request(stored: object) -> TrainRequest | None:
-    """Return the request that this version has stored, or ``None`` for any other value."""
-    try:
-        return msgspec.convert(stored, TrainRequest, dec_hook=decode_field)
-    except (msgspec.ValidationError, InvalidInput):
-        return None

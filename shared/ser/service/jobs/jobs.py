@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -17,9 +18,17 @@ from msgspec.structs import replace
 from ser.errors import Busy, Conflict, NotFound, RemoteFailed, SerError
 from ser.registry import MODEL_ID, encode, new_model_id
 from ser.service import problems
-from ser.service.jobs.job import PUBLISHING, Job, Lease, decode_job, exhaustion_error
+from ser.service.jobs.job import (
+    PUBLISHING,
+    Job,
+    Lease,
+    crash_of,
+    decode_job,
+    exhaustion_error,
+)
+from ser.service.jobs.work import Work
+from ser.service.problems import TrainingLost
 from ser.service.settings import Settings
-from ser.service.training.request import TrainRequest
 from ser.store import Store, Stored, open_store
 
 log = logging.getLogger("ser")
@@ -54,7 +63,7 @@ def as_transient() -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Jobs:
-    """The jobs in a store, shared by any number of processes on any number of machines.
+    """The jobs of one kind of work in a store, shared by any number of processes and machines.
 
     Every change is a compare-and-swap. If the store has no conditional replacement (OpenStack
     Swift), one of two simultaneous changes may be lost: two processes may train for one job, a
@@ -66,6 +75,8 @@ class Jobs:
 
     Parameters
     ----------
+    work
+        The kind of work.
     lease_seconds
         Seconds for which a holder keeps a job without renewing its lease.
     max_attempts
@@ -75,6 +86,7 @@ class Jobs:
     """
 
     store: Store
+    work: Work
     lease_seconds: float
     max_attempts: int
     clock: Callable[[], datetime] = utc_now
@@ -92,7 +104,7 @@ class Jobs:
 
     def add(
         self,
-        request: TrainRequest | None,
+        request: Any,
         *,
         job_id: str | None = None,
         trigger: dict[str, str] | None = None,
@@ -106,13 +118,13 @@ class Jobs:
         if refusal:
             job = job.as_failed(problems.document(refusal), now)
         with as_transient():
-            created = self.store.create(job_key(job_id), encode(job))
+            created = self.store.create(self._key(job_id), encode(job))
         return job if created else self.read(job_id)
 
     def holds(self, job_id: str) -> bool:
         """Return whether a job with this id exists."""
         with as_transient():
-            return bool(MODEL_ID.fullmatch(job_id)) and self.store.holds(job_key(job_id))
+            return bool(MODEL_ID.fullmatch(job_id)) and self.store.holds(self._key(job_id))
 
     def read(self, job_id: str) -> Job:
         """Return the current state of a job.
@@ -126,10 +138,15 @@ class Jobs:
         """
         return self._read(job_id)[1]
 
+    def answer(self, job: Job) -> dict[str, Any]:
+        """Return ``job`` as clients see it, without secrets."""
+        fields = job.answer()
+        return fields | {"request": self.work.describe_request(fields["request"])}
+
     def newest(self, *, limit: int | None = None, before: str | None = None) -> Iterator[Job]:
         """Yield jobs, newest first: at most ``limit``, and only those older than ``before``."""
         with as_transient():
-            names = self.store.names("jobs")
+            names = self.store.names(self.work.folder)
         ids = (name.removesuffix(".json") for name in reversed(names))
         older = (i for i in ids if MODEL_ID.fullmatch(i) and (before is None or i < before))
         for job_id in islice(older, limit):
@@ -207,12 +224,16 @@ class Jobs:
         return self._change(taken.job_id, step)
 
     def fail(self, job_id: str, lease: Lease, error: SerError) -> Job:
-        """End an attempt; end the job too if ``error`` is permanent (4xx) or no attempts are left.
-        A job that another process holds stays unchanged."""
+        """End an attempt; end the job too if ``error`` is permanent (4xx), if the attempt crashed
+        as one before, or if no attempts are left. A job that another process holds stays
+        unchanged."""
 
         def step(job: Job) -> Job:
             if not job.is_held_by(lease):
                 return job
+            if (crash := crash_of(error)) and crash == job.crash:
+                repeated = f"{error.detail} An earlier attempt ended alike, so this is the last."
+                return job.as_failed(problems.document(TrainingLost(repeated, crash)), self.clock())
             if problems.status_of(error) < 500 or job.attempts >= self.max_attempts:
                 return job.as_failed(problems.document(error), self.clock())
             return job.without_lease(error)
@@ -247,10 +268,11 @@ class Jobs:
 
     def _read(self, job_id: str) -> tuple[Stored, Job]:
         with as_transient():
-            stored = self.store.read(job_key(job_id)) if MODEL_ID.fullmatch(job_id) else None
+            stored = self.store.read(self._key(job_id)) if MODEL_ID.fullmatch(job_id) else None
         if stored is None:
             raise NotFound(f"There is no job {job_id!r}.")
-        return stored, decode_document(stored, decode_job, job_key(job_id))
+        decode = partial(decode_job, restore_request=self.work.restore_request)
+        return stored, decode_document(stored, decode, self._key(job_id))
 
     def _change(self, job_id: str, step: Callable[[Job], Job]) -> Job:
         """Replace a job by ``step(job)`` and return that; after a lost race, apply ``step`` to the
@@ -260,16 +282,19 @@ class Jobs:
             if (changed := step(job)) is job:
                 return job
             with as_transient():
-                if self.store.replace(job_key(job_id), stored, encode(changed)):
+                if self.store.replace(self._key(job_id), stored, encode(changed)):
                     return changed
         raise Busy(f"Too many processes are changing job {job_id}; try again later.")
+
+    def _key(self, job_id: str) -> str:
+        return f"{self.work.folder}/{job_id}.json"
 
     def _lease(self, holder: str) -> Lease:
         return Lease(holder, self.clock() + timedelta(seconds=self.lease_seconds))
 
 
-def open_jobs(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -> Jobs:
-    """Return the jobs at ``SER_JOBS_URI``.
+def open_jobs(settings: Settings, work: Work, *, clock: Callable[[], datetime] = utc_now) -> Jobs:
+    """Return the jobs of ``work`` at ``SER_JOBS_URI``.
 
     Raises
     ------
@@ -280,11 +305,7 @@ def open_jobs(settings: Settings, *, clock: Callable[[], datetime] = utc_now) ->
         raise NotFound("This server keeps no jobs: SER_JOBS_URI, their location, is not set.")
     with as_transient():
         store = open_store(settings.jobs_uri)
-    return Jobs(store, settings.lease_seconds, settings.max_attempts, clock)
-
-
-def job_key(job_id: str) -> str:
-    return f"jobs/{job_id}.json"
+    return Jobs(store, work, settings.lease_seconds, settings.max_attempts, clock)
 
 
 def decode_claim(data: bytes) -> Claim:

@@ -3,28 +3,15 @@
 from __future__ import annotations
 
 import logging
-import shutil
 import threading
 import time
 from contextlib import suppress
-from pathlib import Path
 
-from ser.errors import AlteredModel, Busy, Conflict, NotFound, RemoteFailed, SerError
-from ser.registry import PublishedModel, open_registry
+from ser.errors import Busy, SerError
 from ser.service import problems
 from ser.service.jobs.job import PUBLISHING, Job, Lease, LeaseLost
 from ser.service.jobs.jobs import Jobs
 from ser.service.settings import Settings
-from ser.service.training import process
-from ser.service.training.request import (
-    JobContext,
-    TrainRequest,
-    check_writable,
-    read_train_request,
-    recheck_access,
-)
-from ser.store import open_store
-from ser.training import answer_of, move_aliases
 
 log = logging.getLogger("ser")
 
@@ -36,7 +23,7 @@ WAITERS = threading.BoundedSemaphore(2)
 """Limits the threads of the server that wait for other processes; the rest answer requests."""
 
 
-def run(jobs: Jobs, job_id: str, trainings: process.TrainingProcesses, settings: Settings) -> Job:
+def run_job(jobs: Jobs, job_id: str, settings: Settings) -> Job:
     """Run a job until it ends, or wait a while for the process that holds it; return it ended.
 
     Success is reported only when it is certain, since a holder may still crash. The caller then has
@@ -52,10 +39,10 @@ def run(jobs: Jobs, job_id: str, trainings: process.TrainingProcesses, settings:
     if lease is None and not job.is_ended:
         job, lease = wait_or_take_over(jobs, job_id, settings)
     if lease is not None:
-        job = attempt(jobs, job, lease, trainings, settings)
+        job = attempt(jobs, job, lease, settings)
     if not job.is_ended:
         raise busy(job_id)
-    clear_away(job, settings)
+    clear_away(jobs, job, settings)
     return job
 
 
@@ -91,20 +78,17 @@ def busy(job_id: str) -> Busy:
     return Busy(f"Another process is running job {job_id}; try again.")
 
 
-def attempt(
-    jobs: Jobs,
-    job: Job,
-    lease: Lease,
-    trainings: process.TrainingProcesses,
-    settings: Settings,
-) -> Job:
-    """Train for the job that ``lease`` holds and return its new state; raise as :func:`run`."""
+def attempt(jobs: Jobs, job: Job, lease: Lease, settings: Settings) -> Job:
+    """Do the work of the job that ``lease`` holds and return its new state; raise as
+    :func:`run_job`."""
     try:
-        with trainings.slot(settings.max_trainings):
-            # An earlier attempt may have published the model and then crashed.
-            if job.attempts and (model := find_model(job, settings)):
-                return complete_from_model(jobs, job, model, lease, settings)
-            return train(HeldJob(jobs, jobs.begin(job.job_id, lease)), settings)
+        with jobs.work.slot(settings):
+            # An earlier attempt may have completed the work and then crashed.
+            result = jobs.work.recover_result(job, settings) if job.attempts else None
+            if result is None:
+                held = HeldJob(jobs, jobs.begin(job.job_id, lease))
+                result = jobs.work.perform(held, settings)
+            return jobs.succeed(job.job_id, result, lease)
     except LeaseLost:
         return jobs.read(job.job_id)
     except Busy as error:
@@ -117,32 +101,30 @@ def attempt(
             return job
         # Raised even after the last attempt, so that a queue keeps the event it could not deliver.
         if job.is_ended:
-            clear_away(job, settings)
+            clear_away(jobs, job, settings)
         raise
 
 
-def end_if_exhausted(
-    jobs: Jobs, job_id: str, trainings: process.TrainingProcesses, settings: Settings
-) -> None:
+def end_if_exhausted(jobs: Jobs, job_id: str, settings: Settings) -> None:
     """End a job that no process holds and that has no attempts left; leave any other unchanged."""
     job = jobs.read(job_id)
     exhausted = job.status == "running" and job.attempts >= jobs.max_attempts
     if exhausted and not job.is_held(jobs.clock()):
         with suppress(SerError):
-            run(jobs, job_id, trainings, settings)
+            run_job(jobs, job_id, settings)
 
 
 def cancel(jobs: Jobs, job_id: str, settings: Settings) -> Job:
-    """Cancel a job unless its model is published, and return it; raise as :meth:`.Jobs.cancel`
+    """Cancel a job unless its work is complete, and return it; raise as :meth:`.Jobs.cancel`
     does."""
     job = jobs.read(job_id)
     # If the process that was publishing crashed, the model may be complete.
     interrupted = job.stage == PUBLISHING and not job.is_held(jobs.clock())
-    if interrupted and (model := find_model(job, settings)):
-        complete_from_model(jobs, job, model, job.lease, settings)
+    if interrupted and (result := jobs.work.recover_result(job, settings)):
+        jobs.succeed(job_id, result, job.lease)
     cancelled = jobs.cancel(job_id)
     if not job.is_held(jobs.clock()):
-        clear_away(cancelled, settings)
+        clear_away(jobs, cancelled, settings)
     return cancelled
 
 
@@ -194,81 +176,9 @@ class HeldJob:
         self._renewed_at = began_at
 
 
-def train(held: HeldJob, settings: Settings) -> Job:
-    """Train for a job, end it as succeeded, and return it."""
-    job = held.job
-    request = permitted_request(job, settings)
-    check_writable(request)
-    if job.attempts > 1:
-        open_store(request.model_save_path).sweep(job.job_id)
+def clear_away(jobs: Jobs, job: Job, settings: Settings) -> None:
+    """Remove the files that an ended job no longer needs."""
     try:
-        result = process.run(
-            request,
-            context=JobContext(model_id=job.job_id, trigger=job.trigger),
-            progress=held.note_progress,
-            heartbeat=held.renew_if_due,
-            before_publishing=held.begin_publishing,
-        )
-    except SerError as error:
-        # The process may have failed after it had published the model.
-        if model := find_model(job, settings):
-            return complete_from_model(held.jobs, job, model, held.lease, settings)
-        if isinstance(error, Conflict) and open_store(request.model_save_path).names(job.job_id):
-            # A process that had lost the lease was still publishing; neither model is complete.
-            raise RemoteFailed(f"Another attempt interfered: {error.detail}") from error
-        raise
-    return held.jobs.succeed(job.job_id, result, held.lease)
-
-
-def permitted_request(job: Job, settings: Settings) -> TrainRequest:
-    """Return the request of a job; raise :class:`InvalidInput` if ``settings`` do not allow its
-    locations now, or another version has stored it and it does not fit."""
-    if job.request is None:
-        return read_train_request(job.unread_request or {}, settings)
-    recheck_access(job.request, settings)
-    return job.request
-
-
-def find_model(job: Job, settings: Settings) -> PublishedModel | None:
-    """Return the published model of a job, or ``None`` if there is none or it is incomplete.
-
-    Two simultaneous attempts may leave a manifest whose files are missing or altered. Such a model
-    is useless, and the next attempt removes it.
-    """
-    registry = open_registry(permitted_request(job, settings).model_save_path)
-    try:
-        model = registry.model(job.job_id)
-    except (NotFound, AlteredModel):
-        return None
-    return model if model.is_whole() else None
-
-
-def complete_from_model(
-    jobs: Jobs, job: Job, model: PublishedModel, lease: Lease | None, settings: Settings
-) -> Job:
-    """Finish the work of a process that crashed after it had published ``model``: move the aliases
-    and end the job as succeeded. Return the job."""
-    request = permitted_request(job, settings)
-    notes = move_aliases(open_registry(request.model_save_path), job.job_id, request.aliases)
-    result = answer_of({**model.manifest, "notes": [*model.manifest["notes"], *notes]})
-    return jobs.succeed(job.job_id, result, lease)
-
-
-def data_folder(job_id: str) -> str:
-    """Return the name of the folder for a corpus that is fetched for a single job."""
-    return f"job-{job_id}"
-
-
-def clear_away(job: Job, settings: Settings) -> None:
-    """Remove the files that an ended job no longer needs: the corpus fetched for it alone, and the
-    parts of a model that was never completed."""
-    if not job.attempts:
-        return
-    try:
-        request = permitted_request(job, settings)
-        if Path(request.data_path).name == data_folder(job.job_id):
-            shutil.rmtree(request.data_path, ignore_errors=True)
-        if job.status != "succeeded" and find_model(job, settings) is None:
-            open_store(request.model_save_path).sweep(job.job_id)
+        jobs.work.clear_away(job, settings)
     except SerError as error:
         log.info("job %s may have left files behind: %s", job.job_id, error.detail)

@@ -15,19 +15,20 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import IO, Any
 
 import msgspec
 
-import ser
 from ser._progress import Progress, ignore_progress
 from ser.errors import Busy
 from ser.service import problems
+from ser.service.interpreter import python_path
 from ser.service.problems import TrainingLost
 from ser.service.training.request import JobContext, TrainRequest
 
 HEARTBEAT_SECONDS = 1.0
+REQUESTED_ENDS = frozenset({-signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP})
+"""Codes of a process that was asked to end, which does not make the training itself suspect."""
 
 
 class TrainingProcesses:
@@ -37,7 +38,7 @@ class TrainingProcesses:
         self._lock = threading.Lock()
         self._running = 0
 
-    def run(
+    def train(
         self, request: TrainRequest, *, limit: int, progress: Progress = ignore_progress
     ) -> dict[str, Any]:
         """Train as ``request`` says and return the answer of POST /train.
@@ -50,7 +51,7 @@ class TrainingProcesses:
             Any error that the training raised.
         """
         with self.slot(limit):
-            return run(request, progress=progress)
+            return train_in_process(request, progress=progress)
 
     @contextmanager
     def slot(self, limit: int) -> Iterator[None]:
@@ -69,7 +70,7 @@ class TrainingProcesses:
                 self._running -= 1
 
 
-def run(
+def train_in_process(
     request: TrainRequest,
     *,
     context: JobContext | None = None,
@@ -110,23 +111,43 @@ def run(
             send(b"")
 
         send(msgspec.json.encode(request))
-        last = follow(stdout, progress, heartbeat, permit)
+        steps = Steps(progress)
+        last = follow(stdout, steps, heartbeat, permit)
         # Closing its standard input now would end the process before it has cleaned up.
         process.wait()
     if last is None:
         # Child processes of the training do not notice that it has exited.
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGTERM)
-        raise TrainingLost(
-            f"The training process was killed by signal {-process.returncode}; signal 9 usually "
-            "means lack of memory."
-            if process.returncode < 0
-            else f"The training process exited with code {process.returncode}; see the log."
-        )
+        raise lost_training(process.returncode, steps.current)
     if "problem" in last:
         raise problems.from_document(last["problem"])
     answer: dict[str, Any] = last["answer"]
     return answer
+
+
+class Steps:
+    """Forwards the progress of a training, and knows its current step."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self.current = "start"
+
+    def __call__(self, step: str, share: float) -> None:
+        self.current = step
+        self._progress(step, share)
+
+
+def lost_training(code: int, step: str) -> TrainingLost:
+    """Return the error of a training whose process ended with ``code`` in ``step``."""
+    if code in REQUESTED_ENDS:
+        return TrainingLost(f"The training process was stopped by signal {-code} in step {step!r}.")
+    cause = (
+        f"was killed by signal {-code} in step {step!r}; signal 9 usually means lack of memory."
+        if code < 0
+        else f"exited with code {code} in step {step!r}; see the log."
+    )
+    return TrainingLost(f"The training process {cause}", crash=f"code {code} in step {step!r}")
 
 
 def follow(
@@ -163,10 +184,3 @@ def read_lines(pipe: IO[bytes]) -> Iterator[bytes]:
             return
         *complete, partial = (partial + data).split(b"\n")
         yield from complete
-
-
-def python_path() -> str:
-    """Return the ``PYTHONPATH`` with which a process imports this same ``ser``, installed or
-    vendored beside a handler."""
-    here = str(Path(ser.__file__).parent.parent)
-    return os.pathsep.join(filter(None, [here, os.environ.get("PYTHONPATH")]))

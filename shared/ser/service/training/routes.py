@@ -10,7 +10,7 @@ from ser._schemas import Name, Schema
 from ser.classifiers import RECIPE
 from ser.service.answers import EventsAnswer, JobAnswer, JobList, TrainAnswer
 from ser.service.bodies import JSON, NOTIFICATION
-from ser.service.routes import OtherAnswer, Route, health_of
+from ser.service.routes import ASYNC_HEADERS, Route, health_of, job_answer
 from ser.service.training.request import TrainRequest, read_train_request
 
 FIELDS = {
@@ -101,22 +101,9 @@ TRAIN = Route(
     fields=FIELDS,
     reads=(JSON,),
     body="The recipe, the corpus and the registry.",
-    headers={
-        "Prefer": "`respond-async` (RFC 7240) asks for a job instead of an answer; granted where "
-        "the setting `SER_JOBS_URI` names a place for jobs."
-    },
+    headers=ASYNC_HEADERS,
     answer=TrainAnswer,
-    others={
-        202: OtherAnswer(
-            JobAnswer,
-            "The job that was created on `Prefer: respond-async`.",
-            {
-                "Location": "The path of the job.",
-                "Retry-After": "Seconds to wait before asking for the job.",
-                "Preference-Applied": "`respond-async`",
-            },
-        )
-    },
+    others={202: job_answer(JobAnswer)},
     problems=(400, 409, 413, 415, 422, 502, 503, 507),
     example=REQUEST_EXAMPLE,
     answer_example=TRAIN_EXAMPLE,

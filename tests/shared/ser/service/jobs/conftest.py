@@ -12,6 +12,7 @@ import pytest
 
 import buckets
 from ser.service.jobs.jobs import Jobs
+from ser.service.jobs.trainings import Trainings
 from ser.store import Store, open_store
 
 
@@ -53,4 +54,4 @@ def clock() -> Clock:
 
 @pytest.fixture
 def jobs(store: Store, clock: Clock) -> Jobs:
-    return Jobs(store, lease_seconds=30, max_attempts=3, clock=clock)
+    return Jobs(store, Trainings(), lease_seconds=30, max_attempts=3, clock=clock)

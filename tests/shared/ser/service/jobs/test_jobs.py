@@ -18,6 +18,8 @@ from ser.registry import new_model_id
 from ser.service import problems
 from ser.service.jobs.job import PUBLISHING, Job, Lease, LeaseLost
 from ser.service.jobs.jobs import Jobs
+from ser.service.jobs.trainings import Trainings
+from ser.service.problems import TrainingLost
 from ser.service.settings import Settings
 from ser.service.training.request import TrainRequest, read_train_request
 from ser.store import Stored
@@ -111,6 +113,30 @@ def test_a_transient_error_allows_another_attempt_at_once_unless_it_was_the_last
         waiting = jobs.fail(job.job_id, begin_attempt(jobs, job), error)
         assert (waiting.status, waiting.problem) == ("running", problems.document(error))
     assert jobs.fail(job.job_id, begin_attempt(jobs, job), error).status == "failed"
+
+
+def test_a_training_that_crashes_alike_twice_is_not_tried_a_third_time(jobs: Jobs) -> None:
+    job = jobs.add(REQUEST)
+    crash = TrainingLost("killed by signal 11", crash="code -11 in step 'features'")
+    assert jobs.fail(job.job_id, begin_attempt(jobs, job), crash).status == "running"
+    # An error of another kind between both does not make them different.
+    lease = begin_attempt(jobs, job)
+    jobs.release(jobs.read(job.job_id), lease, Busy("the corpus is locked"))
+    ended = jobs.fail(job.job_id, begin_attempt(jobs, job), crash)
+    assert ended.status == "failed"
+    assert ended.problem is not None
+    assert "killed by signal 11 An earlier attempt ended alike" in ended.problem["detail"]
+
+
+def test_other_crashes_and_ended_processes_are_tried_again(jobs: Jobs) -> None:
+    job = jobs.add(REQUEST)
+    for crash in ("code -11 in step 'features'", "code -11 in step 'fit'"):
+        lease = begin_attempt(jobs, job)
+        assert jobs.fail(job.job_id, lease, TrainingLost("lost", crash)).status == "running"
+    other = jobs.add(REQUEST)
+    for _ in range(2):
+        lease = begin_attempt(jobs, other)
+        assert jobs.fail(other.job_id, lease, TrainingLost("stopped")).status == "running"
 
 
 def test_a_holder_that_has_lost_its_lease_cannot_end_the_job(jobs: Jobs, clock: Clock) -> None:
@@ -279,7 +305,7 @@ def test_a_request_of_a_later_version_is_kept_unread(jobs: Jobs) -> None:
 
 
 def test_clients_see_the_request_without_the_fields_of_the_store(jobs: Jobs) -> None:
-    answer = jobs.add(REQUEST).answer()
+    answer = jobs.answer(jobs.add(REQUEST))
     assert answer["request"]["remote_url"] == BODY["remote_url"]
     assert not {"lease", "unread_request"} & answer.keys()
     assert jobs.add(None, refusal=InvalidInput("no")).answer()["request"] == {}
@@ -292,7 +318,7 @@ ORDER = {"queued": 0, "running": 1, "succeeded": 2, "failed": 2, "cancelled": 2}
 def test_no_sequence_of_changes_leads_a_job_back_to_an_earlier_state(steps: list[str]) -> None:
     now = [datetime(2026, 11, 22, tzinfo=UTC)]
     store: Any = Memory()
-    jobs = Jobs(store, lease_seconds=30, max_attempts=2, clock=lambda: now[0])
+    jobs = Jobs(store, Trainings(), lease_seconds=30, max_attempts=2, clock=lambda: now[0])
     job = jobs.add(REQUEST)
     job_id, lease = job.job_id, Lease("no holder", now[0])
     actions: dict[str, Callable[[], object]] = {

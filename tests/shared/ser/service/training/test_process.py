@@ -18,9 +18,10 @@ import pytest
 
 from ser.errors import Busy, InvalidInput
 from ser.registry import open_registry
+from ser.service.interpreter import python_path
 from ser.service.problems import TrainingLost
 from ser.service.settings import Settings
-from ser.service.training.process import TrainingProcesses, python_path
+from ser.service.training.process import TrainingProcesses
 from ser.service.training.request import (
     TrainRequest,
     decode_train_request,
@@ -56,7 +57,7 @@ def child_of_this_process() -> int:
 
 def test_progress_reaches_the_server_step_by_step(body: dict[str, Any]) -> None:
     received: list[tuple[str, float]] = []
-    TrainingProcesses().run(
+    TrainingProcesses().train(
         read(body | {"evaluation": "full"}),
         limit=1,
         progress=lambda step, share: received.append((step, share)),
@@ -75,7 +76,7 @@ def test_progress_reaches_the_server_step_by_step(body: dict[str, Any]) -> None:
 
 def test_an_error_of_a_training_is_raised_again_with_its_faults(body: dict[str, Any]) -> None:
     with pytest.raises(InvalidInput) as caught:
-        TrainingProcesses().run(read(body | {"dataset_load_split_at": 60_000}), limit=1)
+        TrainingProcesses().train(read(body | {"dataset_load_split_at": 60_000}), limit=1)
     (fault,) = caught.value.faults
     assert fault.loc == ("dataset_load_split_at",)
 
@@ -88,9 +89,9 @@ def test_a_killed_training_raises_an_error_and_frees_its_slot(body: dict[str, An
             os.kill(child_of_this_process(), signal.SIGKILL)
 
     with pytest.raises(TrainingLost, match="signal 9"):
-        trainings.run(request, limit=1, progress=kill)
+        trainings.train(request, limit=1, progress=kill)
     assert not list(open_registry("model").ids())
-    assert trainings.run(request, limit=1)["model_id"]
+    assert trainings.train(request, limit=1)["model_id"]
 
 
 def test_a_training_above_the_limit_is_refused(body: dict[str, Any]) -> None:
@@ -99,11 +100,11 @@ def test_a_training_above_the_limit_is_refused(body: dict[str, Any]) -> None:
 
     def start_another(_step: str, _share: float) -> None:
         try:
-            trainings.run(request, limit=1)
+            trainings.train(request, limit=1)
         except Busy:
             refused.set()
 
-    trainings.run(request, limit=1, progress=start_another)
+    trainings.train(request, limit=1, progress=start_another)
     assert refused.is_set()
 
 
@@ -147,7 +148,7 @@ def test_the_workers_of_a_killed_training_end_too(body: dict[str, Any]) -> None:
             os.kill(groups[0], signal.SIGKILL)
 
     with pytest.raises(TrainingLost):
-        TrainingProcesses().run(read(body | {"evaluation": "loso"}), limit=1, progress=kill)
+        TrainingProcesses().train(read(body | {"evaluation": "loso"}), limit=1, progress=kill)
     end = time.monotonic() + EXIT_TIMEOUT_SECONDS
     while left := running_in(groups[0]):
         assert time.monotonic() < end, left
@@ -160,7 +161,7 @@ def test_a_failed_training_leaves_no_temporary_folder_behind(
     (bounds / "temporary").mkdir()
     monkeypatch.setenv("TMPDIR", str(bounds / "temporary"))
     with pytest.raises(InvalidInput):
-        TrainingProcesses().run(read(body | {"remote_url": "nowhere.zip"}), limit=1)
+        TrainingProcesses().train(read(body | {"remote_url": "nowhere.zip"}), limit=1)
     assert list((bounds / "temporary").iterdir()) == []
 
 
@@ -175,7 +176,7 @@ def test_values_spelt_as_strings_reach_the_training_typed(body: dict[str, Any]) 
         "corpus": '{"name": "emodb"}',
         "alias": "night",
     }
-    answer = TrainingProcesses().run(read(spelt), limit=1)
+    answer = TrainingProcesses().train(read(spelt), limit=1)
     manifest = open_registry("model").model("night").manifest
     assert manifest["model_id"] == answer["model_id"]
     request = manifest["request"]
@@ -223,7 +224,7 @@ def test_locations_are_checked_again_when_a_training_starts(
     (bounds / "elsewhere").mkdir()
     monkeypatch.setenv("SER_ALLOWED_PATHS", str(bounds / "elsewhere"))
     with pytest.raises(InvalidInput, match="SER_ALLOWED_PATHS") as caught:
-        TrainingProcesses().run(request, limit=1)
+        TrainingProcesses().train(request, limit=1)
     locations = {fault.loc for fault in caught.value.faults}
     assert locations == {("data_path",), ("remote_url",), ("model_save_path",)}
 

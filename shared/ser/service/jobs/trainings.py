@@ -1,0 +1,142 @@
+"""Trainings as the work of jobs."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from ser.corpora.fetching import redact_url
+from ser.errors import AlteredModel, Conflict, InvalidInput, NotFound, RemoteFailed, SerError
+from ser.registry import PublishedModel, open_registry
+from ser.service.jobs.job import Job
+from ser.service.jobs.running import HeldJob
+from ser.service.settings import Settings
+from ser.service.training import process
+from ser.service.training.request import (
+    JobContext,
+    TrainRequest,
+    check_writable,
+    decode_field,
+    read_train_request,
+    recheck_access,
+)
+from ser.store import open_store
+from ser.training import answer_of, move_aliases
+
+log = logging.getLogger("ser")
+
+
+class Trainings:
+    """Trainings, each in a process of its own.
+
+    Parameters
+    ----------
+    processes
+        The trainings of this server, which count against its limit.
+    """
+
+    name: Literal["train"] = "train"
+    folder = "jobs"
+
+    def __init__(self, processes: process.TrainingProcesses | None = None) -> None:
+        self._processes = processes or process.TrainingProcesses()
+
+    def restore_request(self, stored: object) -> TrainRequest | None:
+        """Return the request in a job; see :class:`.Work`."""
+        try:
+            return msgspec.convert(stored, TrainRequest, dec_hook=decode_field)
+        except (msgspec.ValidationError, InvalidInput):
+            return None
+
+    def describe_request(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Return the request without secrets of its address; see :class:`.Work`."""
+        if isinstance(url := request.get("remote_url"), str):
+            return {**request, "remote_url": redact_url(url)}
+        return request
+
+    def slot(self, settings: Settings) -> AbstractContextManager[None]:
+        """Return a context that counts as a training; see :class:`.Work`."""
+        return self._processes.slot(settings.max_trainings)
+
+    def perform(self, held: HeldJob, settings: Settings) -> dict[str, Any]:
+        """Train and return the answer of POST /train; see :class:`.Work`."""
+        job = held.job
+        request = permitted_request(job, settings)
+        check_writable(request)
+        if job.attempts > 1:
+            open_store(request.model_save_path).sweep(job.job_id)
+        try:
+            return process.train_in_process(
+                request,
+                context=JobContext(model_id=job.job_id, trigger=job.trigger),
+                progress=held.note_progress,
+                heartbeat=held.renew_if_due,
+                before_publishing=held.begin_publishing,
+            )
+        except SerError as error:
+            # The process may have failed after it had published the model.
+            if result := self.recover_result(job, settings):
+                return result
+            if isinstance(error, Conflict) and open_store(request.model_save_path).names(
+                job.job_id
+            ):
+                # A process that had lost the lease was still publishing; neither model is complete.
+                raise RemoteFailed(f"Another attempt interfered: {error.detail}") from error
+            raise
+
+    def recover_result(self, job: Job, settings: Settings) -> dict[str, Any] | None:
+        """Return the answer for the model that a crashed attempt has published, after moving its
+        aliases; see :class:`.Work`."""
+        model = find_model(job, settings)
+        return complete_from_model(job, model, settings) if model else None
+
+    def clear_away(self, job: Job, settings: Settings) -> None:
+        """Remove the corpus fetched for ``job`` alone, and the parts of a model that was never
+        completed; see :class:`.Work`."""
+        request = permitted_request(job, settings)
+        if Path(request.data_path).name == data_folder(job.job_id):
+            shutil.rmtree(request.data_path, ignore_errors=True)
+        if job.status != "succeeded" and find_model(job, settings) is None:
+            open_store(request.model_save_path).sweep(job.job_id)
+
+
+def permitted_request(job: Job, settings: Settings) -> TrainRequest:
+    """Return the request of a job; raise :class:`InvalidInput` if ``settings`` do not allow its
+    locations now, or another version has stored it and it does not fit."""
+    if job.request is None:
+        return read_train_request(job.unread_request or {}, settings)
+    request: TrainRequest = job.request
+    recheck_access(request, settings)
+    return request
+
+
+def find_model(job: Job, settings: Settings) -> PublishedModel | None:
+    """Return the published model of a job, or ``None`` if there is none or it is incomplete.
+
+    Two simultaneous attempts may leave a manifest whose files are missing or altered. Such a model
+    is useless, and the next attempt removes it.
+    """
+    registry = open_registry(permitted_request(job, settings).model_save_path)
+    try:
+        model = registry.model(job.job_id)
+    except (NotFound, AlteredModel):
+        return None
+    return model if model.is_whole() else None
+
+
+def complete_from_model(job: Job, model: PublishedModel, settings: Settings) -> dict[str, Any]:
+    """Finish the work of a process that crashed after it had published ``model``: move the aliases
+    and return the answer of POST /train."""
+    request = permitted_request(job, settings)
+    notes = move_aliases(open_registry(request.model_save_path), job.job_id, request.aliases)
+    return answer_of({**model.manifest, "notes": [*model.manifest["notes"], *notes]})
+
+
+def data_folder(job_id: str) -> str:
+    """Return the name of the folder for a corpus that is fetched for a single job."""
+    return f"job-{job_id}"
