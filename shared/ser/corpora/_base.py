@@ -10,6 +10,7 @@ import msgspec
 
 from ser._addresses import printable
 from ser._labels import Label
+from ser.corpora._clutter import is_clutter
 from ser.errors import InvalidInput
 from ser.sounds import SUFFIXES
 
@@ -17,7 +18,7 @@ SYNTHETIC = "SYNTHETIC SPEECH"
 """First words of the ``README.txt`` of a synthetic corpus, whose file names look like real ones."""
 
 MAX_SHOWN = 10
-"""Maximum number of folders in an error message."""
+"""Maximum number of folders or files in an error message."""
 
 
 class Utterance(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,9 +75,11 @@ class Table:
 def find_sounds(folder: Path) -> list[PurePosixPath]:
     """Return the sound files anywhere below ``folder``, sorted, as paths relative to it."""
     return sorted(
-        PurePosixPath(file.relative_to(folder).as_posix())
+        path
         for file in folder.rglob("*")
-        if file.suffix.lower() in SUFFIXES and file.is_file()
+        if file.suffix.lower() in SUFFIXES
+        and not is_clutter(path := PurePosixPath(file.relative_to(folder).as_posix()))
+        and file.is_file()
     )
 
 
@@ -111,10 +114,6 @@ def remedies(sounds: Sequence[PurePosixPath], corpora: Sequence[Corpus]) -> str:
         shown = ", ".join(folders[:MAX_SHOWN]) + ", ..." * (len(folders) > MAX_SHOWN)
         choices.append(f'corpus {{"label": "folder"}} if the folders are the labels ({shown})')
     return ", ".join([*choices, "or another value of corpus"])
-
-
-MAX_SHOWN = 10
-"""Folders that an error message names."""
 
 
 def is_utf8(file: PurePosixPath) -> bool:
