@@ -20,6 +20,8 @@ SYNTHETIC = "SYNTHETIC SPEECH"
 MAX_SHOWN = 10
 """Maximum number of folders or files in an error message."""
 
+ARCHIVE_SUFFIXES = (".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".7z", ".rar")
+
 
 class Utterance(msgspec.Struct, frozen=True, kw_only=True):
     """One sound of a corpus with its label and speaker; unknown fields are empty strings.
@@ -81,6 +83,36 @@ def find_sounds(folder: Path) -> list[PurePosixPath]:
         and not is_clutter(path := PurePosixPath(file.relative_to(folder).as_posix()))
         and file.is_file()
     )
+
+
+def require_sounds(folder: Path) -> list[PurePosixPath]:
+    """Return the sound files anywhere below ``folder``, as :func:`find_sounds` does.
+
+    Raises
+    ------
+    InvalidInput
+        There are none; the message says which other files there are.
+    """
+    if sounds := find_sounds(folder):
+        return sounds
+    others = sorted(
+        path
+        for file in folder.rglob("*")
+        if not is_clutter(path := PurePosixPath(file.relative_to(folder).as_posix()))
+        and file.is_file()
+    )
+    message = f"the corpus contains no sounds; allowed: {', '.join(sorted(SUFFIXES))}"
+    if packed := [*map(str, filter(is_archive, others))]:
+        shown = ", ".join(packed[:MAX_SHOWN]) + ", ..." * (len(packed) > MAX_SHOWN)
+        message += f"; it contains archives, which are not unpacked ({shown}): use them themselves"
+    elif others:
+        message += f"; it contains {', '.join(map(str, others[:3]))}" + ", ..." * (len(others) > 3)
+    raise InvalidInput(message)
+
+
+def is_archive(file: PurePosixPath) -> bool:
+    """Return whether ``file`` is an archive by its suffix."""
+    return file.name.lower().endswith(ARCHIVE_SUFFIXES)
 
 
 def recognise(files: Iterable[PurePosixPath], corpora: Sequence[Corpus]) -> Table:
