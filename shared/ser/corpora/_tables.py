@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
-from posixpath import normpath
 
 from ser.corpora._base import MAX_SHOWN, Corpus, Rejection, Utterance
 from ser.corpora._csv_files import Row, read_table
 from ser.corpora._labelled import flat_name, make_labels
-from ser.corpora._lookup import Lookup
+from ser.corpora._lookup import Lookup, as_key
 from ser.corpora._text import unite_spellings
 
 
@@ -75,7 +74,7 @@ def group_rows(
         found = lookup.find(path)
         if isinstance(found, PurePosixPath):
             known[found].append(row)
-            if str(found) not in (normpath(path), normpath(home / path)):
+            if as_key(str(found)) not in (as_key(path), as_key(str(home / path))):
                 elsewhere.append(f"{path} as {found}")
         elif found:
             fits = ", ".join(map(str, found.candidates[:MAX_SHOWN]))
