@@ -142,9 +142,12 @@ def test_links_that_lead_out_of_the_allowed_paths_are_refused(
     train: Client, train_body: dict[str, Any], bounds: Path
 ) -> None:
     (bounds / "set").mkdir()
-    (bounds / "set" / "03a01Wa.wav").symlink_to("/etc/hostname")
-    message = refusal(train, train_body, remote_url="set")
-    assert "SER_ALLOWED_PATHS" in message
+    (bounds / "set" / "03a01Wa.wav").write_bytes(SOUNDS["03a01Wa.wav"])
+    for name in ("03a01Wb.wav", "labels.csv"):
+        (bounds / "set" / name).symlink_to("/etc/hostname")
+        message = refusal(train, train_body, remote_url="set", corpus={"table": "labels.csv"})
+        assert f"{name}' is outside of SER_ALLOWED_PATHS" in message
+        (bounds / "set" / name).unlink()
 
 
 def test_the_limit_on_content_holds_for_folders(

@@ -101,10 +101,13 @@ def require_sounds(folder: Path) -> list[PurePosixPath]:
         if not is_clutter(path := PurePosixPath(file.relative_to(folder).as_posix()))
         and file.is_file()
     )
-    message = f"the corpus contains no sounds; allowed: {', '.join(sorted(SUFFIXES))}"
+    message = f"the corpus contains no sounds ({', '.join(sorted(SUFFIXES))})"
     if packed := [*map(str, filter(is_archive, others))]:
         shown = ", ".join(packed[:MAX_SHOWN]) + ", ..." * (len(packed) > MAX_SHOWN)
-        message += f"; it contains archives, which are not unpacked ({shown}): use them themselves"
+        message += (
+            f"; it contains archives, which are not unpacked ({shown}); "
+            "allowed: one of them, or an archive of their content"
+        )
     elif others:
         message += f"; it contains {', '.join(map(str, others[:3]))}" + ", ..." * (len(others) > 3)
     raise InvalidInput(message)

@@ -15,7 +15,7 @@ from ser._addresses import printable, scheme
 from ser._progress import ProgressCallback
 from ser.corpora._base import require_sounds
 from ser.corpora._choice import CorpusChoice
-from ser.corpora._csv_files import TABLE_SUFFIXES
+from ser.corpora._csv_files import TABLE_SUFFIXES, tables_in
 from ser.corpora._folder import CorpusFolder, Provenance, sha256_of
 from ser.corpora.fetching import ANY, FULL_ACCESS, Access, Version
 from ser.errors import InvalidInput, TooLarge, within
@@ -178,15 +178,13 @@ class FolderFiles(CorpusFiles):
     def obtain(self, *, force: bool, on_progress: ProgressCallback) -> Provenance:
         if force and self.features:
             shutil.rmtree(self.features, ignore_errors=True)
-        with within("source"):
-            sounds = self._sounds()
-        files = [*sounds, *([PurePosixPath(self._table)] if self._table else [])]
         checksum, size = hashlib.sha256(), 0
-        for file in files:
-            content = self._content(file)
-            checksum.update(hashlib.sha256(os.fsencode(file)).digest())
-            checksum.update(hashlib.sha256(content).digest())
-            size += len(content)
+        with within("source"):
+            for file in (*self._sounds(), *([PurePosixPath(self._table)] if self._table else [])):
+                content = self._content(file)
+                checksum.update(hashlib.sha256(os.fsencode(file)).digest())
+                checksum.update(hashlib.sha256(content).digest())
+                size += len(content)
         on_progress(1.0)
         place = str(self._folder / self._table if self._table else self._folder)
         return Provenance(printable(place), sha256_of(place), checksum.hexdigest(), size)
@@ -198,7 +196,12 @@ class FolderFiles(CorpusFiles):
         return result
 
     def _content(self, file: PurePosixPath) -> bytes:
-        return self._access.path(str(self._folder / file)).read_bytes()
+        try:
+            return self._access.path(str(self._folder / file)).read_bytes()
+        except OSError as error:
+            raise InvalidInput(
+                f"{self._folder / file} cannot be read: {error.strerror}; allowed: readable files"
+            ) from error
 
     def clean(self, *, archive: bool) -> None:
         del archive
@@ -217,17 +220,20 @@ class FolderFiles(CorpusFiles):
         return implied
 
     def _sounds(self) -> list[PurePosixPath]:
-        """Return the sounds in the folder; raise an error unless all may be read and are within the
-        limits."""
+        """Return the sounds in the folder; raise an error unless they and the tables may be read
+        and are within the limits."""
         sounds = require_sounds(self._folder)
         if len(sounds) > self._limits.files.value:
             raise TooLarge(
                 f"{self._folder} has {len(sounds):,} sounds; allowed: {self._limits.files}"
             )
         limit = self._limits.extracted_bytes
-        size = sum(self._access.path(str(self._folder / each)).stat().st_size for each in sounds)
+        read = [*sounds, *tables_in(self._folder)]
+        size = sum(self._access.path(str(self._folder / each)).stat().st_size for each in read)
         if size > limit.value:
-            raise TooLarge(f"the sounds in {self._folder} have {size:,} bytes; allowed: {limit}")
+            raise TooLarge(
+                f"the sounds and tables in {self._folder} have {size:,} bytes; allowed: {limit}"
+            )
         return sounds
 
 

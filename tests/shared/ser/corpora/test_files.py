@@ -64,7 +64,7 @@ def test_a_refused_archive_of_another_format_leaves_the_former_one(bounds: Path)
     made.archive(bounds / "corpus.zip", SOUNDS)
     tar(bounds / "corpus.tgz", {"readme.txt": b""})
     load("corpus.zip")
-    with pytest.raises(InvalidInput, match=r"contains no sounds; .*; it contains readme\.txt"):
+    with pytest.raises(InvalidInput, match=r"no sounds \(\.aif, .*\); it contains readme\.txt"):
         load("corpus.tgz", force=True)
     assert len(load("corpus.zip").utterances) == len(NAMES)
 
@@ -107,13 +107,25 @@ def test_archives_in_an_archive_or_folder_are_named(bounds: Path, source: str) -
     with pytest.raises(InvalidInput) as caught:
         load(source)
     assert "(set/Actor_00.ZIP, " in caught.value.detail
-    assert "set/Actor_09.ZIP, ...): use them themselves" in caught.value.detail
+    assert "set/Actor_09.ZIP, ...); allowed: one of them, or an" in caught.value.detail
     assert "__MACOSX" not in caught.value.detail
+
+
+def test_a_file_that_cannot_be_read_is_named(bounds: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written(bounds / "corpus", SOUNDS)
+
+    def fail(path: Path) -> bytes:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_bytes", fail)
+    with pytest.raises(InvalidInput, match=rf"source: .*{NAMES[0]} cannot be read: Permission"):
+        load("corpus")
 
 
 def test_the_limits_hold_for_folders(bounds: Path) -> None:
     written(bounds / "corpus", SOUNDS)
-    size = sum(map(len, SOUNDS.values()))
+    (bounds / "corpus" / "labels.csv").write_bytes(bytes(100))
+    size = sum(map(len, SOUNDS.values())) + 100
     exact = Limits(extracted_bytes=Limit(size), files=Limit(len(SOUNDS)))
     assert len(load("corpus", limits=exact).utterances) == len(NAMES)
     with pytest.raises(TooLarge, match=f"have {size:,} bytes; allowed: "):
