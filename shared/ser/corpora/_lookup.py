@@ -7,6 +7,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import cached_property
 from pathlib import PurePosixPath
 from posixpath import commonpath, normpath
 
@@ -16,8 +17,8 @@ from ser.sounds import SUFFIXES
 ROOT = PurePosixPath()
 LAST = "\U0010ffff"
 """The last character, which sorts after every other one."""
-MAX_COMPARED = 20_000
-"""Maximum number of names that a misspelt one is compared with, since each takes 10 us or more."""
+MAX_COMPARED = 5_000
+"""Maximum number of names that a misspelt one is compared with, since each takes about 0.1 ms."""
 
 
 @dataclass(frozen=True)
@@ -74,11 +75,23 @@ class Lookup:
 
     def nearest(self, path: str) -> list[str]:
         """Return up to three files whose names are the most similar to that of ``path``."""
-        by_name: dict[str, str] = {}
-        for file in sorted(self._files)[:MAX_COMPARED]:
-            by_name.setdefault(folded(file.name), str(file))
-        name = as_key(path).rpartition("/")[2]
-        return [by_name[each] for each in get_close_matches(name, by_name)]
+        *folders, name = as_key(path).split("/")
+
+        def shared_folders(file: PurePosixPath) -> int:
+            return len({*folders}.intersection(as_key(str(file)).split("/")))
+
+        close = get_close_matches(name, self._by_name)
+        return [str(max(self._by_name[each], key=shared_folders)) for each in close]
+
+    @cached_property
+    def _by_name(self) -> dict[str, list[PurePosixPath]]:
+        """The files by name, for the first names in order."""
+        files: dict[str, list[PurePosixPath]] = {}
+        for file in sorted(self._files):
+            name = folded(file.name)
+            if name in files or len(files) < MAX_COMPARED:
+                files.setdefault(name, []).append(file)
+        return files
 
 
 class Ends:

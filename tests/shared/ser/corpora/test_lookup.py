@@ -72,6 +72,8 @@ def test_the_nearest_names_are_suggested() -> None:
     files = lookup("x/anna_angry_01.wav", "x/anna_angry_02.wav", "x/bob.wav")
     assert files.nearest("Anna_angri_01.wav")[0] == "x/anna_angry_01.wav"
     assert files.nearest("zzz") == []
+    files = lookup("ann/joy/1.wav", "bob/joy/1.wav")
+    assert files.nearest("C:\\data\\bob\\joy\\11.wav") == ["bob/joy/1.wav"]
 
 
 PARTS = st.text(st.sampled_from("aAéß. "), min_size=1, max_size=3).filter(
