@@ -31,7 +31,9 @@ class Limits(NamedTuple):
     download_bytes: Limit = UNLIMITED
     """Size of the archive in bytes."""
     extracted_bytes: Limit = UNLIMITED
-    """Size of the archive's content in bytes."""
+    """Size of the archive's content, or of a folder that is read in place, in bytes."""
+    files: Limit = UNLIMITED
+    """Number of sounds in a folder that is read in place."""
     audio_seconds: Limit = UNLIMITED
     """Duration of one sound in seconds."""
 

@@ -10,6 +10,7 @@ import msgspec
 
 from ser._addresses import printable
 from ser._labels import Label
+from ser.corpora._clutter import is_clutter
 from ser.errors import InvalidInput
 from ser.sounds import SUFFIXES
 
@@ -17,7 +18,9 @@ SYNTHETIC = "SYNTHETIC SPEECH"
 """First words of the ``README.txt`` of a synthetic corpus, whose file names look like real ones."""
 
 MAX_SHOWN = 10
-"""Maximum number of folders in an error message."""
+"""Maximum number of folders or files in an error message."""
+
+ARCHIVE_SUFFIXES = (".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".7z", ".rar")
 
 
 class Utterance(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,10 +77,45 @@ class Table:
 def find_sounds(folder: Path) -> list[PurePosixPath]:
     """Return the sound files anywhere below ``folder``, sorted, as paths relative to it."""
     return sorted(
-        PurePosixPath(file.relative_to(folder).as_posix())
+        path
         for file in folder.rglob("*")
-        if file.suffix.lower() in SUFFIXES and file.is_file()
+        if file.suffix.lower() in SUFFIXES
+        and not is_clutter(path := PurePosixPath(file.relative_to(folder).as_posix()))
+        and file.is_file()
     )
+
+
+def require_sounds(folder: Path) -> list[PurePosixPath]:
+    """Return the sound files anywhere below ``folder``, as :func:`find_sounds` does.
+
+    Raises
+    ------
+    InvalidInput
+        There are none; the message says which other files there are.
+    """
+    if sounds := find_sounds(folder):
+        return sounds
+    others = sorted(
+        path
+        for file in folder.rglob("*")
+        if not is_clutter(path := PurePosixPath(file.relative_to(folder).as_posix()))
+        and file.is_file()
+    )
+    message = f"the corpus contains no sounds ({', '.join(sorted(SUFFIXES))})"
+    if packed := [*map(str, filter(is_archive, others))]:
+        shown = ", ".join(packed[:MAX_SHOWN]) + ", ..." * (len(packed) > MAX_SHOWN)
+        message += (
+            f"; it contains archives, which are not unpacked ({shown}); "
+            "allowed: one of them, or an archive of their content"
+        )
+    elif others:
+        message += f"; it contains {', '.join(map(str, others[:3]))}" + ", ..." * (len(others) > 3)
+    raise InvalidInput(message)
+
+
+def is_archive(file: PurePosixPath) -> bool:
+    """Return whether ``file`` is an archive by its suffix."""
+    return file.name.lower().endswith(ARCHIVE_SUFFIXES)
 
 
 def recognise(files: Iterable[PurePosixPath], corpora: Sequence[Corpus]) -> Table:
@@ -111,10 +149,6 @@ def remedies(sounds: Sequence[PurePosixPath], corpora: Sequence[Corpus]) -> str:
         shown = ", ".join(folders[:MAX_SHOWN]) + ", ..." * (len(folders) > MAX_SHOWN)
         choices.append(f'corpus {{"label": "folder"}} if the folders are the labels ({shown})')
     return ", ".join([*choices, "or another value of corpus"])
-
-
-MAX_SHOWN = 10
-"""Folders that an error message names."""
 
 
 def is_utf8(file: PurePosixPath) -> bool:

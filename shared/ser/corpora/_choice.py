@@ -14,11 +14,8 @@ from msgspec import Meta
 
 from ser._schemas import Name, Schema, as_mapping, parse, shown
 from ser.corpora._base import SYNTHETIC, Corpus, tabulate
-from ser.corpora._labelled import (
-    labelled_by_emotion_folder,
-    labelled_by_folder,
-    labelled_by_table,
-)
+from ser.corpora._labelled import labelled_by_emotion_folder, labelled_by_folder
+from ser.corpora._tables import labelled_by_table
 from ser.corpora.grammars import CORPORA
 from ser.errors import InvalidInput
 

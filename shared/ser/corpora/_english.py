@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from unicodedata import normalize
-
+from ser.corpora._text import folded
 from ser.corpora.grammars import CORPORA
 
 SYNONYMS = {
@@ -20,16 +19,15 @@ SYNONYMS = {
 """The English emotions, each with words for it that are not label names in :data:`CORPORA`."""
 
 EMOTION_OF_WORD = (
-    {label.name.casefold(): label.emotion for corpus in CORPORA for label in corpus.labels}
+    {folded(label.name): label.emotion for corpus in CORPORA for label in corpus.labels}
     | {word: emotion for emotion, words in SYNONYMS.items() for word in words}
     | {emotion: emotion for emotion in SYNONYMS}
 )
 
 
 def known_emotion(word: str) -> str | None:
-    """Return the English emotion for ``word``, ignoring case; ``None`` for an unknown word."""
-    # In names of files, macOS separates accents from their letters.
-    return EMOTION_OF_WORD.get(normalize("NFC", word).casefold().replace("_", " "))
+    """Return the English emotion for ``word``, as people read it; ``None`` for an unknown word."""
+    return EMOTION_OF_WORD.get(folded(word.replace("_", " ")))
 
 
 def english(word: str) -> str:

@@ -13,16 +13,28 @@ from typing import TypeVar
 
 from ser._addresses import printable, scheme
 from ser._progress import ProgressCallback
-from ser.corpora._base import find_sounds
+from ser.corpora._base import require_sounds
 from ser.corpora._choice import CorpusChoice
+from ser.corpora._csv_files import TABLE_SUFFIXES, tables_in
 from ser.corpora._folder import CorpusFolder, Provenance, sha256_of
 from ser.corpora.fetching import ANY, FULL_ACCESS, Access, Version
-from ser.errors import InvalidInput, within
+from ser.errors import InvalidInput, TooLarge, within
 from ser.limits import NO_LIMITS, Limits
 
 T = TypeVar("T")
 Inspect = Callable[[Path, list[PurePosixPath]], T]
 """A function of a folder and the paths of its sounds, relative to it."""
+
+POINTERS = {
+    b"version https://git-lfs.github.com/spec/": "it is a Git LFS pointer, not the sound; run "
+    "`git lfs pull` before packing the corpus",
+    b"/annex/objects/": "it is a git-annex pointer, not the sound; run `git annex get .` before "
+    "packing the corpus",
+}
+"""The beginning of files that stand for a sound elsewhere, each with the reason to reject it.
+
+Git LFS, ``docs/spec.md``; git-annex, ``doc/internals/pointer_file.mdwn``.
+"""
 
 
 class CorpusFiles(ABC):
@@ -54,8 +66,22 @@ class CorpusFiles(ABC):
     def inspect(self, inspect: Inspect[T], *, on_progress: ProgressCallback) -> T:
         """Return the result of ``inspect`` for the files that :meth:`obtain` made available."""
 
-    @abstractmethod
     def read(self, file: PurePosixPath) -> bytes:
+        """Return the content of the file at the path ``file``, relative to the corpus.
+
+        Raises
+        ------
+        InvalidInput
+            The file is not the sound, but a pointer to it.
+        """
+        content = self._content(file)
+        for beginning, reason in POINTERS.items():
+            if content.startswith(beginning):
+                raise InvalidInput(reason)
+        return content
+
+    @abstractmethod
+    def _content(self, file: PurePosixPath) -> bytes:
         """Return the content of the file at the path ``file``, relative to the corpus."""
 
     @abstractmethod
@@ -68,7 +94,7 @@ class CorpusFiles(ABC):
 
 
 class ArchiveFiles(CorpusFiles):
-    """The files in a zip archive, which is fetched and unpacked into a :class:`CorpusFolder`."""
+    """The files in an archive, which is fetched and unpacked into a :class:`CorpusFolder`."""
 
     def __init__(
         self,
@@ -100,7 +126,7 @@ class ArchiveFiles(CorpusFiles):
         with within("source"):
             return self._folder.extract(inspect, on_progress=on_progress)
 
-    def read(self, file: PurePosixPath) -> bytes:
+    def _content(self, file: PurePosixPath) -> bytes:
         return self._folder.read(file)
 
     def clean(self, *, archive: bool) -> None:
@@ -118,12 +144,23 @@ class FolderFiles(CorpusFiles):
         A folder for extracted features. Default: features are not kept.
     table
         Name of a CSV file in ``folder`` with the emotion and the speaker of each sound.
+    access
+        Rules for the places that links in the folder may lead to.
+    limits
+        Maximum number of sounds, and their maximum size.
     """
 
     def __init__(
-        self, folder: Path, *, data_path: Path | None = None, table: str | None = None
+        self,
+        folder: Path,
+        *,
+        data_path: Path | None = None,
+        table: str | None = None,
+        access: Access = FULL_ACCESS,
+        limits: Limits = NO_LIMITS,
     ) -> None:
         self._folder, self._table = folder, table
+        self._access, self._limits = access, limits
         self._data = None if data_path is None else CorpusFolder(data_path)
 
     @property
@@ -141,13 +178,13 @@ class FolderFiles(CorpusFiles):
     def obtain(self, *, force: bool, on_progress: ProgressCallback) -> Provenance:
         if force and self.features:
             shutil.rmtree(self.features, ignore_errors=True)
-        files = [*map(str, self._sounds()), *([self._table] if self._table else [])]
         checksum, size = hashlib.sha256(), 0
-        for file in files:
-            content = (self._folder / file).read_bytes()
-            checksum.update(hashlib.sha256(os.fsencode(file)).digest())
-            checksum.update(hashlib.sha256(content).digest())
-            size += len(content)
+        with within("source"):
+            for file in (*self._sounds(), *([PurePosixPath(self._table)] if self._table else [])):
+                content = self._content(file)
+                checksum.update(hashlib.sha256(os.fsencode(file)).digest())
+                checksum.update(hashlib.sha256(content).digest())
+                size += len(content)
         on_progress(1.0)
         place = str(self._folder / self._table if self._table else self._folder)
         return Provenance(printable(place), sha256_of(place), checksum.hexdigest(), size)
@@ -158,8 +195,13 @@ class FolderFiles(CorpusFiles):
         on_progress(1.0)
         return result
 
-    def read(self, file: PurePosixPath) -> bytes:
-        return (self._folder / file).read_bytes()
+    def _content(self, file: PurePosixPath) -> bytes:
+        try:
+            return self._access.path(str(self._folder / file)).read_bytes()
+        except OSError as error:
+            raise InvalidInput(
+                f"{self._folder / file} cannot be read: {error.strerror}; allowed: readable files"
+            ) from error
 
     def clean(self, *, archive: bool) -> None:
         del archive
@@ -178,8 +220,21 @@ class FolderFiles(CorpusFiles):
         return implied
 
     def _sounds(self) -> list[PurePosixPath]:
-        # Files of macOS without sound are left out, as from archives.
-        return [sound for sound in find_sounds(self._folder) if "__MACOSX" not in sound.parts]
+        """Return the sounds in the folder; raise an error unless they and the tables may be read
+        and are within the limits."""
+        sounds = require_sounds(self._folder)
+        if len(sounds) > self._limits.files.value:
+            raise TooLarge(
+                f"{self._folder} has {len(sounds):,} sounds; allowed: {self._limits.files}"
+            )
+        limit = self._limits.extracted_bytes
+        read = [*sounds, *tables_in(self._folder)]
+        size = sum(self._access.path(str(self._folder / each)).stat().st_size for each in read)
+        if size > limit.value:
+            raise TooLarge(
+                f"the sounds and tables in {self._folder} have {size:,} bytes; allowed: {limit}"
+            )
+        return sounds
 
 
 def corpus_files(
@@ -196,8 +251,9 @@ def corpus_files(
     Parameters
     ----------
     source
-        A folder or a CSV table on this machine, which is read in place; or a zip archive: a path,
-        ``file://``, ``http(s)://``, ``s3://bucket/key`` or ``gs://bucket/key``.
+        A folder or a CSV table on this machine, which is read in place; or a zip or tar archive: a
+        path, ``file://``, ``http(s)://``, ``s3://bucket/key`` or ``gs://bucket/key``; or the files
+        below ``s3://bucket/prefix/`` or ``gs://bucket/prefix/``.
     data_path
         A folder that keeps the archive, its content, and extracted features.
     keep_features
@@ -213,7 +269,9 @@ def corpus_files(
             path = access.path(source)
         kept = data_path if keep_features else None
         if path.is_dir():
-            return FolderFiles(path, data_path=kept)
-        if path.suffix.lower() == ".csv" and path.is_file():
-            return FolderFiles(path.parent, data_path=kept, table=path.name)
+            return FolderFiles(path, data_path=kept, access=access, limits=limits)
+        if path.suffix.lower() in TABLE_SUFFIXES and path.is_file():
+            return FolderFiles(
+                path.parent, data_path=kept, table=path.name, access=access, limits=limits
+            )
     return ArchiveFiles(source, data_path, access=access, limits=limits, version=version)

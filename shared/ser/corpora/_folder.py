@@ -19,8 +19,16 @@ import msgspec
 
 from ser._addresses import printable
 from ser._progress import ProgressCallback
-from ser.corpora._base import find_sounds
-from ser.corpora.fetching import FULL_ACCESS, Access, Version, extract, fetch, redact_url
+from ser.corpora._base import require_sounds
+from ser.corpora.fetching import (
+    FULL_ACCESS,
+    Access,
+    Version,
+    archive_suffix,
+    extract,
+    fetch,
+    redact_url,
+)
 from ser.errors import Busy, Conflict, InvalidInput, TooLarge, within
 from ser.limits import NO_LIMITS, Limits
 
@@ -54,10 +62,11 @@ class CorpusFolder:
         self.path = path
         self._access = access
         self._limits = limits
-        self._archive = path / "pristine" / "archive.zip"
+        self._pristine = path / "pristine"
         self._provenance = path / "pristine" / "source.json"
         self._working = path / "working"
         self._extracted = path / "working.json"
+        # The format of an archive is unknown until it is complete.
         self._incoming_archive = path / "pristine" / "incoming.zip"
         self._incoming_provenance = path / "pristine" / "incoming.json"
         self._incoming = path / "incoming"
@@ -133,6 +142,11 @@ class CorpusFolder:
         write_record(self._incoming_provenance, provenance)
         return provenance
 
+    @property
+    def _archive(self) -> Path:
+        """The accepted archive, whose suffix is that of its format; without one, a path for it."""
+        return next(self._pristine.glob("archive.*"), self._pristine / "archive.zip")
+
     def _kept(self) -> Provenance | None:
         """Return the provenance of the newest archive in the folder, accepted or not."""
         if self._incoming_provenance.exists() and not self._incoming_archive.exists():
@@ -166,10 +180,10 @@ class CorpusFolder:
             if not self._working.exists() or read_record(self._extracted) != provenance:
                 self._unpack(self._archive, self._working, on_progress)
                 write_record(self._extracted, provenance)
-            return inspect(self._working, find_sounds(self._working))
+            return inspect(self._working, require_sounds(self._working))
         try:
             self._unpack(self._incoming_archive, self._incoming, on_progress)
-            result = inspect(self._incoming, find_sounds(self._incoming))
+            result = inspect(self._incoming, require_sounds(self._incoming))
         except (InvalidInput, TooLarge):
             self._refuse()
             raise
@@ -180,7 +194,10 @@ class CorpusFolder:
         extract(archive, folder, limit=self._limits.extracted_bytes, on_progress=on_progress)
 
     def _accept(self, provenance: Provenance) -> None:
-        self._incoming_archive.replace(self._archive)
+        suffix = archive_suffix(self._incoming_archive)
+        # A former archive of another format has another name.
+        self._archive.unlink(missing_ok=True)
+        self._incoming_archive.replace(self._pristine / f"archive{suffix}")
         self._incoming_provenance.replace(self._provenance)
         self._extracted.unlink(missing_ok=True)
         shutil.rmtree(self._working, ignore_errors=True)
@@ -204,7 +221,7 @@ class CorpusFolder:
         """Remove ``working/``, ``features/`` and, if ``archive``, ``pristine/``."""
         self._extracted.unlink(missing_ok=True)
         self.forget_features()
-        for folder in [self._working, *([self._archive.parent, self._incoming] if archive else [])]:
+        for folder in [self._working, *([self._pristine, self._incoming] if archive else [])]:
             shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -49,8 +49,9 @@ class Dataset:
         A folder, which is created if necessary. ``pristine/`` contains the archive, ``working/``
         its content, and ``features/`` the extracted features.
     source
-        A zip archive (``http(s)://``, ``s3://bucket/key``, ``gs://bucket/key``, a path, or
-        ``file://``); or a folder, or a CSV table beside its sounds, both read in place.
+        A zip or tar archive (``http(s)://``, ``s3://bucket/key``, ``gs://bucket/key``, a path, or
+        ``file://``); the files below ``s3://bucket/prefix/`` or ``gs://bucket/prefix/``; or a
+        folder, or a CSV table beside its sounds, both read in place.
     corpus
         The field ``corpus``: the source of the emotion and the speaker of each file.
 
@@ -60,8 +61,8 @@ class Dataset:
         - ``{"label": "folder"}``: the name of the folder is the label. The speaker is the first
           group of ``speaker_pattern``, a regular expression that is searched in the path.
         - ``{"table": "labels.csv"}``: a CSV file in the corpus with the columns ``file``,
-          ``emotion`` and ``speaker``, and optionally ``gender`` and ``text``. This is the default
-          if ``source`` is a table.
+          ``emotion`` and ``speaker``, and optionally ``gender`` and ``text``, or with other usual
+          names of these columns. This is the default if ``source`` is a table.
     access
         Rules for the places that ``source`` may name. Default: every place this user may read.
     limits
@@ -142,7 +143,7 @@ class Dataset:
             ``data_path`` contains the archive of another source and ``force`` is false, or files
             that do not come from a corpus; or ``source`` has another version.
         InvalidInput, TooLarge, RemoteFailed, StorageFull
-            ``source`` is refused, is not a zip archive, exceeds the limit, cannot be fetched, or
+            ``source`` is refused, is not an archive, exceeds the limit, cannot be fetched, or
             does not fit on the disk.
         """
         if force or self._provenance is None:

@@ -18,6 +18,8 @@ from ser.limits import Limit, Limits
 if TYPE_CHECKING:
     from ser.parallel import Workers
 
+MAX_FILES = 100_000
+"""Maximum number of sounds in a folder that a request names."""
 MEGABYTE = 1_000_000
 SOUND_BYTES_PER_SECOND = 48_000 * 2 * 2
 """Size of uncompressed sound as devices record it at most: 48 kHz, stereo, 16 bit. It leaves room
@@ -81,6 +83,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return Limits(
             download_bytes=Limit(self.max_download_bytes, "SER_MAX_DOWNLOAD_MB"),
             extracted_bytes=Limit(self.max_extracted_bytes, "SER_MAX_EXTRACTED_MB"),
+            files=Limit(MAX_FILES),
             audio_seconds=Limit(self.max_audio_seconds, "SER_MAX_AUDIO_SECONDS"),
         )
 

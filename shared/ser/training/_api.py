@@ -72,9 +72,10 @@ def train(
     Parameters
     ----------
     source
-        The corpus: a zip archive (a path, ``http(s)://``, ``s3://bucket/key`` or
-        ``gs://bucket/key``), a folder with the sounds, or a CSV table beside its sounds. Folders
-        and tables are read in place.
+        The corpus: a zip or tar archive (a path, ``http(s)://``, ``s3://bucket/key`` or
+        ``gs://bucket/key``), the files below ``s3://bucket/prefix/`` or ``gs://bucket/prefix/``, a
+        folder with the sounds, or a CSV table beside its sounds. Folders and tables are read in
+        place.
     registry
         A folder, ``s3://bucket/prefix``, or an open registry. The alias ``latest`` moves to the
         model, and ``alias`` if it is given.

@@ -7,7 +7,7 @@ error of :mod:`ser.errors`.
 from __future__ import annotations
 
 from ser.corpora.fetching._access import CLOUD_STORAGE, FULL_ACCESS, Access
-from ser.corpora.fetching._archives import extract
+from ser.corpora.fetching._archives import archive_suffix, extract
 from ser.corpora.fetching._opening import opener_for
 from ser.corpora.fetching._transfer import Download, fetch
 from ser.corpora.fetching._transport import (
@@ -41,6 +41,7 @@ __all__ = [
     "Patience",
     "Received",
     "Version",
+    "archive_suffix",
     "extract",
     "fetch",
     "opener_for",

@@ -101,4 +101,5 @@ def bucket_errors(uri: str) -> Iterator[None]:
     except (BotoCoreError, ClientError) as error:
         code = error.response["Error"]["Code"] if isinstance(error, ClientError) else ""
         kind = Missing if code in ("NoSuchKey", "NoSuchVersion") else RemoteFailed
-        raise kind(f"{uri} cannot be read: {error}") from error
+        hint = "; a prefix ends with a slash" if code == "NoSuchKey" else ""
+        raise kind(f"{uri} cannot be read: {error}{hint}") from error

@@ -8,6 +8,7 @@ from ser._addresses import scheme
 from ser.corpora.fetching._access import Access
 from ser.corpora.fetching._buckets import open_object
 from ser.corpora.fetching._files import open_file
+from ser.corpora.fetching._prefixes import open_prefix
 from ser.corpora.fetching._transport import ANY, PATIENCE, Opener, Patience, Version, redact_url
 from ser.corpora.fetching._web import open_url, parse_http_url
 from ser.errors import InvalidInput
@@ -18,8 +19,10 @@ def opener_for(
 ) -> Opener:
     """Return a function that opens ``remote_url``.
 
-    Reading an object in a bucket or a local file raises :class:`~ser.errors.Conflict`, after the
-    last byte at the latest, if the content is not of ``version``.
+    A prefix in a bucket ends with a slash; it is opened as the archive of its objects, and has no
+    versions. Reading an object in a bucket or a local file raises
+    :class:`~ser.errors.Conflict`, after the last byte at the latest, if the content is not of
+    ``version``.
 
     Raises
     ------
@@ -34,13 +37,17 @@ def opener_for(
             bucket, _, key = remote_url.partition("://")[2].partition("/")
             if not key:
                 raise InvalidInput(
-                    f"{remote_url!r} does not name an object; allowed: {store}://bucket/key"
+                    f"{remote_url!r} names no object and no prefix; "
+                    f"allowed: {store}://bucket/key, {store}://bucket/prefix/"
                 )
             place = store, access.endpoint(store), access.bucket(bucket), key
+            if key.endswith("/"):
+                return partial(open_prefix, *place, patience)
             return partial(open_object, *place, patience, version)
         case "" | "file":
             return partial(open_file, access.path(remote_url), version)
     raise InvalidInput(
         f"{redact_url(remote_url)!r} cannot be fetched; "
-        "allowed: http://, https://, s3://bucket/key, gs://bucket/key, file:// and local paths"
+        "allowed: http://, https://, s3://bucket/key, s3://bucket/prefix/, the same with gs://, "
+        "file:// and local paths"
     )

@@ -6,13 +6,12 @@ import hashlib
 import json
 import os
 import time
-import zipfile
 from pathlib import Path
 from typing import NamedTuple
 
 from ser._progress import ProgressCallback, ignore_share
 from ser.corpora.fetching._access import Access
-from ser.corpora.fetching._archives import write_errors
+from ser.corpora.fetching._archives import FORMATS, archive_suffix, write_errors
 from ser.corpora.fetching._opening import opener_for
 from ser.corpora.fetching._transport import (
     ANY,
@@ -46,7 +45,7 @@ def fetch(
     patience: Patience = PATIENCE,
     version: Version = ANY,
 ) -> Download:
-    """Copy the zip archive at ``remote_url`` to ``destination``.
+    """Copy the archive at ``remote_url`` to ``destination``.
 
     If a connection fails, the bytes received are kept beside the destination; retries and later
     calls for the same ``remote_url`` continue after them. Only a complete archive replaces the
@@ -55,8 +54,8 @@ def fetch(
     Parameters
     ----------
     remote_url
-        ``http(s)://``, ``s3://bucket/key``, ``gs://bucket/key``, a local path or its ``file://``
-        URL.
+        ``http(s)://``, ``s3://bucket/key``, ``s3://bucket/prefix/`` (fetched as the tar archive of
+        the objects below it), the same with ``gs://``, a local path or its ``file://`` URL.
     access
         Rules for hosts (applied again at every redirect), buckets and paths.
     limit
@@ -71,7 +70,7 @@ def fetch(
     Raises
     ------
     InvalidInput
-        Access is refused, a local path does not exist, or the content is not a zip archive.
+        Access is refused, a local path does not exist, or the content is not an archive.
     Conflict
         The content of ``remote_url`` is not of ``version``.
     TooLarge
@@ -89,10 +88,10 @@ def fetch(
             if not part.received().size:
                 part.discard()
             content_type = receive(part, opener, patience)
-            if not zipfile.is_zipfile(part.path):
+            if not archive_suffix(part.path):
                 raise InvalidInput(
-                    f"{part.shown_url} is not a zip archive: it begins with {part.beginning()!r} "
-                    f"(content type: {content_type or 'not stated'})"
+                    f"{part.shown_url} is not an archive: it begins with {part.beginning()!r} "
+                    f"(content type: {content_type or 'not stated'}); allowed: {FORMATS}"
                 )
             return part.complete()
         except (Conflict, InvalidInput, TooLarge, OSError):

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ser._progress import Progress, ignore_progress
-from ser.corpora import ArchiveFiles
+from ser.corpora import corpus_files
 from ser.errors import Fault, InvalidInput, Location
 from ser.registry import open_registry
 from ser.service.access import Access
@@ -45,7 +45,7 @@ def execute(
     from ser.training import train_recipe
 
     context = context or JobContext()
-    files = ArchiveFiles(
+    files = corpus_files(
         request.remote_url,
         Path(request.data_path),
         access=Access(settings),

@@ -15,8 +15,9 @@ from ser.service.training.request import TrainRequest, read_train_request
 
 FIELDS = {
     "data_path": "A folder for the corpus: `pristine/` holds the archive, `working/` its content.",
-    "remote_url": "A zip archive: `http(s)://`, `s3://bucket/key`, `gs://bucket/key`, a path, or "
-    "`file://`.",
+    "remote_url": "A zip or tar archive: `http(s)://`, `s3://bucket/key`, `gs://bucket/key`, or a "
+    "path; the files below `s3://bucket/prefix/` or `gs://bucket/prefix/`; or a folder, or a CSV "
+    "table beside its sounds, by its path.",
     "corpus": "The rules for the emotion and the speaker of each file.",
     "random_state": "Seed of everything random: equal requests have equal metrics.",
     "dataset_force": "Repeat all steps, the download included.",

@@ -1,15 +1,15 @@
-"""Corpora with labels in folder names or in a table."""
+"""Corpora with labels in folder names."""
 
 from __future__ import annotations
 
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
+from unicodedata import normalize
 
 import pytest
 
 from ser.corpora import Table, tabulate
 from ser.corpora._english import english
-from ser.corpora._labelled import MAX_TABLE_BYTES, labelled_by_folder, labelled_by_table
-from ser.errors import InvalidInput
+from ser.corpora._labelled import labelled_by_folder
 
 
 def paths(*names: str) -> list[PurePosixPath]:
@@ -88,80 +88,17 @@ def test_a_file_that_does_not_fit_is_rejected_with_the_reason(file: str, reason:
     assert reason in table.rejected[0].reason
 
 
-SOUNDS = paths("set/wav/1.wav", "set/wav/2.wav", "set/wav/3.wav")
-
-
-def tabulate_table(folder: Path, content: str | bytes, name: str = "set/labels.csv") -> Table:
-    (folder / "set").mkdir()
-    (folder / name).write_bytes(content if isinstance(content, bytes) else content.encode())
-    return tabulate(SOUNDS, labelled_by_table(folder, SOUNDS, name))
-
-
-@pytest.mark.parametrize("name", ["labels.csv", "set/labels.csv"])
-@pytest.mark.parametrize("begin", ["", "\ufeff"])
-@pytest.mark.parametrize("delimiter", [",", ";"])
-def test_a_table_holds_emotion_speaker_gender_and_text_of_its_files(
-    tmp_path: Path, name: str, begin: str, delimiter: str
-) -> None:
-    base = "set/wav" if name == "labels.csv" else "./wav"
-    lines = [
-        "Speaker, file ,emotion,gender,text",
-        f'anna,{base}/1.wav,joy,female,"so, or; so"',
-        "bert,set/wav/2.wav,contempt,male,",
-        "",
-        ",set/wav/3.wav,joy",
-    ]
-    quoted, plain = '"so, or; so"', "\n".join(lines)
-    content = plain.replace(quoted, "\0").replace(",", delimiter).replace("\0", quoted)
-    table = tabulate_table(tmp_path, begin + content, name)
-    assert [(u.name, u.code, u.speaker, u.gender, u.text) for u in table.utterances] == [
-        ("set_wav_1.wav", "joy", "anna", "female", "so, or; so"),
-        ("set_wav_2.wav", "contempt", "bert", "male", ""),
-        ("set_wav_3.wav", "joy", "", "", ""),
-    ]
-    assert {label.code: label.emotion for label in table.corpus.labels} == {
-        "joy": "happiness",
-        "contempt": "contempt",
-    }
-
-
-def test_differences_between_table_and_sounds_are_reported_for_each_file(tmp_path: Path) -> None:
-    rows = ("set/wav/1.wav,joy,a", "set/wav/1.wav,sad,a", "set/wav/2.wav,,a", "wav/4.wav,sad,a")
-    table = tabulate_table(tmp_path, "\n".join(["file,emotion,speaker", *rows]))
-    assert table.utterances == ()
-    assert {rejection.file: rejection.reason for rejection in table.rejected} == {
-        "wav/4.wav": "set/labels.csv lists it, but the sound does not exist",
-        "set/wav/1.wav": "set/labels.csv has 2 rows for it; allowed: one",
-        "set/wav/2.wav": "set/labels.csv has no emotion for it",
-        "set/wav/3.wav": "set/labels.csv has 0 rows for it; allowed: one",
-    }
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        ("", "lacks the columns file, emotion, speaker; it has none"),
-        ("file,speaker\n1.wav,a", "lacks the columns emotion; it has file, speaker"),
-        ("file,emotion,speaker\n'ärger'".encode("latin-1"), "not in UTF-8"),
-        ('file,emotion,speaker\n"1.wav', "cannot be read as CSV"),
-        (b" " * (MAX_TABLE_BYTES + 1), "16,000,001 bytes; allowed: 16,000,000"),
-    ],
-)
-def test_a_table_that_cannot_be_read_is_refused(
-    tmp_path: Path, content: str | bytes, message: str
-) -> None:
-    with pytest.raises(InvalidInput, match=message):
-        tabulate_table(tmp_path, content)
-
-
-@pytest.mark.parametrize("name", ["../labels.csv", "/etc/passwd", "labels.csv", "a.csv", "a\0b"])
-def test_only_tables_in_the_corpus_are_read(tmp_path: Path, name: str) -> None:
-    (tmp_path / "labels.csv").write_text("file,emotion,speaker")
-    archive = tmp_path / "archive"
-    (archive / "set").mkdir(parents=True)
-    (archive / "a.csv").mkdir()
-    (archive / "set" / "real.csv").write_text("file,emotion,speaker")
-    with pytest.raises(
-        InvalidInput, match=r"is not a CSV file of the corpus; allowed: set/real\.csv"
-    ):
-        labelled_by_table(archive, SOUNDS, name)
+def test_spellings_of_a_folder_are_one_label_and_of_a_speaker_one_speaker() -> None:
+    ärger = normalize("NFD", "Ärger")
+    table = tabulate_folders(
+        "Spk1/Ärger/1.wav",
+        f"spk1/{ärger}/2.wav",
+        "spk1/ÄRGER /3.wav",
+        "spk2/joy/1.wav",
+        speaker_pattern="(?i)(spk.)/",
+    )
+    assert {(u.code, u.speaker) for u in table.utterances} == {("Ärger", "spk1"), ("joy", "spk2")}
+    labels, speakers = table.notes
+    assert "'ÄRGER ' and " in labels
+    assert "decomposed" in labels
+    assert "'Spk1' and 'spk1' as 'spk1'" in speakers

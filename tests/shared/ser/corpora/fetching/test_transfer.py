@@ -277,7 +277,7 @@ def test_error_messages_contain_no_secrets_of_the_url(site: Site, destination: P
     site.content = b"no archive"
     urls = {
         f"{site.url}/status/403?signature=SECRET": "answered 403",
-        f"{site.url}/a.zip?signature=SECRET": "is not a zip archive",
+        f"{site.url}/a.zip?signature=SECRET": "is not an archive",
         "http://host.invalid/a.zip?signature=SECRET": "failed after 0 of",
         "ftp://user:SECRET@host.invalid/a.zip": "cannot be fetched",
     }
@@ -353,7 +353,7 @@ def test_a_file_that_is_not_a_zip_is_refused_with_its_beginning_and_type(
     site: Site, destination: Path
 ) -> None:
     site.content, site.headers = b"<!doctype html><title>Log in", {"Content-Type": "text/html"}
-    with pytest.raises(InvalidInput, match=r"is not a zip archive: .*<!doctype html>.*text/html"):
+    with pytest.raises(InvalidInput, match=r"is not an archive: .*<!doctype html>.*text/html"):
         get(f"{site.url}/corpus.zip", destination)
     assert_kept(destination)
 
