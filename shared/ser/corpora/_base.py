@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 import msgspec
 
@@ -18,13 +19,21 @@ SYNTHETIC = "SYNTHETIC SPEECH"
 
 MAX_SHOWN = 10
 """Maximum number of folders in an error message."""
+SPLITS = frozenset(
+    {
+        *("train", "training", "test", "testing", "dev", "development"),
+        *("val", "valid", "validation", "eval", "evaluation"),
+    }
+)
+"""Names of folders that divide a corpus for experiments, so they are not emotions."""
 
 
 class Utterance(msgspec.Struct, frozen=True, kw_only=True):
     """One sound of a corpus with its label and speaker; unknown fields are empty strings.
 
     ``name`` is unique in the corpus and a valid file name; in most corpora it is that of the sound.
-    ``code`` is the code of the label.
+    ``code`` is the code of the label. Utterances of a speaker with the same ``take`` are versions
+    of one recording, such as those of two microphones.
     """
 
     name: str
@@ -33,6 +42,12 @@ class Utterance(msgspec.Struct, frozen=True, kw_only=True):
     speaker: str
     gender: str
     text: str
+    take: str = ""
+
+    @property
+    def group(self) -> str:
+        """The group of utterances that no split separates: those of the same take."""
+        return f"{self.speaker}/{self.take}" if self.take else self.name
 
 
 class Rejection(msgspec.Struct, frozen=True):
@@ -42,19 +57,55 @@ class Rejection(msgspec.Struct, frozen=True):
     reason: str
 
 
+Parse = Callable[[PurePosixPath], Utterance]
+"""A function from a path inside a corpus to its utterance. It raises ``ValueError`` with the reason
+if the path is not that of an utterance."""
+
+
+class LabelTables(NamedTuple):
+    """The rule of a corpus that has its labels in tables beside the sounds."""
+
+    parse: Parse
+    used: frozenset[PurePosixPath]
+    """The tables, as paths inside the corpus."""
+
+
 @dataclass(frozen=True)
 class Corpus:
     """The labels of a corpus, and the rule that turns one of its files into an utterance."""
 
     name: str
     labels: tuple[Label, ...]
-    parse: Callable[[PurePosixPath], Utterance]
-    """Function from a path inside the corpus to its utterance. It raises ``ValueError`` with the
-    reason if the path is not that of an utterance."""
+    parse: Parse
     missing: tuple[Rejection, ...] = ()
     """Sounds that the table of the corpus lists, but that do not exist."""
     notes: tuple[str, ...] = ()
     """Notes for the user on the recognition of the corpus."""
+    read_tables: (
+        Callable[[Path, Collection[PurePosixPath], Collection[PurePosixPath]], LabelTables | None]
+        | None
+    ) = None
+    """Function from a folder, its documents and its sounds to the rule in its tables, if the labels
+    of the corpus are in tables; it returns ``None`` if the tables are missing."""
+    tables: frozenset[PurePosixPath] = frozenset()
+    """The tables that ``parse`` uses."""
+
+    def opened(
+        self,
+        folder: Path,
+        documents: Collection[PurePosixPath],
+        sounds: Collection[PurePosixPath],
+    ) -> Corpus:
+        """Return the corpus with the rule for the files in ``folder``, whose tables are read."""
+        found = self.read_tables(folder, documents, sounds) if self.read_tables else None
+        return replace(self, parse=found.parse, tables=found.used) if found else self
+
+    def noting(
+        self, notes: Iterable[str], *, tables: Collection[PurePosixPath] | None = None
+    ) -> Corpus:
+        """Return the corpus with further ``notes``, and with its ``tables`` if they are given."""
+        used = self.tables if tables is None else frozenset(tables)
+        return replace(self, notes=(*self.notes, *notes), tables=used)
 
 
 @dataclass(frozen=True)
@@ -103,6 +154,10 @@ def recognise(files: Iterable[PurePosixPath], corpora: Sequence[Corpus]) -> Tabl
     return table
 
 
+BY_PATTERN = 'corpus {"label": "folder", "label_pattern": "([^/]+)/[^/]+/[^/]+$"}'
+"""A value of the field ``corpus`` that takes labels from the folder above that of a sound."""
+
+
 def remedies(sounds: Sequence[PurePosixPath], corpora: Sequence[Corpus]) -> str:
     """Return the allowed alternatives for ``sounds`` that fit none of ``corpora``, as a text."""
     folders = sorted({sound.parent.name for sound in sounds} - {""})
@@ -110,11 +165,9 @@ def remedies(sounds: Sequence[PurePosixPath], corpora: Sequence[Corpus]) -> str:
     if folders and any(corpus.name != "folder" for corpus in corpora):
         shown = ", ".join(folders[:MAX_SHOWN]) + ", ..." * (len(folders) > MAX_SHOWN)
         choices.append(f'corpus {{"label": "folder"}} if the folders are the labels ({shown})')
+    if SPLITS.intersection(map(str.casefold, folders)):
+        choices.append(f"{BY_PATTERN} if a folder further up is the label")
     return ", ".join([*choices, "or another value of corpus"])
-
-
-MAX_SHOWN = 10
-"""Folders that an error message names."""
 
 
 def is_utf8(file: PurePosixPath) -> bool:

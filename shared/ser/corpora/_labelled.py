@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -14,8 +13,9 @@ from posixpath import normpath
 import msgspec
 
 from ser._labels import Label
-from ser.corpora._base import Corpus, Rejection, Utterance
+from ser.corpora._base import BY_PATTERN, SPLITS, Corpus, Rejection, Utterance
 from ser.corpora._english import english, known_emotion
+from ser.corpora._patterns import first_group
 from ser.errors import InvalidInput
 
 MAX_NAME_BYTES = 240
@@ -23,33 +23,54 @@ MAX_NAME_BYTES = 240
 MAX_TABLE_BYTES = 16_000_000
 """Maximum size of a table in bytes."""
 COLUMNS = ("file", "emotion", "speaker")
-"""Mandatory columns of a table; ``gender`` and ``text`` are optional."""
+"""Mandatory columns of a table; ``gender``, ``text`` and ``take`` are optional."""
 
 Row = dict[str, str]
 
 
 def labelled_by_folder(
-    sounds: Iterable[PurePosixPath], speaker_pattern: str | None = None
+    sounds: Sequence[PurePosixPath],
+    speaker_pattern: str | None = None,
+    label_pattern: str | None = None,
 ) -> Corpus:
     """Return the corpus in which the label of a sound is the name of its folder.
 
-    The speaker is the first group of ``speaker_pattern``, which is searched in the path of a sound;
-    without a pattern speakers are unknown.
+    With a ``label_pattern`` the label is instead its first group in the path of a sound. Likewise
+    the speaker is the first group of ``speaker_pattern``; without a pattern speakers are unknown.
     """
 
+    def find_label(file: PurePosixPath) -> str:
+        return first_group(label_pattern, file) if label_pattern else file.parent.name
+
     def parse(file: PurePosixPath) -> Utterance:
-        if not file.parent.name:
+        label = find_label(file)
+        if not label and label_pattern:
+            raise ValueError(f"label_pattern {label_pattern!r} finds no label in its path")
+        if not label:
             raise ValueError("it is not in a folder, so it has no label")
         return Utterance(
             name=flat_name(file),
             file=file,
-            code=file.parent.name,
+            code=label,
             speaker=find_speaker(file, speaker_pattern) if speaker_pattern else "",
             gender="",
             text="",
         )
 
-    return Corpus("folder", make_labels(file.parent.name for file in sounds), parse)
+    labels = make_labels(map(find_label, sounds))
+    notes = () if label_pattern else note_splits(label.code for label in labels)
+    return Corpus("folder", labels, parse, notes=notes)
+
+
+def note_splits(labels: Iterable[str]) -> tuple[str, ...]:
+    """Return a note if ``labels`` are names of parts of a corpus, such as train and test."""
+    splits = [label for label in labels if label.casefold() in SPLITS]
+    if not splits:
+        return ()
+    return (
+        f"the labels {', '.join(splits)} look like parts of a corpus, not like emotions; "
+        f"{BY_PATTERN} takes the label from the folder above",
+    )
 
 
 def labelled_by_emotion_folder(sounds: Sequence[PurePosixPath]) -> Corpus | None:
@@ -92,10 +113,10 @@ def flat_name(file: PurePosixPath) -> str:
 
 def find_speaker(file: PurePosixPath, pattern: str) -> str:
     """Return the first group of ``pattern`` in the path ``file``."""
-    match = re.search(pattern, str(file))
-    if not match or not match[1]:
+    speaker = first_group(pattern, file)
+    if not speaker:
         raise ValueError(f"speaker_pattern {pattern!r} finds no speaker in its path")
-    return match[1]
+    return speaker
 
 
 def make_labels(codes: Iterable[str]) -> tuple[Label, ...]:
@@ -126,6 +147,7 @@ def labelled_by_table(folder: Path, sounds: Iterable[PurePosixPath], table: str)
             speaker=row["speaker"],
             gender=row.get("gender", ""),
             text=row.get("text", ""),
+            take=row.get("take", ""),
         )
 
     labels = make_labels(row["emotion"] for each in rows.values() for row in each)
@@ -165,7 +187,7 @@ def read_table(folder: Path, table: str) -> list[Row]:
     if missing := [column for column in COLUMNS if column not in columns]:
         raise InvalidInput(
             f"corpus.table {table!r} lacks the columns {', '.join(missing)}; it has "
-            f"{', '.join(columns) or 'none'}; allowed: {', '.join(COLUMNS)}, and gender, text"
+            f"{', '.join(columns) or 'none'}; allowed: {', '.join(COLUMNS)}, and gender, text, take"
         )
     rows = ([*line, *[""] * len(columns)] for line in lines[1:] if line)
     return [{c: value.strip() for c, value in zip(columns, row, strict=False)} for row in rows]

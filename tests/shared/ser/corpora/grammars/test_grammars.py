@@ -16,7 +16,8 @@ from ser.errors import InvalidInput
 BY_NAME = {corpus.name: corpus for corpus in CORPORA}
 EMOTIONS = {
     *("anger", "boredom", "calm", "disgust", "fear", "happiness", "neutral", "sadness"),
-    "surprise",
+    *("surprise", "excitement", "frustration"),
+    *("anxiety", "apology", "assertiveness", "concern", "encouragement"),
 }
 
 
@@ -25,7 +26,10 @@ def paths(*names: str) -> list[PurePosixPath]:
 
 
 def test_the_corpora_have_the_names_that_requests_use() -> None:
-    assert list(BY_NAME) == ["emodb", "ravdess", "crema-d", "savee", "tess", "emovo"]
+    assert list(BY_NAME) == [
+        *("emodb", "ravdess", "crema-d", "savee", "tess", "emovo", "esd", "meld", "iemocap"),
+        *("nemo", "cafe", "aesdd", "mesd", "jl", "subesco", "shemo"),
+    ]
 
 
 @pytest.mark.parametrize("corpus", CORPORA, ids=BY_NAME)
