@@ -115,11 +115,17 @@ class Table:
     corpus: Corpus
     utterances: tuple[Utterance, ...]
     rejected: tuple[Rejection, ...]
+    repeated: int = 0
+    """Number of rejected sounds that have the name of another, as if the corpus were twice in its
+    archive."""
 
     @property
     def notes(self) -> tuple[str, ...]:
         """Notes for the user on the recognition of the corpus."""
-        return self.corpus.notes
+        if not self.repeated:
+            return self.corpus.notes
+        count = f"sounds with the name of another: {self.repeated}; the first of each is used"
+        return (*self.corpus.notes, f"{count}, see rejected")
 
 
 def find_sounds(folder: Path) -> list[PurePosixPath]:
@@ -144,7 +150,11 @@ def recognise(files: Iterable[PurePosixPath], corpora: Sequence[Corpus]) -> Tabl
         raise InvalidInput("the corpus contains no sounds")
     table = max((tabulate(sounds, corpus) for corpus in corpora), key=lambda t: len(t.utterances))
     if not table.utterances:
-        reasons = "; ".join(f"{each.file}: {each.reason}" for each in table.rejected[:3])
+        # With several corpora, the reasons of one of them explain nothing.
+        reasons = "; ".join(
+            f"{each.file}: {each.reason}" if len(corpora) == 1 else each.file
+            for each in table.rejected[:3]
+        )
         names = ", ".join(corpus.name for corpus in corpora)
         which = "any known corpus" if len(corpora) > 1 else "the given corpus"
         raise InvalidInput(
@@ -178,7 +188,7 @@ def is_utf8(file: PurePosixPath) -> bool:
 def tabulate(files: Iterable[PurePosixPath], corpus: Corpus) -> Table:
     """Return the utterances that ``corpus`` finds in ``files``, and the rejected files."""
     utterances: dict[str, Utterance] = {}
-    rejected = list(corpus.missing)
+    rejected, repeated = list(corpus.missing), 0
     for file in files:
         # Manifests, reports and models hold the names, in UTF-8.
         if not is_utf8(file):
@@ -193,7 +203,8 @@ def tabulate(files: Iterable[PurePosixPath], corpus: Corpus) -> Table:
         stem = PurePosixPath(utterance.name).stem
         if twin := utterances.get(stem):
             rejected.append(Rejection(str(file), f"has the same name as {twin.file}"))
+            repeated += 1
         else:
             utterances[stem] = utterance
     ordered = tuple(utterances[name] for name in sorted(utterances))
-    return Table(corpus, ordered, tuple(rejected))
+    return Table(corpus, ordered, tuple(rejected), repeated)

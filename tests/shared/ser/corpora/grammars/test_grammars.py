@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from ser.corpora import CORPORA, Corpus, recognise, tabulate
 from ser.corpora.grammars.crema_d import GENDERS
 from ser.errors import InvalidInput
+from stacks import ROOT
 
 BY_NAME = {corpus.name: corpus for corpus in CORPORA}
 EMOTIONS = {
@@ -145,3 +146,11 @@ def test_another_corpus_than_the_one_stated_is_refused() -> None:
 def test_any_name_is_parsed_or_rejected(corpus: Corpus, name: str) -> None:
     table = tabulate([PurePosixPath(name)], corpus)
     assert len(table.utterances) + len(table.rejected) == 1
+
+
+@pytest.mark.parametrize("corpus", CORPORA, ids=BY_NAME)
+def test_the_documentation_names_every_corpus_with_its_emotions(corpus: Corpus) -> None:
+    lines = (ROOT / "docs" / "corpora.md").read_text(encoding="utf-8").splitlines()
+    (line,) = (line for line in lines if line.startswith(f"| `{corpus.name}` |"))
+    emotions = line.strip("| ").rpartition("| ")[2].split(", ")
+    assert emotions == sorted(label.emotion for label in corpus.labels)

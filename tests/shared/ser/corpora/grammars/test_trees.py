@@ -52,7 +52,7 @@ def test_no_other_corpus_claims_a_sound_of_it(tree: Tree, tmp_path: Path) -> Non
 
 @every_tree
 def test_a_table_beside_the_sounds_is_used_or_mentioned(tree: Tree, tmp_path: Path) -> None:
-    notes = tabulated(tree, tmp_path, tree.corpus).notes
+    notes = tabulated(tree, tmp_path, tree.corpus).corpus.notes
     assert len(notes) == (1 if tree.mentioned else 0)
     assert all(name in notes[0] for name in tree.mentioned)
 
@@ -106,6 +106,13 @@ def test_a_name_that_does_not_fit_is_rejected_with_the_reason(
 ) -> None:
     (rejection,) = tabulate([PurePosixPath(file)], corpus_of(corpus)).rejected
     assert reason in rejection.reason
+
+
+def test_a_note_counts_the_sounds_of_a_corpus_that_is_twice_in_its_archive(tmp_path: Path) -> None:
+    table = tabulated(TREES["RAVDESS of Kaggle, everything twice"], tmp_path)
+    assert table.notes == (
+        "sounds with the name of another: 32; the first of each is used, see rejected",
+    )
 
 
 def test_irregular_names_of_the_originals_are_understood(tmp_path: Path) -> None:
