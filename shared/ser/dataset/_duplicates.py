@@ -65,7 +65,7 @@ def distinct(recordings: Sequence[Recording], names: Mapping[str, str]) -> Disti
 
 def fingerprint(signal: Signal) -> bytes:
     """Return a digest of ``signal`` that is the same for all lossless copies of it."""
-    steps = np.rint(signal.astype(np.float64) * STEPS).astype("<i8")
+    steps = np.rint(signal * np.float32(STEPS)) + np.float32(0)  # The sum turns -0 into 0.
     return hashlib.sha256(steps.data).digest()
 
 

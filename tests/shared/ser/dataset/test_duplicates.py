@@ -59,6 +59,16 @@ def test_a_sound_under_two_labels_is_not_used_and_both_labels_are_named() -> Non
     assert found.notes == ["sounds under two labels or more: 2; none is used, see rejected"]
 
 
+def test_sounds_that_differ_at_their_end_are_different_and_less_than_a_step_is_no_difference() -> (
+    None
+):
+    changed, rounded = VOICE.copy(), np.rint(VOICE * 2**15).astype(np.float32) / 2**15
+    changed[-1] += 2**-14
+    sounds = (VOICE, VOICE[:-1], changed, rounded)
+    found = distinct([recording(str(n), sound) for n, sound in enumerate(sounds)], NAMES)
+    assert files(found.recordings) == ["0", "1", "2"]
+
+
 def test_speakers_with_the_same_sound_are_named_in_a_note() -> None:
     recordings = [recording(s, VOICE, speaker=s) for s in ("ann", "anna")]
     assert distinct(recordings, NAMES).notes[-1] == (
@@ -96,7 +106,7 @@ def test_lossless_copies_in_other_formats_are_the_same_sound(
     bounds: Path, container: str, subtype: str | None, sampling_rate: int
 ) -> None:
     # In steps of 16 bits, so that each of these formats holds the same samples.
-    steps = np.rint(made.signal("03a01Wa.wav", sampling_rate) * 2**15) / 2**15
+    steps = np.rint(made.signal("03a01Wa.wav", sampling_rate) * 2**15).astype(np.float32) / 2**15
     stereo = np.stack([steps, steps], axis=1)
     suffix = {"FLAC": "flac", "WAV": "wav", "AIFF": "aiff"}[container]
     original = made.sound(steps, sampling_rate)

@@ -90,6 +90,7 @@ def corpus_of(name: str) -> Corpus:
         ("iemocap", "Ses01F_impro01_M003.wav", "neither EmoEvaluation nor iemocap_full_dataset"),
         ("aesdd", "ann/happy/a01 (1).wav", "folder of the emotion"),
         ("aesdd", "anger/s01 (1).wav", "folder of the emotion"),
+        ("aesdd", "ann/angry/a01 (1).wav", "folder of the emotion"),
         ("esd", "train/0011_000351.wav", "as in Angry/train/0011_000351"),
         ("esd", "0011/Fear/0011_000351.wav", "has no emotion 'Fear'"),
         ("cafe", "13-C-1-1.wav", "has no actor '13'"),
