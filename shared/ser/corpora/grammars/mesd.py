@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from pathlib import PurePosixPath
+from unicodedata import normalize
 
 from ser._labels import Label
 from ser.corpora._base import Corpus, Utterance
@@ -29,9 +30,7 @@ GENDERS = {"F": "female", "M": "male", "C": ""}
 GRAMMAR = Grammar(
     corpus="MESD",
     shape="emotion, voice, list, word, as in Anger_F_A_abajo",
-    pattern=re.compile(
-        r"(?P<emotion>[A-Za-z]+)_(?P<voice>[A-Z])_(?P<list>[A-Z])_(?P<word>\w[\w ]*)"
-    ),
+    pattern=re.compile(r"(?P<emotion>[A-Za-z]+)_(?P<voice>[A-Z])_(?P<list>[A-Z])_(?P<word>.+)"),
     allowed={
         "emotion": [label.code for label in LABELS],
         "voice": GENDERS,
@@ -50,7 +49,7 @@ def parse(file: PurePosixPath) -> Utterance:
         speaker="",
         gender=GENDERS[parts["voice"]],
         # Each emotion has words of its own in list B, which would reveal it.
-        text=parts["word"] if parts["list"] == "A" else "",
+        text=normalize("NFC", parts["word"]) if parts["list"] == "A" else "",
     )
 
 

@@ -138,6 +138,12 @@ def test_sentences_of_esd_are_the_same_in_every_emotion() -> None:
     assert text("0001/Surprise/0001_001750.wav") == "zh350"
 
 
+def test_a_word_of_mesd_is_the_same_text_as_macos_writes_it() -> None:
+    files = (PurePosixPath(f"Fear_F_A_{word}.wav") for word in ("adi\xf3s", "adio\u0301s"))
+    assert {corpus_of("mesd").parse(file).text for file in files} == {"adi\xf3s"}
+    assert corpus_of("mesd").parse(PurePosixPath("Fear_F_B_calma.wav")).text == ""
+
+
 def test_dialogues_of_meld_with_one_number_in_two_parts_are_different_utterances(
     tmp_path: Path,
 ) -> None:
