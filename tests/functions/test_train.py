@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -190,6 +191,39 @@ def test_folders_named_by_emotions_are_recognised_as_labels_and_noted(
     assert "the folders are the labels (angry, bored)" in answer["notes"][0]
 
 
+def test_a_corpus_twice_in_one_archive_gives_the_figures_of_the_corpus_once(
+    train: Client, train_body: dict[str, Any], bounds: Path
+) -> None:
+    once = {
+        f"{name[:2]}/{name[5]}/{part}/{name}": made.sound(made.signal(name))
+        for name, part in zip(made.names(codes="WLT"), cycle(("train", "test")), strict=False)
+    }
+    twice = {f"data/{name}": sound for name, sound in once.items()}
+    made.archive(bounds / "once.zip", once)
+    made.archive(bounds / "twice.zip", once | twice)
+    body = train_body | {
+        "corpus": {
+            "label": "folder",
+            "label_pattern": "([^/]+)/[^/]+/[^/]+$",
+            "speaker_pattern": "([0-9]+)/[^/]+/[^/]+/[^/]+$",
+        }
+    }
+    first, second = (
+        train.post("/train", json=body | {"data_path": f"./{n}", "remote_url": f"{n}.zip"}).json
+        for n in ("once", "twice")
+    )
+    assert first["classes"] == ["L - L", "T - T", "W - W"]
+    assert first["notes"] == first["rejected"] == []
+    for field in ("metrics", "test_samples", "classes"):
+        assert second[field] == first[field]
+    assert {entry["file"]: entry["reason"] for entry in second["rejected"]} == {
+        f"data/{name}": f"the same sound as {name}" for name in once
+    }
+    assert second["notes"] == [
+        f"copies of other sounds: {len(once)}; each sound is used once, see rejected"
+    ]
+
+
 def test_a_split_by_speaker_is_speaker_independent(
     train: Client, train_body: dict[str, Any]
 ) -> None:
@@ -254,7 +288,7 @@ def test_all_bad_fields_are_reported_at_once(train: Client, train_body: dict[str
         ("dataset_load_split_at", 10**9, "the longest utterance"),
         ("dataset_load_split_at", "median", "'min'"),
         ("dataset_load_split_at", None, "grow with the duration"),
-        ("corpus", "iemocap", "ravdess"),
+        ("corpus", "librispeech", "ravdess"),
         ("corpus", {"label": "folder", "speaker_pattern": "spk"}, "has no group"),
         ("model_config", {"n_estimators": 0}, ">= 1"),
         ("model_config", {"trees": 5}, "unknown field"),
@@ -304,8 +338,9 @@ def test_a_corpus_without_enough_data_is_refused(
     utterances: list[str],
     message: str,
 ) -> None:
-    tone = made.sound(made.signal("03a01Wa.wav"))
-    made.archive(bounds / "corpus.zip", {f"wav/{name}": tone for name in utterances})
+    tone = made.signal("03a01Wa.wav")
+    sounds = {f"wav/{name}": made.sound(tone[cut:]) for cut, name in enumerate(utterances)}
+    made.archive(bounds / "corpus.zip", sounds)
     (error,) = refused(train, train_body)["errors"]
     assert error["loc"] == ["remote_url"]
     assert message in error["msg"]

@@ -118,7 +118,9 @@ def test_a_request_sets_fields_and_its_places_are_ignored(folder: Path, bounds: 
 def test_label_folders_and_their_speakers_are_recognised(bounds: Path) -> None:
     # Labels that a terminal library would take for markup.
     files = {
-        f"speaker{speaker}/[{label}]/{n}.wav": made.sound(made.signal(f"03a01{code}{n}.wav"))
+        f"speaker{speaker}/[{label}]/{n}.wav": made.sound(
+            made.signal(f"{made.SPEAKERS[speaker]}a01{code}{n}.wav")
+        )
         for speaker in (1, 2, 3)
         for label, code in (("anger", "W"), ("/sad", "T"))
         for n in "abc"

@@ -33,7 +33,7 @@ DEFAULT_RANDOM_STATE = 42
 
 @dataclass(frozen=True, eq=False)
 class Origins:
-    """The speaker, the utterance and the variant of each row of a training set.
+    """The speaker, the utterance, its take and the variant of each row of a training set.
 
     Selecting rows from it works as it does with an array. scikit-learn therefore splits it
     along with ``X`` and ``y`` when it is given as a parameter of ``fit``.
@@ -45,6 +45,9 @@ class Origins:
     """Name of the utterance from which each row was cut, shape (rows,)."""
     variants: NDArray[np.int64]
     """0 for the recording itself, k for its k-th augmented copy; shape (rows,)."""
+    takes: NDArray[np.str_]
+    """Take of each row, shape (rows,): the name of its utterance, or a name that it shares with the
+    other versions of the same recording."""
 
     def __len__(self) -> int:
         return len(self.names)
@@ -56,7 +59,7 @@ class Origins:
 
     def __getitem__(self, rows: Any) -> Origins:
         """Return the origins of ``rows``: a mask, indices or a slice."""
-        return Origins(self.speakers[rows], self.names[rows], self.variants[rows])
+        return Origins(self.speakers[rows], self.names[rows], self.variants[rows], self.takes[rows])
 
 
 class FittedClassifier(Protocol):

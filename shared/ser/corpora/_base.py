@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 import msgspec
 
@@ -22,12 +23,21 @@ MAX_SHOWN = 10
 
 ARCHIVE_SUFFIXES = (".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".7z", ".rar")
 
+SPLITS = frozenset(
+    {
+        *("train", "training", "test", "testing", "dev", "development"),
+        *("val", "valid", "validation", "eval", "evaluation"),
+    }
+)
+"""Names of folders that divide a corpus for experiments, so they are not emotions."""
+
 
 class Utterance(msgspec.Struct, frozen=True, kw_only=True):
     """One sound of a corpus with its label and speaker; unknown fields are empty strings.
 
     ``name`` is unique in the corpus and a valid file name; in most corpora it is that of the sound.
-    ``code`` is the code of the label.
+    ``code`` is the code of the label. Utterances of a speaker with the same ``take`` are versions
+    of one recording, such as those of two microphones.
     """
 
     name: str
@@ -36,6 +46,12 @@ class Utterance(msgspec.Struct, frozen=True, kw_only=True):
     speaker: str
     gender: str
     text: str
+    take: str = ""
+
+    @property
+    def group(self) -> str:
+        """The group of utterances that no split separates: those of the same take."""
+        return f"{self.speaker}/{self.take}" if self.take else self.name
 
 
 class Rejection(msgspec.Struct, frozen=True):
@@ -45,19 +61,55 @@ class Rejection(msgspec.Struct, frozen=True):
     reason: str
 
 
+Parse = Callable[[PurePosixPath], Utterance]
+"""A function from a path inside a corpus to its utterance. It raises ``ValueError`` with the reason
+if the path is not that of an utterance."""
+
+
+class LabelTables(NamedTuple):
+    """The rule of a corpus that has its labels in tables beside the sounds."""
+
+    parse: Parse
+    used: frozenset[PurePosixPath]
+    """The tables, as paths inside the corpus."""
+
+
 @dataclass(frozen=True)
 class Corpus:
     """The labels of a corpus, and the rule that turns one of its files into an utterance."""
 
     name: str
     labels: tuple[Label, ...]
-    parse: Callable[[PurePosixPath], Utterance]
-    """Function from a path inside the corpus to its utterance. It raises ``ValueError`` with the
-    reason if the path is not that of an utterance."""
+    parse: Parse
     missing: tuple[Rejection, ...] = ()
     """Sounds that the table of the corpus lists, but that do not exist."""
     notes: tuple[str, ...] = ()
     """Notes for the user on the recognition of the corpus."""
+    read_tables: (
+        Callable[[Path, Collection[PurePosixPath], Collection[PurePosixPath]], LabelTables | None]
+        | None
+    ) = None
+    """Function from a folder, its documents and its sounds to the rule in its tables, if the labels
+    of the corpus are in tables; it returns ``None`` if the tables are missing."""
+    tables: frozenset[PurePosixPath] = frozenset()
+    """The tables that ``parse`` uses."""
+
+    def opened(
+        self,
+        folder: Path,
+        documents: Collection[PurePosixPath],
+        sounds: Collection[PurePosixPath],
+    ) -> Corpus:
+        """Return the corpus with the rule for the files in ``folder``, whose tables are read."""
+        found = self.read_tables(folder, documents, sounds) if self.read_tables else None
+        return replace(self, parse=found.parse, tables=found.used) if found else self
+
+    def noting(
+        self, notes: Iterable[str], *, tables: Collection[PurePosixPath] | None = None
+    ) -> Corpus:
+        """Return the corpus with further ``notes``, and with its ``tables`` if they are given."""
+        used = self.tables if tables is None else frozenset(tables)
+        return replace(self, notes=(*self.notes, *notes), tables=used)
 
 
 @dataclass(frozen=True)
@@ -67,11 +119,17 @@ class Table:
     corpus: Corpus
     utterances: tuple[Utterance, ...]
     rejected: tuple[Rejection, ...]
+    repeated: int = 0
+    """Number of rejected sounds that have the name of another, as if the corpus were twice in its
+    archive."""
 
     @property
     def notes(self) -> tuple[str, ...]:
         """Notes for the user on the recognition of the corpus."""
-        return self.corpus.notes
+        if not self.repeated:
+            return self.corpus.notes
+        count = f"sounds with the name of another: {self.repeated}; the first of each is used"
+        return (*self.corpus.notes, f"{count}, see rejected")
 
 
 def find_sounds(folder: Path) -> list[PurePosixPath]:
@@ -131,7 +189,11 @@ def recognise(files: Iterable[PurePosixPath], corpora: Sequence[Corpus]) -> Tabl
         raise InvalidInput("the corpus contains no sounds")
     table = max((tabulate(sounds, corpus) for corpus in corpora), key=lambda t: len(t.utterances))
     if not table.utterances:
-        reasons = "; ".join(f"{each.file}: {each.reason}" for each in table.rejected[:3])
+        # With several corpora, the reasons of one of them explain nothing.
+        reasons = "; ".join(
+            f"{each.file}: {each.reason}" if len(corpora) == 1 else each.file
+            for each in table.rejected[:3]
+        )
         names = ", ".join(corpus.name for corpus in corpora)
         which = "any known corpus" if len(corpora) > 1 else "the given corpus"
         raise InvalidInput(
@@ -141,6 +203,10 @@ def recognise(files: Iterable[PurePosixPath], corpora: Sequence[Corpus]) -> Tabl
     return table
 
 
+BY_PATTERN = 'corpus {"label": "folder", "label_pattern": "([^/]+)/[^/]+/[^/]+$"}'
+"""A value of the field ``corpus`` that takes labels from the folder above that of a sound."""
+
+
 def remedies(sounds: Sequence[PurePosixPath], corpora: Sequence[Corpus]) -> str:
     """Return the allowed alternatives for ``sounds`` that fit none of ``corpora``, as a text."""
     folders = sorted({sound.parent.name for sound in sounds} - {""})
@@ -148,6 +214,8 @@ def remedies(sounds: Sequence[PurePosixPath], corpora: Sequence[Corpus]) -> str:
     if folders and any(corpus.name != "folder" for corpus in corpora):
         shown = ", ".join(folders[:MAX_SHOWN]) + ", ..." * (len(folders) > MAX_SHOWN)
         choices.append(f'corpus {{"label": "folder"}} if the folders are the labels ({shown})')
+    if SPLITS.intersection(map(str.casefold, folders)):
+        choices.append(f"{BY_PATTERN} if a folder further up is the label")
     return ", ".join([*choices, "or another value of corpus"])
 
 
@@ -159,7 +227,7 @@ def is_utf8(file: PurePosixPath) -> bool:
 def tabulate(files: Iterable[PurePosixPath], corpus: Corpus) -> Table:
     """Return the utterances that ``corpus`` finds in ``files``, and the rejected files."""
     utterances: dict[str, Utterance] = {}
-    rejected = list(corpus.missing)
+    rejected, repeated = list(corpus.missing), 0
     for file in files:
         # Manifests, reports and models hold the names, in UTF-8.
         if not is_utf8(file):
@@ -174,7 +242,8 @@ def tabulate(files: Iterable[PurePosixPath], corpus: Corpus) -> Table:
         stem = PurePosixPath(utterance.name).stem
         if twin := utterances.get(stem):
             rejected.append(Rejection(str(file), f"has the same name as {twin.file}"))
+            repeated += 1
         else:
             utterances[stem] = utterance
     ordered = tuple(utterances[name] for name in sorted(utterances))
-    return Table(corpus, ordered, tuple(rejected))
+    return Table(corpus, ordered, tuple(rejected), repeated)

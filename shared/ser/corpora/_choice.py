@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,7 +13,9 @@ from msgspec import Meta
 
 from ser._schemas import Name, Schema, as_mapping, parse, shown
 from ser.corpora._base import SYNTHETIC, Corpus, tabulate
+from ser.corpora._documents import find_documents, labelled_by_any_table, note_unused
 from ser.corpora._labelled import labelled_by_emotion_folder, labelled_by_folder
+from ser.corpora._patterns import check_pattern
 from ser.corpora._tables import labelled_by_table
 from ser.corpora.grammars import CORPORA
 from ser.errors import InvalidInput
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 else:
     CorpusName = Literal[NAMES]
 
-# The length is bounded, as is that of paths (:data:`ser.corpora._labelled.MAX_NAME_BYTES`), so that
-# most patterns that backtrack terminate. Any other pattern blocks only the process of its training.
 Pattern = Annotated[str, Meta(min_length=1, max_length=200)]
 
 
@@ -52,10 +51,11 @@ class CorpusChoice:
         except (InvalidInput, StopIteration) as error:
             raise InvalidInput(
                 f"{shown(value)} does not fit; allowed: {', '.join(NAMES)}, "
-                '{"label": "folder", "speaker_pattern": "<regular expression>"} or '
+                '{"label": "folder", "label_pattern": "<regular expression>", '
+                '"speaker_pattern": "<regular expression>"} or '
                 '{"table": "<CSV file in the corpus>"}'
             ) from error
-        return parse(kind, fields, checks={"speaker_pattern": check_pattern})
+        return parse(kind, fields, checks=dict.fromkeys(PATTERNS, check_pattern))
 
     @abstractmethod
     def corpora(self, folder: Path, sounds: Sequence[PurePosixPath]) -> Sequence[Corpus]:
@@ -71,31 +71,43 @@ class CorpusChoice:
 class NamedCorpus(Schema, CorpusChoice, frozen=True, kw_only=True):
     """A known corpus by its name, or ``auto``: the known corpus that most file names fit.
 
-    If no file name fits any corpus, ``auto`` uses folders with names of emotions as labels.
+    If no file name fits any corpus, ``auto`` uses a table with the labels, or else folders with
+    names of emotions.
     """
 
     name: CorpusName
 
     def corpora(self, folder: Path, sounds: Sequence[PurePosixPath]) -> Sequence[Corpus]:
-        corpora = [corpus for corpus in CORPORA if self.name in (AUTO, corpus.name)]
-        if self.name == AUTO:
-            by_folder = labelled_by_emotion_folder(sounds)
-            if by_folder and not any(tabulate(sounds, each).utterances for each in corpora):
-                corpora = [by_folder]
+        documents = find_documents(folder)
+        corpora = [
+            corpus.opened(folder, documents, sounds)
+            for corpus in CORPORA
+            if self.name in (AUTO, corpus.name)
+        ]
+        if self.name == AUTO and not any(tabulate(sounds, each).utterances for each in corpora):
+            labelled = labelled_by_any_table(
+                folder, documents, sounds
+            ) or labelled_by_emotion_folder(sounds)
+            corpora = [labelled] if labelled else corpora
+        corpora = [each.noting(note_unused(documents, each.tables)) for each in corpora]
         if is_synthetic(folder):
             return [replace(corpus, name=f"synthetic {corpus.name}") for corpus in corpora]
         return corpora
 
 
 class FolderCorpus(Schema, CorpusChoice, frozen=True, kw_only=True):
-    """A corpus with one folder for each label, at any depth."""
+    """A corpus with one folder for each label, at any depth.
+
+    The label is the folder of a sound, or the first group of ``label_pattern`` in its path.
+    """
 
     label: Literal["folder"]
+    label_pattern: Pattern | None = None
     speaker_pattern: Pattern | None = None
 
     def corpora(self, folder: Path, sounds: Sequence[PurePosixPath]) -> Sequence[Corpus]:
-        del folder
-        return [labelled_by_folder(sounds, self.speaker_pattern)]
+        corpus = labelled_by_folder(sounds, self.speaker_pattern, self.label_pattern)
+        return [corpus.noting(note_unused(find_documents(folder), ()))]
 
 
 class TableCorpus(Schema, CorpusChoice, frozen=True, kw_only=True):
@@ -113,6 +125,8 @@ KINDS: dict[str, type[NamedCorpus | FolderCorpus | TableCorpus]] = {
     "table": TableCorpus,
 }
 """The classes of choices, by the field that identifies each in an object."""
+PATTERNS = ("label_pattern", "speaker_pattern")
+"""The fields with regular expressions."""
 
 
 def is_synthetic(folder: Path) -> bool:
@@ -122,22 +136,6 @@ def is_synthetic(folder: Path) -> bool:
             return readme.read(len(SYNTHETIC)) == SYNTHETIC.encode()
     except OSError:
         return False
-
-
-def check_pattern(pattern: str | None) -> str | None:
-    """Return ``pattern``; raise :class:`InvalidInput` unless it is an expression with a group."""
-    try:
-        groups = 1 if pattern is None else re.compile(pattern).groups
-    except (re.error, OverflowError) as error:
-        raise InvalidInput(
-            f"{shown(pattern)} is not a regular expression: {error}; "
-            "allowed: an expression such as '(spk[0-9]+)/'"
-        ) from error
-    if not groups:
-        raise InvalidInput(
-            f"{shown(pattern)} has no group; allowed: an expression such as '(spk[0-9]+)/'"
-        )
-    return pattern
 
 
 def corpus_schema() -> dict[str, Any]:

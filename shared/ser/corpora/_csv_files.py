@@ -26,7 +26,7 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
     "speaker": ("speaker id", "actor", "actor id", "subject", "subject id"),
 }
 """Mandatory columns, each with other names for it; the first one that a table has is used."""
-OPTIONAL = ("gender", "text")
+OPTIONAL = ("gender", "text", "take")
 
 Row = dict[str, str]
 
@@ -62,7 +62,7 @@ def read_table(folder: Path, table: str) -> TextTable:
         accepted = "; ".join(f"{name} (or {', '.join(ALIASES[name])})" for name in missing)
         raise InvalidInput(
             f"corpus.table {table!r} lacks the columns {', '.join(missing)}; it has "
-            f"{has or 'none'}; allowed: {', '.join(ALIASES)}, and gender, text; {accepted}"
+            f"{has or 'none'}; allowed: {', '.join(ALIASES)}, and gender, text, take; {accepted}"
         )
     padding = [""] * len(header)
     rows = [

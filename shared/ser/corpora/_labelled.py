@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
@@ -10,8 +9,9 @@ from pathlib import PurePosixPath
 import msgspec
 
 from ser._labels import Label
-from ser.corpora._base import Corpus, Utterance
+from ser.corpora._base import BY_PATTERN, SPLITS, Corpus, Utterance
 from ser.corpora._english import english, known_emotion
+from ser.corpora._patterns import first_group
 from ser.corpora._text import Spellings, unite_spellings
 
 MAX_NAME_BYTES = 240
@@ -19,36 +19,61 @@ MAX_NAME_BYTES = 240
 
 
 def labelled_by_folder(
-    sounds: Iterable[PurePosixPath], speaker_pattern: str | None = None
+    sounds: Sequence[PurePosixPath],
+    speaker_pattern: str | None = None,
+    label_pattern: str | None = None,
 ) -> Corpus:
     """Return the corpus in which the label of a sound is the name of its folder.
 
-    The speaker is the first group of ``speaker_pattern``, which is searched in the path of a sound;
-    without a pattern speakers are unknown. Spellings of a label or speaker are united.
+    With a ``label_pattern`` the label is instead its first group in the path of a sound. Likewise
+    the speaker is the first group of ``speaker_pattern``; without a pattern speakers are unknown.
+    Spellings of a label or speaker are united.
     """
-    sounds = [*sounds]
-    labels = unite_spellings(file.parent.name for file in sounds if file.parent.name)
-    speakers = unite_spellings(
-        filter(None, (search_speaker(file, speaker_pattern) for file in sounds))
-    )
+
+    def find_label(file: PurePosixPath) -> str:
+        label = first_group(label_pattern, file) if label_pattern else file.parent.name
+        return label if label.strip() else ""
+
+    def find_speaker(file: PurePosixPath) -> str:
+        speaker = first_group(speaker_pattern, file) if speaker_pattern else ""
+        return speaker if speaker.strip() else ""
+
+    labels = unite_spellings(filter(None, map(find_label, sounds)))
+    speakers = unite_spellings(filter(None, map(find_speaker, sounds)))
 
     def parse(file: PurePosixPath) -> Utterance:
-        if not file.parent.name:
+        label = find_label(file)
+        if not label and label_pattern:
+            raise ValueError(f"label_pattern {label_pattern!r} finds no label in its path")
+        if not label:
             raise ValueError("it is not in a folder, so it has no label")
-        speaker = search_speaker(file, speaker_pattern)
+        speaker = find_speaker(file)
         if speaker_pattern and not speaker:
             raise ValueError(f"speaker_pattern {speaker_pattern!r} finds no speaker in its path")
         return Utterance(
             name=flat_name(file),
             file=file,
-            code=labels[file.parent.name],
+            code=labels[label],
             speaker=speakers[speaker] if speaker else "",
             gender="",
             text="",
         )
 
     notes = labels.notes("labels") + speakers.notes("speakers")
+    if not label_pattern:
+        notes += note_splits(labels.chosen.values())
     return Corpus("folder", make_labels(labels), parse, notes=notes)
+
+
+def note_splits(labels: Iterable[str]) -> tuple[str, ...]:
+    """Return a note if ``labels`` are names of parts of a corpus, such as train and test."""
+    splits = [label for label in sorted(labels) if label.casefold() in SPLITS]
+    if not splits:
+        return ()
+    return (
+        f"the labels {', '.join(splits)} look like parts of a corpus, not like emotions; "
+        f"{BY_PATTERN} takes the label from the folder above",
+    )
 
 
 def labelled_by_emotion_folder(sounds: Sequence[PurePosixPath]) -> Corpus | None:
@@ -88,13 +113,6 @@ def flat_name(file: PurePosixPath) -> str:
             "printable, no leading dot"
         )
     return name
-
-
-def search_speaker(file: PurePosixPath, pattern: str | None) -> str:
-    """Return the first group of ``pattern`` in the path ``file``; an empty string if it is not
-    found."""
-    match = re.search(pattern, str(file)) if pattern else None
-    return (match[1] or "").strip() if match else ""
 
 
 def make_labels(labels: Spellings) -> tuple[Label, ...]:

@@ -48,6 +48,7 @@ def labelled_by_table(folder: Path, sounds: Iterable[PurePosixPath], table: str)
             speaker=values["speaker"],
             gender=values["gender"],
             text=row.get("text", "").strip(),
+            take=row.get("take", "").strip(),
         )
 
     notes = content.notes + found

@@ -6,6 +6,7 @@ The steps are functions on immutable values: :func:`load_corpus` returns a :clas
 """
 
 from ser.dataset._dataset import Dataset
+from ser.dataset._duplicates import Recording
 from ser.dataset._extraction import (
     ExtractedCorpus,
     Extractor,
@@ -14,7 +15,7 @@ from ser.dataset._extraction import (
     random_generator,
     refuse_growing_features,
 )
-from ser.dataset._loading import FULL_SCALE, LoadedCorpus, Recording, load_corpus
+from ser.dataset._loading import FULL_SCALE, LoadedCorpus, load_corpus
 from ser.dataset._rows import FeatureRows, TrainingRows, training_rows
 
 __all__ = [

@@ -55,14 +55,17 @@ class Dataset:
     corpus
         The field ``corpus``: the source of the emotion and the speaker of each file.
 
-        - ``"auto"``: the file name, read by the grammar of the known corpus that most files fit.
-        - a name (``emodb``, ``ravdess``, ``crema-d``, ``savee``, ``tess``, ``emovo``): the file
-          name, read by the grammar of that corpus.
-        - ``{"label": "folder"}``: the name of the folder is the label. The speaker is the first
-          group of ``speaker_pattern``, a regular expression that is searched in the path.
+        - ``"auto"``: the file name, read by the grammar of the known corpus that most files fit;
+          without any, a table with the labels, or else folders with names of emotions.
+        - a name of :data:`ser.corpora.CORPORA`, such as ``emodb``: the file name, read by the
+          grammar of that corpus.
+        - ``{"label": "folder"}``: the name of the folder is the label, or the first group of
+          ``label_pattern``. The speaker is the first group of ``speaker_pattern``. Both are regular
+          expressions of RE2 that are searched in the path.
         - ``{"table": "labels.csv"}``: a CSV file in the corpus with the columns ``file``,
-          ``emotion`` and ``speaker``, and optionally ``gender`` and ``text``, or with other usual
-          names of these columns. This is the default if ``source`` is a table.
+          ``emotion`` and ``speaker``, and optionally ``gender``, ``text`` and ``take`` (versions of
+          one recording share a take, and are never separated), or with other usual names of these
+          columns. This is the default if ``source`` is a table.
     access
         Rules for the places that ``source`` may name. Default: every place this user may read.
     limits
@@ -187,7 +190,7 @@ class Dataset:
         """Return the utterances as signals, with the length of the chunks and the gain.
 
         Signals are mono at 16 kHz. ``rejected`` lists every file that
-        cannot be decoded or is silent, with the reason.
+        cannot be decoded, is silent, or is a copy of another sound, with the reason.
 
         Parameters
         ----------

@@ -17,7 +17,8 @@ from ser._progress import Progress, ignore_progress, step
 from ser._sessions import open_session
 from ser.corpora import Utterance
 from ser.dataset._cache import FeatureCache, FeatureMatrix, cache_key
-from ser.dataset._loading import LoadedCorpus, Recording, read_only
+from ser.dataset._duplicates import Recording
+from ser.dataset._loading import LoadedCorpus, read_only
 from ser.errors import InvalidInput, within
 from ser.frontends import DEFAULT_METHODS, Augmentations, FrontEnds
 from ser.parallel import THIS_MACHINE, Workers

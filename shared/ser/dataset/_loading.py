@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from ser.corpora import (
     is_utf8,
     recognise,
 )
+from ser.dataset._duplicates import Recording, distinct
 from ser.errors import InvalidInput, TooLarge, within
 from ser.limits import NO_LIMITS, UNLIMITED, Limit, Limits
 
@@ -28,14 +29,6 @@ SplitAt = Literal["min", "max", "avg"] | int | None
 
 FULL_SCALE = 10 ** (-0.1 / 20)
 """Highest peak of a normalised corpus: 0.1 dB below full scale."""
-
-
-class Recording(NamedTuple):
-    """An utterance and its signal."""
-
-    utterance: Utterance
-    signal: audio.Signal
-    """Samples, float32 of shape (samples,), mono, 16 kHz, read-only."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +49,7 @@ class LoadedCorpus:
     rejected: tuple[Rejection, ...]
     """The sounds that cannot be used, each with the reason."""
     notes: tuple[str, ...] = ()
-    """Notes for the user on the recognition of the corpus."""
+    """Notes for the user on the recognition of the corpus and on its sounds."""
     chunk_samples: int | None = None
     """Length of a chunk in samples; ``None``: utterances stay whole."""
     gain: float = 1.0
@@ -134,12 +127,15 @@ def decode_utterances(
 ) -> LoadedCorpus:
     """Return the utterances of ``table`` whose sounds can be used, with their signals.
 
+    Copies of a sound are left out as :func:`~ser.dataset._duplicates.distinct` finds them.
+
     Raises
     ------
     InvalidInput
         No sound can be used.
     """
-    recordings, rejected = [], list(table.rejected)
+    recordings: list[Recording] = []
+    rejected = list(table.rejected)
     for done, utterance in enumerate(table.utterances, start=1):
         try:
             signal = audio.read_sound(files.read(utterance.file), limit=limit)
@@ -147,20 +143,22 @@ def decode_utterances(
         except (InvalidInput, TooLarge) as error:
             rejected.append(Rejection(str(utterance.file), error.detail))
         on_progress(done / len(table.utterances))
-    if not recordings:
+    found = distinct(recordings, {label.code: label.name for label in table.corpus.labels})
+    rejected += found.rejected
+    if not found.recordings:
         with within("source"):
             raise InvalidInput(
-                f"no utterance can be decoded; {rejected[-1].file}: {rejected[-1].reason}"
+                f"no utterance can be used; {rejected[-1].file}: {rejected[-1].reason}"
             )
-    codes = {utterance.code for utterance, _ in recordings}
+    codes = {utterance.code for utterance, _ in found.recordings}
     return LoadedCorpus(
         name=table.corpus.name,
         provenance=provenance,
-        utterances=tuple(utterance for utterance, _ in recordings),
-        signals=tuple(signal for _, signal in recordings),
+        utterances=tuple(utterance for utterance, _ in found.recordings),
+        signals=tuple(signal for _, signal in found.recordings),
         labels=tuple(label for label in table.corpus.labels if label.code in codes),
         rejected=tuple(rejected),
-        notes=table.notes,
+        notes=(*table.notes, *found.notes),
     )
 
 

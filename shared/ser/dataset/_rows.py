@@ -34,7 +34,7 @@ class TrainingRows(NamedTuple):
     y: NDArray[np.int64]
     """Class of each row, shape (rows,): an index into the labels of :class:`LoadedCorpus`."""
     origins: Origins
-    """Speaker, utterance and variant of each row."""
+    """Speaker, utterance, variant and take of each row."""
 
     def without(self, names: Collection[str]) -> TrainingRows:
         """Return the rows of all utterances except those in ``names``."""
@@ -77,6 +77,7 @@ def training_rows(
                 each_row([utterance.speaker for utterance, *_ in chosen], np.str_),
                 each_row([utterance.name for utterance, *_ in chosen], np.str_),
                 each_row([variant for _, variant, _ in chosen], np.int64),
+                each_row([utterance.group for utterance, *_ in chosen], np.str_),
             ),
         )
     )
@@ -84,6 +85,6 @@ def training_rows(
 
 def with_read_only_arrays(rows: TrainingRows) -> TrainingRows:
     """Return ``rows`` with all arrays made read-only."""
-    for array in (rows.X, rows.y, rows.origins.speakers, rows.origins.names, rows.origins.variants):
+    for array in (rows.X, rows.y, *vars(rows.origins).values()):
         array.setflags(write=False)
     return rows

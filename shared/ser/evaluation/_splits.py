@@ -18,14 +18,15 @@ Folds = dict[str, frozenset[str]]
 MAX_TEXTS = 20
 """Maximum number of texts to leave out one by one; of more texts, a single one hardly matters."""
 HELD_OUT_SHARE = 0.1
-"""Share of the utterances of each emotion, or of the speakers, to hold out."""
+"""Share of the utterances (or takes) of each emotion, or of the speakers, to hold out."""
 
 
 def hold_out(utterances: Sequence[Utterance], split: Split, random_state: int) -> set[str]:
     """Return the names of the held-out utterances, on which no model may be trained.
 
-    ``"utterance"``: a tenth of the utterances of each emotion, at least one. ``"speaker"``: all
-    utterances of a tenth of the speakers, at least one speaker.
+    ``"utterance"``: a tenth of the utterances of each emotion, at least one; utterances of the same
+    take stay together. ``"speaker"``: all utterances of a tenth of the speakers, at least one
+    speaker.
 
     Raises
     ------
@@ -38,14 +39,19 @@ def hold_out(utterances: Sequence[Utterance], split: Split, random_state: int) -
         held_out = draw(speakers_of(utterances), random)
         names = {u.name for u in utterances if u.speaker in held_out}
     else:
-        codes = sorted({u.code for u in utterances})
-        names = {
-            name
-            for code in codes
-            for name in draw([u.name for u in utterances if u.code == code], random)
+        held_out = {
+            group
+            for code in sorted({u.code for u in utterances})
+            for group in draw(groups_of(utterances, code), random)
         }
+        names = {u.name for u in utterances if u.group in held_out}
     refuse_missing_emotions(utterances, names)
     return names
+
+
+def groups_of(utterances: Sequence[Utterance], code: str) -> list[str]:
+    """Return the groups of the utterances of the emotion ``code``, each once, in their order."""
+    return [*dict.fromkeys(u.group for u in utterances if u.code == code)]
 
 
 def draw(values: Sequence[str], random: np.random.Generator) -> set[str]:

@@ -14,7 +14,7 @@ PACKAGE = Path(ser.__file__).parent
 
 LAYERS = (
     {"errors", "limits", "_features", "_labels", "_progress", "_sessions", "_threads"},
-    {"_addresses"},
+    {"_addresses", "_s3"},
     {"_schemas", "_metadata", "_prediction", "parallel", "sounds"},
     {"store", "_model_file", "_speaker_profile", "frontends"},
     {"model", "_graph"},

@@ -48,7 +48,7 @@ class TrainingSet:
         """
         if origins is None:
             names = np.arange(len(X)).astype(str)
-            origins = Origins(np.full(len(X), ""), names, np.zeros(len(X), np.int64))
+            origins = Origins(np.full(len(X), ""), names, np.zeros(len(X), np.int64), names)
         folds = assign_folds(origins, random_state)
         return cls(X.astype(np.float64), y, origins, folds, int(y.max()) + 1)
 
@@ -64,11 +64,11 @@ def assign_folds(origins: Origins, random_state: int) -> NDArray[np.intp]:
     """Return the fold of each row, shape (rows,).
 
     All rows of a speaker are in the same fold. If the speaker of a row is unknown, or fewer than
-    :data:`FEWEST_SPEAKERS` are known, all rows of its utterance are in the same fold.
+    :data:`FEWEST_SPEAKERS` are known, all rows of its take are in the same fold.
     """
-    speakers, names = origins.speakers, origins.names
+    speakers, takes = origins.speakers, origins.takes
     by_speaker = count_speakers(origins) >= FEWEST_SPEAKERS
-    groups = np.where((speakers != "") & by_speaker, speakers, names)
+    groups = np.where((speakers != "") & by_speaker, speakers, takes)
     found, group = np.unique(groups, return_inverse=True)
     # Names in order may cycle through the classes, so that a fold would contain a single class.
     shuffled = np.random.default_rng(random_state).permutation(len(found))

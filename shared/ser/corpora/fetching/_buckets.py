@@ -37,8 +37,6 @@ def open_object(
     """Yield the content of an object after the bytes ``received``, or all of it."""
     from botocore.exceptions import ClientError
 
-    from ser._s3 import create_client
-
     uri = f"{store}://{bucket}/{key}"
     errors = partial(bucket_errors, uri)
     wanted = {"Bucket": bucket, "Key": key}
@@ -49,10 +47,7 @@ def open_object(
     )
     with ExitStack() as stack:
         with errors():
-            client = create_client(
-                endpoint, connect_timeout=patience.connect, read_timeout=patience.read
-            )
-            stack.enter_context(closing(client))
+            client = stack.enter_context(closing(create_client(endpoint, patience)))
             try:
                 found = client.get_object(**wanted, **after)
             except ClientError as error:
@@ -70,6 +65,14 @@ def open_object(
             found.get("ContentType", ""),
             translate_errors(chunks, errors),
         )
+
+
+def create_client(endpoint: str | None, patience: Patience) -> Any:
+    """Return a client of the S3 server at the URL ``endpoint``; ``None``: of AWS."""
+    # Only addresses of buckets need botocore.
+    from ser import _s3
+
+    return _s3.create_client(endpoint, connect_timeout=patience.connect, read_timeout=patience.read)
 
 
 def require_version(uri: str, found: dict[str, Any], store: str, version: Version) -> None:

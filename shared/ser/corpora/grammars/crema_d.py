@@ -50,9 +50,11 @@ GRAMMAR = Grammar(
 
 def parse(file: PurePosixPath) -> Utterance:
     """Return the utterance in ``file``; raise ``ValueError`` if its name does not fit."""
-    parts = GRAMMAR.match(file.stem)
+    # The corpus contains 1040_ITH_SAD_X.wav, which its tables call 1040_ITH_SAD_XX.
+    stem = f"{file.stem}X" if file.stem.endswith("_X") else file.stem
+    parts = GRAMMAR.match(stem)
     return Utterance(
-        name=file.name,
+        name=f"{stem}{file.suffix}",
         file=file,
         code=parts["emotion"],
         speaker=parts["actor"],

@@ -33,9 +33,11 @@ GRAMMAR = Grammar(
 
 def parse(file: PurePosixPath) -> Utterance:
     """Return the utterance in ``file``; raise ``ValueError`` if its name does not fit."""
-    parts = GRAMMAR.match(file.stem)
+    # The corpus contains OA_bite_neutral.wav of the speaker OAF.
+    stem = f"OAF{file.stem[2:]}" if file.stem.startswith("OA_") else file.stem
+    parts = GRAMMAR.match(stem)
     return Utterance(
-        name=file.name,
+        name=f"{stem}{file.suffix}",
         file=file,
         code=parts["emotion"],
         speaker=parts["speaker"],

@@ -38,7 +38,7 @@ def speech(
     voices = random.normal(0, voice, (speakers, COLUMNS))
     X = centres[y] + voices[speaker] + random.normal(0, 1, (len(y), COLUMNS))
     names = np.arange(len(y)).astype(str)
-    origins = Origins(speaker.astype(str), names, np.zeros(len(y), np.int64))
+    origins = Origins(speaker.astype(str), names, np.zeros(len(y), np.int64), names)
     return (X * np.geomspace(0.01, 300, COLUMNS)).astype(np.float32), y, origins
 
 
@@ -109,7 +109,7 @@ def test_utterances_whose_sorted_names_cycle_through_the_emotions_are_calibrated
     y = np.arange(200) % FOLDS
     X = np.random.default_rng(0).normal(0, 1, (200, 5)).astype(np.float32)
     names = np.array([f"{row:03}" for row in range(200)])
-    origins = Origins(np.full(200, ""), names, np.zeros(200, np.int64))
+    origins = Origins(np.full(200, ""), names, np.zeros(200, np.int64), names)
     fitted = DiscriminantClassifier().fit(X, y, origins=origins)
     assert UNCALIBRATED not in fitted.notes
 
@@ -254,10 +254,9 @@ def test_the_deviation_is_that_from_the_mean_of_the_own_speaker() -> None:
 
 
 def test_each_variant_of_a_speaker_is_normalised_separately_and_counts_its_utterances() -> None:
+    names = np.array(["x", "x", "y", "z", "x", "y"])
     origins = Origins(
-        np.array(["a", "a", "a", "b", "a", "a"]),
-        np.array(["x", "x", "y", "z", "x", "y"]),
-        np.array([0, 0, 0, 0, 1, 1]),
+        np.array(["a", "a", "a", "b", "a", "a"]), names, np.array([0, 0, 0, 0, 1, 1]), names
     )
     found = {tuple(rows.tolist()): count for rows, count in rows_by_recording_condition(origins)}
     assert found == {(0, 1, 2): 2, (3,): 1, (4, 5): 2}

@@ -26,7 +26,8 @@ from ser.errors import InvalidInput
 
 SPEAKERS = np.repeat(np.array(["03", "08", "09", "10"]), 15)
 LABELS = np.array(["anger", "boredom", "sadness"])[np.arange(60) % 3]
-ORIGINS = Origins(SPEAKERS, np.arange(60).astype(str), np.zeros(60, np.int64))
+NAMES = np.arange(60).astype(str)
+ORIGINS = Origins(SPEAKERS, NAMES, np.zeros(60, np.int64), NAMES)
 FEW: dict[str, dict[str, Any]] = {
     "KerasClassifier": {"epochs": 15, "lr": 0.02, "batch_size": 8},
     "RandomForestClassifier": {"n_estimators": 10},

@@ -25,6 +25,10 @@ SOUNDS = [PurePosixPath("sad/1.wav")]
             FolderCorpus(label="folder", speaker_pattern="(a+)"),
         ),
         ({"label": "folder", "speaker_pattern": None}, FolderCorpus(label="folder")),
+        (
+            {"label": "folder", "label_pattern": "(b+)", "speaker_pattern": "(a+)"},
+            FolderCorpus(label="folder", label_pattern="(b+)", speaker_pattern="(a+)"),
+        ),
         ({"table": "labels.csv"}, TableCorpus(table="labels.csv")),
     ],
 )
@@ -51,7 +55,7 @@ def test_a_corpus_declared_synthetic_is_called_synthetic(tmp_path: Path) -> None
     assert corpus.name == "emodb"
 
 
-@pytest.mark.parametrize("value", ["iemocap", "", 5, None, [], {}, {"speaker_pattern": "(a)"}])
+@pytest.mark.parametrize("value", ["librispeech", "", 5, None, [], {}, {"speaker_pattern": "(a)"}])
 def test_an_invalid_choice_is_refused_with_all_allowed_ones(value: object) -> None:
     with pytest.raises(InvalidInput) as caught:
         CorpusChoice.parse(value)
@@ -73,8 +77,14 @@ def test_an_invalid_choice_is_refused_with_all_allowed_ones(value: object) -> No
         ),
         ({"label": "folder", "speaker_pattern": "a"}, "speaker_pattern", "no group"),
         ({"label": "folder", "speaker_pattern": ""}, "speaker_pattern", "not empty"),
+        ({"label": "folder", "label_pattern": "x"}, "label_pattern", "no group"),
         (
-            {"label": "folder", "speaker_pattern": f"(a{{{'9' * 30}}})"},
+            {"label": "folder", "label_pattern": "(?<=spk)(a)"},
+            "label_pattern",
+            "invalid perl operator: (?<=; allowed",
+        ),
+        (
+            {"label": "folder", "speaker_pattern": "(((a{9,999}){9,999}){9,999})"},
             "speaker_pattern",
             "not a regular",
         ),

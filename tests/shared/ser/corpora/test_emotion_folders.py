@@ -105,6 +105,37 @@ def test_file_names_of_a_known_corpus_take_precedence_over_folders() -> None:
     assert table.notes == ()
 
 
+def test_a_table_with_the_labels_takes_precedence_over_folders(tmp_path: Path) -> None:
+    (tmp_path / "other.csv").write_text("name,age\n")
+    (tmp_path / "labels.csv").write_text("file,emotion,speaker\nsad/1.wav,joy,ann\n")
+    table = recognise_names("happy/1.wav", "sad/1.wav", folder=tmp_path)
+    assert table.corpus.name == "table"
+    assert [(u.name, u.code, u.speaker) for u in table.utterances] == [("sad_1.wav", "joy", "ann")]
+    used, unused = table.notes
+    assert used == "no file name fits a known corpus, so labels.csv gives labels and speakers"
+    assert "(other.csv)" in unused
+
+
+@pytest.mark.parametrize("name", ["labels.csv", "set/labels.TSV", "labels.xlsx"])
+@pytest.mark.parametrize("choice", ["auto", "emodb", {"label": "folder"}])
+def test_a_table_beside_labelled_sounds_is_mentioned(
+    tmp_path: Path, name: str, choice: object
+) -> None:
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "._labels.csv").touch()
+    (tmp_path / name).touch()
+    sounds = [PurePosixPath("wav/03a01Fa.wav")]
+    corpora = CorpusChoice.parse(choice).corpora(tmp_path, sounds)
+    (note,) = {note for corpus in corpora for note in corpus.notes}
+    assert f"tables beside the sounds ({name}); " in note
+    assert '{"table": "<CSV file>"}' in note
+
+
+def test_a_refusal_of_folders_for_parts_of_a_corpus_suggests_the_pattern() -> None:
+    with pytest.raises(InvalidInput, match=r'"label_pattern": .* if a folder further up'):
+        recognise_names("ESD/03/Angry/train/a.wav", "ESD/03/Sad/test/b.wav")
+
+
 def test_folders_of_synthetic_speech_are_called_synthetic(tmp_path: Path) -> None:
     (tmp_path / "README.txt").write_text(SYNTHETIC)
     table = recognise_names("angry/1.wav", "sad/1.wav", folder=tmp_path)

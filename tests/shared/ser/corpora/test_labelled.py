@@ -16,8 +16,11 @@ def paths(*names: str) -> list[PurePosixPath]:
     return [PurePosixPath(name) for name in names]
 
 
-def tabulate_folders(*names: str, speaker_pattern: str | None = None) -> Table:
-    return tabulate(paths(*names), labelled_by_folder(paths(*names), speaker_pattern))
+def tabulate_folders(
+    *names: str, speaker_pattern: str | None = None, label_pattern: str | None = None
+) -> Table:
+    corpus = labelled_by_folder(paths(*names), speaker_pattern, label_pattern)
+    return tabulate(paths(*names), corpus)
 
 
 @pytest.mark.parametrize(
@@ -53,6 +56,34 @@ def test_the_folder_that_directly_holds_a_file_is_its_label() -> None:
 def test_the_first_group_of_the_pattern_is_the_speaker() -> None:
     table = tabulate_folders("spk1/sad/1.wav", "spk2/sad/1.wav", speaker_pattern=r"(spk\d)/|x")
     assert [u.speaker for u in table.utterances] == ["spk1", "spk2"]
+
+
+def test_the_first_group_of_the_label_pattern_is_the_label() -> None:
+    table = tabulate_folders(
+        "03/Angry/train/1.wav",
+        "03/Sad/test/1.wav",
+        "1.wav",
+        speaker_pattern=r"^(\d+)/",
+        label_pattern="([^/]+)/[^/]+/[^/]+$",
+    )
+    assert [(u.code, u.speaker) for u in table.utterances] == [("Angry", "03"), ("Sad", "03")]
+    assert [str(label) for label in table.corpus.labels] == ["Angry - Angry", "Sad - Sad"]
+    (rejection,) = table.rejected
+    assert rejection.reason == ("label_pattern '([^/]+)/[^/]+/[^/]+$' finds no label in its path")
+    assert table.notes == ()
+
+
+@pytest.mark.parametrize("part", ["train", "Test", "validation", "dev", "evaluation", "eval"])
+def test_labels_that_look_like_parts_of_a_corpus_earn_a_note(part: str) -> None:
+    (note,) = tabulate_folders(f"Angry/{part}/1.wav", "Angry/sad/1.wav").notes
+    assert note.startswith(f"the labels {part} look like parts of a corpus")
+    assert '"label_pattern": "([^/]+)/[^/]+/[^/]+$"' in note
+
+
+@pytest.mark.parametrize("pattern", ["(a|aa)+$", "((a+)+)+$", "(.*)*(.*)*(.*)*[0-9]$"])
+def test_a_pattern_that_backtracks_without_end_elsewhere_terminates(pattern: str) -> None:
+    sounds = [f"sad/{'a' * 200}{n}!.wav" for n in range(100)]
+    assert len(tabulate_folders(*sounds, speaker_pattern=pattern).rejected) == 100
 
 
 def test_without_a_pattern_speakers_are_unknown() -> None:

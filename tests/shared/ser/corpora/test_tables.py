@@ -224,3 +224,9 @@ def test_only_tables_in_the_corpus_are_read(tmp_path: Path, name: str) -> None:
         InvalidInput, match=r"is not a CSV file of the corpus; allowed: set/real\.csv"
     ):
         labelled_by_table(archive, SOUNDS, name)
+
+
+def test_a_table_may_name_the_takes_of_utterances(tmp_path: Path) -> None:
+    rows = ["file,emotion,speaker,take", "set/wav/1.wav,joy,a,7", "set/wav/2.wav,joy,a,7"]
+    table = tabulate_table(tmp_path, "\n".join([*rows, "set/wav/3.wav,joy,a,"]))
+    assert [u.group for u in table.utterances] == ["a/7", "a/7", "set_wav_3.wav"]

@@ -134,8 +134,8 @@ def test_a_given_corpus_is_not_guessed_from_the_names(dataset: Dataset) -> None:
     with pytest.raises(InvalidInput, match=r"none of the 56 sounds .* given corpus \(tess\)"):
         Dataset("data", "corpus.zip", corpus="tess").load()
     assert len(dataset.load(force=True).utterances) == 56
-    with pytest.raises(InvalidInput, match=r"^corpus: \"iemocap\""):
-        Dataset("data", "corpus.zip", corpus="iemocap")
+    with pytest.raises(InvalidInput, match=r"^corpus: \"librispeech\""):
+        Dataset("data", "corpus.zip", corpus="librispeech")
 
 
 def test_folders_may_be_the_labels(dataset: Dataset) -> None:

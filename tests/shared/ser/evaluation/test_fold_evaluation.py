@@ -140,7 +140,8 @@ def test_a_sound_without_speech_is_not_given_to_a_classifier(
 
 def test_the_copies_of_an_utterance_are_left_out_with_it() -> None:
     names = np.array(["a", "a", "b", "b", "c"])
-    origins = Origins(np.array(["1", "1", "1", "1", "2"]), names, np.array([0, 1, 0, 1, 0]))
+    speakers = np.array(["1", "1", "1", "1", "2"])
+    origins = Origins(speakers, names, np.array([0, 1, 0, 1, 0]), names)
     rows = TrainingRows(np.arange(5, dtype=np.float32)[:, None], np.arange(5), origins)
     X, y, origins = rows.without({"a", "c"})
     assert X.ravel().tolist() == y.tolist() == [2, 3]

@@ -40,6 +40,24 @@ def test_a_tenth_of_each_emotion_is_held_out_and_at_least_one(
         assert held == max(1, round(count / 10))
 
 
+@given(seed=st.integers(0, 99))
+def test_utterances_of_one_take_stay_together(seed: int) -> None:
+    corpus = [
+        msgspec.structs.replace(u, speaker="", take=f"take {n // 2}")
+        for n, u in enumerate(utterances({"W": 40, "L": 30}))
+    ]
+    held_out = hold_out(corpus, "utterance", seed)
+    assert {u.take for u in corpus if u.name in held_out}.isdisjoint(
+        {u.take for u in corpus if u.name not in held_out}
+    )
+    assert len(held_out) == 2 * (2 + 2)
+
+
+def test_takes_of_one_name_by_two_speakers_are_different_takes() -> None:
+    corpus = [msgspec.structs.replace(u, take=u.code) for u in utterances({"W": 5, "L": 5})]
+    assert len(hold_out(corpus, "utterance", 0)) == 2
+
+
 def test_the_random_state_decides_which_utterances_are_held_out() -> None:
     corpus = utterances({"W": 30, "L": 30})
     assert hold_out(corpus, "utterance", 1) == hold_out(corpus, "utterance", 1)

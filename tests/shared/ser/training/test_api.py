@@ -85,7 +85,7 @@ def test_fields_that_are_left_out_have_the_defaults_of_the_model_type(
     [
         ({"model_type": "Oracle"}, "model_type"),
         ({"random_state": -1}, "random_state"),
-        ({"corpus": "iemocap"}, "corpus"),
+        ({"corpus": "librispeech"}, "corpus"),
         ({"model_config": {"n_estimators": 0}}, "model_config"),
         ({"dataset_load_split_at": 60_000}, "dataset_load_split_at"),
         ({"dataset_feature_extract_methods": {"LPC": {}}}, "dataset_feature_extract_methods"),
@@ -148,15 +148,15 @@ def test_the_figures_follow_from_the_predictions(evaluation: Evaluation) -> None
 
 
 def test_two_labels_with_the_same_english_word_are_kept_apart(tmp_path: Path) -> None:
-    for speaker in (1, 2, 3):
+    for speaker in made.SPEAKERS[:3]:
         for emotion, code in (("joy", "F"), ("happy", "W"), ("sad", "T")):
             for take in "ab":
                 sound = tmp_path / "corpus" / f"speaker{speaker}" / emotion / f"{take}.wav"
                 sound.parent.mkdir(parents=True, exist_ok=True)
-                sound.write_bytes(made.sound(made.signal(f"03a01{code}{take}.wav")))
+                sound.write_bytes(made.sound(made.signal(f"{speaker}a01{code}{take}.wav")))
     evaluation = ser.evaluate(
         tmp_path / "corpus",
-        corpus={"label": "folder", "speaker_pattern": "(speaker[0-9])"},
+        corpus={"label": "folder", "speaker_pattern": "(speaker[0-9]+)"},
         **SMALL,
     )
     names = ("happiness (happy)", "happiness (joy)", "sadness")

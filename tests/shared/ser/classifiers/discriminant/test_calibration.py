@@ -20,16 +20,18 @@ seeds = st.integers(0, 2**32 - 1)
 
 
 @given(speakers=st.integers(1, 6), unknown=st.booleans(), seed=seeds)
-def test_all_rows_of_a_speaker_or_else_of_an_utterance_share_a_fold(
+def test_all_rows_of_a_speaker_or_else_of_a_take_share_a_fold(
     speakers: int, unknown: bool, seed: int
 ) -> None:
     rows, utterances = 60, 25
     names = np.char.add("utterance ", (np.arange(rows) % utterances).astype(str))
     speaker = np.random.default_rng(seed).integers(0, speakers, utterances).astype(str)
     speaker = np.where(unknown & (speaker == "0"), "", speaker)[np.arange(rows) % utterances]
-    folds = assign_folds(Origins(speaker, names, np.arange(rows) // utterances), seed)
+    # Two utterances are one take.
+    takes = np.where(names == "utterance 1", "utterance 0", names)
+    folds = assign_folds(Origins(speaker, names, np.arange(rows) // utterances, takes), seed)
     by_speaker = len(set(speaker) - {""}) >= FEWEST_SPEAKERS
-    groups = np.where((speaker != "") & by_speaker, speaker, names)
+    groups = np.where((speaker != "") & by_speaker, speaker, takes)
     assert len(set(folds)) == min(FOLDS, len(set(groups)))
     for group in set(groups):
         assert len(set(folds[groups == group])) == 1

@@ -12,11 +12,13 @@ from hypothesis import strategies as st
 from ser.corpora import CORPORA, Corpus, recognise, tabulate
 from ser.corpora.grammars.crema_d import GENDERS
 from ser.errors import InvalidInput
+from stacks import ROOT
 
 BY_NAME = {corpus.name: corpus for corpus in CORPORA}
 EMOTIONS = {
     *("anger", "boredom", "calm", "disgust", "fear", "happiness", "neutral", "sadness"),
-    "surprise",
+    *("surprise", "excitement", "frustration"),
+    *("anxiety", "apology", "assertiveness", "concern", "encouragement"),
 }
 
 
@@ -25,7 +27,10 @@ def paths(*names: str) -> list[PurePosixPath]:
 
 
 def test_the_corpora_have_the_names_that_requests_use() -> None:
-    assert list(BY_NAME) == ["emodb", "ravdess", "crema-d", "savee", "tess", "emovo"]
+    assert list(BY_NAME) == [
+        *("emodb", "ravdess", "crema-d", "savee", "tess", "emovo", "esd", "meld", "iemocap"),
+        *("nemo", "cafe", "aesdd", "mesd", "jl", "subesco", "shemo"),
+    ]
 
 
 @pytest.mark.parametrize("corpus", CORPORA, ids=BY_NAME)
@@ -141,3 +146,11 @@ def test_another_corpus_than_the_one_stated_is_refused() -> None:
 def test_any_name_is_parsed_or_rejected(corpus: Corpus, name: str) -> None:
     table = tabulate([PurePosixPath(name)], corpus)
     assert len(table.utterances) + len(table.rejected) == 1
+
+
+@pytest.mark.parametrize("corpus", CORPORA, ids=BY_NAME)
+def test_the_documentation_names_every_corpus_with_its_emotions(corpus: Corpus) -> None:
+    lines = (ROOT / "docs" / "corpora.md").read_text(encoding="utf-8").splitlines()
+    (line,) = (line for line in lines if line.startswith(f"| `{corpus.name}` |"))
+    emotions = line.strip("| ").rpartition("| ")[2].split(", ")
+    assert emotions == sorted(label.emotion for label in corpus.labels)
