@@ -29,6 +29,11 @@ def recording(
     return Recording(utterance, signal)
 
 
+def in_steps(signal: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return ``signal``, rounded to 16 bits."""
+    return np.asarray(np.rint(signal * 2**15) / 2**15, np.float32)
+
+
 def files(recordings: list[Recording]) -> list[str]:
     return [str(each.utterance.file) for each in recordings]
 
@@ -62,7 +67,7 @@ def test_a_sound_under_two_labels_is_not_used_and_both_labels_are_named() -> Non
 def test_sounds_that_differ_at_their_end_are_different_and_less_than_a_step_is_no_difference() -> (
     None
 ):
-    changed, rounded = VOICE.copy(), np.rint(VOICE * 2**15).astype(np.float32) / 2**15
+    changed, rounded = VOICE.copy(), in_steps(VOICE)
     changed[-1] += 2**-14
     sounds = (VOICE, VOICE[:-1], changed, rounded)
     found = distinct([recording(str(n), sound) for n, sound in enumerate(sounds)], NAMES)
@@ -106,7 +111,7 @@ def test_lossless_copies_in_other_formats_are_the_same_sound(
     bounds: Path, container: str, subtype: str | None, sampling_rate: int
 ) -> None:
     # In steps of 16 bits, so that each of these formats holds the same samples.
-    steps = np.rint(made.signal("03a01Wa.wav", sampling_rate) * 2**15).astype(np.float32) / 2**15
+    steps = in_steps(made.signal("03a01Wa.wav", sampling_rate))
     stereo = np.stack([steps, steps], axis=1)
     suffix = {"FLAC": "flac", "WAV": "wav", "AIFF": "aiff"}[container]
     original = made.sound(steps, sampling_rate)
