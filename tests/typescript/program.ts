@@ -50,6 +50,7 @@ const jobs = found(listed.data, listed.error).jobs.map((each) => each.job_id);
 const place = { model_id: model.model_id, model_save_path: request.model_save_path };
 const json = await client.POST("/predict", { body: { ...place, audio: [sound] } });
 const predicted = found(json.data, json.error);
+if (!("emotions" in predicted)) throw new Error("a job instead of an answer");
 
 const form = new FormData();
 for (const [name, value] of Object.entries(place)) form.set(name, value ?? "");
@@ -57,6 +58,7 @@ const bytes = Uint8Array.from(atob(sound), (character) => character.charCodeAt(0
 form.append("audio", new Blob([bytes], { type: "audio/wav" }), "sound.wav");
 const multipart = await client.POST("/predict", { body: place, bodySerializer: () => form });
 const uploaded = found(multipart.data, multipart.error);
+if (!("emotions" in uploaded)) throw new Error("a job instead of an answer");
 
 const report = await client.GET("/models/{model_id}/report", {
   params: {

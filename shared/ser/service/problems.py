@@ -50,8 +50,8 @@ class TrainingLost(SerError):
     def __init__(self, detail: str, crash: str = "") -> None:
         super().__init__(detail)
         self.crash = crash
-        """The exit code and the step, which tell whether two crashes are the same; empty if the
-        process was asked to end."""
+        """The exit code and the step, by which two crashes are compared; empty if the process was
+        asked to end."""
 
 
 class Kind(NamedTuple):
