@@ -48,13 +48,17 @@ def built() -> Iterator[Built]:
     with images.workshop() as buildah:
         images.make_base(buildah)
         wheels, scratch = buildah.folder / "wheels", buildah.folder / "scratch"
-        locks = (ROOT / "functions" / each / "requirements.txt" for each in FUNCTIONS)
-        images.fetch_wheels(wheels, *locks)
+        images.fetch_wheels(wheels, *(lock for each in FUNCTIONS for lock in locks(each)))
         names = {each: images.build(buildah, each, wheels) for each in FUNCTIONS}
         scratch.mkdir()
         scratch.chmod(0o1777)
         containers = {each: images.container(buildah, names[each], scratch) for each in FUNCTIONS}
         yield Built(buildah, names, containers, scratch)
+
+
+def locks(function: str) -> list[Path]:
+    """Return the files with the pinned requirements of a function."""
+    return sorted((ROOT / "functions" / function).glob("requirements*.txt"))
 
 
 @pytest.fixture(params=FUNCTIONS)
@@ -163,7 +167,7 @@ def server(pid: int) -> int:
 
 
 def test_exactly_the_pinned_packages_are_installed(container: Container, function: str) -> None:
-    lock = (ROOT / "functions" / function / "requirements.txt").read_text()
+    lock = "".join(path.read_text() for path in locks(function))
     pinned = map(Requirement, re.findall(r"^[^#\s].*", lock, flags=re.MULTILINE))
     wanted = {
         f"{canonicalize_name(each.name)} {str(each.specifier).removeprefix('==')}"
