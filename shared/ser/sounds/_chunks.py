@@ -64,16 +64,8 @@ def chunks(data: bytes, layout: Layout) -> Iterator[Chunk]:
         field = data[position + layout.name_bytes : position + header]
         size = int.from_bytes(field, layout.order) - (header if layout.header_counts else 0)
         yield Chunk(name, position + header, size)
-        position = following(data, position + header + max(size, 0), layout.align)
-
-
-def following(data: bytes, end: int, align: int) -> int:
-    """Return the position of the chunk after one that ends at ``end``.
-
-    Some writers leave out the byte that fills up a chunk of odd length.
-    """
-    aligned = end + -end % align
-    return end if is_name(data[end : end + 4]) and align == 2 else aligned
+        end = position + header + max(size, 0)
+        position = end + -end % layout.align
 
 
 def is_name(text: bytes) -> bool:
@@ -120,20 +112,22 @@ def chunk_end(data: bytes) -> int:
 
 
 def with_sizes(data: bytes) -> bytes:
-    """Return ``data``, a copy with the real sizes if its writer left them out.
+    """Return ``data``, or a copy with the real sizes if its writer left them open.
 
     libsndfile reads no sample of a chunk with the size 0.
     """
     chunk, layout = samples_chunk(data), LAYOUTS.get(data[:4], RIFF)
     if chunk is None or is_plausible(chunk.size):
         return data
-    copy, wide = bytearray(data), layout.size_bytes
-    header = layout.name_bytes + wide
-    whole = len(data) - (0 if layout.header_counts else 8)
-    size = len(data) - chunk.start + (header if layout.header_counts else 0)
-    for place, value in ((chunk.start - wide, size), (layout.name_bytes, whole)):
-        if place != layout.name_bytes or layout is not CAF:
-            copy[place : place + wide] = min(value, 256**wide - 1).to_bytes(wide, layout.order)
+    wide = layout.size_bytes
+    places = {chunk.start - wide: len(data) - chunk.start}
+    if layout is not CAF:
+        places[layout.name_bytes] = len(data) - layout.name_bytes - wide
+    counted = layout.name_bytes + wide if layout.header_counts else 0
+    copy = bytearray(data)
+    for place, size in places.items():
+        field = min(size + counted, 256**wide - 1).to_bytes(wide, layout.order)
+        copy[place : place + wide] = field
     return bytes(copy)
 
 

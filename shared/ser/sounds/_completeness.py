@@ -4,7 +4,7 @@ A sound is cut off if what contains its samples declares where it ends, and the 
 That is
 
 - the chunk of the samples in WAV, RF64, W64, AIFF, 8SVX, CAF and AVI, and the header of AU, AVR,
-  MAT, MPC, NIST, VOC and WVE;
+  MAT, MPC, NIST, SDS, VOC and WVE;
 - the last frame of MP3, AAC (ADTS) and AMR, the last page of OGG, the last box of MP4, 3GP and
   QuickTime, the last element of Matroska and WebM;
 - the number of frames that MP3 (in the headers Xing, Info and VBRI) and FLAC declare.
@@ -22,6 +22,7 @@ from ser.errors import InvalidInput
 from ser.sounds import _chunks as chunks
 from ser.sounds import _frames as frames
 from ser.sounds import _headers as headers
+from ser.sounds import _pages as pages
 from ser.sounds._containers import Container
 
 ENDS: dict[str, Callable[[bytes], int]] = {
@@ -32,12 +33,13 @@ ENDS: dict[str, Callable[[bytes], int]] = {
     "MAT5": headers.mat5_end,
     "MPC2K": headers.mpc_end,
     "NIST": headers.nist_end,
+    "SDS": headers.sds_end,
     "VOC": headers.voc_end,
     "WVE": headers.wve_end,
     "aac": lambda data: frames.walk(data, frames.skip_id3(data), frames.adts_length).end,
     "AMR": lambda data: frames.walk(data, len(b"#!AMR\n"), frames.amr_length).end,
     "AMR-WB": lambda data: frames.walk(data, len(b"#!AMR-WB\n"), frames.amr_wb_length).end,
-    "ogg": frames.ogg_end,
+    "ogg": pages.ogg_end,
     "mov": chunks.box_end,
     "matroska": chunks.element_end,
 }

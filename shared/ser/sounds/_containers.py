@@ -46,6 +46,7 @@ OTHERS = {
     b"\0\0\0\0\1\0\0\0\1\0\0\0": MAT4,
     b"\0\0\x03\xe8\0\0\0\1\0\0\0\1": MAT4,
     b"MATLAB 5.0 ": Container("MAT5", ""),
+    b"\xf0\x7e": Container("SDS", ""),
     b"Creative Voice File\x1a": Container("VOC", ""),
     b"NIST_1A": Container("NIST", ""),
 }

@@ -1,7 +1,7 @@
-"""Streams of frames: MPEG audio (MP3), ADTS (AAC), AMR and the pages of OGG.
+"""Streams of frames: MPEG audio (MP3), ADTS (AAC) and AMR.
 
 Sources of the layouts: ISO/IEC 11172-3 and 13818-3 (MPEG audio), ISO/IEC 14496-3 (ADTS), RFC 4867
-(AMR), RFC 3533 (OGG); the headers Xing, Info and VBRI as LAME and Fraunhofer write them.
+(AMR); the headers Xing, Info and VBRI as LAME and Fraunhofer write them.
 """
 
 from __future__ import annotations
@@ -25,10 +25,6 @@ RATES = {3: (44_100, 48_000, 32_000), 2: (22_050, 24_000, 16_000), 0: (11_025, 1
 AMR_BYTES = (13, 14, 16, 18, 20, 21, 27, 32, 6, 1, 1, 1, 1, 1, 1, 1)
 AMR_WB_BYTES = (18, 24, 33, 37, 41, 47, 51, 59, 61, 6, 1, 1, 1, 1, 1, 1)
 """Bytes of a frame by its type, with its header."""
-PAGE = 27
-"""Bytes of the header of a page of OGG, before the table of its segments."""
-
-
 LONGEST_HEADER = 7
 """Bytes of the header of an ADTS frame."""
 
@@ -142,23 +138,3 @@ def amr_length(data: bytes, position: int) -> int:
 def amr_wb_length(data: bytes, position: int) -> int:
     """Return the length of the AMR-WB frame at ``position``."""
     return AMR_WB_BYTES[data[position] >> 3 & 15]
-
-
-def ogg_end(data: bytes) -> int:
-    """Return where the last page of ``data`` ends, or would end if the file did not end before.
-
-    A page that breaks off within its header, and a packet that continues on a missing page, count
-    one byte more than there are. The flag for the last page of a stream decides nothing, since
-    the writer of Android never sets it (https://github.com/chenxiaolong/BCR/pull/922).
-    """
-    position, end = 0, 0
-    while (position := data.find(b"OggS", position)) >= 0:
-        body = position + PAGE + (data[position + PAGE - 1] if len(data) >= position + PAGE else 1)
-        if body > len(data):
-            return len(data) + 1
-        segments = data[position + PAGE : body]
-        position = end = body + sum(segments)
-        continued = segments[-1:] == b"\xff"
-        end += continued
-    rest = data[end:]
-    return len(data) + 1 if rest and b"OggS".startswith(rest) else end

@@ -54,12 +54,30 @@ def mat4_end(data: bytes) -> int:
 
 
 def mat5_end(data: bytes) -> int:
-    """Return where the last element of a MAT file of version 5 ends."""
+    """Return where the numbers of the last matrix in a MAT file of version 5 end.
+
+    A matrix consists of four elements: its flags, its dimensions, its name and its numbers.
+    """
     order: Literal["little", "big"] = "little" if data[126:128] == b"IM" else "big"
-    position = 128
+    position, end = 128, 0
     while position + 8 <= len(data):
+        numbers = position + 8
+        for _ in range(3):
+            size = number(data, numbers + 4, order)
+            # The tag of a short element contains the element itself.
+            short = number(data, numbers, order) >> 16
+            numbers += 8 if short else 8 + size + -size % 8
+        short = number(data, numbers, order) >> 16
+        end = numbers + 8 + (0 if short else number(data, numbers + 4, order))
         position += 8 + number(data, position + 4, order)
-    return position
+    return end
+
+
+def sds_end(data: bytes) -> int:
+    """Return where the last packet of a MIDI sample dump ends; numbers have seven bits a byte."""
+    samples = data[10] | data[11] << 7 | data[12] << 14 if len(data) > 12 else 0
+    per_packet = 120 // max(1, -(-data[6] // 7)) if len(data) > 6 else 1
+    return 21 + 127 * -(-samples // per_packet)
 
 
 def voc_end(data: bytes) -> int:
