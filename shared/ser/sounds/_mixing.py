@@ -13,6 +13,9 @@ CANCELLED = 0.5
 average of independent channels would have: for two equally strong channels, a correlation below
 -0.5."""
 
+EQUAL = 0.99
+"""Share of the energy of the strongest channel from which on another one is equally strong."""
+
 
 class Average:
     """The average of the channels of each block, which also measures what averaging loses."""
@@ -47,10 +50,12 @@ class Average:
     def strongest(self) -> Callable[[NDArray[Any]], NDArray[np.float64]]:
         """Return a function from a block to its channel with the most energy in all blocks.
 
-        The first of equally strong channels is taken.
+        The first of equally strong channels is taken, and rounding to the samples of a file does
+        not make them unequal.
         """
         assert self._channels is not None
-        channel = int(self._channels.energies().argmax())
+        energies = self._channels.energies()
+        channel = int((energies >= EQUAL * energies.max()).argmax())
         return lambda block: block[:, channel].astype(np.float64)
 
 
