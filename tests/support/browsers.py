@@ -9,6 +9,9 @@ import tempfile
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import made
+import tracks
+
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
 SECONDS = 120
 """Time-out of a recording."""
@@ -73,3 +76,17 @@ def recorded(media_type: str = "audio/webm;codecs=opus") -> bytes:
             finally:
                 browser.terminate()
                 server.shutdown()
+
+
+def voice_messages() -> dict[str, bytes]:
+    """Return files as browsers and phones record them, by their media type.
+
+    Without Chromium, PyAV writes the same: a stream whose sizes and duration are unknown.
+    """
+    voice = made.signal("03a01Wa.wav", 48_000)
+    webm = (
+        recorded()
+        if CHROMIUM
+        else tracks.track(voice, 48_000, "webm", "libopus", options={"live": "1"}, streamed=True)
+    )
+    return {"audio/webm": webm, "audio/mp4": tracks.track(voice, 48_000, "ipod", "aac")}

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
+from ser.sounds._refusing import steps
+
 GIB = 2**30
 HEADER = 128
 """Bytes of the longest usual header; some writers count theirs among the samples."""
@@ -59,7 +61,9 @@ class Chunk(NamedTuple):
 def chunks(data: bytes, layout: Layout) -> Iterator[Chunk]:
     """Yield the chunks of ``data`` up to one whose header is incomplete."""
     position, header = layout.start, layout.name_bytes + layout.size_bytes
+    parts = steps(100_000)
     while position + header <= len(data):
+        next(parts)
         name = data[position : position + layout.name_bytes]
         field = data[position + layout.name_bytes : position + header]
         size = int.from_bytes(field, layout.order) - (header if layout.header_counts else 0)
@@ -125,6 +129,9 @@ def with_sizes(data: bytes) -> bytes:
         places[layout.name_bytes] = len(data) - layout.name_bytes - wide
     counted = layout.name_bytes + wide if layout.header_counts else 0
     copy = bytearray(data)
+    if data.startswith(b"RF64"):
+        # The long sizes of RF64, which are open as well, have no meaning in RIFF.
+        copy[:4] = b"RIFF"
     for place, size in places.items():
         field = min(size + counted, 256**wide - 1).to_bytes(wide, layout.order)
         copy[place : place + wide] = field
@@ -136,8 +143,9 @@ def box_end(data: bytes) -> int:
 
     A file without the box that describes the sound was cut before it.
     """
-    position, described = 0, False
+    position, described, parts = 0, False, steps()
     while position + 8 <= len(data) and is_name(data[position + 4 : position + 8]):
+        next(parts)
         size = int.from_bytes(data[position : position + 4], "big")
         described = described or data[position + 4 : position + 8] == b"moov"
         if size == 1:
@@ -156,8 +164,9 @@ def element_end(data: bytes) -> int:
     Recorders that write a stream leave the sizes of the segment and of its clusters unknown; then
     those of the blocks inside count.
     """
-    position = 0
+    position, parts = 0, steps()
     while position < len(data):
+        next(parts)
         name_bytes = 9 - data[position].bit_length()
         size_at = position + name_bytes
         if name_bytes > 4:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from ser.sounds._refusing import steps
+
 LengthAt = Callable[[bytes, int], int]
 """A function from a file and a position to the length in bytes of the frame there; 0: no frame."""
 
@@ -40,8 +42,9 @@ class Frames(NamedTuple):
 
 def walk(data: bytes, start: int, length_at: LengthAt) -> Frames:
     """Return the frames of ``data`` from ``start`` on; what lies between frames is passed over."""
-    total, position, end = 0, start, start
+    total, position, end, parts = 0, start, start, steps()
     while position < len(data):
+        next(parts)
         if length := length_at(data, position):
             total += 1
             position = end = position + length
@@ -66,8 +69,9 @@ def next_frame(data: bytes, position: int, length_at: LengthAt) -> int:
 
 def skip_id3(data: bytes) -> int:
     """Return the position after the ID3v2 tags with which ``data`` begins; 0 without one."""
-    position = 0
+    position, parts = 0, steps(1_000)
     while data[position : position + 3] == b"ID3" and len(data) >= position + 10:
+        next(parts)
         size = 0
         for byte in data[position + 6 : position + 10]:
             size = size << 7 | byte & 0x7F

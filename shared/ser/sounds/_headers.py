@@ -10,6 +10,7 @@ import re
 from typing import Literal
 
 from ser.sounds._chunks import is_plausible
+from ser.sounds._refusing import steps
 
 
 def number(data: bytes, at: int, order: Literal["little", "big"] = "big", size: int = 4) -> int:
@@ -43,8 +44,9 @@ def mpc_end(data: bytes) -> int:
 def mat4_end(data: bytes) -> int:
     """Return where the last matrix of a MAT file of version 4 ends."""
     order: Literal["little", "big"] = "big" if data[:4] == b"\0\0\x03\xe8" else "little"
-    position = 0
+    position, parts = 0, steps(100_000)
     while position + 20 <= len(data):
+        next(parts)
         kind, rows, columns, imaginary, name = (
             number(data, position + 4 * index, order) for index in range(5)
         )
@@ -59,8 +61,9 @@ def mat5_end(data: bytes) -> int:
     A matrix consists of four elements: its flags, its dimensions, its name and its numbers.
     """
     order: Literal["little", "big"] = "little" if data[126:128] == b"IM" else "big"
-    position, end = 128, 0
+    position, end, parts = 128, 0, steps(100_000)
     while position + 8 <= len(data):
+        next(parts)
         numbers = position + 8
         for _ in range(3):
             size = number(data, numbers + 4, order)
@@ -82,8 +85,9 @@ def sds_end(data: bytes) -> int:
 
 def voc_end(data: bytes) -> int:
     """Return where the first block of samples in a VOC file ends."""
-    position = number(data, 20, "little", 2)
+    position, parts = number(data, 20, "little", 2), steps(100_000)
     while position < len(data):
+        next(parts)
         end = position + 4 + number(data, position + 1, "little", 3)
         # Samples of the old and of the new kind; the number of a block that ends the file is 0.
         if data[position] in (0, 1, 9):

@@ -16,6 +16,8 @@ from ser.errors import InvalidInput
 from ser.sounds._containers import Container
 from ser.sounds._signals import BLOCK_SAMPLES, Source, as_floats
 
+PROBED = "1000000"
+"""Bytes that are searched for the parameters of the tracks; their packets are held in memory."""
 MAX_CHANNELS = 64
 """Maximum number of channels; the largest loudspeaker layouts have 24."""
 MAX_RATE = 768_000
@@ -99,7 +101,7 @@ def decoded(data: bytes, container: Container) -> Iterator[Any]:
         io.BytesIO(data),
         "r",
         format=container.demuxer,
-        options={"codec_whitelist": ",".join(CODECS)},
+        options={"codec_whitelist": ",".join(CODECS), "probesize": PROBED},
         metadata_errors="replace",
         io_open=refuse,
     ) as opened:

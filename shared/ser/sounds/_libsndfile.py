@@ -11,7 +11,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from ser.sounds._chunks import with_sizes
-from ser.sounds._containers import MP3, OGG, Container
+from ser.sounds._containers import AU, MP3, OGG, Container
 from ser.sounds._pages import with_last_flag
 from ser.sounds._signals import Source, block_frames
 
@@ -49,6 +49,8 @@ def prepared(data: bytes, container: Container | None) -> bytes:
     """Return ``data`` as libsndfile can read it; a copy only if it cannot read it as it is."""
     if container == MP3 and not data.startswith(b"ID3"):
         return TAG + data
+    if container == AU and data[8:12] == bytes(4):
+        return data[:8] + b"\xff" * 4 + data[12:]
     if container == OGG:
         return with_last_flag(data)
     return with_sizes(data) if container and container.demuxer in CHUNKED else data

@@ -5,6 +5,8 @@ from __future__ import annotations
 import zlib
 from typing import NamedTuple
 
+from ser.sounds._refusing import steps
+
 HEADER = 27
 """Bytes of the header of a page, before the table of its segments."""
 FLAGS, CHECKSUM = 5, 22
@@ -29,8 +31,9 @@ class Page(NamedTuple):
 def last_page(data: bytes) -> Page:
     """Return the last page of ``data``; what lies between pages is passed over."""
     page = Page(0, 0, False)
-    position = 0
+    position, parts = 0, steps()
     while (position := data.find(b"OggS", position)) >= 0:
+        next(parts)
         table = position + HEADER
         body = table + (data[table - 1] if table <= len(data) else 1)
         if body > len(data):

@@ -1,9 +1,10 @@
-"""Translation of the errors of decoders."""
+"""Refusal of files that decoders cannot read, and of those made to occupy them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import repeat
 
 from ser.errors import InvalidInput, SerError
 
@@ -20,3 +21,12 @@ def refusing(reason: str) -> Iterator[None]:
         raise
     except Exception as error:
         raise InvalidInput(reason) from error
+
+
+def steps(most: int = 1_000_000) -> Iterator[None]:
+    """Yield ``most`` times, once for each part of a file, and then raise :class:`InvalidInput`.
+
+    A file of empty parts would otherwise take seconds. A million frames last for hours.
+    """
+    yield from repeat(None, most)
+    raise InvalidInput(f"the file consists of too many parts; allowed: {most:,}")

@@ -75,17 +75,42 @@ def test_a_wav_file_without_samples_is_cut(length: int) -> None:
         read_sound(wav(36 + SIZE, SIZE)[:length])
 
 
-def test_an_open_size_of_w64_and_of_caf_lasts_to_the_end() -> None:
-    w64 = bytearray(made.sound(SIGNAL, container="W64"))
-    w64[16:24] = bytes(8)
-    place = w64.index(b"data\xf3") + 16
-    w64[place : place + 8] = bytes(8)
-    np.testing.assert_allclose(read_sound(bytes(w64)), SIGNAL, atol=2**-15)
-    caf = bytearray(made.sound(SIGNAL, container="CAF"))
-    place = caf.index(b"data") + 4
-    caf[place : place + 8] = b"\xff" * 8
-    found = read_sound(bytes(caf))
+@pytest.mark.parametrize(
+    ("container", "name", "place", "size"),
+    [
+        ("W64", b"data\xf3", 16, bytes(8)),
+        ("CAF", b"data", 4, bytes(8)),
+        ("CAF", b"data", 4, b"\xff" * 8),
+        ("AIFF", b"SSND", 4, bytes(4)),
+        ("AU", b".snd", 8, bytes(4)),
+        ("AU", b".snd", 8, b"\xff" * 4),
+        ("RF64", b"ds64", 8, bytes(24)),
+    ],
+)
+def test_samples_with_an_open_size_last_to_the_end(
+    container: str, name: bytes, place: int, size: bytes
+) -> None:
+    data = made.sound(SIGNAL, container=container)
+    at = data.index(name) + place
+    found = read_sound(data[:at] + size + data[at + len(size) :])
     np.testing.assert_allclose(found[: len(SIGNAL)], SIGNAL, atol=2**-15)
+    assert len(found) - len(SIGNAL) <= 40
+
+
+MANY = 1_100_000
+PARTS = {
+    "chunks": b"RIFF\0\0\0\0WAVE" + b"junk\0\0\0\0" * MANY,
+    "elements": b"\x1a\x45\xdf\xa3\x80" + b"\xec\x80" * MANY,
+    "boxes": b"\0\0\0\x0cftypisom" + b"\0\0\0\x08free" * MANY,
+    "frames": b"#!AMR\n" + b"\x7c" * MANY,
+    "tags": (b"ID3" + bytes(7)) * 2_000,
+}
+
+
+@pytest.mark.parametrize("data", PARTS.values(), ids=PARTS)
+def test_a_file_of_too_many_parts_is_refused(data: bytes) -> None:
+    with pytest.raises(InvalidInput, match="too many parts"):
+        read_sound(data)
 
 
 ID3 = b"ID3\4\0\0\0\0\1\0" + bytes(128)
