@@ -105,9 +105,10 @@ UV_COMPILE = $(BIN)/uv pip compile --quiet --universal --fork-strategy fewest \
 	--python-version 3.11 --custom-compile-command "make lock" $(LOCK_OPTIONS)
 
 lock: init ## Update the pinned requirements from shared/pyproject.toml and tests/requirements.in
-	$(UV_COMPILE) shared/pyproject.toml --extra http --extra train --extra cluster tests/requirements.in -o tests/requirements.txt
-	$(UV_COMPILE) shared/pyproject.toml --extra http --extra train -c tests/requirements.txt -o functions/train/requirements.txt
+	$(UV_COMPILE) shared/pyproject.toml --extra http --extra train --extra containers --extra cluster tests/requirements.in -o tests/requirements.txt
+	$(UV_COMPILE) shared/pyproject.toml --extra http --extra train --extra containers -c tests/requirements.txt -o functions/train/requirements.txt
 	$(UV_COMPILE) shared/pyproject.toml --extra http -c tests/requirements.txt -o functions/predict/requirements.txt
+	echo av | $(UV_COMPILE) - -c tests/requirements.txt -o functions/predict/requirements-containers.txt
 
 update-env: ## Delete the environment and make it again
 	rm -rf $(VENV)
@@ -122,7 +123,7 @@ clean: ## Delete the environment and generated files; keep corpora in data/ and 
 
 ## Deploy it (docs/deployment.md)
 
-package: init ## Build the images of both functions (ENGINE=, BASE=, PLATFORM=; TARGET=aws: for Lambda)
+package: init ## Build the images of both functions (ENGINE=, BASE=, PLATFORM=, CONTAINERS=0; TARGET=aws: for Lambda)
 	@PYTHONPATH=infra:infra/local $(BIN)/python -m deployment package $(TARGET)
 
 deploy: init ## Deploy to TARGET=aws, knative or compose and check /healthz (YES=1: do not ask)

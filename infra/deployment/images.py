@@ -81,6 +81,7 @@ class Images:
         name, chosen = self.name(function), self._choices
         arguments = {
             "BASE": chosen.base,
+            "CONTAINERS": chosen.containers,
             "FUNCTION": function if self._for_lambda else "",
             "VERSION": __version__,
             "REVISION": revision(),
@@ -108,7 +109,8 @@ def works(engine: str) -> bool:
 
 def digest(choices: Choices) -> str:
     """Return 12 hexadecimal digits that change whenever the images would."""
-    content = hashlib.sha256(f"{choices.base}\0{choices.platform}".encode())
+    chosen = "\0".join((choices.base, choices.platform, choices.containers or "1"))
+    content = hashlib.sha256(chosen.encode())
     for path in sources():
         file = hashlib.sha256(path.read_bytes()).hexdigest()
         content.update(f"\0{path.relative_to(ROOT).as_posix()}\0{file}".encode())

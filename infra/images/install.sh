@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs /build/requirements.txt into /opt/venv, in the build stage of an image.
+# Installs /build/requirements*.txt into /opt/venv, in the build stage of an image.
 set -eu
 
 # The pip of the base installs, so that the environment contains none.
@@ -9,7 +9,9 @@ pip() {
 }
 # The lock is complete: pip check reports what it lacks. Only wheels, since source distributions
 # would be built by unpinned tools.
-pip install --quiet --no-cache-dir --no-compile --no-deps --only-binary :all: --requirement /build/requirements.txt
+for lock in /build/requirements*.txt; do
+  pip install --quiet --no-cache-dir --no-compile --no-deps --only-binary :all: --requirement "$lock"
+done
 pip check
 # Tests and headers of libraries are not needed; they are a seventh of train's environment.
 find /opt/venv -name '*.dist-info' -prune -o \

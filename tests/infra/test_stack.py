@@ -13,11 +13,13 @@ from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 import urllib3
 from msgspec.structs import replace
 
+import browsers
 import made
 from ser.registry import new_model_id, open_registry
 from ser.service.jobs.jobs import Jobs
@@ -63,6 +65,13 @@ def test_train_and_predict_over_http(client: Client, body: dict[str, Any]) -> No
     predicted = client.post("/predict", asked)
     assert predicted.status == 200
     assert predicted.body["sample_name"] == trained.body["test_samples"]
+    place = urlencode({name: asked[name] for name in ("model_save_path", "model_id")})
+    for media_type, data in browsers.voice_messages().items():
+        answer = client.send(
+            "POST", f"/predict?{place}", body=data, headers={"Content-Type": media_type}
+        )
+        assert answer.status == 200, answer.body
+        assert sum(answer.body["probabilities"][0].values()) == pytest.approx(1, abs=1e-5)
 
 
 def test_predict_and_bad_requests_are_answered_while_a_training_runs(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from numbers import Real
 from typing import Any
 
@@ -12,10 +13,12 @@ from numpy.typing import NDArray
 from ser.errors import InvalidInput
 from ser.limits import Limit
 from ser.sounds._signals import (
-    BLOCK_FRAMES,
     SAMPLING_RATE,
     Signal,
+    Source,
+    as_floats,
     assemble,
+    block_frames,
     count_non_finite,
     require_duration,
     require_finite,
@@ -55,7 +58,7 @@ def read_array(array: NDArray[Any], sampling_rate: float | None, limit: Limit) -
         return check_signal(np.ascontiguousarray(array), limit)
     require_limit(len(array), rate, limit)
     frames = array[:, np.newaxis] if array.ndim == 1 else array
-    return assemble(split_into_blocks(frames), rate, limit)
+    return assemble(Source(rate, partial(split_into_blocks, frames)), limit)
 
 
 def check_signal(signal: Signal, limit: Limit) -> Signal:
@@ -110,9 +113,6 @@ def integer_rate(sampling_rate: float | None) -> int:
 
 def split_into_blocks(frames: NDArray[Any]) -> Iterator[NDArray[Any]]:
     """Yield ``frames``, shape (frames, channels), in blocks of floats from -1 to 1."""
-    kind, bits = frames.dtype.kind, 8 * frames.dtype.itemsize
-    full_scale = 2.0 ** (bits - 1)
-    middle = full_scale if kind == "u" else 0.0
-    for start in range(0, len(frames), BLOCK_FRAMES):
-        block = frames[start : start + BLOCK_FRAMES]
-        yield block if kind == "f" else (block.astype(np.float64) - middle) / full_scale
+    step = block_frames(frames.shape[1])
+    for start in range(0, len(frames), step):
+        yield as_floats(frames[start : start + step])

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
-import io
+from collections.abc import Iterator
+from functools import partial
+from importlib.util import find_spec
+from typing import Any
 
-from ser.errors import InvalidInput
+from numpy.typing import NDArray
+
+from ser.errors import InvalidInput, SerError
 from ser.limits import Limit
-from ser.sounds._signals import BLOCK_FRAMES, Signal, assemble
+from ser.sounds._completeness import declared_samples, require_samples, require_whole
+from ser.sounds._containers import Container, container_of
+from ser.sounds._refusing import refusing
+from ser.sounds._signals import Signal, Source, assemble
+
+ALLOWED = (
+    "allowed: WAV, FLAC, OGG, MP3 and the other formats of libsndfile; with the extra "
+    "ser[containers] also WebM, Matroska, MP4, M4A, 3GP, QuickTime, AVI, AAC and AMR"
+)
 
 
 def read_file(data: bytes, sampling_rate: int | None, limit: Limit) -> Signal:
@@ -22,40 +35,80 @@ def read_file(data: bytes, sampling_rate: int | None, limit: Limit) -> Signal:
     Raises
     ------
     InvalidInput
-        ``data`` is empty, is not a sound, or is shorter than its header declares; the file has
-        another sampling rate; or :func:`~ser.sounds._signals.assemble` refuses the sound.
+        ``data`` is empty, is not a sound, is cut off (:mod:`ser.sounds._completeness`), or cannot
+        be decoded; the file has another sampling rate; or
+        :func:`~ser.sounds._signals.assemble` refuses the sound.
     TooLarge
         The sound is longer than ``limit``.
     """
-    import soundfile
-
     if not data:
         raise InvalidInput("the sound is empty: 0 bytes")
-    if (declared := declared_size(data)) and len(data) < declared:
-        raise InvalidInput(f"the sound is cut off: {len(data)} of {declared} bytes")
-    try:
-        with soundfile.SoundFile(io.BytesIO(data)) as sound:
-            if sampling_rate not in (None, sound.samplerate):
-                raise InvalidInput(
-                    f"a sampling rate of {sampling_rate} Hz for a file of {sound.samplerate} Hz; "
-                    "allowed: the rate of the file, or none"
-                )
-            blocks = sound.blocks(BLOCK_FRAMES, dtype="float32", always_2d=True)
-            return assemble(blocks, sound.samplerate, limit)
-    except soundfile.SoundFileError as error:
+    container = container_of(data)
+    require_whole(data, container)
+    source = opened(data, container)
+    if sampling_rate not in (None, source.sampling_rate):
         raise InvalidInput(
-            f"{len(data)} bytes that begin with {bytes(data[:8])!r} are not a readable sound; "
-            "allowed: WAV, FLAC, OGG, MP3 and the other formats of libsndfile"
-        ) from error
+            f"a sampling rate of {sampling_rate} Hz for a file of {source.sampling_rate} Hz; "
+            "allowed: the rate of the file, or none"
+        )
+    declared = declared_samples(data, container)
+    return assemble(source._replace(blocks=partial(decoded, source, declared)), limit)
 
 
-def declared_size(data: bytes) -> int | None:
-    """Return the size in bytes that a WAV file declares in its header; ``None`` if unknown.
+def opened(data: bytes, container: Container | None) -> Source:
+    """Return the sound in ``data``, from the first decoder that can open it.
 
-    libsndfile reads a truncated file without an error. Programs that write to a pipe declare 0 or
-    more than 2 GB; some programs omit the last byte, which is padding.
+    Raises
+    ------
+    InvalidInput
+        None can, or the one that could is not installed.
     """
-    if data[:4] != b"RIFF" or data[8:12] != b"WAVE":
-        return None
-    size = int.from_bytes(data[4:8], "little")
-    return size + 7 if 0 < size < 2**31 - 1024 else None
+    refusal = (
+        f"the {container.name} file cannot be opened: damaged, cut off or in an unknown codec"
+        if container
+        else f"{len(data)} bytes that begin with {data[:8]!r} are not a readable sound"
+    )
+    refusal = f"{refusal}; {ALLOWED}"
+    if container is None or container.libsndfile:
+        from ser.sounds import _libsndfile as libsndfile
+
+        try:
+            with refusing(refusal):
+                return libsndfile.source(data, container)
+        except InvalidInput:
+            # It may be in a codec that libsndfile lacks, such as Speex in OGG.
+            if container is None or not container.demuxer or not find_spec("av"):
+                raise
+    elif not find_spec("av"):
+        raise InvalidInput(
+            f"the sound is a {container.name} file, which this installation cannot decode; "
+            "allowed: the formats of libsndfile, such as WAV, FLAC, OGG and MP3; "
+            f"the extra ser[containers] adds {container.name}"
+        )
+    from ser.sounds import _libav as libav
+
+    with refusing(refusal):
+        return libav.source(data, container)
+
+
+def decoded(source: Source, declared: int) -> Iterator[NDArray[Any]]:
+    """Yield the blocks of ``source``.
+
+    Raises
+    ------
+    InvalidInput
+        There are fewer than the ``declared`` samples, or they cannot be decoded to the end.
+    """
+    samples = 0
+    try:
+        for block in source.blocks():
+            samples += len(block)
+            yield block
+    except SerError:
+        raise
+    except Exception as error:
+        require_samples(samples, declared)
+        raise InvalidInput(
+            f"the sound is cut off or damaged: only {samples} samples or a few more can be decoded"
+        ) from error
+    require_samples(samples, declared)

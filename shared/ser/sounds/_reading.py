@@ -25,9 +25,9 @@ def read_sound(
 ) -> Signal:
     """Return ``sound`` as a signal: float32 of shape (samples,), mono, 16 kHz, from -1 to 1.
 
-    Channels are averaged; other sampling rates are resampled by soxr at its high quality. A file
-    and an array of the same recording give the same signal. An array that is already a signal is
-    returned without a copy.
+    Channels are averaged, or the strongest is taken if they cancel each other; other sampling rates
+    are resampled by soxr at its high quality. A file and an array of the same recording give the
+    same signal. An array that is already a signal is returned without a copy.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def read_sound(
     Raises
     ------
     InvalidInput
-        ``sound`` is not a sound, is empty, truncated or shorter than 0.1 s, has samples that are
+        ``sound`` is not a sound, is empty, cut off or shorter than 0.1 s, has samples that are
         not finite or a peak above 10 times full scale, or is an array without a sampling rate.
         Silence is accepted.
     NotFound

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ser.errors import InvalidInput, TooLarge
 from ser.limits import Limit
+from ser.sounds._mixing import Average
+from ser.sounds._refusing import refusing
 
 SAMPLING_RATE = 16_000
 """Sampling rate of the input of every model in Hz."""
@@ -17,27 +19,38 @@ MIN_SECONDS = 0.1
 """Minimum duration of a sound; a shorter one does not contain a whole syllable."""
 MAX_PEAK = 10.0
 """Maximum peak relative to full scale; a higher one shows that the range is not -1 to 1."""
-BLOCK_FRAMES = 65_536
-"""Number of frames that are mixed and resampled at once."""
-SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au"})
-"""Suffixes of the files in a corpus that count as sounds."""
+BLOCK_SAMPLES = 131_072
+"""Number of samples of all channels that are decoded, mixed and resampled at once."""
 
 Signal = NDArray[np.float32]
 """Samples at :data:`SAMPLING_RATE`, mono, from -1 to 1; shape (samples,)."""
 
 
-def assemble(blocks: Iterable[NDArray[Any]], sampling_rate: int, limit: Limit) -> Signal:
-    """Return the signal of the sound that consists of ``blocks``.
+class Source(NamedTuple):
+    """A sound before it is mixed and resampled."""
 
-    Channels are averaged, other sampling rates resampled by soxr at its high quality. Memory
-    use depends on the result only, not on the sampling rate or the number of channels.
+    sampling_rate: int
+    """Sampling rate in Hz."""
+    blocks: Callable[[], Iterable[NDArray[Any]]]
+    """Return consecutive parts of the sound, floating-point, each of shape (frames, channels).
+    Each call begins at the first sample again."""
+
+
+def block_frames(channels: int) -> int:
+    """Return the number of frames of a block with ``channels``."""
+    return max(1, BLOCK_SAMPLES // channels)
+
+
+def assemble(source: Source, limit: Limit) -> Signal:
+    """Return the signal of ``source``.
+
+    Channels are averaged, or the strongest is taken if they cancel each other
+    (:meth:`~ser.sounds._mixing.Average.cancels`); other sampling rates are resampled by soxr at
+    its high quality. Memory use depends on the result only, not on the sampling rate or the number
+    of channels.
 
     Parameters
     ----------
-    blocks
-        Consecutive parts of the sound, floating-point, each of shape (frames, channels).
-    sampling_rate
-        Sampling rate of the blocks in Hz.
     limit
         Maximum duration in seconds.
 
@@ -49,22 +62,40 @@ def assemble(blocks: Iterable[NDArray[Any]], sampling_rate: int, limit: Limit) -
     TooLarge
         The sound is longer than ``limit``.
     """
+    average = Average()
+    samples = mix(source, limit, average)
+    if average.cancels():
+        # Only now is it known that the average was wrong; the sound is decoded a second time
+        # rather than held twice in memory.
+        samples.clear()
+        samples = mix(source, limit, average.strongest())
+    return require_peak(np.frombuffer(samples, np.float32))
+
+
+def mix(
+    source: Source, limit: Limit, to_mono: Callable[[NDArray[Any]], NDArray[np.float64]]
+) -> bytearray:
+    """Return the samples of ``source``, each block mixed by ``to_mono`` and then resampled.
+
+    Raises the errors of :func:`assemble`, except for the peak.
+    """
     # A buffer that grows in place: joining the blocks at the end would need twice the memory.
     samples = bytearray()
     frames = non_finite = 0
-    resample = resampler(sampling_rate)
-    for block in blocks:
+    rate = source.sampling_rate
+    resample = resampler(rate)
+    for block in source.blocks():
         frames += len(block)
-        require_limit(frames, sampling_rate, limit)
+        require_limit(frames, rate, limit)
         non_finite += count_non_finite(block)
         # Sums of finite samples may still overflow, which the check of the peak detects.
         with np.errstate(over="ignore", invalid="ignore"):
-            mono = block.mean(axis=1, dtype=np.float64).astype(np.float32)
+            mono = to_mono(block).astype(np.float32)
         samples += resample(mono, False).data.cast("B")
     require_finite(non_finite)
-    require_duration(frames, sampling_rate)
+    require_duration(frames, rate)
     samples += resample(np.zeros(0, np.float32), True).tobytes()
-    return require_peak(np.frombuffer(samples, np.float32))
+    return samples
 
 
 def resampler(sampling_rate: int) -> Callable[[Signal, bool], Signal]:
@@ -74,7 +105,23 @@ def resampler(sampling_rate: int) -> Callable[[Signal, bool], Signal]:
     import soxr
 
     stream: Any = soxr.ResampleStream(sampling_rate, SAMPLING_RATE, 1, dtype="float32")
-    return lambda block, last: stream.resample_chunk(block, last=last)
+
+    def resample(block: Signal, last: bool) -> Signal:
+        with refusing(f"a sound of {sampling_rate} Hz cannot be resampled"):
+            resampled: Signal = stream.resample_chunk(block, last=last)
+        return resampled
+
+    return resample
+
+
+def as_floats(samples: NDArray[Any]) -> NDArray[Any]:
+    """Return ``samples`` of any float or integer type as floats from -1 to 1."""
+    kind, bits = samples.dtype.kind, 8 * samples.dtype.itemsize
+    if kind == "f":
+        return samples
+    full_scale = 2.0 ** (bits - 1)
+    middle = full_scale if kind == "u" else 0.0
+    return (samples.astype(np.float64) - middle) / full_scale
 
 
 def count_non_finite(samples: NDArray[Any]) -> int:
