@@ -136,10 +136,12 @@ def convert(value: object, kind: Any) -> Any:
     if (inner := optional_self_parsing(kind)) and value is None:
         return None
     kind = inner or kind
-    if isinstance(kind, type) and issubclass(kind, Schema):
-        return parse(kind, value)
     if isinstance(kind, type) and isinstance(kind, Parsed):
         return kind.parse(value)
+    if isinstance(kind, type) and issubclass(kind, Schema):
+        return parse(kind, value)
+    if isinstance(value, str):
+        value = decoded_container(value, kind)
     if get_origin(without_annotations(kind)) is dict or without_annotations(kind) is dict:
         value = as_mapping(value)
     if isinstance(value, list) and (item := item_of(kind)):
@@ -148,6 +150,18 @@ def convert(value: object, kind: Any) -> Any:
         return msgspec.convert(value, kind, strict=not isinstance(value, str))
     except msgspec.ValidationError as error:
         raise InvalidInput(f"{shown(value)} does not fit; allowed: {allowed(kind)}") from error
+
+
+def decoded_container(text: str, kind: Any) -> object:
+    """Return the list or object that ``text`` holds as JSON if ``kind`` is a union that includes an
+    object or a list of objects; otherwise ``text``."""
+    members = get_args(without_annotations(kind))
+    takes_object = any(get_origin(without_annotations(each)) is dict for each in members)
+    if takes_object or parses_itself(item_of(kind)):
+        with suppress(msgspec.DecodeError, RecursionError, UnicodeEncodeError):
+            found = msgspec.json.decode(text)
+            return found if isinstance(found, dict | list) else text
+    return text
 
 
 def without_annotations(kind: Any) -> Any:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -18,13 +19,15 @@ SYNTHETIC = "SYNTHETIC SPEECH"
 
 MAX_SHOWN = 10
 """Maximum number of folders in an error message."""
+MIN_UTTERANCES = 10
+"""Minimum number of utterances of a further corpus in one place."""
 
 
-class Utterance(msgspec.Struct, frozen=True, kw_only=True):
+class Utterance(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One sound of a corpus with its label and speaker; unknown fields are empty strings.
 
     ``name`` is unique in the corpus and a valid file name; in most corpora it is that of the sound.
-    ``code`` is the code of the label.
+    ``code`` is the code of the label. ``corpus`` is the name of one of several corpora.
     """
 
     name: str
@@ -33,6 +36,7 @@ class Utterance(msgspec.Struct, frozen=True, kw_only=True):
     speaker: str
     gender: str
     text: str
+    corpus: str = ""
 
 
 class Rejection(msgspec.Struct, frozen=True):
@@ -80,8 +84,13 @@ def find_sounds(folder: Path) -> list[PurePosixPath]:
     )
 
 
-def recognise(files: Iterable[PurePosixPath], corpora: Sequence[Corpus]) -> Table:
-    """Return the table of the corpus that fits the largest number of ``files``.
+def recognise(files: Iterable[PurePosixPath], corpora: Sequence[Corpus]) -> tuple[Table, ...]:
+    """Return the tables of the ``corpora`` that ``files`` belong to, the largest first.
+
+    A folder belongs to the corpus that most of its sounds fit, and a folder that fits none to the
+    largest corpus. A further corpus is found only if its folders have :data:`MIN_UTTERANCES` with
+    two emotions or more; otherwise these folders belong to the largest corpus, too. So a few names
+    that happen to fit another grammar are rejected and make no corpus.
 
     Raises
     ------
@@ -91,16 +100,54 @@ def recognise(files: Iterable[PurePosixPath], corpora: Sequence[Corpus]) -> Tabl
     sounds = sorted(files)
     if not sounds:
         raise InvalidInput("the corpus contains no sounds")
-    table = max((tabulate(sounds, corpus) for corpus in corpora), key=lambda t: len(t.utterances))
-    if not table.utterances:
-        reasons = "; ".join(f"{each.file}: {each.reason}" for each in table.rejected[:3])
+    tables = sorted((tabulate(sounds, corpus) for corpus in corpora), key=size, reverse=True)
+    if not tables[0].utterances:
+        reasons = "; ".join(f"{each.file}: {each.reason}" for each in tables[0].rejected[:3])
         names = ", ".join(corpus.name for corpus in corpora)
         which = "any known corpus" if len(corpora) > 1 else "the given corpus"
         raise InvalidInput(
             f"none of the {len(sounds)} sounds belongs to {which} ({names}): {reasons}; "
             f"allowed: {remedies(sounds, corpora)}"
         )
-    return table
+    largest, *others = tables
+    owners = owners_of_folders(tables)
+    further = [
+        found
+        for table in others
+        if is_corpus(found := tabulate(owned(sounds, owners, table.corpus), table.corpus))
+    ]
+    if not further:
+        return (largest,)
+    elsewhere = {sound for table in further for sound in owned(sounds, owners, table.corpus)}
+    rest = [sound for sound in sounds if sound not in elsewhere]
+    return (tabulate(rest, largest.corpus), *further)
+
+
+def size(table: Table) -> int:
+    """Return the number of utterances in ``table``."""
+    return len(table.utterances)
+
+
+def is_corpus(table: Table) -> bool:
+    """Return whether ``table`` is more than a few names that happen to fit."""
+    emotions = {utterance.code for utterance in table.utterances}
+    return size(table) >= MIN_UTTERANCES and len(emotions) >= 2
+
+
+def owners_of_folders(tables: Sequence[Table]) -> dict[PurePosixPath, str]:
+    """Return the name of the corpus that most sounds of each folder fit; of equals, the first."""
+    counts: dict[PurePosixPath, Counter[str]] = defaultdict(Counter)
+    for table in tables:
+        for utterance in table.utterances:
+            counts[utterance.file.parent][table.corpus.name] += 1
+    return {folder: fitting.most_common(1)[0][0] for folder, fitting in counts.items()}
+
+
+def owned(
+    sounds: Iterable[PurePosixPath], owners: Mapping[PurePosixPath, str], corpus: Corpus
+) -> list[PurePosixPath]:
+    """Return the ``sounds`` in folders that belong to ``corpus``."""
+    return [sound for sound in sounds if owners.get(sound.parent) == corpus.name]
 
 
 def remedies(sounds: Sequence[PurePosixPath], corpora: Sequence[Corpus]) -> str:
@@ -111,10 +158,6 @@ def remedies(sounds: Sequence[PurePosixPath], corpora: Sequence[Corpus]) -> str:
         shown = ", ".join(folders[:MAX_SHOWN]) + ", ..." * (len(folders) > MAX_SHOWN)
         choices.append(f'corpus {{"label": "folder"}} if the folders are the labels ({shown})')
     return ", ".join([*choices, "or another value of corpus"])
-
-
-MAX_SHOWN = 10
-"""Folders that an error message names."""
 
 
 def is_utf8(file: PurePosixPath) -> bool:

@@ -137,8 +137,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
         unread = fields.pop("unread_request")
         del fields["lease"]
         fields["request"] = request = fields["request"] or unread or {}
-        if isinstance(url := request.get("remote_url"), str):
-            request["remote_url"] = redact_url(url)
+        if "remote_url" in request:
+            request["remote_url"] = without_secrets(request["remote_url"])
         return fields
 
     def summary(self) -> dict[str, Any]:
@@ -148,6 +148,17 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
             for name, value in self.answer().items()
             if name not in ("request", "result")
         }
+
+
+def without_secrets(remote_url: object) -> object:
+    """Return the field ``remote_url`` of a request without the secret parts of its URLs."""
+    if isinstance(remote_url, str):
+        return redact_url(remote_url)
+    if isinstance(remote_url, list):
+        return [without_secrets(source) for source in remote_url]
+    if isinstance(remote_url, dict):
+        return remote_url | {"remote_url": without_secrets(remote_url.get("remote_url"))}
+    return remote_url
 
 
 def exhaustion_error(job: Job) -> SerError:

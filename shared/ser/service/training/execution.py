@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from ser._progress import Progress, ignore_progress
-from ser.corpora import ArchiveFiles
+from ser.corpora import ArchiveFiles, Sources
 from ser.errors import Fault, InvalidInput, Location
+from ser.limits import Limits
 from ser.registry import open_registry
 from ser.service.access import Access
 from ser.service.settings import Settings
@@ -45,17 +46,17 @@ def execute(
     from ser.training import train_recipe
 
     context = context or JobContext()
-    files = ArchiveFiles(
-        request.remote_url,
-        Path(request.data_path),
-        access=Access(settings),
-        limits=settings.corpus_limits,
-        version=context.version_of(request.remote_url),
-    )
+    access, version_of = Access(settings), context.version_of
+
+    def open_files(url: str, data_path: Path, /, *, limits: Limits) -> ArchiveFiles:
+        return ArchiveFiles(url, data_path, access=access, limits=limits, version=version_of(url))
+
     with fields_of_the_request():
         return train_recipe(
             request,
-            files,
+            Sources(
+                request.remote_url, Path(request.data_path), open_files, settings.corpus_limits
+            ),
             open_registry(request.model_save_path),
             model_id=context.model_id,
             aliases=request.aliases,
