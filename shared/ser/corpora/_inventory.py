@@ -1,4 +1,8 @@
-"""The utterances of one or more corpora, and their labels under the rules of a request."""
+"""The utterances of one or more corpora, and their labels under the rules of a request.
+
+The classes of several corpora are the English words of their labels: what EmoDB calls ``W`` and
+RAVDESS ``05`` is ``anger``. A mapping of a request comes first, and can make a common word of two.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +23,8 @@ from ser.errors import Fault, InvalidInput
 MAX_NAME_BYTES = 240
 """Maximum length of the name of an utterance in bytes; file systems allow 255."""
 LONG_NAME = f"its path is too long for the name of a sample; allowed: {MAX_NAME_BYTES} bytes"
+NAMED_IN_CORPUS = frozenset({"speaker", "text", "take"})
+"""Fields of utterances whose values are names within a corpus."""
 
 
 @dataclass(frozen=True)
@@ -225,9 +231,12 @@ def within_all(inventory: Inventory) -> Inventory:
             name=f"{part.name}_{u.name}",
             file=part.name / u.file,
             code=word_of[u.code],
-            speaker=u.speaker and f"{part.name}:{u.speaker}",
-            text=u.text and f"{part.name}:{u.text}",
             corpus=part.name,
+            **{
+                field: f"{part.name}:{getattr(u, field)}"
+                for field in u.__struct_fields__
+                if field in NAMED_IN_CORPUS and getattr(u, field)
+            },
         )
         for u in inventory.utterances
     ]

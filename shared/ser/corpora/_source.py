@@ -47,9 +47,11 @@ class Source(Schema, frozen=True, omit_defaults=True):
     Examples
     --------
     >>> both = ["corpus", ser.Source("corpus.zip", labels={"boredom": None})]
-    >>> evaluation = ser.evaluate(both, labels="common")
-    >>> sorted(evaluation.leave_one_corpus_out)
-    ['emodb', 'emodb-2']
+    >>> found = ser.Dataset("data", both, labels="common").prepare()
+    >>> found.name, len(found.utterances)
+    ('emodb + emodb-2', 96)
+    >>> found.labels[0]
+    Label(code='anger', name='anger', emotion='anger')
     """
 
     remote_url: Name

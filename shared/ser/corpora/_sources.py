@@ -180,7 +180,7 @@ class Sources:
                     folder: Path, sounds: list[PurePosixPath], choice: CorpusChoice = choice
                 ) -> tuple[Table, ...]:
                     if len(self._files) > 1:
-                        sizes.append(sum(file.stat().st_size for file in folder.rglob("*")))
+                        sizes.append(content_size(folder))
                     names = [*filter(is_utf8, sounds)]
                     return recognise(sounds, choice.corpora(folder, names))
 
@@ -280,6 +280,11 @@ def notes_on_several(inventories: Sequence[Inventory]) -> Iterator[str]:
             place = found[0].parts[0].provenance.remote_url
             counts = ", ".join(f"{each.name} ({len(each.utterances)})" for each in found)
             yield f"{place} contains {len(found)} corpora, each with its own speakers: {counts}"
+
+
+def content_size(folder: Path) -> int:
+    """Return the size of all files below ``folder`` in bytes."""
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
 
 def folder_name(url: str) -> str:

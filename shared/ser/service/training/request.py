@@ -145,7 +145,7 @@ def require_all_fetchable(given: str | list[Source], access: Access) -> str | li
     faults: list[Fault] = []
     for index, source in enumerate(read_sources(given)):
         try:
-            with within(*((index, "remote_url") if isinstance(given, list) else ())):
+            with within(*((index,) if isinstance(given, list) else ())):
                 opener_for(source.remote_url, access, Patience())
         except InvalidInput as error:
             faults += error.faults
