@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 import made
 from clients import Client
 from ser import open_registry
+from stacks import ROOT
 
 CODE_IN_RAVDESS = {"W": "05", "N": "01", "T": "04"}
 
@@ -31,10 +33,12 @@ def ravdess(archive: Path) -> Path:
 
 @pytest.fixture
 def several(train_body: dict[str, Any], bounds: Path) -> dict[str, Any]:
-    """A valid request for two corpora."""
+    """The sample request for several corpora, with two of them and the fastest training."""
     ravdess(bounds / "ravdess.zip")
-    sources = ["corpus.zip", {"remote_url": "ravdess.zip", "corpus": "ravdess"}]
-    return train_body | {"remote_url": sources, "labels": "common", "evaluation": "loso"}
+    sample = json.loads((ROOT / "requests" / "several-corpora.json").read_text())
+    emodb, other, _ = sample["remote_url"]
+    sources = [emodb | {"remote_url": "corpus.zip"}, other | {"remote_url": "ravdess.zip"}]
+    return {**sample, **train_body, "remote_url": sources}
 
 
 def test_a_training_on_two_corpora_reports_each_and_leaves_each_out(
