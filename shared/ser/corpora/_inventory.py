@@ -220,6 +220,17 @@ def merge(inventories: Sequence[Inventory]) -> Inventory:
     )
 
 
+def require_utterances(inventory: Inventory) -> None:
+    """Raise :class:`InvalidInput` if no utterance of a corpus is left."""
+    left = {utterance.corpus for utterance in inventory.utterances}
+    several = len(inventory.parts) > 1
+    for part in inventory.parts:
+        if (part.name if several else "") not in left:
+            raise InvalidInput(
+                f"no utterance of {part.name} is left; allowed: labels that keep some of each"
+            )
+
+
 def within_all(inventory: Inventory) -> Inventory:
     """Return the ``inventory`` of one corpus with names that are unique among all corpora."""
     (part,) = inventory.parts

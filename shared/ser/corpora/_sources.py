@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
-from itertools import chain, count, groupby
+from itertools import groupby
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
@@ -18,14 +17,16 @@ from ser._progress import ProgressCallback, ignore_share
 from ser.corpora._base import Table, Utterance, is_utf8, recognise
 from ser.corpora._choice import CorpusChoice
 from ser.corpora._files import CorpusFiles, corpus_files
-from ser.corpora._folder import CorpusFolder, Provenance, sha256_of
+from ser.corpora._folder import CorpusFolder, Provenance
 from ser.corpora._inventory import (
     CorpusPart,
     Inventory,
     apply_rule,
     keep_common,
     merge,
+    require_utterances,
 )
+from ser.corpora._names import folder_name, new_name, slug, stem
 from ser.corpora._source import COMMON, LabelRule, SourcesLike, read_sources
 from ser.corpora.fetching import ANY, FULL_ACCESS, Access, Version, redact_url
 from ser.errors import Fault, InvalidInput, within
@@ -162,8 +163,7 @@ class Sources:
             merged = merge(keep_common(mapped, by_rule))
             if isinstance(labels, dict):
                 (merged,) = apply_rule(labels, [merged])
-            if not merged.utterances:
-                raise InvalidInput("all utterances are left out; allowed: labels that keep some")
+            require_utterances(merged)
         self._corpus_files = {part.name: self._files[part.source] for part in merged.parts}
         return replace(merged, notes=(*notes_on_several(inventories), *merged.notes))
 
@@ -285,26 +285,3 @@ def notes_on_several(inventories: Sequence[Inventory]) -> Iterator[str]:
 def content_size(folder: Path) -> int:
     """Return the size of all files below ``folder`` in bytes."""
     return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
-
-
-def folder_name(url: str) -> str:
-    """Return the name of the folder that keeps the files at ``url``."""
-    return f"{slug(stem(url))}-{sha256_of(url)[:12]}"
-
-
-def new_name(base: str, taken: set[str]) -> str:
-    """Return ``base``, with a number if it is among ``taken``, and add it to them."""
-    numbered = (f"{base}-{number}" for number in count(2))
-    name = next(name for name in chain([base], numbered) if name not in taken)
-    taken.add(name)
-    return name
-
-
-def stem(url: str) -> str:
-    """Return the name of the file or folder at ``url`` without its suffixes."""
-    return PurePosixPath(redact_url(url).removesuffix("?...")).name.partition(".")[0]
-
-
-def slug(name: str) -> str:
-    """Return ``name`` with lower-case letters, digits and hyphens only."""
-    return re.sub("[^a-z0-9]+", "-", name.lower())[:20].strip("-") or "corpus"

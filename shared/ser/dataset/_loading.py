@@ -48,7 +48,7 @@ class LoadedCorpus:
     provenance: Provenance
     """Origin and checksum of all files."""
     parts: tuple[CorpusPart, ...] = ()
-    """The corpora."""
+    """The corpora with sounds that can be used."""
     utterances: tuple[Utterance, ...]
     """The utterances whose sounds can be used, sorted by name."""
     signals: tuple[audio.Signal, ...] = field(repr=False)
@@ -163,10 +163,11 @@ def decode_utterances(
                 f"no utterance can be decoded; {rejected[-1].file}: {rejected[-1].reason}"
             )
     codes = {utterance.code for utterance, _ in recordings}
+    corpora = {utterance.corpus for utterance, _ in recordings}
     return LoadedCorpus(
         name=inventory.name,
         provenance=inventory.provenance,
-        parts=inventory.parts,
+        parts=tuple(part for part in inventory.parts if corpora & {part.name, ""}),
         utterances=tuple(utterance for utterance, _ in recordings),
         signals=tuple(signal for _, signal in recordings),
         labels=tuple(label for label in inventory.labels if label.code in codes),

@@ -65,11 +65,13 @@ def metrics_by_corpus(
 ) -> dict[str, dict[str, Any]]:
     """Return the :func:`metrics` of each of several corpora; empty for a single one."""
     corpora = np.array([utterance.corpus for utterance in utterances])
+    if len({*corpora.tolist()}) < 2:
+        return {}
     return {
         str(name): metrics(
             labels, [u for u in utterances if u.corpus == name], probabilities[corpora == name]
         )
-        for name in np.unique(corpora[corpora != ""])
+        for name in np.unique(corpora)
     }
 
 

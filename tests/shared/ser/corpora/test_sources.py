@@ -166,6 +166,13 @@ def test_corpora_without_two_common_emotions_are_refused(bounds: Path, emodb: st
     assert "share boredom (emodb: anger, boredom" in message
 
 
+def test_a_corpus_of_which_nothing_is_left_is_refused(emodb: str, ravdess: str) -> None:
+    rule = dict.fromkeys(["01", "04", "05", "08"])
+    loc, message = only_fault([emodb, Source(ravdess, labels=rule)])
+    assert loc == ("labels",)
+    assert "no utterance of ravdess is left" in message
+
+
 def test_the_mapping_of_a_refused_request_costs_no_archive(emodb: str) -> None:
     only_fault(emodb, labels={"X": None})
     Path(emodb).unlink()
@@ -194,6 +201,15 @@ def test_a_bad_source_is_named_by_its_index(source: Any, loc: tuple[str | int, .
 def test_a_place_without_sounds_is_named_by_its_index(bounds: Path, emodb: str) -> None:
     loc, _ = only_fault([emodb, corpus(bounds / "empty.zip", ["notes.txt"])])
     assert loc == ("source", 1)
+
+
+def test_a_corpus_whose_sounds_cannot_be_decoded_is_rejected_sound_by_sound(
+    bounds: Path, ravdess: str
+) -> None:
+    sounds = made.corpus(bounds / "sounds.zip", made.names(speakers=["03"], codes="WN"))
+    loaded = Dataset("data", [str(sounds), ravdess]).load()
+    assert [part.name for part in loaded.parts] == ["emodb"]
+    assert {rejection.file for rejection in loaded.rejected} == {f"ravdess/{f}" for f in RAVDESS}
 
 
 # What one archive holds.
