@@ -51,7 +51,7 @@ serve: init ## Serve both functions behind the gateway (PORT=5000)
 recipe: init ## Print the model_type of the recommended recipe
 	@$(BIN)/python -c 'from ser.classifiers import RECIPE; print(RECIPE)'
 
-evaluate: init ## Leave each speaker of CORPUS out once: figures and a report (MODEL_TYPE=, REQUEST=, SAVE=, ALIAS=)
+evaluate: init ## Leave each speaker (and corpus) of CORPUS=a[,b] out once: figures, a report (LABELS=, MODEL_TYPE=, REQUEST=, SAVE=, ALIAS=)
 	@$(BIN)/python infra/local/evaluate.py
 
 notebook: init ## Open docs/report.ipynb in Jupyter: the corpus, the features, the models (EMODB_ZIP=)

@@ -10,7 +10,7 @@ import numpy as np
 
 from benchmark.workplace import Workplace
 from ser.classifiers._keras import FittedKeras
-from ser.corpora import ArchiveFiles
+from ser.corpora import open_sources
 from ser.dataset import LoadedCorpus
 from ser.frontends import MFCC
 from ser.frontends._spectrum import samples
@@ -43,8 +43,10 @@ def make_yardstick(place: Workplace) -> Yardstick:
     body["dataset_feature_extract_methods"] = {"MFCC": msgspec.to_builtins(METHOD)}
     settings = Settings.from_environment(place.settings)
     request = read_train_request(body, settings)
-    files = ArchiveFiles(request.remote_url, Path(request.data_path), limits=settings.corpus_limits)
-    corpus = extract_features(request, load_and_split(request, files), files)
+    sources = open_sources(
+        request.remote_url, Path(request.data_path), limits=settings.corpus_limits
+    )
+    corpus = extract_features(request, load_and_split(request, sources), sources)
     classifier = fit(request, corpus)
     network = classifier.fitted_
     assert isinstance(network, FittedKeras)

@@ -1,6 +1,7 @@
 """Evaluation of a recipe on a corpus: figures in the terminal, and a report.
 
-``CORPUS`` names a zip archive, a folder, or a CSV table beside its sounds; ``MODEL_TYPE`` the type
+``CORPUS`` names a zip archive, a folder, or a CSV table beside its sounds, or several, separated by
+commas; ``LABELS=common`` keeps the emotions that all share. ``MODEL_TYPE`` names the type
 of the classifier, and ``REQUEST`` a file with fields of POST /train. All other fields have the
 values of our recipe, even for another type, so that two types are compared on the same features,
 split and rows. Nothing is published unless ``SAVE`` names a registry, or ``ALIAS`` an alias.
@@ -24,7 +25,7 @@ from rich.text import Text
 import ser
 from ser._schemas import parse
 from ser.classifiers import MODEL_TYPES, RECIPE
-from ser.corpora import corpus_files
+from ser.corpora import open_sources
 from ser.errors import InvalidInput, SerError, within
 from ser.evaluation import Evaluation, display_name
 from ser.frontends import FrontEnds
@@ -44,7 +45,7 @@ REPORTS = ROOT / "evaluation"
 PLACES = ("data_path", "remote_url", "model_save_path")
 """Fields of a request that name places; ``CORPUS`` and ``SAVE`` name them here."""
 UNUSED = (*PLACES, "alias", "evaluation")
-USAGE = "Name a corpus: make evaluate CORPUS=<zip, folder or CSV table> [MODEL_TYPE=...]"
+USAGE = "Name a corpus: make evaluate CORPUS=<zip, folder or CSV table>[,...] [MODEL_TYPE=...]"
 
 
 class Choices(NamedTuple):
@@ -52,6 +53,7 @@ class Choices(NamedTuple):
 
     corpus: str
     model_type: str
+    labels: str
     request: str
     save: str
     alias: str
@@ -62,13 +64,26 @@ class Choices(NamedTuple):
         chosen = cls(*(os.environ.get(name.upper(), "") for name in cls._fields))
         if not chosen.corpus:
             sys.exit(USAGE)
-        if "://" not in chosen.corpus and not Path(chosen.corpus).exists():
-            sys.exit(f"CORPUS={chosen.corpus} does not exist.")
+        for place in chosen.places:
+            if "://" not in place and not Path(place).exists():
+                sys.exit(f"CORPUS={place} does not exist.")
         if chosen.request and not Path(chosen.request).is_file():
             sys.exit(f"REQUEST={chosen.request} is not a file.")
         if chosen.alias and not ALIAS.fullmatch(chosen.alias):
             sys.exit(f"ALIAS={chosen.alias} is not a valid alias; allowed: {ALIAS_GRAMMAR}")
         return chosen
+
+    @property
+    def places(self) -> list[str]:
+        """The places of the corpora; a comma in the name of an existing file separates nothing."""
+        if Path(self.corpus).exists():
+            return [self.corpus]
+        return [place for place in self.corpus.split(",") if place]
+
+    @property
+    def source(self) -> str | list[str]:
+        """The corpus as an argument of :func:`ser.evaluate`."""
+        return self.places if len(self.places) > 1 else self.corpus
 
     @property
     def registry(self) -> str:
@@ -83,6 +98,8 @@ class Choices(NamedTuple):
             return f"SAVE={self.registry}"
         if field == "model_type" and self.model_type:
             return f"MODEL_TYPE={self.model_type}"
+        if field == "labels" and self.labels:
+            return f"LABELS={self.labels}"
         return f"REQUEST={self.request}: {field}" if self.request else field
 
 
@@ -118,7 +135,7 @@ def run(choices: Choices) -> None:
     scheduler = Settings.from_environment().dask_scheduler
     with tempfile.TemporaryDirectory() as folder, show_progress("evaluate") as progress:
         evaluation = ser.evaluate(
-            choices.corpus,
+            choices.source,
             **fields,
             evaluation="full",
             data_path=folder,
@@ -126,7 +143,8 @@ def run(choices: Choices) -> None:
             progress=progress,
         )
         show(evaluation)
-        name = f"{corpus_name(choices.corpus)}-{evaluation.model_type}.html"
+        corpora = "+".join(map(corpus_name, choices.places))
+        name = f"{corpora}-{evaluation.model_type}.html"
         report = evaluation.report(REPORTS / name)
         console.print(f"Report: {report}", soft_wrap=True)
         if choices.registry:
@@ -150,6 +168,7 @@ def recipe_fields(choices: Choices) -> dict[str, Any]:
         **MODEL_TYPES[RECIPE].request_defaults,
         **fields,
         **({"model_type": choices.model_type} if choices.model_type else {}),
+        **({"labels": choices.labels} if choices.labels else {}),
     }
 
 
@@ -201,7 +220,7 @@ def publish(
         registry = open_registry(choices.registry)
     trained = train_recipe(
         recipe,
-        corpus_files(choices.corpus, Path(folder)),
+        open_sources(choices.source, Path(folder)),
         registry,
         aliases=[choices.alias] if choices.alias else [],
         evaluation=evaluation,
@@ -227,6 +246,7 @@ def show(evaluation: Evaluation) -> None:
     for title, field in (("speaker", "per_speaker"), ("gender", "per_gender")):
         rows = ((name, share(uar)) for name, uar in loso[field].items())
         print_table(f"UAR of each {title}", (title, "UAR"), rows)
+    print_corpora(evaluation)
     print_table(
         "Enrolled speakers; enrolled sounds are not predicted",
         ("sounds", "UAR", "same sounds, without enrolment"),
@@ -251,6 +271,22 @@ def show(evaluation: Evaluation) -> None:
     console.print(f"{len(evaluation.rejected)} sounds were rejected; the report names them.")
     seconds = evaluation.facts["seconds"]
     console.print(f"Duration: {sum(seconds.values()):.0f} s: {seconds}")
+
+
+def print_corpora(evaluation: Evaluation) -> None:
+    """Print the figures of each of several corpora."""
+    sizes = {each["name"]: each for each in evaluation.facts.get("corpora", ())}
+    rows = []
+    for name, speakers in evaluation.loso_by_corpus.items():
+        corpus = evaluation.leave_one_corpus_out.get(name)
+        left_out = (share(corpus["uar"]), share(corpus["wa"])) if corpus else ("-", "-")
+        counts = (str(sizes[name]["utterances"]), str(sizes[name]["speakers"]))
+        rows.append((name, *counts, share(speakers["uar"]), share(speakers["wa"]), *left_out))
+    print_table(
+        "Each corpus: with each speaker left out once, and with the whole corpus left out",
+        ("corpus", "utterances", "speakers", "UAR", "WA", "UAR, left out", "WA, left out"),
+        rows,
+    )
 
 
 def print_figures(title: str, metrics: Mapping[str, Any]) -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ser._features import Features
     from ser._labels import Label
     from ser._speaker_profile import SpeakerProfile
+    from ser.corpora import Source
     from ser.dataset import Dataset
     from ser.errors import Conflict, InvalidInput, NotFound, RemoteFailed, SerError, TooLarge
     from ser.frontends import features
@@ -45,6 +46,7 @@ __all__ = [
     "Registry",
     "RemoteFailed",
     "SerError",
+    "Source",
     "SpeakerProfile",
     "TooLarge",
     "errors",
@@ -59,6 +61,7 @@ MODULES = {
     "ser._features": ("Features",),
     "ser._labels": ("Label",),
     "ser._speaker_profile": ("SpeakerProfile",),
+    "ser.corpora": ("Source",),
     "ser.dataset": ("Dataset",),
     "ser.errors": (
         *("Conflict", "InvalidInput", "NotFound", "RemoteFailed", "SerError", "TooLarge"),

@@ -154,17 +154,29 @@ def convert(value: object, kind: Any) -> Any:
     members = members_of(kind)
     if value is None and NoneType in members:
         return None
+    if isinstance(value, str):
+        value = decoded_container(value, members)
     if isinstance(value, list) and (item := item_of(members)):
         return convert_each(value, item)
     kind = next(filter(parses_itself, members), kind)
     if parses_itself(kind):
-        return parse(kind, value) if issubclass(kind, Schema) else kind.parse(value)
+        return kind.parse(value) if hasattr(kind, "parse") else parse(kind, value)
     if get_origin(without_annotations(kind)) is dict or without_annotations(kind) is dict:
         value = as_mapping(value)
     try:
         return msgspec.convert(value, kind, strict=not isinstance(value, str))
     except msgspec.ValidationError as error:
         raise InvalidInput(f"{shown(value)} does not fit; allowed: {allowed(kind)}") from error
+
+
+def decoded_container(text: str, members: tuple[Any, ...]) -> object:
+    """Return the list or object that ``text`` holds as JSON if it may be one of ``members``, the
+    members of a union that include an object or a list of objects; otherwise ``text``."""
+    if any(get_origin(each) is dict for each in members) or parses_itself(item_of(members)):
+        with suppress(msgspec.DecodeError, RecursionError, UnicodeEncodeError):
+            found = msgspec.json.decode(text)
+            return found if isinstance(found, dict | list) else text
+    return text
 
 
 def without_annotations(kind: Any) -> Any:

@@ -21,12 +21,20 @@ class Limit(NamedTuple):
     def __str__(self) -> str:
         return f"{self.value:,.15g}{self.origin}"
 
+    def less(self, taken: int) -> Limit:
+        """Return what the limit leaves if other sources have ``taken`` some of it."""
+        if not taken or math.isinf(self.value):
+            return self
+        return Limit(
+            self.value - taken, f"{self.setting or 'limit'} less {taken:,} of other sources"
+        )
+
 
 UNLIMITED = Limit()
 
 
 class Limits(NamedTuple):
-    """Limits on one corpus."""
+    """Limits on one training."""
 
     download_bytes: Limit = UNLIMITED
     """Size of the archive in bytes."""
@@ -36,6 +44,13 @@ class Limits(NamedTuple):
     """Number of sounds in a folder that is read in place."""
     audio_seconds: Limit = UNLIMITED
     """Duration of one sound in seconds."""
+
+    def less(self, downloaded: int, extracted: int) -> Limits:
+        """Return the limits for one more source, given the bytes of the others."""
+        return self._replace(
+            download_bytes=self.download_bytes.less(downloaded),
+            extracted_bytes=self.extracted_bytes.less(extracted),
+        )
 
 
 NO_LIMITS = Limits()

@@ -149,6 +149,23 @@ def test_a_table_beside_its_sounds_is_evaluated(folder: Path) -> None:
     assert "84 utterances" in done.stdout
 
 
+def test_two_corpora_are_evaluated_on_their_common_emotions(bounds: Path) -> None:
+    both = [
+        made.corpus(bounds / f"{name}-{os.getpid()}.zip", made.names(("03", "08"), codes))
+        for name, codes in (("one", "WNT"), ("two", "WNL"))
+    ]
+    places = ",".join(map(str, both))
+    done = make("evaluate", CORPUS=places, LABELS="common", MODEL_TYPE="RandomForestClassifier")
+    assert done.returncode == 0, done.stderr
+    (report,) = (ROOT / "evaluation").glob(f"one-{os.getpid()}+two-*.html")
+    report.unlink()
+    assert "Each corpus: with each speaker left out once" in done.stdout
+    assert "emodb-2" in done.stdout
+    assert "16 utterances" in done.stdout
+    done = make("evaluate", CORPUS=f"{both[0]},nowhere.zip")
+    assert "CORPUS=nowhere.zip does not exist" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("variables", "message"),
     [

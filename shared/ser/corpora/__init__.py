@@ -16,25 +16,45 @@ from ser.corpora._base import (
 from ser.corpora._choice import CorpusChoice, corpus_schema
 from ser.corpora._files import ArchiveFiles, CorpusFiles, corpus_files
 from ser.corpora._folder import CorpusFolder, Provenance
+from ser.corpora._inventory import CorpusPart, Inventory
+from ser.corpora._source import (
+    MAX_SOURCES,
+    LabelRule,
+    Source,
+    SourceLike,
+    SourcesLike,
+    read_sources,
+)
+from ser.corpora._sources import Sources, open_sources
 from ser.corpora._speakers import require_speakers, speaker_dependent
 from ser.corpora.grammars import CORPORA
 
 __all__ = [
     "CORPORA",
+    "MAX_SOURCES",
     "SYNTHETIC",
     "ArchiveFiles",
     "Corpus",
     "CorpusChoice",
     "CorpusFiles",
     "CorpusFolder",
+    "CorpusPart",
+    "Inventory",
+    "LabelRule",
     "Provenance",
     "Rejection",
+    "Source",
+    "SourceLike",
+    "Sources",
+    "SourcesLike",
     "Table",
     "Utterance",
     "corpus_files",
     "corpus_schema",
     "find_sounds",
     "is_utf8",
+    "open_sources",
+    "read_sources",
     "recognise",
     "require_speakers",
     "speaker_dependent",

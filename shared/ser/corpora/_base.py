@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -31,13 +32,17 @@ SPLITS = frozenset(
 )
 """Names of folders that divide a corpus for experiments, so they are not emotions."""
 
+MIN_UTTERANCES = 10
+"""Minimum number of utterances of a further corpus in one place."""
 
-class Utterance(msgspec.Struct, frozen=True, kw_only=True):
+
+class Utterance(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One sound of a corpus with its label and speaker; unknown fields are empty strings.
 
     ``name`` is unique in the corpus and a valid file name; in most corpora it is that of the sound.
     ``code`` is the code of the label. Utterances of a speaker with the same ``take`` are versions
     of one recording, such as those of two microphones.
+    ``corpus`` is the name of one of several corpora.
     """
 
     name: str
@@ -47,6 +52,7 @@ class Utterance(msgspec.Struct, frozen=True, kw_only=True):
     gender: str
     text: str
     take: str = ""
+    corpus: str = ""
 
     @property
     def group(self) -> str:
@@ -176,8 +182,13 @@ def is_archive(file: PurePosixPath) -> bool:
     return file.name.lower().endswith(ARCHIVE_SUFFIXES)
 
 
-def recognise(files: Iterable[PurePosixPath], corpora: Sequence[Corpus]) -> Table:
-    """Return the table of the corpus that fits the largest number of ``files``.
+def recognise(files: Iterable[PurePosixPath], corpora: Sequence[Corpus]) -> tuple[Table, ...]:
+    """Return the tables of the ``corpora`` that ``files`` belong to, the largest first.
+
+    A folder belongs to the corpus that most of its sounds fit, and a folder that fits none to the
+    largest corpus. A further corpus is found only if its folders have :data:`MIN_UTTERANCES` with
+    two emotions or more; otherwise these folders belong to the largest corpus, too. So a few names
+    that happen to fit another grammar are rejected and make no corpus.
 
     Raises
     ------
@@ -187,12 +198,12 @@ def recognise(files: Iterable[PurePosixPath], corpora: Sequence[Corpus]) -> Tabl
     sounds = sorted(files)
     if not sounds:
         raise InvalidInput("the corpus contains no sounds")
-    table = max((tabulate(sounds, corpus) for corpus in corpora), key=lambda t: len(t.utterances))
-    if not table.utterances:
+    tables = sorted((tabulate(sounds, corpus) for corpus in corpora), key=size, reverse=True)
+    if not tables[0].utterances:
         # With several corpora, the reasons of one of them explain nothing.
         reasons = "; ".join(
             f"{each.file}: {each.reason}" if len(corpora) == 1 else each.file
-            for each in table.rejected[:3]
+            for each in tables[0].rejected[:3]
         )
         names = ", ".join(corpus.name for corpus in corpora)
         which = "any known corpus" if len(corpora) > 1 else "the given corpus"
@@ -200,7 +211,45 @@ def recognise(files: Iterable[PurePosixPath], corpora: Sequence[Corpus]) -> Tabl
             f"none of the {len(sounds)} sounds belongs to {which} ({names}): {reasons}; "
             f"allowed: {remedies(sounds, corpora)}"
         )
-    return table
+    largest, *others = tables
+    owners = owners_of_folders(tables)
+    further = [
+        found
+        for table in others
+        if is_corpus(found := tabulate(owned(sounds, owners, table.corpus), table.corpus))
+    ]
+    if not further:
+        return (largest,)
+    elsewhere = {sound for table in further for sound in owned(sounds, owners, table.corpus)}
+    rest = [sound for sound in sounds if sound not in elsewhere]
+    return (tabulate(rest, largest.corpus), *further)
+
+
+def size(table: Table) -> int:
+    """Return the number of utterances in ``table``."""
+    return len(table.utterances)
+
+
+def is_corpus(table: Table) -> bool:
+    """Return whether ``table`` is more than a few names that happen to fit."""
+    emotions = {utterance.code for utterance in table.utterances}
+    return size(table) >= MIN_UTTERANCES and len(emotions) >= 2
+
+
+def owners_of_folders(tables: Sequence[Table]) -> dict[PurePosixPath, str]:
+    """Return the name of the corpus that most sounds of each folder fit; of equals, the first."""
+    counts: dict[PurePosixPath, Counter[str]] = defaultdict(Counter)
+    for table in tables:
+        for utterance in table.utterances:
+            counts[utterance.file.parent][table.corpus.name] += 1
+    return {folder: fitting.most_common(1)[0][0] for folder, fitting in counts.items()}
+
+
+def owned(
+    sounds: Iterable[PurePosixPath], owners: Mapping[PurePosixPath, str], corpus: Corpus
+) -> list[PurePosixPath]:
+    """Return the ``sounds`` in folders that belong to ``corpus``."""
+    return [sound for sound in sounds if owners.get(sound.parent) == corpus.name]
 
 
 BY_PATTERN = 'corpus {"label": "folder", "label_pattern": "([^/]+)/[^/]+/[^/]+$"}'

@@ -43,6 +43,8 @@ class CorpusChoice:
         InvalidInput
             ``value`` is an unknown name or kind of object, or has an invalid field.
         """
+        if isinstance(value, CorpusChoice):
+            return value
         if isinstance(value, str) and value in NAMES:
             return NamedCorpus(name=value)
         try:
@@ -69,7 +71,7 @@ class CorpusChoice:
 
 
 class NamedCorpus(Schema, CorpusChoice, frozen=True, kw_only=True):
-    """A known corpus by its name, or ``auto``: the known corpus that most file names fit.
+    """A known corpus by its name, or ``auto``: each known corpus that folders of sounds fit.
 
     If no file name fits any corpus, ``auto`` uses a table with the labels, or else folders with
     names of emotions.

@@ -10,7 +10,7 @@ import fcntl
 import hashlib
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
@@ -46,6 +46,18 @@ class Provenance(msgspec.Struct, frozen=True):
     """SHA-256 of the archive; for a folder, of the names and contents of its files."""
     size: int
     """Size of the files in bytes."""
+
+    @classmethod
+    def of_all(cls, each: Sequence[Provenance]) -> Provenance:
+        """Return the provenance of several sources together; that of one source unchanged."""
+        if len(each) == 1:
+            return each[0]
+        return cls(
+            " + ".join(one.remote_url for one in each),
+            sha256_of("".join(one.url_sha256 for one in each)),
+            sha256_of("".join(one.sha256 for one in each)),
+            sum(one.size for one in each),
+        )
 
 
 class CorpusFolder:

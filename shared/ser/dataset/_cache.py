@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 import ser
 from ser._metadata import MetadataEncoding
-from ser.dataset._loading import LoadedCorpus
+from ser.dataset._duplicates import Recording
 from ser.frontends import Augmentations
 
 MAX_FILES = 4
@@ -27,7 +27,7 @@ FeatureMatrix = NDArray[np.float32]
 
 
 def cache_key(
-    loaded: LoadedCorpus,
+    recordings: Sequence[Recording],
     front_end: bytes,
     encoding: MetadataEncoding,
     augmentations: Augmentations,
@@ -38,11 +38,12 @@ def cache_key(
     The version represents the code that runs the front-end, and ``augmentations.fingerprint`` the
     code that makes the copies.
     """
-    settings = (ser.__version__, encoding, random_state, loaded.utterances)
+    utterances = [utterance for utterance, _ in recordings]
+    settings = (ser.__version__, encoding, random_state, utterances)
     checksum = hashlib.sha256(msgspec.json.encode(settings, enc_hook=str))
     checksum.update(front_end)
     checksum.update(augmentations.fingerprint)
-    for signal in loaded.signals:
+    for _, signal in recordings:
         checksum.update(signal.data)
     return checksum.hexdigest()
 

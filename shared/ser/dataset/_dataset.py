@@ -8,7 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from ser._progress import Progress, ignore_progress, step
-from ser.corpora import CorpusChoice, Provenance, Table, Utterance, corpus_files
+from ser.corpora import (
+    CorpusChoice,
+    Inventory,
+    LabelRule,
+    Provenance,
+    SourcesLike,
+    Utterance,
+    open_sources,
+)
 from ser.corpora.fetching import ANY, FULL_ACCESS, Access, Version
 from ser.dataset._extraction import ExtractedCorpus, extract
 from ser.dataset._loading import (
@@ -17,7 +25,7 @@ from ser.dataset._loading import (
     cut_and_amplify,
     decode_utterances,
     parse_choice,
-    read_table,
+    parse_rule,
 )
 from ser.dataset._rows import FeatureRows, TrainingRows, training_rows
 from ser.frontends import DEFAULT_METHODS, Augmentations, FrontEnds
@@ -51,7 +59,8 @@ class Dataset:
     source
         A zip or tar archive (``http(s)://``, ``s3://bucket/key``, ``gs://bucket/key``, a path, or
         ``file://``); the files below ``s3://bucket/prefix/`` or ``gs://bucket/prefix/``; or a
-        folder, or a CSV table beside its sounds, both read in place.
+        folder, or a CSV table beside its sounds, both read in place. A list of these, or of
+        :class:`ser.Source`, is read as one corpus.
     corpus
         The field ``corpus``: the source of the emotion and the speaker of each file.
 
@@ -66,6 +75,9 @@ class Dataset:
           ``emotion`` and ``speaker``, and optionally ``gender``, ``text`` and ``take`` (versions of
           one recording share a take, and are never separated), or with other usual names of these
           columns. This is the default if ``source`` is a table.
+    labels
+        The field ``labels``: a mapping from labels of the corpus to new labels, ``None`` to leave
+        one out; or ``"common"``: only the emotions that all corpora share. Default: all labels.
     access
         Rules for the places that ``source`` may name. Default: every place this user may read.
     limits
@@ -97,27 +109,28 @@ class Dataset:
     def __init__(
         self,
         data_path: str | Path,
-        source: str | Path,
+        source: SourcesLike,
         *,
         corpus: CorpusChoice | str | Mapping[str, str] = "auto",
+        labels: LabelRule | None = None,
         access: Access = FULL_ACCESS,
         limits: Limits = NO_LIMITS,
         workers: Workers = THIS_MACHINE,
         progress: Progress = ignore_progress,
         version: Version = ANY,
     ) -> None:
-        self._choice = parse_choice(corpus)
+        self._choice, self._labels = parse_choice(corpus), parse_rule(labels)
         self._limits = limits
         self._workers = workers
         self._progress = progress
-        self._files = corpus_files(
-            str(source), Path(data_path), access=access, limits=limits, version=version
+        self._sources = open_sources(
+            source, Path(data_path), access=access, limits=limits, version=version
         )
         self._discard_results()
 
     def _discard_results(self) -> None:
-        self._provenance: Provenance | None = None
-        self._table: Table | None = None
+        self._provenance: tuple[Provenance, ...] = ()
+        self._inventory: Inventory | None = None
         self._decoded: LoadedCorpus | None = None
         self._loaded: LoadedCorpus | None = None
         self._extracted: ExtractedCorpus | None = None
@@ -132,10 +145,10 @@ class Dataset:
         InvalidInput
             ``data_path`` cannot be created or written.
         """
-        return self._files.exclusively()
+        return self._sources.exclusively()
 
     def download(self, *, force: bool = False) -> Provenance:
-        """Fetch the archive to ``pristine/``, and return its provenance.
+        """Fetch each archive to ``pristine/``, and return the provenance of all.
 
         An interrupted download is resumed if the server supports it, and started again otherwise.
         A former archive stays until the content of the new one has been accepted.
@@ -149,12 +162,12 @@ class Dataset:
             ``source`` is refused, is not an archive, exceeds the limit, cannot be fetched, or
             does not fit on the disk.
         """
-        if force or self._provenance is None:
+        if force or not self._provenance:
             self._discard_results()
-            self._provenance = self._files.obtain(
+            self._provenance = self._sources.obtain(
                 force=force, on_progress=step(self._progress, "download")
             )
-        return self._provenance
+        return Provenance.of_all(self._provenance)
 
     def extract(self, *, force: bool = False) -> None:
         """Unpack the archive to ``working/``, completely or not at all.
@@ -167,22 +180,26 @@ class Dataset:
         """
         self.prepare(force=force)
 
-    def prepare(self, *, force: bool = False) -> Table:
+    def prepare(self, *, force: bool = False) -> Inventory:
         """Return the utterances of the corpus with their emotions and speakers.
 
-        The table's ``rejected`` lists every sound that does not fit the corpus, with the reason.
+        ``rejected`` lists every sound that does not fit the corpus, with the reason.
 
         Raises
         ------
         InvalidInput
-            There are no sounds, no sound fits the corpus, or the table of the corpus is missing.
+            There are no sounds, no sound fits the corpus, the table of the corpus is missing, or
+            ``labels`` name an unknown label.
         """
-        if force or self._table is None:
+        if force or self._inventory is None:
             self.download(force=force)
-            self._table = read_table(
-                self._files, self._choice, on_progress=step(self._progress, "extract")
+            self._inventory = self._sources.inventory(
+                self._provenance,
+                corpus=self._choice,
+                labels=self._labels,
+                on_progress=step(self._progress, "extract"),
             )
-        return self._table
+        return self._inventory
 
     def load(
         self, *, split_at: SplitAt = "min", normalize: bool = True, force: bool = False
@@ -214,7 +231,8 @@ class Dataset:
         normalize
             The field ``dataset_load_normalize``. If true, one gain for the whole corpus brings
             its highest peak to 0.1 dB below full scale; differences in loudness between utterances
-            remain. The model stores the gain and applies it to the sounds that it predicts.
+            remain. The model stores the gain and applies it to the sounds that it predicts, so
+            several corpora have one gain, too: the corpus of such a sound is unknown.
         force
             Repeat this step and all earlier steps, including the download.
 
@@ -224,11 +242,10 @@ class Dataset:
             ``split_at`` is longer than the longest utterance, or no sound can be used.
         """
         if force or self._decoded is None:
-            table = self.prepare(force=force)
+            inventory = self.prepare(force=force)
             self._decoded = decode_utterances(
-                table,
-                self._files,
-                self.download(),
+                inventory,
+                self._sources,
                 limit=self._limits.audio_seconds,
                 on_progress=step(self._progress, "load"),
             )
@@ -238,7 +255,7 @@ class Dataset:
 
     def read(self, utterance: Utterance) -> bytes:
         """Return the bytes of the original file of ``utterance``."""
-        return self._files.read(utterance.file)
+        return self._sources.read(utterance)
 
     def feature_extract(
         self,
@@ -302,7 +319,7 @@ class Dataset:
             methods,
             augmentation,
             random_state=random_state,
-            cache=self._files.features,
+            cache=self._sources.features,
             renew=force,
             workers=self._workers,
             progress=self._progress,
@@ -325,4 +342,4 @@ class Dataset:
         If ``archive``, ``pristine/`` is removed too.
         """
         self._discard_results()
-        self._files.clean(archive=archive)
+        self._sources.clean(archive=archive)

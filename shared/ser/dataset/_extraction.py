@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ser._metadata import FIELDS, MetadataEncoding
-from ser._progress import Progress, ignore_progress, step
+from ser._progress import Progress, ProgressCallback, ignore_progress, step
 from ser._sessions import open_session
 from ser.corpora import Utterance
 from ser.dataset._cache import FeatureCache, FeatureMatrix, cache_key
@@ -79,7 +79,7 @@ def extract(
     augmentations: Augmentations | Mapping[str, Mapping[str, Any]] | None = None,
     *,
     random_state: int = 42,
-    cache: Path | None = None,
+    cache: Sequence[Path | None] = (),
     renew: bool = False,
     workers: Workers = THIS_MACHINE,
     progress: Progress = ignore_progress,
@@ -91,8 +91,8 @@ def extract(
     front_ends, augmentations, random_state
         As for :meth:`~ser.dataset.Dataset.feature_extract`.
     cache
-        A folder that keeps features, which are read if sounds and settings are the same. Default:
-        features are not kept.
+        The folder that keeps the features of each source, which are read if sounds and settings
+        are the same; ``None``: they are not kept. Default: no features are kept.
     renew
         Whether to extract the features again even if ``cache`` contains them.
 
@@ -116,28 +116,38 @@ def extract(
     front_end = graph.front_end_model(
         front_ends, chunk_samples=loaded.chunk_samples, gain=loaded.gain, encoding=encoding
     ).SerializeToString(deterministic=True)
+    extractor = Extractor(front_end, encoding)
+    work = partial(features_with_copies, extractor, augmentations, random_state)
     on_progress = step(progress, "features")
-    kept = FeatureCache(cache)
-    key = cache_key(loaded, front_end, encoding, augmentations, random_state)
-    found = None if renew else kept.read(key)
-    if found is None:
-        found = workers.map(
-            partial(
-                features_with_copies, Extractor(front_end, encoding), augmentations, random_state
-            ),
-            loaded.recordings,
-            by="threads",
-            on_progress=on_progress,
-        )
-        kept.write(key, found)
+    found: dict[int, list[FeatureMatrix]] = {}
+    for source, indices in enumerate(loaded.by_source):
+        if not indices:
+            continue
+        recordings = [loaded.recordings[index] for index in indices]
+        kept = FeatureCache(cache[source] if cache else None)
+        key = cache_key(recordings, front_end, encoding, augmentations, random_state)
+        features = None if renew else kept.read(key)
+        if features is None:
+            share = share_of_all(on_progress, len(found), len(indices), len(loaded.utterances))
+            features = workers.map(work, recordings, by="threads", on_progress=share)
+            kept.write(key, features)
+        found |= zip(indices, features, strict=True)
+    ordered = [found[index] for index in range(len(found))]
     on_progress(1.0)
     return ExtractedCorpus(
         front_end=front_end,
         encoding=encoding,
         feature_names=front_ends.feature_names(loaded.chunk_samples, encoding),
-        features=tuple(read_only(recorded) for recorded, *_ in found),
-        copies=tuple(tuple(map(read_only, copies)) for _, *copies in found),
+        features=tuple(read_only(recorded) for recorded, *_ in ordered),
+        copies=tuple(tuple(map(read_only, copies)) for _, *copies in ordered),
     )
+
+
+def share_of_all(
+    on_progress: ProgressCallback, done: int, count: int, total: int
+) -> ProgressCallback:
+    """Return a callback for ``count`` of ``total`` recordings, after ``done`` others."""
+    return lambda share: on_progress((done + share * count) / total)
 
 
 def features_with_copies(

@@ -11,15 +11,16 @@ import numpy as np
 from ser import sounds as audio
 from ser._labels import Label
 from ser._progress import Progress, ProgressCallback, ignore_progress, ignore_share, step
+from ser._schemas import as_json_types, convert
 from ser.corpora import (
     CorpusChoice,
-    CorpusFiles,
+    CorpusPart,
+    Inventory,
+    LabelRule,
     Provenance,
     Rejection,
-    Table,
+    Sources,
     Utterance,
-    is_utf8,
-    recognise,
 )
 from ser.dataset._duplicates import Recording, distinct
 from ser.errors import InvalidInput, TooLarge, within
@@ -36,9 +37,11 @@ class LoadedCorpus:
     """The signals of a corpus, and the settings for cutting and amplifying them. Immutable."""
 
     name: str
-    """Name of the corpus, such as ``emodb``."""
+    """Name of the corpus, such as ``emodb``, or of all corpora, such as ``emodb + ravdess``."""
     provenance: Provenance
-    """Origin and checksum of the files."""
+    """Origin and checksum of all files."""
+    parts: tuple[CorpusPart, ...] = ()
+    """The corpora with sounds that can be used."""
     utterances: tuple[Utterance, ...]
     """The utterances whose sounds can be used, sorted by name."""
     signals: tuple[audio.Signal, ...] = field(repr=False)
@@ -60,22 +63,32 @@ class LoadedCorpus:
         """The utterances with their signals."""
         return [*map(Recording, self.utterances, self.signals)]
 
+    @property
+    def by_source(self) -> list[list[int]]:
+        """Indices of the utterances of each source."""
+        source_of = {part.name: part.source for part in self.parts}
+        found: list[list[int]] = [[] for _ in range(1 + max(source_of.values(), default=0))]
+        for index, utterance in enumerate(self.utterances):
+            found[source_of.get(utterance.corpus, 0)].append(index)
+        return found
+
 
 def load_corpus(
-    files: CorpusFiles,
+    sources: Sources,
     *,
     corpus: CorpusChoice | str | Mapping[str, str] = "auto",
+    labels: LabelRule | None = None,
     split_at: SplitAt = "min",
     normalize: bool = True,
     force: bool = False,
     limits: Limits = NO_LIMITS,
     progress: Progress = ignore_progress,
 ) -> LoadedCorpus:
-    """Return the corpus in ``files`` as signals, with the length of the chunks and the gain.
+    """Return the corpora of ``sources`` as signals, with the length of the chunks and the gain.
 
     Parameters
     ----------
-    corpus
+    corpus, labels
         As for :class:`~ser.dataset.Dataset`.
     split_at, normalize
         As for :meth:`~ser.dataset.Dataset.load`.
@@ -85,15 +98,19 @@ def load_corpus(
     Raises
     ------
     SerError
-        ``files`` cannot be fetched or unpacked; any kind of error.
+        ``sources`` cannot be fetched or unpacked; any kind of error.
     InvalidInput
-        ``files`` contain no utterance of ``corpus``, or ``split_at`` exceeds the longest one.
+        ``sources`` contain no utterance of ``corpus``, ``labels`` name no label, or ``split_at``
+        exceeds the longest utterance.
     """
-    choice = parse_choice(corpus)
-    provenance = files.obtain(force=force, on_progress=step(progress, "download"))
-    table = read_table(files, choice, on_progress=step(progress, "extract"))
+    inventory = sources.inventory(
+        sources.obtain(force=force, on_progress=step(progress, "download")),
+        corpus=parse_choice(corpus),
+        labels=labels,
+        on_progress=step(progress, "extract"),
+    )
     decoded = decode_utterances(
-        table, files, provenance, limit=limits.audio_seconds, on_progress=step(progress, "load")
+        inventory, sources, limit=limits.audio_seconds, on_progress=step(progress, "load")
     )
     return cut_and_amplify(decoded, split_at, normalize)
 
@@ -101,31 +118,24 @@ def load_corpus(
 def parse_choice(corpus: CorpusChoice | str | Mapping[str, str]) -> CorpusChoice:
     """Return ``corpus`` as a choice; the location of a fault begins with ``corpus``."""
     with within("corpus"):
-        return corpus if isinstance(corpus, CorpusChoice) else CorpusChoice.parse(corpus)
+        return CorpusChoice.parse(corpus)
 
 
-def read_table(
-    files: CorpusFiles, requested: CorpusChoice, *, on_progress: ProgressCallback = ignore_share
-) -> Table:
-    """Return the utterances among ``files``, which must be available on this machine."""
-    choice = files.choice(requested)
-    return files.inspect(
-        lambda folder, sounds: recognise(
-            sounds, choice.corpora(folder, [*filter(is_utf8, sounds)])
-        ),
-        on_progress=on_progress,
-    )
+def parse_rule(labels: object) -> LabelRule | None:
+    """Return ``labels`` as a rule; the location of a fault begins with ``labels``."""
+    with within("labels"):
+        rule: LabelRule | None = convert(as_json_types(labels), LabelRule | None)
+        return rule
 
 
 def decode_utterances(
-    table: Table,
-    files: CorpusFiles,
-    provenance: Provenance,
+    inventory: Inventory,
+    sources: Sources,
     *,
     limit: Limit = UNLIMITED,
     on_progress: ProgressCallback = ignore_share,
 ) -> LoadedCorpus:
-    """Return the utterances of ``table`` whose sounds can be used, with their signals.
+    """Return the utterances of ``inventory`` whose sounds can be used, with their signals.
 
     Copies of a sound are left out as :func:`~ser.dataset._duplicates.distinct` finds them.
 
@@ -135,15 +145,15 @@ def decode_utterances(
         No sound can be used.
     """
     recordings: list[Recording] = []
-    rejected = list(table.rejected)
-    for done, utterance in enumerate(table.utterances, start=1):
+    rejected = list(inventory.rejected)
+    for done, utterance in enumerate(inventory.utterances, start=1):
         try:
-            signal = audio.read_sound(files.read(utterance.file), limit=limit)
+            signal = audio.read_sound(sources.read(utterance), limit=limit)
             recordings.append(Recording(utterance, read_only(audio.require_speech(signal))))
         except (InvalidInput, TooLarge) as error:
             rejected.append(Rejection(str(utterance.file), error.detail))
-        on_progress(done / len(table.utterances))
-    found = distinct(recordings, {label.code: label.name for label in table.corpus.labels})
+        on_progress(done / len(inventory.utterances))
+    found = distinct(recordings, {label.code: label.name for label in inventory.labels})
     rejected += found.rejected
     if not found.recordings:
         with within("source"):
@@ -151,14 +161,16 @@ def decode_utterances(
                 f"no utterance can be used; {rejected[-1].file}: {rejected[-1].reason}"
             )
     codes = {utterance.code for utterance, _ in found.recordings}
+    corpora = {utterance.corpus for utterance, _ in found.recordings}
     return LoadedCorpus(
-        name=table.corpus.name,
-        provenance=provenance,
+        name=inventory.name,
+        provenance=inventory.provenance,
+        parts=tuple(part for part in inventory.parts if corpora & {part.name, ""}),
         utterances=tuple(utterance for utterance, _ in found.recordings),
         signals=tuple(signal for _, signal in found.recordings),
-        labels=tuple(label for label in table.corpus.labels if label.code in codes),
+        labels=tuple(label for label in inventory.labels if label.code in codes),
         rejected=tuple(rejected),
-        notes=(*table.notes, *found.notes),
+        notes=(*inventory.notes, *found.notes),
     )
 
 

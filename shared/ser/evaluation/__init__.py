@@ -11,9 +11,17 @@ from ser.evaluation._evaluation import (
 )
 from ser.evaluation._fold_classifiers import FoldClassifier, fit_classifier, fit_fold_classifiers
 from ser.evaluation._fold_evaluation import ENROLLED, FoldEvaluation
-from ser.evaluation._metrics import metrics
+from ser.evaluation._metrics import metrics, metrics_by_corpus
 from ser.evaluation._names import display_name
-from ser.evaluation._splits import Folds, Split, hold_out, speaker_folds, text_folds
+from ser.evaluation._splits import (
+    Folds,
+    Split,
+    corpus_folds,
+    emotions_only_in,
+    hold_out,
+    speaker_folds,
+    text_folds,
+)
 
 __all__ = [
     "ENROLLED",
@@ -24,14 +32,17 @@ __all__ = [
     "Folds",
     "Split",
     "UtterancePrediction",
+    "corpus_folds",
     "describe_features",
     "describe_rows",
     "describe_split",
     "display_name",
+    "emotions_only_in",
     "fit_classifier",
     "fit_fold_classifiers",
     "hold_out",
     "metrics",
+    "metrics_by_corpus",
     "speaker_folds",
     "text_folds",
     "utterance_predictions",

@@ -101,7 +101,7 @@ class Evaluation:
     model_type: str
     """Type of the classifier, such as ``DiscriminantClassifier``."""
     corpus: str
-    """Name of the corpus, such as ``emodb``."""
+    """Name of the corpus, such as ``emodb``, or of all corpora, such as ``emodb + ravdess``."""
     labels: tuple[Label, ...]
     """The emotions, in the order of the classes."""
     figures: Mapping[str, Any] = field(repr=False)
@@ -124,6 +124,11 @@ class Evaluation:
     leave_one_text_out: Mapping[str, Any] | None = field(default=None, repr=False)
     """With ``evaluation="full"``: the metrics with each text left out once; ``None`` if the corpus
     is not suitable."""
+    loso_by_corpus: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
+    """With several corpora: ``figures`` of the utterances of each."""
+    leave_one_corpus_out: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
+    """With several corpora: the metrics on each, predicted by a classifier that was fitted to all
+    others. A corpus with an emotion that no other has is not included."""
     notes: tuple[str, ...] = field(default=(), repr=False)
     """Decisions taken during the evaluation, and figures that cannot be computed on the corpus."""
     rejected: tuple[Mapping[str, str], ...] = field(default=(), repr=False)
@@ -216,6 +221,9 @@ class Evaluation:
             answer |= {"enrolment": list(self.enrolment), "degraded": self.degraded}
         if self.leave_one_text_out is not None:
             answer["leave_one_text_out"] = self.leave_one_text_out
+        if self.loso_by_corpus:
+            answer["loso_by_corpus"] = self.loso_by_corpus
+            answer["leave_one_corpus_out"] = self.leave_one_corpus_out
         return answer
 
     def __repr__(self) -> str:
@@ -237,6 +245,10 @@ class Evaluation:
             f"UAR {figures['uar']:.3f}{between}, WA {figures['wa']:.3f}, "
             f"macro-F1 {figures['macro_f1']:.3f}, ECE {figures['ece']:.3f}"
         )
+        for name, speakers in self.loso_by_corpus.items():
+            corpus = self.leave_one_corpus_out.get(name)
+            left_out = f", corpus left out: UAR {corpus['uar']:.3f}" if corpus else ""
+            yield f"{name}: UAR {speakers['uar']:.3f}{left_out}"
         yield "Rows: true emotions; columns: predicted emotions"
         yield str(self.confusion_matrix)
 

@@ -66,6 +66,22 @@ class FoldEvaluation:
         """Return the metrics on the utterances as recorded, not degraded."""
         return metrics(self.loaded.labels, self.loaded.utterances, self.probabilities())
 
+    def metrics_by_fold(self) -> dict[str, dict[str, Any]]:
+        """Return the metrics on the utterances of each fold, as recorded."""
+        found = {}
+        for fold, names in self.folds.items():
+            chosen = [
+                (utterance, features)
+                for utterance, features in zip(
+                    self.loaded.utterances, self.extracted.features, strict=True
+                )
+                if utterance.name in names
+            ]
+            answers = [self._predict_one(utterance.name, each, {}) for utterance, each in chosen]
+            utterances = [utterance for utterance, _ in chosen]
+            found[fold] = metrics(self.loaded.labels, utterances, np.stack(answers))
+        return found
+
     def enrolment_effects(self) -> list[dict[str, Any]]:
         """Return the UAR with enrolled sounds; empty if a classifier does not use profiles.
 

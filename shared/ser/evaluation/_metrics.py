@@ -60,6 +60,21 @@ def metrics(
     }
 
 
+def metrics_by_corpus(
+    labels: Sequence[Label], utterances: Sequence[Utterance], probabilities: NDArray[np.float32]
+) -> dict[str, dict[str, Any]]:
+    """Return the :func:`metrics` of each of several corpora; empty for a single one."""
+    corpora = np.array([utterance.corpus for utterance in utterances])
+    if len({*corpora.tolist()}) < 2:
+        return {}
+    return {
+        str(name): metrics(
+            labels, [u for u in utterances if u.corpus == name], probabilities[corpora == name]
+        )
+        for name in np.unique(corpora)
+    }
+
+
 def uar_by(
     groups: Sequence[str], true: NDArray[np.str_], predicted: NDArray[np.str_]
 ) -> dict[str, float]:

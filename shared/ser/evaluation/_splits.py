@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Literal
 
 import numpy as np
@@ -13,7 +13,7 @@ from ser.errors import InvalidInput
 Split = Literal["utterance", "speaker"]
 
 Folds = dict[str, frozenset[str]]
-"""Names of the utterances of each fold, by the speaker or the text that is left out."""
+"""Names of the utterances of each fold, by the speaker, text or corpus that is left out."""
 
 MAX_TEXTS = 20
 """Maximum number of texts to leave out one by one; of more texts, a single one hardly matters."""
@@ -90,6 +90,28 @@ def text_folds(utterances: Sequence[Utterance]) -> Folds:
     if "" in texts or in_one_text or len(texts) > MAX_TEXTS:
         return {}
     return {t: frozenset(u.name for u in utterances if u.text == t) for t in texts}
+
+
+def corpus_folds(utterances: Sequence[Utterance]) -> Folds:
+    """Return a fold for each corpus (leave one corpus out), unless an emotion occurs only in it.
+
+    The result is empty for a single corpus.
+    """
+    corpora = sorted({utterance.corpus for utterance in utterances})
+    if len(corpora) < 2:
+        return {}
+    codes = {corpus: {u.code for u in utterances if u.corpus == corpus} for corpus in corpora}
+    return {
+        corpus: frozenset(u.name for u in utterances if u.corpus == corpus)
+        for corpus in corpora
+        if not emotions_only_in(corpus, codes)
+    }
+
+
+def emotions_only_in(corpus: str, codes: Mapping[str, Collection[str]]) -> set[str]:
+    """Return the emotions, by corpus in ``codes``, that occur in ``corpus`` alone."""
+    elsewhere = {code for other, found in codes.items() if other != corpus for code in found}
+    return {*codes[corpus]} - elsewhere
 
 
 def speakers_of(utterances: Sequence[Utterance]) -> list[str]:

@@ -176,6 +176,22 @@ class Rejected(Answer, frozen=True, kw_only=True):
     reason: str
 
 
+class CorpusFacts(Answer, frozen=True, kw_only=True):
+    """One of several corpora of a training."""
+
+    name: Annotated[
+        str, Meta(description="Unique name, which names of utterances and speakers begin with.")
+    ]
+    corpus: Annotated[str, Meta(description="Name of the corpus, such as `emodb`.")]
+    utterances: Annotated[int, Meta(description="Number of utterances that were used.")]
+    speakers: Annotated[int, Meta(description="Number of known speakers.")]
+    classes: Annotated[list[str], Meta(description="The labels that occur in it.")]
+    remote_url: Annotated[str, Meta(description="The place, without secrets.")]
+    url_sha256: Annotated[str, Meta(description="SHA-256 of the whole URL.")]
+    sha256: Annotated[str, Meta(description="SHA-256 of the archive.")]
+    size: Annotated[int, Meta(description="Size of the archive in bytes.")]
+
+
 class TrainAnswer(Answer, frozen=True, kw_only=True):
     """A published model and its evaluation."""
 
@@ -198,6 +214,20 @@ class TrainAnswer(Answer, frozen=True, kw_only=True):
     ] = UNSET
     leave_one_text_out: Annotated[
         Metrics | UnsetType, Meta(description="Metrics with each text left out once.")
+    ] = UNSET
+    loso_by_corpus: Annotated[
+        dict[str, Metrics] | UnsetType,
+        Meta(description="With several corpora: `loso` for the utterances of each corpus."),
+    ] = UNSET
+    leave_one_corpus_out: Annotated[
+        dict[str, Metrics] | UnsetType,
+        Meta(
+            description="With several corpora: metrics of each corpus, predicted after a training "
+            "on all others. A corpus with an emotion that no other has is absent."
+        ),
+    ] = UNSET
+    corpora: Annotated[
+        list[CorpusFacts] | UnsetType, Meta(description="The corpora, if there are several.")
     ] = UNSET
     split: Annotated[str, Meta(description="`utterance` or `speaker`, as requested.")]
     speaker_dependent: Annotated[

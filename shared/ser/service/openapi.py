@@ -13,7 +13,7 @@ import msgspec
 
 import ser
 from ser.classifiers import MODEL_TYPES
-from ser.corpora import CorpusChoice, corpus_schema
+from ser.corpora import MAX_SOURCES, CorpusChoice, corpus_schema
 from ser.frontends import AUGMENTATIONS, METHODS, Augmentations, FrontEnds
 from ser.service import problems
 from ser.service.answers import Problem
@@ -233,16 +233,23 @@ def component_schemas(routes: Iterable[Route]) -> dict[str, Schema]:
     _, schemas = msgspec.json.schema_components(
         kinds, schema_hook=schema_of_field_type, ref_template=REFERENCE
     )
+    for schema in schemas.values():
+        if "description" in schema:
+            # Not the examples in Python.
+            schema["description"] = schema["description"].partition("\n\n")[0]
     for kind, fields in descriptions.items():
         for name, description in fields.items():
             schemas[kind]["properties"][name]["description"] = description
     if "TrainRequest" in schemas:
         schemas |= configuration_schemas()
-        schemas["TrainRequest"]["properties"]["model_config"]["$ref"] = REFERENCE.format(
-            name="ModelConfig"
-        )
+        properties = schemas["TrainRequest"]["properties"]
+        properties["model_config"]["$ref"] = REFERENCE.format(name="ModelConfig")
         for key in ("type", "default", "additionalProperties"):
-            schemas["TrainRequest"]["properties"]["model_config"].pop(key, None)
+            properties["model_config"].pop(key, None)
+        _, sources = alternatives(properties["remote_url"])
+        # An entry may be the place alone.
+        sources["items"] = {"anyOf": [{"type": "string"}, sources["items"]]}
+        sources |= {"minItems": 1, "maxItems": MAX_SOURCES}
     refine(schemas)
     return schemas
 

@@ -15,7 +15,7 @@ from ser._addresses import resolve_path
 from ser._progress import Progress, ignore_progress
 from ser._schemas import Name, as_json_types, parse, shown
 from ser.classifiers import RECIPE
-from ser.corpora import CorpusFiles, corpus_files
+from ser.corpora import LabelRule, Sources, SourcesLike, open_sources
 from ser.errors import Fault, InvalidInput, within
 from ser.evaluation import Evaluation
 from ser.parallel import Workers, scheduler_address
@@ -44,12 +44,13 @@ class EvaluationFields(Recipe, frozen=True, kw_only=True):
 
 
 def train(
-    source: Place,
+    source: SourcesLike,
     /,
     registry: Place | Registry = "model",
     *,
     data_path: Place | None = None,
     corpus: str | Mapping[str, str] | UnsetType = UNSET,
+    labels: LabelRule | UnsetType | None = UNSET,
     model_type: str = RECIPE,
     model_config: Mapping[str, Any] | UnsetType = UNSET,
     random_state: int | UnsetType = UNSET,
@@ -75,7 +76,8 @@ def train(
         The corpus: a zip or tar archive (a path, ``http(s)://``, ``s3://bucket/key`` or
         ``gs://bucket/key``), the files below ``s3://bucket/prefix/`` or ``gs://bucket/prefix/``, a
         folder with the sounds, or a CSV table beside its sounds. Folders and tables are read in
-        place.
+        place. A list of these, or of :class:`ser.Source`, trains on several corpora: labels with
+        the same English word are one class, speakers are kept apart.
     registry
         A folder, ``s3://bucket/prefix``, or an open registry. The alias ``latest`` moves to the
         model, and ``alias`` if it is given.
@@ -84,6 +86,9 @@ def train(
         Default: they are not kept.
     corpus
         Source of the emotion and the speaker of each file, as for :class:`ser.Dataset`.
+    labels
+        New labels by label, ``None`` to leave one out; or ``"common"``: only the emotions that all
+        corpora share. It follows the ``labels`` of each :class:`ser.Source`. Default: all labels.
     model_type, model_config
         The classifier and its options. Default: the recommended classifier.
     random_state
@@ -102,8 +107,8 @@ def train(
         those of a tenth of the speakers.
     evaluation
         ``"holdout"``: metrics on the held-out utterances. ``"loso"``: also with each speaker left
-        out once. ``"full"``: also with each text left out once, with enrolled speakers, and with
-        degraded sounds.
+        out once, and each of several corpora. ``"full"``: also with each text left out once, with
+        enrolled speakers, and with degraded sounds.
     dask_scheduler
         Address of the scheduler of a Dask cluster for the work, ``tcp://host:port``.
         Default: all cores of this machine.
@@ -136,6 +141,7 @@ def train(
     """
     given = {
         "corpus": corpus,
+        "labels": labels,
         "model_type": model_type,
         "model_config": model_config,
         "random_state": random_state,
@@ -155,10 +161,10 @@ def train(
         opened = place if isinstance(place, Registry) else open_registry(place)
         opened.check_writable()
     aliases = dict.fromkeys(filter(None, (LATEST, fields.alias)))
-    with open_corpus(source, data_path) as files:
+    with open_corpus(source, data_path) as sources:
         return train_recipe(
             fields,
-            files,
+            sources,
             opened,
             aliases=aliases,
             force=fields.dataset_force,
@@ -168,11 +174,12 @@ def train(
 
 
 def evaluate(
-    source: Place,
+    source: SourcesLike,
     /,
     *,
     data_path: Place | None = None,
     corpus: str | Mapping[str, str] | UnsetType = UNSET,
+    labels: LabelRule | UnsetType | None = UNSET,
     model_type: str = RECIPE,
     model_config: Mapping[str, Any] | UnsetType = UNSET,
     random_state: int | UnsetType = UNSET,
@@ -193,7 +200,7 @@ def evaluate(
 
     Parameters
     ----------
-    source, data_path, corpus, model_type, model_config, random_state, dataset_force, \
+    source, data_path, corpus, labels, model_type, model_config, random_state, dataset_force, \
     dataset_load_split_at, dataset_load_normalize, dataset_feature_extract_methods, \
     dataset_augmentation, dask_scheduler, progress
         As for :func:`ser.train`.
@@ -201,8 +208,8 @@ def evaluate(
         Checked, but otherwise ignored, so the arguments of :func:`ser.train` can be passed: all
         utterances are evaluated.
     evaluation
-        ``"loso"``: each speaker is left out once. ``"full"``: also with each text left out once,
-        with enrolled speakers, and with degraded sounds.
+        ``"loso"``: each speaker is left out once, and each of several corpora. ``"full"``: also
+        with each text left out once, with enrolled speakers, and with degraded sounds.
 
     Raises
     ------
@@ -228,6 +235,7 @@ def evaluate(
     """
     given = {
         "corpus": corpus,
+        "labels": labels,
         "model_type": model_type,
         "model_config": model_config,
         "random_state": random_state,
@@ -242,10 +250,10 @@ def evaluate(
     fields = read_fields(EvaluationFields, given)
     workers, on_progress = cluster(dask_scheduler), progress_callback(progress)
     # All utterances are evaluated: the split of a training is checked above, and not applied.
-    with open_corpus(source, data_path) as files:
+    with open_corpus(source, data_path) as sources:
         return evaluate_recipe(
             fields,
-            files,
+            sources,
             force=fields.dataset_force,
             workers=workers,
             progress=on_progress,
@@ -283,17 +291,16 @@ def progress_callback(progress: Progress | None) -> Progress:
 
 
 @contextmanager
-def open_corpus(source: Place, data_path: Place | None) -> Iterator[CorpusFiles]:
-    """Yield the files at ``source``; without ``data_path`` they are not kept."""
-    place = address("source", source)
+def open_corpus(source: SourcesLike, data_path: Place | None) -> Iterator[Sources]:
+    """Yield the files of ``source``; without ``data_path`` they are not kept."""
     if data_path is not None:
         folder = address("data_path", data_path)
         with within("data_path"):
             kept = resolve_path(folder)
-        yield corpus_files(place, kept)
+        yield open_sources(source, kept)
         return
     with tempfile.TemporaryDirectory() as temporary:
-        yield corpus_files(place, Path(temporary), keep_features=False)
+        yield open_sources(source, Path(temporary), keep_features=False)
 
 
 def address(name: str, value: object) -> str:

@@ -8,7 +8,7 @@ from functools import cached_property
 from types import MappingProxyType
 
 from ser._progress import Progress, ignore_progress
-from ser.corpora import CorpusFiles, Utterance, require_speakers
+from ser.corpora import Sources, Utterance, require_speakers
 from ser.dataset import (
     ExtractedCorpus,
     LoadedCorpus,
@@ -18,7 +18,7 @@ from ser.dataset import (
     training_rows,
 )
 from ser.errors import Fault, InvalidInput, within
-from ser.evaluation import Folds, hold_out, speaker_folds, text_folds
+from ser.evaluation import Folds, corpus_folds, hold_out, speaker_folds, text_folds
 from ser.limits import NO_LIMITS, Limits
 from ser.parallel import THIS_MACHINE, Workers
 from ser.training._recipe import Recipe
@@ -38,6 +38,8 @@ class SplitCorpus:
     """Utterances by the speaker that is left out once; empty if no speaker is left out."""
     texts: Folds = field(repr=False)
     """Utterances by the text that is left out once; empty if no text is left out."""
+    corpora: Folds = field(default_factory=dict, repr=False)
+    """Utterances by the corpus that is left out once; empty if no corpus is left out."""
 
 
 @dataclass(frozen=True)
@@ -60,14 +62,14 @@ class PreparedCorpus:
 
 def load_and_split(
     recipe: Recipe,
-    files: CorpusFiles,
+    sources: Sources,
     *,
     hold_out_samples: bool = True,
     force: bool = False,
     limits: Limits = NO_LIMITS,
     progress: Progress = ignore_progress,
 ) -> SplitCorpus:
-    """Return the corpus in ``files``, split according to ``recipe``.
+    """Return the corpus of ``sources``, split according to ``recipe``.
 
     The files are locked while they are read, and are not needed afterwards.
 
@@ -83,10 +85,11 @@ def load_and_split(
     SerError
         As for :func:`ser.dataset.load_corpus`.
     """
-    with files.exclusively():
+    with sources.exclusively():
         loaded = load_corpus(
-            files,
+            sources,
             corpus=recipe.corpus,
+            labels=recipe.labels,
             split_at=recipe.dataset_load_split_at,
             normalize=recipe.dataset_load_normalize,
             force=force,
@@ -105,14 +108,15 @@ def load_and_split(
             )
             speakers = speaker_folds(utterances) if leaves_speakers_out else {}
         texts = text_folds(utterances) if recipe.evaluation == "full" else {}
-        held_out = {u.name: files.read(u.file) for u in utterances if u.name in names}
-    return SplitCorpus(loaded, MappingProxyType(held_out), speakers, texts)
+        corpora = corpus_folds(utterances) if leaves_speakers_out else {}
+        held_out = {u.name: sources.read(u) for u in utterances if u.name in names}
+    return SplitCorpus(loaded, MappingProxyType(held_out), speakers, texts, corpora)
 
 
 def extract_features(
     recipe: Recipe,
     split: SplitCorpus,
-    files: CorpusFiles,
+    sources: Sources,
     *,
     workers: Workers = THIS_MACHINE,
     progress: Progress = ignore_progress,
@@ -123,7 +127,7 @@ def extract_features(
         recipe.dataset_feature_extract_methods,
         recipe.dataset_augmentation,
         random_state=recipe.random_state,
-        cache=files.features,
+        cache=sources.features,
         workers=workers,
         progress=progress,
     )

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from ser._progress import Progress, ProgressCallback, ignore_progress, step
+from ser.dataset import LoadedCorpus
 from ser.evaluation import (
     ENROLLED,
     Evaluation,
@@ -16,8 +17,10 @@ from ser.evaluation import (
     describe_features,
     describe_rows,
     describe_split,
+    emotions_only_in,
     fit_fold_classifiers,
     metrics,
+    metrics_by_corpus,
     utterance_predictions,
 )
 from ser.parallel import THIS_MACHINE, Workers
@@ -35,7 +38,8 @@ def leave_speakers_out(
     """Return the evaluation of ``recipe`` with each speaker of ``corpus`` left out once.
 
     If ``recipe.evaluation`` is ``"full"``, it includes figures with enrolled speakers, with
-    degraded sounds, and with each text left out once.
+    degraded sounds, and with each text left out once. With several corpora, it includes the figures
+    of each, and figures with each left out once.
     """
     loaded, split = corpus.loaded, corpus.split
     speakers = cross_validate(
@@ -54,6 +58,15 @@ def leave_speakers_out(
         )
         full["leave_one_text_out"] = texts.recorded_metrics()
         notes += [f"with a text left out: {note}" for note in texts.notes]
+    if by_corpus := metrics_by_corpus(loaded.labels, loaded.utterances, probabilities):
+        full["loso_by_corpus"] = by_corpus
+        notes += corpora_that_stay(loaded, split.corpora)
+    if split.corpora:
+        corpora = cross_validate(
+            recipe, corpus, split.corpora, workers, step(progress, "leave corpora out")
+        )
+        full["leave_one_corpus_out"] = corpora.metrics_by_fold()
+        notes += [f"with a corpus left out: {note}" for note in corpora.notes]
     return Evaluation(
         model_type=recipe.model_type,
         corpus=loaded.name,
@@ -93,6 +106,21 @@ def cross_validate(
     return FoldEvaluation(
         corpus.loaded, corpus.extracted, folds, classifiers, notes, recipe.random_state, workers
     )
+
+
+def corpora_that_stay(loaded: LoadedCorpus, left_out: Folds) -> Iterator[str]:
+    """Yield a note on each of several corpora that is not left out."""
+    emotions = {
+        part.name: {u.code for u in loaded.utterances if u.corpus == part.name}
+        for part in loaded.parts
+    }
+    for name in emotions:
+        if name not in left_out:
+            alone = ", ".join(sorted(emotions_only_in(name, emotions)))
+            yield (
+                f"{name} was not left out: {alone} occurs in no other corpus; "
+                'labels "common" keeps the emotions that all share'
+            )
 
 
 def missing_figures(speakers: Folds, texts: Mapping[str, Any]) -> Iterator[str]:

@@ -10,7 +10,7 @@ from msgspec import Meta
 
 from ser._schemas import Schema
 from ser.classifiers import MODEL_TYPES, Classifier
-from ser.corpora import CorpusChoice
+from ser.corpora import CorpusChoice, LabelRule
 from ser.dataset import refuse_growing_features
 from ser.errors import Fault, InvalidInput, within
 from ser.evaluation import Split
@@ -23,7 +23,8 @@ else:
 
 EvaluationKind = Literal["holdout", "loso", "full"]
 """``holdout``: metrics on the held-out utterances. ``loso``: also with each speaker left out once.
-``full``: also with each text left out once, with enrolled speakers, and with degraded sounds."""
+``full``: also with each text left out once, with enrolled speakers, and with degraded sounds. With
+several corpora, ``loso`` and ``full`` also leave each corpus out once."""
 
 Milliseconds = Annotated[int, Meta(ge=100)]
 """Length of a chunk; a shorter one does not contain a whole syllable."""
@@ -35,6 +36,7 @@ class Recipe(Schema, frozen=True, kw_only=True):
     model_type: ModelType
     model_config: dict[str, Any] = msgspec.field(default_factory=dict)
     corpus: CorpusChoice = msgspec.field(default_factory=lambda: CorpusChoice.parse("auto"))
+    labels: LabelRule | None = None
     random_state: Annotated[int, Meta(ge=0, le=2**32 - 1)] = 42
     dataset_load_split_at: Literal["min", "max", "avg"] | Milliseconds | None = "min"
     dataset_load_normalize: bool = True

@@ -19,8 +19,8 @@ import ser
 from ser import _graph as graph
 from ser._progress import Progress, ProgressCallback, ignore_progress, ignore_share, step
 from ser.classifiers import Classifier
-from ser.corpora import CorpusFiles, Utterance, speaker_dependent
-from ser.dataset import metadata_of
+from ser.corpora import CorpusPart, Sources, Utterance, speaker_dependent
+from ser.dataset import LoadedCorpus, metadata_of
 from ser.evaluation import Evaluation, fit_classifier, metrics
 from ser.evaluation.report import render
 from ser.limits import NO_LIMITS, Limits
@@ -49,7 +49,7 @@ LIBRARIES = (
 
 def train_recipe(
     recipe: Recipe,
-    files: CorpusFiles,
+    sources: Sources,
     registry: Registry,
     *,
     model_id: str | None = None,
@@ -88,7 +88,7 @@ def train_recipe(
     """
     model_id = model_id or new_model_id()
     corpus, seconds = prepare(
-        recipe, files, force=force, limits=limits, workers=workers, progress=progress
+        recipe, sources, force=force, limits=limits, workers=workers, progress=progress
     )
     with record_duration(seconds, "fit"):
         fitted = fit(recipe, corpus, step(progress, "fit"))
@@ -112,7 +112,7 @@ def train_recipe(
     }
     manifest = {
         **facts,
-        **corpus_facts(recipe, corpus),
+        **corpus_facts(recipe, corpus, sources),
         "model_config": fitted.config,
         "samples": {u.name: sample_entry(u) for u in loaded.utterances if u.name in held_out},
         "model_id": model_id,
@@ -132,7 +132,7 @@ def train_recipe(
 
 def evaluate_recipe(
     recipe: Recipe,
-    files: CorpusFiles,
+    sources: Sources,
     *,
     force: bool = False,
     limits: Limits = NO_LIMITS,
@@ -150,7 +150,7 @@ def evaluate_recipe(
     """
     corpus, seconds = prepare(
         recipe,
-        files,
+        sources,
         force=force,
         limits=limits,
         workers=workers,
@@ -161,7 +161,7 @@ def evaluate_recipe(
         evaluation = leave_speakers_out(recipe, corpus, workers=workers, progress=progress)
     facts = {
         "classes": [str(label) for label in corpus.loaded.labels],
-        **corpus_facts(recipe, corpus),
+        **corpus_facts(recipe, corpus, sources),
         "model_config": model_config(recipe),
         "chosen": recipe.classifier.selection_note,
         "seconds": seconds,
@@ -177,7 +177,7 @@ def model_config(recipe: Recipe) -> dict[str, Any]:
 
 def prepare(
     recipe: Recipe,
-    files: CorpusFiles,
+    sources: Sources,
     *,
     force: bool,
     limits: Limits,
@@ -190,14 +190,14 @@ def prepare(
     with record_duration(seconds, "load"):
         split = load_and_split(
             recipe,
-            files,
+            sources,
             hold_out_samples=hold_out_samples,
             force=force,
             limits=limits,
             progress=progress,
         )
     with record_duration(seconds, "features"):
-        corpus = extract_features(recipe, split, files, workers=workers, progress=progress)
+        corpus = extract_features(recipe, split, sources, workers=workers, progress=progress)
     return corpus, seconds
 
 
@@ -249,18 +249,35 @@ def probabilities(model: Model, utterance: Utterance, signal: Signal) -> Signal:
     return prediction.probabilities.array
 
 
-def corpus_facts(recipe: Recipe, corpus: PreparedCorpus) -> dict[str, Any]:
+def corpus_facts(recipe: Recipe, corpus: PreparedCorpus, sources: Sources) -> dict[str, Any]:
     """Return the entries of a manifest about recipe, corpus and software."""
     loaded = corpus.loaded
+    place = sources.entries or loaded.provenance.remote_url
+    several = {"corpora": [part_facts(loaded, part) for part in loaded.parts]}
     return {
-        "request": msgspec.to_builtins(recipe) | {"remote_url": loaded.provenance.remote_url},
+        "request": msgspec.to_builtins(recipe) | {"remote_url": place},
         "labels": msgspec.to_builtins(loaded.labels),
         "corpus": {
             "name": loaded.name,
             "utterances": len(loaded.utterances),
             **msgspec.to_builtins(loaded.provenance),
         },
+        **(several if len(loaded.parts) > 1 else {}),
         "versions": versions(),
+    }
+
+
+def part_facts(loaded: LoadedCorpus, part: CorpusPart) -> dict[str, Any]:
+    """Return the entry of one of several corpora in a manifest."""
+    utterances = [u for u in loaded.utterances if u.corpus == part.name]
+    codes = {utterance.code for utterance in utterances}
+    return {
+        "name": part.name,
+        "corpus": part.corpus,
+        "utterances": len(utterances),
+        "speakers": len({utterance.speaker for utterance in utterances} - {""}),
+        "classes": [str(label) for label in loaded.labels if label.code in codes],
+        **msgspec.to_builtins(part.provenance),
     }
 
 

@@ -61,8 +61,9 @@ def display_names(manifest: Mapping[str, Any]) -> dict[str, str]:
 
 
 def recipe_history(manifest: Mapping[str, Any]) -> str:
-    """Return the sentence on the choice of the defaults, if made on the corpus of ``manifest``."""
-    is_chosen_here = manifest["corpus"]["name"] == RECIPE_CORPUS
+    """Return the sentence on the choice of the defaults, if made on a corpus of ``manifest``."""
+    corpora = manifest.get("corpora") or [{"corpus": manifest["corpus"]["name"]}]
+    is_chosen_here = any(each["corpus"] == RECIPE_CORPUS for each in corpora)
     history: str = manifest.get("chosen", "") if is_chosen_here else ""
     return history
 

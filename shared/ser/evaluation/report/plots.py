@@ -52,12 +52,13 @@ INKED = (
 """Settings of the style that have the colour of the text."""
 
 
-def confusion(matrix: Sequence[Sequence[int]], names: Sequence[str]) -> str:
+def confusion(matrix: Sequence[Sequence[int]], names: Sequence[str], salt: str = "") -> str:
     """Return the confusion matrix as SVG; its rows are true, its columns predicted emotions.
 
-    ``names`` are the names of the emotions, in the order of the rows and columns.
+    ``names`` are the names of the emotions, in the order of the rows and columns. ``salt``
+    distinguishes equal matrices on one page.
     """
-    with drawing(INK, salt=f"{names}{matrix}"):
+    with drawing(INK, salt=f"{names}{matrix}{salt}"):
         return svg(confusion_figure(matrix, names))
 
 

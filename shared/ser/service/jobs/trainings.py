@@ -55,8 +55,8 @@ class Trainings:
 
     def describe_request(self, request: dict[str, Any]) -> dict[str, Any]:
         """Return the request without secrets of its address; see :class:`.Work`."""
-        if isinstance(url := request.get("remote_url"), str):
-            return {**request, "remote_url": redact_url(url)}
+        if "remote_url" in request:
+            return {**request, "remote_url": without_secrets(request["remote_url"])}
         return request
 
     def slot(self, settings: Settings) -> AbstractContextManager[None]:
@@ -103,6 +103,17 @@ class Trainings:
             shutil.rmtree(request.data_path, ignore_errors=True)
         if job.status != "succeeded" and find_model(job, settings) is None:
             open_store(request.model_save_path).sweep(job.job_id)
+
+
+def without_secrets(remote_url: object) -> object:
+    """Return the field ``remote_url`` of a request without the secret parts of its URLs."""
+    if isinstance(remote_url, str):
+        return redact_url(remote_url)
+    if isinstance(remote_url, list):
+        return [without_secrets(source) for source in remote_url]
+    if isinstance(remote_url, dict):
+        return remote_url | {"remote_url": without_secrets(remote_url.get("remote_url"))}
+    return remote_url
 
 
 def permitted_request(job: Job, settings: Settings) -> TrainRequest:

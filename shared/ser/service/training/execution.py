@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from ser._progress import Progress, ignore_progress
-from ser.corpora import corpus_files
+from ser.corpora import CorpusFiles, Sources, corpus_files
 from ser.errors import Fault, InvalidInput, Location
+from ser.limits import Limits
 from ser.registry import open_registry
 from ser.service.access import Access
 from ser.service.settings import Settings
@@ -45,17 +46,19 @@ def execute(
     from ser.training import train_recipe
 
     context = context or JobContext()
-    files = corpus_files(
-        request.remote_url,
-        Path(request.data_path),
-        access=Access(settings),
-        limits=settings.corpus_limits,
-        version=context.version_of(request.remote_url),
-    )
+    access, version_of = Access(settings), context.version_of
+
+    def open_files(place: str, data_path: Path, /, *, limits: Limits) -> CorpusFiles:
+        return corpus_files(
+            place, data_path, access=access, limits=limits, version=version_of(place)
+        )
+
     with fields_of_the_request():
         return train_recipe(
             request,
-            files,
+            Sources(
+                request.remote_url, Path(request.data_path), open_files, settings.corpus_limits
+            ),
             open_registry(request.model_save_path),
             model_id=context.model_id,
             aliases=request.aliases,

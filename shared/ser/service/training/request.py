@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import msgspec
 
 from ser._schemas import Name, Parsed, parse
+from ser.corpora import Source, read_sources
 from ser.corpora.fetching import ANY, Patience, Version, opener_for
 from ser.errors import Fault, InvalidInput, within
 from ser.registry import ALIAS, check_alias, new_model_id, open_registry
@@ -26,10 +27,10 @@ ALIAS_SCHEMA = msgspec.Meta(extra_json_schema={"pattern": f"^{ALIAS.pattern}$"})
 
 
 class TrainRequest(Recipe, frozen=True, kw_only=True):
-    """A recipe, the corpus to train on, and the location to publish the model at."""
+    """A recipe, the corpora to train on, and the location to publish the model at."""
 
     data_path: Name
-    remote_url: Name
+    remote_url: Name | list[Source]
     model_save_path: Name
     dataset_force: bool = False
     alias: Annotated[Name, ALIAS_SCHEMA] | None = None
@@ -117,12 +118,12 @@ def recheck_access(request: TrainRequest, settings: Settings) -> None:
         raise InvalidInput(*faults)
 
 
-def location_checks(settings: Settings) -> dict[str, Callable[[str], str]]:
+def location_checks(settings: Settings) -> dict[str, Callable[[Any], Any]]:
     """Return by field a function that resolves a location and refuses one that is not allowed."""
     access = Access(settings)
     return {
         "data_path": lambda value: str(access.path(value)),
-        "remote_url": lambda value: require_fetchable(value, access),
+        "remote_url": lambda value: require_all_fetchable(value, access),
         "model_save_path": access.location,
     }
 
@@ -138,8 +139,16 @@ def require_alias_name(name: str | None) -> str | None:
     return None if name is None else check_alias(name)
 
 
-def require_fetchable(remote_url: str, access: Access) -> str:
-    """Return ``remote_url`` if its scheme is supported and ``access`` allows it, else raise
-    :class:`InvalidInput`."""
-    opener_for(remote_url, access, Patience())
-    return remote_url
+def require_all_fetchable(given: str | list[Source], access: Access) -> str | list[Source]:
+    """Return ``given``, one place or a list of sources, if the scheme of each is supported and
+    ``access`` allows it, else raise :class:`InvalidInput` with one fault for each that is not."""
+    faults: list[Fault] = []
+    for index, source in enumerate(read_sources(given)):
+        try:
+            with within(*((index,) if isinstance(given, list) else ())):
+                opener_for(source.remote_url, access, Patience())
+        except InvalidInput as error:
+            faults += error.faults
+    if faults:
+        raise InvalidInput(*faults)
+    return given

@@ -17,8 +17,12 @@ FIELDS = {
     "data_path": "A folder for the corpus: `pristine/` holds the archive, `working/` its content.",
     "remote_url": "A zip or tar archive: `http(s)://`, `s3://bucket/key`, `gs://bucket/key`, or a "
     "path; the files below `s3://bucket/prefix/` or `gs://bucket/prefix/`; or a folder, or a CSV "
-    "table beside its sounds, by its path.",
+    "table beside its sounds, by its path. Or a list of sources, each an object with `remote_url`, "
+    "`corpus` and `labels`, or a place alone: labels with the same English word are one class, "
+    "speakers are kept apart.",
     "corpus": "The rules for the emotion and the speaker of each file.",
+    "labels": "New labels by label (a code, or the English word), null to leave one out; or "
+    "`common`: only the emotions that all corpora share. Follows the `labels` of each source.",
     "random_state": "Seed of everything random: equal requests have equal metrics.",
     "dataset_force": "Repeat all steps, the download included.",
     "dataset_load_split_at": "Length of the chunks that utterances are cut into: that of the "
@@ -35,7 +39,8 @@ FIELDS = {
     "where the setting `SER_MODEL_SAVE_PATH` names one.",
     "split": "The held-out part: a tenth of the utterances of each emotion, or of the speakers.",
     "evaluation": "`holdout`: evaluate the held-out part. `loso`: also leave each speaker out "
-    "once. `full`: also leave each text out once, enrol speakers, and degrade sounds.",
+    "once, and each of several corpora. `full`: also leave each text out once, enrol speakers, and "
+    "degrade sounds.",
     "alias": "A further alias that moves to the model, unless it points at a newer one.",
 }
 """Descriptions of the fields of POST /train, in Markdown."""

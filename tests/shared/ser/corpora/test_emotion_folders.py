@@ -13,7 +13,8 @@ from ser.errors import InvalidInput
 def recognise_names(*names: str, folder: Path = Path("nowhere")) -> Table:
     """Return the table of an archive with sounds called ``names``, by ``corpus: "auto"``."""
     sounds = [PurePosixPath(name) for name in names]
-    return recognise(sounds, CorpusChoice.parse("auto").corpora(folder, sounds))
+    (table,) = recognise(sounds, CorpusChoice.parse("auto").corpora(folder, sounds))
+    return table
 
 
 def labels(table: Table) -> dict[str, str]:

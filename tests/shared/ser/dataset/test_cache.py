@@ -175,3 +175,22 @@ def test_cleaning_removes_the_features(dataset: Dataset, bounds: Path) -> None:
     dataset.feature_extract(SMALL)
     dataset.clean()
     assert not (bounds / "data" / "features").exists()
+
+
+def test_each_source_keeps_its_features_for_any_set_of_sources(
+    dataset: Dataset, bounds: Path
+) -> None:
+    made.archive(
+        bounds / "other.zip",
+        {f"Actor_03/03-01-05-01-01-0{n}-03.wav": made.sound(made.signal("03a01W")) for n in (1, 2)},
+    )
+    both = Dataset("data", ["corpus.zip", "other.zip"])
+    both.load(split_at=200, normalize=False)
+    extracted = both.feature_extract(SMALL).features
+    kept = {file: file.stat().st_mtime_ns for file in (bounds / "data").rglob("*.npz")}
+    assert [file.parts[-4] for file in kept] == ["sources", "sources"]
+    turned = Dataset("data", ["other.zip", "corpus.zip"])
+    turned.load(split_at=200, normalize=False)
+    for first, again in zip(extracted, turned.feature_extract(SMALL).features, strict=True):
+        np.testing.assert_array_equal(first, again)
+    assert {*kept} == {*(bounds / "data").rglob("*.npz")}

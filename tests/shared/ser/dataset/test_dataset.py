@@ -130,7 +130,7 @@ def test_an_unusable_archive_is_fetched_again(bounds: Path) -> None:
 
 
 def test_a_given_corpus_is_not_guessed_from_the_names(dataset: Dataset) -> None:
-    assert dataset.prepare().corpus.name == "emodb"
+    assert dataset.prepare().name == "emodb"
     with pytest.raises(InvalidInput, match=r"none of the 56 sounds .* given corpus \(tess\)"):
         Dataset("data", "corpus.zip", corpus="tess").load()
     assert len(dataset.load(force=True).utterances) == 56

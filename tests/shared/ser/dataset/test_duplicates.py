@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import made
-from ser.corpora import Utterance, corpus_files
+from ser.corpora import Utterance, open_sources
 from ser.dataset import LoadedCorpus, Recording, load_corpus
 from ser.dataset._duplicates import distinct
 from ser.errors import InvalidInput
@@ -131,7 +131,7 @@ def test_a_lossy_or_amplified_copy_is_another_sound(bounds: Path) -> None:
 
 def load(bounds: Path, sounds: dict[str, bytes]) -> LoadedCorpus:
     archive = made.archive(bounds / "corpus.zip", sounds | {"happy/1.wav": made.sound(OTHER)})
-    return load_corpus(corpus_files(str(archive), bounds / "data"), corpus={"label": "folder"})
+    return load_corpus(open_sources(str(archive), bounds / "data"), corpus={"label": "folder"})
 
 
 def test_a_corpus_of_contradictory_sounds_is_refused_with_both_labels(bounds: Path) -> None:

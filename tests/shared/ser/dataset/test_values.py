@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import made
-from ser.corpora import corpus_files
+from ser.corpora import open_sources
 from ser.dataset import ExtractedCorpus, LoadedCorpus, extract, load_corpus, training_rows
 
 NAMES = sorted(made.names())
@@ -19,7 +19,7 @@ NAMES = sorted(made.names())
 
 @pytest.fixture(scope="module")
 def loaded(corpus_zip: Path, tmp_path_factory: pytest.TempPathFactory) -> LoadedCorpus:
-    return load_corpus(corpus_files(str(corpus_zip), tmp_path_factory.mktemp("data")), split_at=200)
+    return load_corpus(open_sources(str(corpus_zip), tmp_path_factory.mktemp("data")), split_at=200)
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +109,7 @@ def unpacked(folder: Path) -> Path:
 def test_a_folder_is_read_in_place_and_not_changed(loaded: LoadedCorpus, bounds: Path) -> None:
     folder = unpacked(bounds / "corpus")
     before = sorted(folder.rglob("*"))
-    files = corpus_files(str(folder), bounds / "data")
+    files = open_sources(str(folder), bounds / "data")
     in_place = load_corpus(files, split_at=200)
     assert in_place.utterances == loaded.utterances
     assert in_place.gain == loaded.gain
@@ -120,9 +120,9 @@ def test_a_folder_is_read_in_place_and_not_changed(loaded: LoadedCorpus, bounds:
 
 def test_the_checksum_of_a_folder_changes_with_a_sound(bounds: Path) -> None:
     folder = unpacked(bounds / "corpus")
-    first = load_corpus(corpus_files(str(folder), bounds / "data")).provenance
+    first = load_corpus(open_sources(str(folder), bounds / "data")).provenance
     (folder / "wav" / NAMES[0]).write_bytes(made.sound(made.signal(NAMES[1])))
-    second = load_corpus(corpus_files(str(folder), bounds / "data")).provenance
+    second = load_corpus(open_sources(str(folder), bounds / "data")).provenance
     assert first.sha256 != second.sha256
     assert first.remote_url == second.remote_url == str(folder)
 
@@ -132,7 +132,7 @@ def test_a_table_beside_its_sounds_names_their_emotions(bounds: Path) -> None:
     lines = ["file,emotion,speaker", *(f"wav/{name},{name[5]},{name[:2]}" for name in NAMES[:20])]
     table = bounds / "corpus" / "labels.csv"
     table.write_text("\n".join(lines))
-    loaded = load_corpus(corpus_files(str(table), bounds / "data"))
+    loaded = load_corpus(open_sources(str(table), bounds / "data"))
     assert loaded.name == "table"
     assert len(loaded.utterances) == 20
     assert {utterance.speaker for utterance in loaded.utterances} == {n[:2] for n in NAMES[:20]}

@@ -105,6 +105,18 @@ def test_each_classifier_predicts_the_utterances_of_its_own_fold_only(
         assert names_of(evaluation, set(asked)) == evaluation.folds[speaker]
 
 
+def test_metrics_of_a_fold_are_those_of_its_utterances_alone(
+    evaluation: FoldEvaluation, classifiers: dict[str, RecordingClassifier]
+) -> None:
+    speaker, left_out = SPEAKERS[0], SPEAKERS[1]
+    folds = {speaker: evaluation.folds[speaker]}
+    found = replace(evaluation, folds=folds).metrics_by_fold()
+    assert list(found) == [speaker]
+    counted = sum(each["support"] for each in found[speaker]["per_class"].values())
+    assert counted == len(evaluation.folds[speaker]) == len(classifiers[speaker].asked)
+    assert not classifiers[left_out].asked
+
+
 def test_enrolled_sounds_make_the_profile_and_are_not_predicted(
     evaluation: FoldEvaluation, classifiers: dict[str, RecordingClassifier]
 ) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ser.corpora import Utterance
 from ser.corpora.grammars.emodb import parse
 from ser.errors import InvalidInput
-from ser.evaluation import hold_out, speaker_folds, text_folds
+from ser.evaluation import corpus_folds, hold_out, speaker_folds, text_folds
 
 SPEAKERS = ("03", "08", "09", "10", "11")
 
@@ -113,3 +113,31 @@ def test_texts_that_are_unknown_too_many_or_tied_to_an_emotion_are_not_left_out(
     own = [msgspec.structs.replace(u, text=u.code) for u in corpus]
     many = [msgspec.structs.replace(u, text=str(n % 21)) for n, u in enumerate(corpus * 3)]
     assert text_folds(unknown) == text_folds(own) == text_folds(many) == {}
+
+
+def in_corpora(codes: dict[str, str]) -> list[Utterance]:
+    """Two utterances of each emotion in ``codes``, by the name of the corpus."""
+    return [
+        msgspec.structs.replace(u, corpus=name, name=f"{name}_{u.name}")
+        for name, emotions in codes.items()
+        for u in utterances(dict.fromkeys(emotions, 2))
+    ]
+
+
+def test_each_corpus_is_left_out_once_with_all_its_utterances() -> None:
+    spoken = in_corpora({"one": "WN", "two": "NW", "three": "W"})
+    folds = corpus_folds(spoken)
+    assert list(folds) == ["one", "three", "two"]
+    assert sorted(name for names in folds.values() for name in names) == sorted(
+        u.name for u in spoken
+    )
+
+
+def test_a_corpus_with_an_emotion_of_its_own_is_not_left_out() -> None:
+    assert list(corpus_folds(in_corpora({"one": "WNL", "two": "WN", "three": "WN"}))) == [
+        *("three", "two"),
+    ]
+
+
+def test_a_single_corpus_is_not_left_out() -> None:
+    assert corpus_folds(utterances({"W": 4, "N": 4})) == {}

@@ -132,7 +132,7 @@ def test_a_recording_of_ravdess_with_and_without_video_is_used_once() -> None:
     ],
 )
 def test_the_corpus_that_most_file_names_fit_is_recognised(corpus: str, file: str) -> None:
-    table = recognise(paths("music/intro.wav", file), CORPORA)
+    (table,) = recognise(paths("music/intro.wav", file), CORPORA)
     assert table.corpus.name == corpus
     assert [rejection.file for rejection in table.rejected] == ["music/intro.wav"]
 

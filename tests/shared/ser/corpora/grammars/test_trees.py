@@ -16,7 +16,9 @@ every_tree = pytest.mark.parametrize("tree", TREES.values(), ids=TREES)
 
 def tabulated(tree: Tree, folder: Path, choice: object = "auto") -> Table:
     tree.write_documents(folder)
-    return recognise(tree.paths(), CorpusChoice.parse(choice).corpora(folder, tree.paths()))
+    choices = CorpusChoice.parse(choice).corpora(folder, tree.paths())
+    (table,) = recognise(tree.paths(), choices)
+    return table
 
 
 def test_every_corpus_has_a_tree() -> None:

@@ -273,6 +273,24 @@ def test_every_field_of_a_request_comes_back_from_the_store_as_it_was_read(
     assert list(stored.dataset_feature_extract_methods) == ["Functionals", "MFCC"]
 
 
+def test_a_list_of_sources_comes_back_from_the_store_and_shows_no_secrets(
+    jobs: Jobs, bounds: Path
+) -> None:
+    second = {"remote_url": "https://host/b.zip?token=secret", "corpus": {"label": "folder"}}
+    body = BODY | {
+        "remote_url": ["https://host/a.zip?token=secret", second | {"labels": {"rage": None}}],
+        "labels": "common",
+    }
+    request = read_train_request(body, Settings(allowed_paths=(bounds,)))
+    job = jobs.add(request)
+    assert jobs.read(job.job_id).request == request
+    shown = job.answer()["request"]["remote_url"]
+    assert [source["remote_url"] for source in shown] == [
+        *("https://host/a.zip?...", "https://host/b.zip?..."),
+    ]
+    assert shown[1]["labels"] == {"rage": None}
+
+
 def store_document(jobs: Jobs, **fields: object) -> str:
     """Store the document of a queued job as an earlier version wrote it; return its id."""
     job_id = new_model_id()
