@@ -143,7 +143,7 @@ def decode_utterances(
     for done, utterance in enumerate(table.utterances, start=1):
         try:
             signal = audio.read_sound(files.read(utterance.file), limit=limit)
-            recordings.append(Recording(utterance, read_only(audio.require_speech(signal))))
+            recordings.append(Recording(utterance, read_only(audio.require_sound(signal))))
         except (InvalidInput, TooLarge) as error:
             rejected.append(Rejection(str(utterance.file), error.detail))
         on_progress(done / len(table.utterances))

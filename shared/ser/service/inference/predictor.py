@@ -79,6 +79,7 @@ class Predictor:
             sample_name=[sound.name for sound in sounds],
             ground_truth=[sound.ground_truth for sound in sounds],
             speech=[each.speech for each in predictions],
+            too_short=[each.too_short for each in predictions],
             prediction=[label.code if label else None for label in labels],
             probabilities=[
                 dict(zip(names, each.probabilities.array.tolist(), strict=True))
