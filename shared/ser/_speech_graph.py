@@ -25,8 +25,8 @@ class Selection(NamedTuple):
     """A signal without its long pauses, as nodes of a graph."""
 
     waveform: Var
-    """The samples within :data:`MARGIN` frames of speech, less their mean (DC), float32 of shape
-    (samples,). If there is no speech, these are all samples."""
+    """The samples within :data:`MARGIN` frames of speech, float32 of shape (samples,). If there is
+    no speech, these are all samples."""
     speaking: Var
     """1 for each frame of ``waveform`` that belongs to speech, 0 for others; float32 of shape
     (frames,)."""
@@ -51,7 +51,7 @@ def select_speech(waveform: Var) -> Selection:
     last = op.cast(part(keep, -1, END, axis=0), to=np.int64)
     kept = op.slice(kept, integers(0), op.sub(op.shape(kept), op.mul(last, padding)))
     return Selection(
-        waveform=op.sub(kept, op.reduce_mean(kept, axes=[0])),
+        waveform=kept,
         speaking=op.compress(op.reshape(speaking, integers(-1)), keep, axis=0),
         positions=op.squeeze(op.non_zero(keep), integers(0)),
         speech=found,

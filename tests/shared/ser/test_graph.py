@@ -33,8 +33,7 @@ VOICE = np.concatenate([made.signal(f"03a01{code}a.wav") for code in "WNF"])
 
 
 def noise(samples: int, seed: int = 0) -> NDArray[np.float32]:
-    # Differences, so that no part of the noise has an offset, which models remove.
-    return np.diff(np.random.default_rng(seed).normal(0, 0.1, samples + 1)).astype(np.float32)
+    return np.random.default_rng(seed).normal(0, 0.1, samples).astype(np.float32)
 
 
 def session(
@@ -57,7 +56,7 @@ def test_chunks_are_the_signal_cut_and_padded_with_silence(samples: int, chunk: 
     padded = np.pad(signal, (0, count * chunk - samples))
     (together,) = session(chunk).run(["features"], {"waveform": signal})
     one_by_one = [session_of(chunk, piece) for piece in padded.reshape(count, chunk)]
-    np.testing.assert_allclose(together, np.concatenate(one_by_one), atol=0.02)
+    np.testing.assert_allclose(together, np.concatenate(one_by_one), atol=1e-4)
 
 
 @pytest.mark.parametrize(("seconds", "chunks"), [(0.3, 1), (30, 1), (30.01, 2), (61, 3)])
@@ -69,7 +68,7 @@ def test_a_long_signal_without_chunks_is_cut_into_equal_parts_of_at_most_half_a_
     length = -(-len(signal) // chunks)
     padded = np.pad(signal, (0, chunks * length - len(signal))).reshape(chunks, length)
     one_by_one = [WHOLE.run(["features"], {"waveform": part})[0] for part in padded]
-    np.testing.assert_allclose(features, np.concatenate(one_by_one), atol=0.02)
+    np.testing.assert_allclose(features, np.concatenate(one_by_one), atol=1e-4)
 
 
 def session_of(chunk: int, piece: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -165,18 +164,16 @@ def graph_of_features() -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(graph.compose(front_end, classifier, {}))
 
 
-PADDINGS = [(0, 60), (60, 0), (10, 10), (0, 300)]
-
-
-@pytest.mark.parametrize("level", [None, -75, -60])
-@pytest.mark.parametrize(("before", "after"), PADDINGS)
+@pytest.mark.parametrize(
+    ("before", "after", "level"), [(0, 60, None), (60, 0, -75), (10, 10, -60), (0.123, 3, None)]
+)
 def test_silence_around_speech_changes_nothing(
-    before: int, after: int, level: float | None
+    before: float, after: float, level: float | None
 ) -> None:
-    model = session(None, methods={"MFCC": {"num_cepstral": 3}})
+    model = session(None)
     # The margin around speech is silent here too.
     signal = np.pad(VOICE, 3200)
-    padded = np.pad(signal, (before * SAMPLING_RATE, after * SAMPLING_RATE))
+    padded = np.pad(signal, (int(before * SAMPLING_RATE), int(after * SAMPLING_RATE)))
     if level is not None:
         random = np.random.default_rng(0)
         padded += random.normal(0, 10 ** (level / 20), len(padded)).astype(np.float32)
@@ -193,12 +190,11 @@ def test_a_pause_between_words_is_left_out() -> None:
     seconds, features = model.run(
         ["seconds", "features"], {"waveform": np.concatenate([VOICE, pause, VOICE])}
     )
-    together, expected = model.run(
-        ["seconds", "features"],
-        {"waveform": np.concatenate([VOICE, pause[: 16 * SPEECH_FRAME], VOICE])},
-    )
-    assert seconds.sum() == pytest.approx(together.sum(), abs=0.1)
-    assert abs(features.shape[1] - expected.shape[1]) <= 3 * 3
+    signal = np.concatenate([VOICE, pause[: 16 * SPEECH_FRAME], VOICE])
+    expected, shorter = model.run(["seconds", "features"], {"waveform": signal})
+    assert seconds.sum() == pytest.approx(expected.sum(), abs=0.1)
+    # Nearly as many frames: the pause in the middle has the length of the margins.
+    assert features.shape[1] == pytest.approx(shorter.shape[1], rel=0.05)
 
 
 def test_speech_of_less_than_half_a_second_is_too_short() -> None:
