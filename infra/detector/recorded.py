@@ -33,7 +33,7 @@ def utterances(archive: Path, most: int | None = None) -> Iterator[Signal]:
 
 def excerpts(folder: Path, each: int) -> Iterator[Signal]:
     """Yield up to ``each`` excerpts of every sound below ``folder`` that is not silent."""
-    for file in sorted(folder.rglob("*")):
+    for file in sorted(folder.resolve().rglob("*")):
         if file.suffix.lower() not in SUFFIXES or not file.is_file():
             continue
         try:
@@ -71,14 +71,14 @@ def telephone(signal: Array, random: Random) -> Array:
 
 
 def in_noise(signal: Array, snr: float, slope: float, random: Random) -> Array:
-    return signal + 10 ** (-snr / 20) * signal.std() * coloured(len(signal), slope, random)
+    noise = coloured(len(signal), slope, random)
+    return np.asarray(signal + 10 ** (-snr / 20) * signal.std() * noise)
 
 
 def quiet(signal: Array, random: Random) -> Array:
     """Return ``signal`` with a peak of -45 dBFS, in noise of -90 dBFS."""
-    return signal / np.abs(signal).max() * 10 ** (-45 / 20) + 10 ** (-90 / 20) * random.normal(
-        size=len(signal)
-    )
+    noise = 10 ** (-90 / 20) * random.normal(size=len(signal))
+    return np.asarray(signal / np.abs(signal).max() * 10 ** (-45 / 20) + noise)
 
 
 CONDITIONS: dict[str, Callable[[Array, Random], Array]] = {

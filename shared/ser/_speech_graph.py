@@ -83,14 +83,14 @@ def speech_frames(padded: Var, frames: Var) -> Var:
     evidence, count = part(sums, 0, 1, axis=0), part(sums, 1, 2, axis=0)
     average = op.div(evidence, op.add(count, number(speech.PRIOR)))
     decided = moving_maximum(
-        op.where(active, average, number(np.finfo(np.float32).min)), speech.HALF_WINDOW
+        op.where(active, average, number(float(np.finfo(np.float32).min))), speech.HALF_WINDOW
     )
     return op.cast(op.and_(active, op.greater(decided, number(speech.THRESHOLD))), to=np.float32)
 
 
 def frame_scores(levels: Var, relative: Var, padded: Var) -> Var:
     """Return the score of each frame, shape (1, 1, frames)."""
-    kernels, weights = speech.kernels(), speech.weights
+    kernels = speech.kernels()
     share, total = spectrum(padded, kernels)
     below = decibels(op.div(total, number(kernels.reference)), speech.POWER_FLOOR)
     similarity = op.matmul(op.const(kernels.periodicity), share)
@@ -108,14 +108,14 @@ def frame_scores(levels: Var, relative: Var, padded: Var) -> Var:
         axis=1,
     )
     changes = [op.abs(op.sub(contours, delay(contours, lag))) for lag in speech.LAGS]
-    rows = len(weights.CONTOURS)
-    linear, rest = np.split(weights.WEIGHTS, [rows * (2 + len(speech.LAGS))])
+    rows = 4 + speech.BANDS
+    linear, rest = np.split(speech.WEIGHTS, [rows * (2 + len(speech.LAGS))])
     described = op.concat([contours, op.mul(contours, contours), *changes], axis=1)
     pitch = op.gather(op.const(kernels.pitches), op.arg_max(similarity, axis=1), axis=0)
     counted = op.concat(pitch_quantities(periodicity, pitch), axis=1)
     return op.add(
         op.add(op.matmul(row(linear), described), op.matmul(row(rest), counted)),
-        number(weights.CONSTANT),
+        number(speech.CONSTANT),
     )
 
 

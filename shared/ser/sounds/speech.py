@@ -18,8 +18,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ser.errors import InvalidInput
-from ser.sounds import _speech_weights as weights
 from ser.sounds._signals import SAMPLING_RATE, Signal
+from ser.sounds._speech_weights import CONSTANT, WEIGHTS
+
+__all__ = [
+    "CONSTANT",
+    "WEIGHTS",
+    "contains_speech",
+    "describe",
+    "kernels",
+    "quantities",
+    "require_sound",
+    "require_speech",
+    "speech_frames",
+]
 
 Floats = NDArray[np.float32]
 
@@ -139,7 +151,7 @@ def speech_frames(signal: Signal) -> NDArray[np.bool_]:
     loudest = moving_maximum(levels, REACH)
     active = active_frames(levels, loudest)
     measured = quantities(levels - loudest, contours, pitch)
-    score = active * (measured @ weights.WEIGHTS + weights.CONSTANT)
+    score = active * (measured @ WEIGHTS + CONSTANT)
     count = moving_sum(active, HALF_WINDOW)
     average = moving_sum(score, HALF_WINDOW) / (count + PRIOR)
     decided = moving_maximum(np.where(active, average, -np.inf), HALF_WINDOW)

@@ -24,11 +24,12 @@ VOICE = made.signal("03a01Wa.wav")
 
 def at_level(sound: NDArray[np.float64], level: float) -> NDArray[np.float32]:
     """``sound`` with an RMS of ``level`` dBFS."""
-    return (10 ** (level / 20) * sound / sound.std()).astype(np.float32)
+    return np.asarray(10 ** (level / 20) * sound / sound.std(), np.float32)
 
 
 def hum() -> NDArray[np.float64]:
-    return np.sum([np.sin(2 * np.pi * 50 * n * TIME) / n for n in range(1, 9)], axis=0)
+    partials = [np.sin(2 * np.pi * 50 * n * TIME) / n for n in range(1, 9)]
+    return np.asarray(np.sum(partials, axis=0))
 
 
 def clicks() -> NDArray[np.float64]:
