@@ -11,13 +11,17 @@ import numpy as np
 import spox.opset.ai.onnx.v17 as op
 from numpy.typing import NDArray
 
-from ser.sounds import SPEECH_FRAME, speech
+from ser.sounds import SAMPLING_RATE, SPEECH_FRAME, speech
 
 if TYPE_CHECKING:
     from spox import Var
 
-MARGIN = 8
-"""Frames on either side of speech that are kept (0.2 s), such as a final consonant."""
+MARGIN = 4
+"""Frames on either side of speech that are kept (0.1 s), such as a final consonant."""
+ALIGNMENT = SAMPLING_RATE // 100
+"""Distance in samples between the frames of the front-ends, by default."""
+LOUD = 0.01
+"""Magnitude of a loud sample relative to the peak: -40 dB."""
 END = np.iinfo(np.int64).max
 
 
@@ -49,13 +53,25 @@ def select_speech(waveform: Var) -> Selection:
     kept = op.reshape(op.compress(frames, keep, axis=0), integers(-1))
     # The padding is removed again if the last frame is kept.
     last = op.cast(part(keep, -1, END, axis=0), to=np.int64)
-    kept = op.slice(kept, integers(0), op.sub(op.shape(kept), op.mul(last, padding)))
+    end = op.sub(op.shape(kept), op.mul(last, padding))
     return Selection(
-        waveform=kept,
+        waveform=op.slice(kept, op.mul(alignment(kept), op.cast(op.reshape(found, integers(1)), to=np.int64)), end),
         speaking=op.compress(op.reshape(speaking, integers(-1)), keep, axis=0),
         positions=op.squeeze(op.non_zero(keep), integers(0)),
         speech=found,
     )
+
+
+def alignment(samples: Var) -> Var:
+    """Return the number of samples before the first loud one, modulo :data:`ALIGNMENT`; (1,).
+
+    Without them, the frames of the front-ends are at the same places in the speech however long the
+    silence before it is.
+    """
+    magnitude = op.abs(samples)
+    loud = op.greater(magnitude, op.mul(op.reduce_max(magnitude), number(LOUD)))
+    first = op.arg_max(op.cast(loud, to=np.float32), axis=0)
+    return op.mod(first, integers(ALIGNMENT))
 
 
 def speech_frames(padded: Var, frames: Var) -> Var:
