@@ -17,8 +17,9 @@ import spox.opset.ai.onnx.v17 as op
 from spox import Tensor, argument, build, inline
 
 from ser._metadata import MetadataEncoding
+from ser._speech_graph import Selection, select_speech
 from ser.frontends import FrontEnds
-from ser.sounds import SAMPLING_RATE, SPEECH_FRAME, SPEECH_LEVEL
+from ser.sounds import SAMPLING_RATE, SPEECH_FRAME
 
 if TYPE_CHECKING:
     from spox import Var
@@ -43,13 +44,19 @@ def front_end_model(
     Returns
     -------
     A model with the input ``waveform``, float32 of shape (samples,), and, if ``encoding`` has
-    columns, the input ``metadata``, float32 of shape (columns,). Its outputs are ``features``,
-    float32 of shape (chunks, features), and ``speech``, a bool: whether the signal contains speech.
+    columns, the input ``metadata``, float32 of shape (columns,). Long pauses are left out before
+    the signal is cut, so silence around or between speech changes no chunk. The outputs are
+    ``features``, float32 of shape (chunks, features); ``speech``, a bool: whether the signal
+    contains speech; ``seconds``, float32 of shape (chunks,): the duration of the speech in each
+    chunk; and ``times``, float32 of shape (chunks,): the start of each chunk in the whole signal
+    in seconds.
     """
-    waveform = argument(Tensor(np.float32, ("samples",)))
-    inputs = {"waveform": waveform}
+    signal = argument(Tensor(np.float32, ("samples",)))
+    inputs = {"waveform": signal}
     if encoding.size:
         inputs["metadata"] = argument(Tensor(np.float32, (encoding.size,)))
+    selection = select_speech(signal)
+    waveform = selection.waveform
     count, length = _grid(waveform, chunk_samples)
     first, one, zero = (op.const(np.array(n)) for n in ([0], 1, 0))
     numbers = op.range(zero, op.squeeze(count, first), one)
@@ -64,17 +71,34 @@ def front_end_model(
 
     # A scan processes one chunk at a time, so memory use does not grow with the duration.
     (rows,) = op.scan([numbers], body=features, num_scan_inputs=1)
-    return build(inputs, {"features": rows, "speech": contains_speech(waveform)})
+    starts = op.mul(numbers, length)
+    results = {"features": rows, "speech": selection.speech}
+    return build(inputs, results | _places(selection, starts, op.add(starts, length)))
 
 
-def contains_speech(waveform: Var) -> Var:
-    """Return the result of :func:`ser.sounds.contains_speech` as a node: a bool scalar."""
-    count, length = _grid(waveform, SPEECH_FRAME)
-    padded = _pad(waveform, op.mul(count, length))
-    frames = op.reshape(padded, op.concat([count, length], axis=0))
-    energy = op.reduce_sum_square(frames, axes=[1], keepdims=False)
-    loudest = op.reduce_max(energy, axes=[0], keepdims=False)
-    return op.greater(loudest, op.const(np.float32(SPEECH_FRAME * 10 ** (SPEECH_LEVEL / 10))))
+def _places(selection: Selection, starts: Var, ends: Var) -> dict[str, Var]:
+    """Return ``seconds`` and ``times`` of the chunks that begin and end at these samples."""
+    per_frame = op.const(np.array([SPEECH_FRAME]))
+    counted = op.concat(
+        [op.const(np.zeros(1, np.float32)), op.cumsum(selection.speaking, op.const(np.array(0)))],
+        axis=0,
+    )
+    frames = op.shape(selection.speaking)
+
+    def speaking_before(samples: Var) -> Var:
+        # A frame counts for the chunk that contains its centre.
+        half = op.const(np.array([SPEECH_FRAME // 2]))
+        before = op.div(op.add(samples, half), per_frame)
+        return op.gather(counted, op.min([before, frames]))
+
+    first = op.min([op.div(starts, per_frame), op.sub(frames, op.const(np.array([1])))])
+    inside = op.sub(starts, op.mul(first, per_frame))
+    position = op.add(op.mul(op.gather(selection.positions, first), per_frame), inside)
+    seconds = op.sub(speaking_before(ends), speaking_before(starts))
+    return {
+        "seconds": op.mul(seconds, op.const(np.float32(SPEECH_FRAME / SAMPLING_RATE))),
+        "times": op.div(op.cast(position, to=np.float32), op.const(np.float32(SAMPLING_RATE))),
+    }
 
 
 def _grid(signal: Var, chunk_samples: int | None) -> tuple[Var, Var]:
@@ -123,8 +147,8 @@ def compose(
 ) -> bytes:
     """Return the ONNX file of a model from ``waveform`` to ``probabilities``.
 
-    The probabilities are the mean over the chunks; without speech, all classes are equally
-    probable. The other outputs are ``speech``, a bool, and ``features``, a row for each chunk.
+    The probabilities are the mean over the chunks, weighted by the duration of the speech in each;
+    without speech, all classes are equally probable. The other outputs are those of the front-end.
 
     Parameters
     ----------
@@ -144,7 +168,8 @@ def compose(
         analysed["features"], **{value.name: arguments[value.name] for value in options}
     )
     rows = classified[classifier.graph.output[-1].name]
-    pooled = op.reduce_mean(rows, axes=[0], keepdims=False)
+    seconds = op.unsqueeze(analysed["seconds"], op.const(np.array([1])))
+    pooled = op.reduce_sum(op.mul(rows, seconds), op.const(np.array([0])), keepdims=False)
     # In single precision, means over thousands of chunks do not sum to exactly 1.
     pooled = op.div(pooled, op.reduce_sum(pooled))
     uniform = op.reciprocal(op.cast(op.size(pooled), to=np.float32))
@@ -152,6 +177,8 @@ def compose(
         "probabilities": op.where(analysed["speech"], pooled, uniform),
         "speech": analysed["speech"],
         "features": analysed["features"],
+        "seconds": analysed["seconds"],
+        "times": analysed["times"],
     }
     model = fold_constants(build(arguments, results))
     # An initializer with the name of an input is its default, and makes the input optional.

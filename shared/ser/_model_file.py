@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 OUTPUTS = ("probabilities", "speech", "features")
 """Outputs of every model, in this order."""
+PLACES = ("seconds", "times")
+"""Further outputs of models since version 0.2: the speech in each chunk, and where it begins."""
 
 
 class ModelProperties(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,6 +67,8 @@ class OpenedModel(NamedTuple):
 
     session: onnxruntime.InferenceSession
     properties: ModelProperties
+    places: bool
+    """Whether the model has the outputs :data:`PLACES`."""
 
 
 def open_model(data: bytes) -> OpenedModel:
@@ -81,13 +85,13 @@ def open_model(data: bytes) -> OpenedModel:
         raise unreadable_model(str(error)) from error
     properties = ModelProperties.read(session.get_modelmeta().custom_metadata_map)
     outputs = {output.name: output.shape for output in session.get_outputs()}
-    if tuple(outputs) != OUTPUTS:
+    if tuple(outputs) not in (OUTPUTS, OUTPUTS + PLACES):
         raise unreadable_model(f"its outputs are {', '.join(outputs)}, not {', '.join(OUTPUTS)}")
     if outputs["probabilities"] != [len(properties.labels)]:
         raise unreadable_model(
             f"{len(properties.labels)} labels for probabilities of shape {outputs['probabilities']}"
         )
-    return OpenedModel(session, properties)
+    return OpenedModel(session, properties, places=len(outputs) > len(OUTPUTS))
 
 
 def unreadable_model(reason: str) -> Conflict:

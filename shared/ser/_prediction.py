@@ -76,7 +76,10 @@ class Prediction(msgspec.Struct, frozen=True):
     """Probability of each emotion by its English word, in the order of the model's labels;
     ``probabilities.array`` is float32 of shape (classes,). Without speech, all are equal."""
     speech: bool
-    """Whether any frame of the sound is loud enough to be speech (-70 dBFS)."""
+    """Whether the sound contains speech."""
+    too_short: bool = False
+    """Whether the sound contains speech of less than 0.5 s, so that its probabilities are
+    uncertain. Models of versions before 0.2 do not measure this."""
 
     @property
     def emotion(self) -> str | None:

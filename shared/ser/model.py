@@ -18,12 +18,14 @@ from ser._speaker_profile import SpeakerProfile, takes_profile
 from ser._threads import map_in_order
 from ser.errors import InvalidInput, SerError, within
 from ser.sounds import (
+    NO_SPEECH,
     SAMPLING_RATE,
+    SHORTEST_SPEECH,
     Signal,
     SoundLike,
     is_one_sound,
     read_sound,
-    require_speech,
+    require_sound,
 )
 
 if TYPE_CHECKING:
@@ -260,9 +262,13 @@ class Model:
         from ser._features import Features
 
         signal = read_sound(sound, sampling_rate)
-        rows = self._features(signal, self._options(known))
-        step = self.properties.chunk_samples or -(-len(signal) // len(rows))
-        times = np.arange(len(rows)) * step / SAMPLING_RATE
+        inputs = {"waveform": signal, **self._options(known)}
+        if self._opened.places:
+            rows, times = self._opened.session.run(["features", "times"], inputs)
+        else:
+            (rows,) = self._opened.session.run(["features"], inputs)
+            step = self.properties.chunk_samples or -(-len(signal) // len(rows))
+            times = np.arange(len(rows)) * step / SAMPLING_RATE
         return Features(rows, self.feature_names, times=times)
 
     def enrol(
@@ -286,8 +292,8 @@ class Model:
         ------
         InvalidInput
             The model takes no profile; ``sounds`` is empty or a single sound; a sound, named by
-            its index, is silent or refused by :meth:`predict`; ``known`` has a value that did not
-            occur in training.
+            its index, contains no speech or is refused by :meth:`predict`; ``known`` has a value
+            that did not occur in training.
         NotFound
             A file does not exist.
 
@@ -307,8 +313,7 @@ class Model:
         profiles = []
         for index, sound in enumerate(sounds):
             with within(index):
-                signal = require_speech(read_sound(sound, sampling_rate))
-            profiles.append(SpeakerProfile.of(self.front_end, self._features(signal, options)))
+                profiles.append(self._profile(read_sound(sound, sampling_rate), options))
         if not profiles:
             raise InvalidInput("there are no sounds to enrol; allowed: one or more")
         return SpeakerProfile.pooled(profiles)
@@ -340,20 +345,24 @@ class Model:
         return options
 
     def _predict(self, signal: Signal, options: Mapping[str, NDArray[np.float32]]) -> Prediction:
-        inputs = {"waveform": signal, **options}
-        probabilities, speech = self._opened.session.run(["probabilities", "speech"], inputs)
+        run, places = self._opened.session.run, self._opened.places
+        names = ["probabilities", "speech", *(["seconds"] if places else [])]
+        probabilities, speech, *seconds = run(names, {"waveform": signal, **options})
         return Prediction(
             label=self.labels[probabilities.argmax()] if speech else None,
             probabilities=Probabilities(self.emotions, probabilities),
             speech=bool(speech),
+            too_short=bool(speech) and any(each.sum() < SHORTEST_SPEECH for each in seconds),
         )
 
-    def _features(
+    def _profile(
         self, signal: Signal, options: Mapping[str, NDArray[np.float32]]
-    ) -> NDArray[np.float32]:
-        rows: NDArray[np.float32]
-        (rows,) = self._opened.session.run(["features"], {"waveform": signal, **options})
-        return rows
+    ) -> SpeakerProfile:
+        inputs = {"waveform": require_sound(signal), **options}
+        rows, speech = self._opened.session.run(["features", "speech"], inputs)
+        if not speech:
+            raise InvalidInput(NO_SPEECH)
+        return SpeakerProfile.of(self.front_end, rows)
 
     def __repr__(self) -> str:
         return f"Model({self.sampling_rate} Hz -> {', '.join(self.emotions)})"

@@ -14,9 +14,10 @@ from spox import Tensor, Var, argument, build
 from ser import _graph as graph
 from ser._labels import Label
 from ser._metadata import MetadataEncoding
+from ser._speech_graph import select_speech
 from ser.model import ModelProperties
 from ser.registry import new_model_id, open_registry
-from ser.sounds import SAMPLING_RATE
+from ser.sounds import SAMPLING_RATE, SPEECH_FRAME
 
 LABELS = (
     Label("N", "Neutral", "neutral"),
@@ -39,8 +40,18 @@ def front_end() -> onnx.ModelProto:
     jumps = op.sub(op.slice(waveform, step, end), op.slice(waveform, first, last))
     values = [mean(op.abs(waveform)), peak(waveform), mean(waveform), mean(op.abs(jumps))]
     features = op.unsqueeze(op.concat(values, axis=0), op.const(np.array([0])))
+    selection = select_speech(waveform)
+    seconds = op.mul(
+        op.reduce_sum(selection.speaking), op.const(np.float32(SPEECH_FRAME / SAMPLING_RATE))
+    )
     return build(
-        {"waveform": waveform}, {"features": features, "speech": graph.contains_speech(waveform)}
+        {"waveform": waveform},
+        {
+            "features": features,
+            "speech": selection.speech,
+            "seconds": seconds,
+            "times": op.const(np.zeros(1, np.float32)),
+        },
     )
 
 

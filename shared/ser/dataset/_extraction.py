@@ -66,11 +66,24 @@ class Extractor:
         return type(self), (self._front_end, self._encoding)
 
     def features(self, utterance: Utterance, signal: Signal) -> FeatureMatrix:
-        """Return the features of ``signal``, given the metadata of ``utterance``."""
+        """Return the features of ``signal``, given the metadata of ``utterance``.
+
+        They do not depend on whether a voice speaks in ``signal``: a labelled utterance that the
+        detector misses is still a good example, so trainings reject silent utterances only.
+        """
+        return np.asarray(self._run(["features"], utterance, signal)[0])
+
+    def features_of_speech(self, utterance: Utterance, signal: Signal) -> FeatureMatrix | None:
+        """Return the features of ``signal``; ``None`` if no voice speaks in it."""
+        features, speech = self._run(["features", "speech"], utterance, signal)
+        return np.asarray(features) if speech else None
+
+    def _run(self, outputs: list[str], utterance: Utterance, signal: Signal) -> list[Any]:
         inputs = {"waveform": signal}
         if self._encoding.size:
             inputs["metadata"] = self._encoding.encode(metadata_of(utterance))
-        return np.asarray(self._session.run(["features"], inputs)[0])
+        results: list[Any] = self._session.run(outputs, inputs)
+        return results
 
 
 def extract(

@@ -149,7 +149,7 @@ def decode_utterances(
     for done, utterance in enumerate(inventory.utterances, start=1):
         try:
             signal = audio.read_sound(sources.read(utterance), limit=limit)
-            recordings.append(Recording(utterance, read_only(audio.require_speech(signal))))
+            recordings.append(Recording(utterance, read_only(audio.require_sound(signal))))
         except (InvalidInput, TooLarge) as error:
             rejected.append(Rejection(str(utterance.file), error.detail))
         on_progress(done / len(inventory.utterances))

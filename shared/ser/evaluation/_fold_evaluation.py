@@ -19,7 +19,6 @@ from ser.evaluation._fold_classifiers import FoldClassifier
 from ser.evaluation._metrics import metrics
 from ser.evaluation._splits import Folds
 from ser.parallel import THIS_MACHINE, Workers
-from ser.sounds import contains_speech
 
 FeatureMatrix = NDArray[np.float32]
 Probabilities = NDArray[np.float32]
@@ -189,9 +188,7 @@ def degraded_features(
         degrade(signal, random_generator(utterance, random_state))
         for degrade in DEGRADATIONS.values()
     ]
-    return [
-        extractor.features(utterance, each) if contains_speech(each) else None for each in degraded
-    ]
+    return [extractor.features_of_speech(utterance, each) for each in degraded]
 
 
 def summarise(clips: int | None, effects: Sequence[EnrolmentEffect]) -> dict[str, Any]:

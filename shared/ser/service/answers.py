@@ -79,8 +79,15 @@ class PredictAnswer(Answer, frozen=True, kw_only=True):
     speech: Annotated[
         list[bool | None],
         Meta(
-            description="False for a sound without a frame above -70 dBFS. Its `prediction` and "
+            description="False for a sound in which no voice speaks. Its `prediction` and "
             "`emotions` are null, and its `probabilities` are equal."
+        ),
+    ]
+    too_short: Annotated[
+        list[bool | None],
+        Meta(
+            description="True for a sound with less than 0.5 s of speech: its `probabilities` are "
+            "uncertain. Always false with models of versions before 0.2."
         ),
     ]
     prediction: Annotated[

@@ -4,7 +4,7 @@ Version 0.1.0 at commit da09d23 trained both on the archive of ``made.corpus`` w
 ``random_state``, ``dataset_load_split_at`` "max", no augmentation, and few coefficients so that the
 files are small: MFCC with num_cepstral 2, num_filters 8, frame_length 0.004, frame_stride 0.02 and
 fft_length 64. The forest (n_estimators 3) also uses SpeakerAndGenderAndTextType. That version
-predicted ``made.signal("09a01Fa.wav")``, for the discriminant also with a profile of three other
+predicted ``made.tone("09a01Fa.wav")``, for the discriminant also with a profile of three other
 sounds of the speaker, and ``data/model-0.1.0.json`` holds its answers.
 """
 
@@ -22,8 +22,8 @@ import ser
 
 DATA = Path(__file__).parents[2] / "data"
 ANSWERS: dict[str, Any] = json.loads((DATA / "model-0.1.0.json").read_text())
-SOUND = made.signal("09a01Fa.wav")
-OTHERS = [made.signal(f"09a01{code}a.wav") for code in "ATW"]
+SOUND = made.tone("09a01Fa.wav")
+OTHERS = [made.tone(f"09a01{code}a.wav") for code in "ATW"]
 
 
 def load(name: str) -> ser.Model:

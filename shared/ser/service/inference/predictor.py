@@ -152,6 +152,7 @@ def answer_of(
         sample_name=[sound.name for sound in sounds],
         ground_truth=[sound.ground_truth for sound in sounds],
         speech=[each.speech if each else None for each in predictions],
+        too_short=[each.too_short if each else None for each in predictions],
         prediction=[label.code if label else None for label in labels],
         probabilities=[
             dict(zip(names, each.probabilities.array.tolist(), strict=True)) if each else None

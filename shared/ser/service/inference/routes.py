@@ -29,6 +29,7 @@ PREDICT = Route(
         "sample_name": ["03a05Nd.wav"],
         "ground_truth": ["N"],
         "speech": [True],
+        "too_short": [False],
         "prediction": ["N"],
         "probabilities": [{"A - Angst": 0.25, "N - Neutral": 0.75}],
         "emotions": ["neutral"],
