@@ -4,12 +4,15 @@
 locals {
   retries = 2 # in addition to the first delivery; the maximum of Lambda
 
-  announced = {
-    corpora     = { prefix = "inbox/", suffix = ".zip" }
-    requests    = { prefix = "inbox/", suffix = ".train.json" }
-    jobs        = { prefix = "jobs/requests/", suffix = ".train.json" }
-    predictions = { prefix = "jobs/requests/", suffix = ".predict.json" }
-  }
+  archives = [".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz"]
+  announced = merge(
+    { for suffix in local.archives : "corpora${suffix}" => { prefix = "inbox/", suffix = suffix } },
+    {
+      requests    = { prefix = "inbox/", suffix = ".train.json" }
+      jobs        = { prefix = "jobs/requests/", suffix = ".train.json" }
+      predictions = { prefix = "jobs/requests/", suffix = ".predict.json" }
+    },
+  )
 }
 
 resource "aws_s3_bucket_notification" "arrivals" {

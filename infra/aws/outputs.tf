@@ -14,7 +14,7 @@ output "bucket" {
 }
 
 output "inbox" {
-  description = "Upload a corpus (*.zip) or a request (*.train.json) here to train on it."
+  description = "Upload a corpus (*.zip, *.tar.gz) or a request (*.train.json) here to train on it."
   value       = "s3://${aws_s3_bucket.registry.bucket}/inbox/"
 }
 

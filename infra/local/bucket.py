@@ -14,8 +14,10 @@ from typing import Any
 import botocore.exceptions
 import botocore.session
 
+from ser.corpora.fetching import ARCHIVE_SUFFIXES
+
 ARRIVALS = {
-    "corpora": ("inbox/", ".zip"),
+    **{f"corpora{suffix}": ("inbox/", suffix) for suffix in ARCHIVE_SUFFIXES},
     "requests": ("inbox/", ".train.json"),
     "jobs": ("jobs/requests/", ".train.json"),
     "predictions": ("jobs/requests/", ".predict.json"),

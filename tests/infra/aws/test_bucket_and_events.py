@@ -8,6 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from applied import BUCKET, BUCKET_ARN, Deployment
+from ser.corpora.fetching import ARCHIVE_SUFFIXES
 
 
 def test_the_bucket_is_versioned_encrypted_and_private(deployed: Deployment) -> None:
@@ -71,7 +72,7 @@ def test_train_is_notified_of_new_corpora_requests_and_jobs(
         rules = {rule["Name"]: rule["Value"] for rule in each["Filter"]["Key"]["FilterRules"]}
         announced.add((rules["prefix"], rules["suffix"]))
     assert announced == {
-        ("inbox/", ".zip"),
+        *(("inbox/", suffix) for suffix in ARCHIVE_SUFFIXES),
         ("inbox/", ".train.json"),
         ("jobs/requests/", ".train.json"),
         ("jobs/requests/", ".predict.json"),

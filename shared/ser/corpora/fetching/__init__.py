@@ -7,7 +7,7 @@ error of :mod:`ser.errors`.
 from __future__ import annotations
 
 from ser.corpora.fetching._access import CLOUD_STORAGE, FULL_ACCESS, Access
-from ser.corpora.fetching._archives import archive_suffix, extract
+from ser.corpora.fetching._archives import ARCHIVE_SUFFIXES, archive_suffix, extract
 from ser.corpora.fetching._opening import opener_for
 from ser.corpora.fetching._transfer import Download, fetch
 from ser.corpora.fetching._transport import (
@@ -27,6 +27,7 @@ from ser.corpora.fetching._web import MAX_REDIRECTS
 
 __all__ = [
     "ANY",
+    "ARCHIVE_SUFFIXES",
     "CLOUD_STORAGE",
     "FULL_ACCESS",
     "MAX_REDIRECTS",

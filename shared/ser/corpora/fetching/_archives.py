@@ -17,7 +17,9 @@ from ser.corpora.fetching._zips import open_zip
 from ser.errors import InvalidInput, StorageFull
 from ser.limits import UNLIMITED, Limit
 
-FORMATS = ".zip, .tar, .tar.gz, .tar.bz2 or .tar.xz"
+ARCHIVE_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
+"""Suffixes of the archives that are read; their content decides, not their name."""
+FORMATS = f"{', '.join(ARCHIVE_SUFFIXES[:-1])} or {ARCHIVE_SUFFIXES[-1]}"
 
 
 def archive_suffix(path: Path) -> str | None:

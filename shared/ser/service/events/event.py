@@ -8,6 +8,7 @@ from typing import Literal
 
 import msgspec
 
+from ser.corpora.fetching import ARCHIVE_SUFFIXES
 from ser.errors import InvalidInput
 
 StoreName = Literal["s3", "gs", "file"]
@@ -60,15 +61,14 @@ Event = ObjectCreated | Ignored | Refused
 def object_kind(key: str) -> Literal["request", "corpus"] | None:
     """Return the kind of the object ``key`` by its name, or ``None`` if it starts no training.
 
-    ``*.train.json`` is the body of a POST /train, ``*.zip`` a corpus, in upper or lower case.
+    ``*.train.json`` is the body of a POST /train, ``*.zip``, ``*.tar.gz`` and
+    the other :data:`~ser.corpora.fetching.ARCHIVE_SUFFIXES` are corpora, in upper or lower case.
     Folders start nothing, nor do hidden files and those that programs create while they copy: any
     path with a component that begins with a dot or a tilde.
     """
     if any(name.startswith((".", "~")) for name in key.split("/")):
         return None
-    match key.lower().rpartition("/")[2].split("."):
-        case [_, *_, "train", "json"]:
-            return "request"
-        case [_, *_, "zip"]:
-            return "corpus"
-    return None
+    name = key.lower().rpartition("/")[2]
+    if name.endswith(".train.json"):
+        return "request"
+    return "corpus" if name.endswith(ARCHIVE_SUFFIXES) else None

@@ -89,7 +89,7 @@ def find_or_add_job(
         log.info("event ignored: %s: this software wrote the object itself", event.uri)
         return None
     if object_kind(event.key) is None:
-        log.info("event ignored: %s: neither *.train.json nor *.zip", event.uri)
+        log.info("event ignored: %s: neither *.train.json nor an archive", event.uri)
         return None
     job_id = jobs.claim(event.identity)
     if not jobs.holds(job_id):

@@ -42,7 +42,10 @@ def test_a_request_is_recognised_by_its_name(key: str) -> None:
     assert object_kind(key) == "request"
 
 
-@pytest.mark.parametrize("key", ["emodb.zip", "in box/EMODB.ZIP", "a.train.json.zip", "v1.2.zip"])
+@pytest.mark.parametrize(
+    "key",
+    ["emodb.zip", "in box/EMODB.ZIP", "a.train.json.zip", "v1.2.zip", "a.tar", "a.TGZ", "a.tar.gz"],
+)
 def test_a_corpus_is_recognised_by_its_name(key: str) -> None:
     assert object_kind(key) == "corpus"
 
@@ -51,7 +54,14 @@ def test_a_corpus_is_recognised_by_its_name(key: str) -> None:
     "key",
     [
         *("", "/", "inbox/", "emodb.zip/", "zip", "train.json", "manifest.json", "a.json"),
-        *("emodb.zip.part", "emodb.zip.crdownload", "emodb.zip~", "emodb.zip.aB3dE6"),
+        *(
+            "emodb.zip.part",
+            "a.gz",
+            "tar.gz",
+            "emodb.zip.crdownload",
+            "emodb.zip~",
+            "emodb.zip.aB3dE6",
+        ),
         *(".zip", ".train.json", ".emodb.zip", ".emodb.zip.aB3dE6", "~$emodb.zip", ".DS_Store"),
         *(".rsync-partial/emodb.zip", "a/.trash/b/emodb.zip", "inbox/.train.json"),
     ],
