@@ -55,7 +55,9 @@ def select_speech(waveform: Var) -> Selection:
     last = op.cast(part(keep, -1, END, axis=0), to=np.int64)
     end = op.sub(op.shape(kept), op.mul(last, padding))
     return Selection(
-        waveform=op.slice(kept, op.mul(alignment(kept), op.cast(op.reshape(found, integers(1)), to=np.int64)), end),
+        waveform=op.slice(
+            kept, op.mul(alignment(kept), op.cast(op.reshape(found, integers(1)), to=np.int64)), end
+        ),
         speaking=op.compress(op.reshape(speaking, integers(-1)), keep, axis=0),
         positions=op.squeeze(op.non_zero(keep), integers(0)),
         speech=found,

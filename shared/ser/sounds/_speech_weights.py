@@ -23,7 +23,5 @@ PERIODICITIES = (3.695, 9.723, 10.62, 1.137)
 # Two voiced frames in a row: the number of them, change, steadiness and jumps of pitch.
 PITCH = (2.919, 2.126, -15.67, -10.49)
 CONSTANT = 3.568
-WEIGHTS = np.array(
-    [*np.transpose(CONTOURS).ravel(), *PERIODICITIES, *PITCH], np.float32
-)
+WEIGHTS = np.array([*np.transpose(CONTOURS).ravel(), *PERIODICITIES, *PITCH], np.float32)
 """Weights in the order of :func:`ser.sounds.speech.quantities`, shape (weights,)."""
