@@ -16,8 +16,8 @@ from ser.sounds import SAMPLING_RATE, SPEECH_FRAME, speech
 if TYPE_CHECKING:
     from spox import Var
 
-MARGIN = 4
-"""Frames on either side of speech that are kept (0.1 s), such as a final consonant."""
+MARGIN = 8
+"""Frames on either side of speech that are kept (0.2 s), such as a final consonant."""
 ALIGNMENT = SAMPLING_RATE // 100
 """Distance in samples between the frames of the front-ends, by default."""
 LOUD = 0.01
