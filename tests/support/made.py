@@ -25,7 +25,7 @@ def names(
 def signal(name: str, sampling_rate: int = 16_000) -> NDArray[np.float32]:
     """Return two to four syllables of a synthetic voice, 0.4 to 0.8 s, float32 of shape (samples,).
 
-    The pitch depends on the emotion and on the speaker.
+    The pitch depends on the emotion and on the speaker, the second formant on the emotion.
     """
     random = np.random.default_rng(list(name.encode()))
     seconds = random.uniform(0.4, 0.8)
@@ -34,7 +34,8 @@ def signal(name: str, sampling_rate: int = 16_000) -> NDArray[np.float32]:
     syllables = np.pi * 5 * time + random.uniform(0.2, 0.6)
     pitch = base * 2 ** (0.2 * np.sin(0.8 * syllables) - 0.4 * time)
     # Two formants that move between vowels.
-    formants = 500 + 250 * np.sin(1.1 * syllables), 1400 + 500 * np.cos(0.9 * syllables)
+    second = 1000 + 120 * CODES.index(name[5])
+    formants = 500 + 250 * np.sin(1.1 * syllables), second + 300 * np.cos(0.9 * syllables)
     phase = 2 * np.pi * np.cumsum(pitch) / sampling_rate
     voice = np.zeros(len(time))
     for number in range(1, 21):

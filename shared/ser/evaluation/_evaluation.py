@@ -93,7 +93,7 @@ class Evaluation:
     --------
     >>> evaluation = ser.evaluate("corpus")
     >>> round(evaluation.figures["uar"], 1)
-    0.8
+    0.9
     >>> int(evaluation.confusion_matrix.counts.sum())
     56
     """

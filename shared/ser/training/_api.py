@@ -136,8 +136,8 @@ def train(
     >>> trained = ser.train("corpus", registry="model", alias="newest")
     >>> trained["classes"][:2]
     ['A - Angst', 'E - Ekel']
-    >>> ser.load_model("newest", registry="model").predict("speech.wav").emotion
-    'anger'
+    >>> ser.load_model("newest", registry="model").predict("speech.wav").speech
+    True
     """
     given = {
         "corpus": corpus,
