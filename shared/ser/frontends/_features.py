@@ -40,7 +40,8 @@ def features(
 
     A name consists of the METHOD_NAME, a dot and the name of the feature, as in a model. One ONNX
     graph analyses the sounds on all cores. The values equal those of a model that is trained on
-    whole utterances without normalisation, except that such a model cuts sounds longer than 30 s.
+    whole utterances without normalisation, except that such a model leaves out pauses longer than
+    0.4 s and cuts what is longer than 30 s.
 
     Parameters
     ----------
