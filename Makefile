@@ -86,7 +86,7 @@ $(VENV)/installed: tests/requirements.txt shared/pyproject.toml
 	@echo "$(CURDIR)" >$@
 
 test: init ## Run the tests; those on the real corpus need EMODB_ZIP=
-	$(BIN)/pytest --numprocesses=auto --dist=loadgroup --no-loadscope-reorder
+	$(BIN)/pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder
 
 pytest: test ## The same as test
 

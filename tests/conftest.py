@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 import made
 
@@ -13,21 +15,19 @@ import made
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
 
-PACKAGES = {"aws", "deployment"}
-"""Folders of tests whose fixtures have the scope of a package."""
+
+class ByFile(LoadScopeScheduling):  # type: ignore[misc]
+    """Tests of one file run in one process, one after the other, since they share fixtures."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        # These also share the stand-in for AWS, of which a process has only one.
+        terraform = ("tests/infra/aws/", "tests/infra/deployment/")
+        return "terraform" if file.startswith(terraform) else file
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """Run the tests of a file in one process, since they share fixtures; see ``make test``.
-
-    The tests of a folder whose fixtures have the scope of a package stay together too.
-    """
-    item.add_marker(pytest.mark.xdist_group(group_of(item.path)))
-
-
-def group_of(path: Path) -> str:
-    """Return the name of the group of the tests in the file ``path``."""
-    return str(path.parent if path.parent.name in PACKAGES else path)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile:
+    return ByFile(config, log)
 
 
 @pytest.fixture(autouse=True)

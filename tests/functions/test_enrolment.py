@@ -127,7 +127,8 @@ def test_every_form_of_request_gets_the_same_answer(
         ),
     ]
     assert [answer.status_code for answer in answers] == [200] * len(answers)
-    assert all(answer.json == answers[0].json for answer in answers)
+    bodies = [answer.json | {"sample_name": [None]} for answer in answers]
+    assert all(body == bodies[0] for body in bodies)
 
 
 def test_enrolment_accepts_one_sound_without_a_list(predict: Client, place: Body) -> None:

@@ -519,6 +519,7 @@ def test_health_status_and_description_are_served(predict: Client) -> None:
     assert set(document["paths"]) == {
         "/predict",
         "/predict/healthz",
+        "/predict/{job_id}",
         "/models/{model_id}/report",
     }
     assert predict.delete("/predict").status_code == 405

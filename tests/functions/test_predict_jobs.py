@@ -128,21 +128,24 @@ def test_a_cancelled_job_is_never_run_and_its_sounds_are_removed(
     assert predict.delete("/predict/20200101T000000Z-00000000").status_code == 404
 
 
+BUCKET = "jobs-of-predict"
+
+
 def test_a_job_in_a_bucket_is_run_by_the_event_of_its_request(
     predict: Client, train: Client, place: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with buckets.s3() as address:
         for name, value in {**buckets.ENVIRONMENT, "AWS_ENDPOINT_URL": address}.items():
             monkeypatch.setenv(name, value)
-        monkeypatch.setenv("SER_JOBS_URI", "s3://jobs/state/")
+        monkeypatch.setenv("SER_JOBS_URI", f"s3://{BUCKET}/state/")
         client = boto3.client("s3")
-        client.create_bucket(Bucket="jobs")
+        client.create_bucket(Bucket=BUCKET)
         asked = place | {"audio": b64encode(SOUND).decode()}
         response = predict.post("/predict", json=asked, headers=ASYNC)
-        (created,) = client.list_objects_v2(Bucket="jobs", Prefix="state/requests/")["Contents"]
+        (created,) = client.list_objects_v2(Bucket=BUCKET, Prefix="state/requests/")["Contents"]
         assert created["Key"].endswith(f"{response.json['job_id']}.predict.json")
         record = {"key": created["Key"], "eTag": created["ETag"].strip('"')}
-        created_object = {"bucket": {"name": "jobs"}, "object": record}
+        created_object = {"bucket": {"name": BUCKET}, "object": record}
         event = {"Records": [{"eventName": "ObjectCreated:Put", "s3": created_object}]}
         for _ in range(2):
             delivered = train.post("/events", json=event)
@@ -150,7 +153,7 @@ def test_a_job_in_a_bucket_is_run_by_the_event_of_its_request(
             assert [job["status"] for job in delivered.json["jobs"]] == ["succeeded"]
         job = predict.get(response.headers["Location"]).json
         assert job["result"] == predict.post("/predict", json=asked).json
-        assert "Contents" not in client.list_objects_v2(Bucket="jobs", Prefix="state/requests/")
+        assert "Contents" not in client.list_objects_v2(Bucket=BUCKET, Prefix="state/requests/")
 
 
 def test_a_job_whose_process_was_lost_is_ended_when_its_attempts_are_used(

@@ -125,7 +125,7 @@ def test_a_report_cannot_be_posted(predict: Any, reported: Reported) -> None:
     response = predict.post(reported.path(reported.model_id))
     assert response.status_code == 405
     assert response.mimetype == "application/problem+json"
-    assert response.headers["Allow"] == "GET, HEAD"
+    assert response.headers["Allow"] == "GET, HEAD, OPTIONS"
 
 
 @pytest.mark.parametrize(

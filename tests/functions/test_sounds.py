@@ -141,5 +141,8 @@ def test_a_training_uses_every_sound_and_rejects_those_that_are_cut(
     response = train.post("/train", json=train_body)
     assert response.status_code == 200, response.text
     rejected = {each["file"]: each["reason"] for each in response.json["rejected"]}
-    assert rejected.keys() == cut.keys()
-    assert all("cut off" in reason for reason in rejected.values())
+    # Three of the files are one recording in other forms, here under several labels.
+    same = {name for name, reason in rejected.items() if "same sound" in reason}
+    assert len(same) == 3
+    assert rejected.keys() - same == cut.keys()
+    assert all("cut off" in rejected[name] for name in cut)

@@ -153,7 +153,8 @@ def test_the_yardstick_answers_like_our_function_with_the_same_network(
             assert set(each) == set(ours) - {"ground_truth", "speech", "too_short"}
             assert all(each[field] == ours[field] for field in ("prediction", "emotions"))
             (expected,), (found,) = ours["probabilities"], each["probabilities"]
-            assert found == pytest.approx(expected, abs=0.02)
+            # Our function weights chunks by their speech, the usual one counts all of them alike.
+            assert found == pytest.approx(expected, abs=0.1)
 
 
 def answer(client: Client, request: EncodedRequest) -> dict[str, Any]:

@@ -151,8 +151,8 @@ def test_a_table_beside_its_sounds_is_evaluated(folder: Path) -> None:
 
 def test_two_corpora_are_evaluated_on_their_common_emotions(bounds: Path) -> None:
     both = [
-        made.corpus(bounds / f"{name}-{os.getpid()}.zip", made.names(("03", "08"), codes))
-        for name, codes in (("one", "WNT"), ("two", "WNL"))
+        made.corpus(bounds / f"{name}-{os.getpid()}.zip", made.names(speakers, codes))
+        for name, speakers, codes in (("one", ("03", "08"), "WNT"), ("two", ("09", "10"), "WNL"))
     ]
     places = ",".join(map(str, both))
     done = make("evaluate", CORPUS=places, LABELS="common", MODEL_TYPE="RandomForestClassifier")

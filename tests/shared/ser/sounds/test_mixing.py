@@ -31,7 +31,7 @@ def test_the_strongest_of_channels_that_nearly_cancel_is_taken() -> None:
     weaker = np.stack([-0.8 * VOICE, VOICE], 1)
     np.testing.assert_allclose(both(weaker), VOICE, atol=1e-6)
     noisy = np.stack([VOICE, -VOICE], 1) + NOISE[:, :2]
-    assert np.corrcoef(both(noisy), VOICE)[0, 1] > 0.95
+    assert np.corrcoef(both(noisy), VOICE)[0, 1] > 0.9
     pairs = np.stack([VOICE, -VOICE, VOICE, -VOICE], 1)
     np.testing.assert_allclose(both(pairs), VOICE, atol=1e-6)
 

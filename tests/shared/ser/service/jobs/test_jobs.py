@@ -284,7 +284,7 @@ def test_a_list_of_sources_comes_back_from_the_store_and_shows_no_secrets(
     request = read_train_request(body, Settings(allowed_paths=(bounds,)))
     job = jobs.add(request)
     assert jobs.read(job.job_id).request == request
-    shown = job.answer()["request"]["remote_url"]
+    shown = jobs.answer(job)["request"]["remote_url"]
     assert [source["remote_url"] for source in shown] == [
         *("https://host/a.zip?...", "https://host/b.zip?..."),
     ]

@@ -44,7 +44,7 @@ def test_the_recipe_needs_no_other_field(body: dict[str, Any]) -> None:
     request = manifest["request"]
     assert request["dataset_load_split_at"] is None
     assert list(request["dataset_feature_extract_methods"]) == ["Functionals"]
-    assert trained["metrics"]["uar"] > 0.9  # the tones of the corpus differ plainly
+    assert trained["metrics"]["uar"] > 0.8  # the voices of the corpus differ plainly
 
 
 def test_a_given_field_overrides_the_default_of_the_recipe(body: dict[str, Any]) -> None:
