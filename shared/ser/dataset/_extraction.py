@@ -19,6 +19,7 @@ from ser.corpora import Utterance
 from ser.dataset._cache import FeatureCache, FeatureMatrix, cache_key
 from ser.dataset._duplicates import Recording
 from ser.dataset._loading import LoadedCorpus, read_only
+from ser.encoders import ENCODERS, EncoderSources
 from ser.errors import InvalidInput, within
 from ser.frontends import DEFAULT_METHODS, Augmentations, FrontEnds
 from ser.parallel import THIS_MACHINE, Workers
@@ -94,6 +95,7 @@ def extract(
     random_state: int = 42,
     cache: Sequence[Path | None] = (),
     renew: bool = False,
+    encoders: EncoderSources = ENCODERS,
     workers: Workers = THIS_MACHINE,
     progress: Progress = ignore_progress,
 ) -> ExtractedCorpus:
@@ -125,7 +127,8 @@ def extract(
         refuse_growing_features(front_ends)
     known = [metadata_of(utterance) for utterance in loaded.utterances]
     encoding = MetadataEncoding.of(front_ends.metadata_fields, known)
-    front_ends = with_columns(front_ends, encoding)
+    with within("dataset_feature_extract_methods"):
+        front_ends = with_columns(front_ends, encoding).opened(encoders)
     front_end = graph.front_end_model(
         front_ends, chunk_samples=loaded.chunk_samples, gain=loaded.gain, encoding=encoding
     ).SerializeToString(deterministic=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from ser.frontends._augmentation import METHODS as AUGMENTATIONS
 from ser.frontends._augmentation import Augmentations
 from ser.frontends._base import FrontEnd
+from ser.frontends._encoder import Encoder
 from ser.frontends._features import features
 from ser.frontends._front_ends import DEFAULT_METHODS, METHODS, FrontEnds
 from ser.frontends._mfcc import MFCC
@@ -22,6 +23,7 @@ __all__ = [
     "METHODS",
     "MFCC",
     "Augmentations",
+    "Encoder",
     "FrontEnd",
     "FrontEnds",
     "Functionals",

@@ -11,6 +11,8 @@ from ser._schemas import Schema
 if TYPE_CHECKING:
     from spox import Var
 
+    from ser.encoders import EncoderSources
+
 
 class Descriptors(NamedTuple):
     """Low-level descriptors of frames, as a node of a graph."""
@@ -37,6 +39,20 @@ class FrontEnd(Schema, frozen=True, kw_only=True):
     def metadata_fields(self) -> tuple[str, ...]:
         """Names of the metadata fields that this front-end uses."""
         return ()
+
+    def opened(self, encoders: EncoderSources) -> FrontEnd:
+        """Return this front-end with everything that its graph is built from.
+
+        Only an opened front-end has features. ``encoders`` are the places where pretrained
+        encoders are looked for.
+
+        Raises
+        ------
+        SerError
+            An encoder cannot be had or used.
+        """
+        del encoders
+        return self
 
     @abstractmethod
     def features(self, chunks: Var, metadata: Var | None) -> Var:

@@ -14,6 +14,7 @@ from ser._features import Features
 from ser._metadata import MetadataEncoding
 from ser._schemas import as_json_types, shown
 from ser._sessions import open_session
+from ser.encoders import ENCODERS
 from ser.errors import Fault, InvalidInput, within
 from ser.frontends._front_ends import METHODS, FrontEnds
 from ser.parallel import THIS_MACHINE
@@ -92,7 +93,7 @@ def features(
     if not isinstance(level, str) or level not in LEVELS:
         raise InvalidInput(f"the level is {shown(level)}; allowed: {', '.join(LEVELS)}")
     with within("methods"):
-        analysis = build_analysis(FrontEnds.parse(as_json_types(methods)), level)
+        analysis = build_analysis(FrontEnds.parse(as_json_types(methods)).opened(ENCODERS), level)
     indexed: list[tuple[int | None, Any]] = (
         [(None, sounds)]
         if is_one_sound(sounds) or not isinstance(sounds, Iterable)

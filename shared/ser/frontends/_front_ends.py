@@ -6,13 +6,16 @@ from typing import Any
 
 from ser._metadata import MetadataEncoding
 from ser._schemas import Methods
-from ser.errors import InvalidInput
+from ser.encoders import EncoderSources
+from ser.errors import InvalidInput, within
 from ser.frontends._base import FrontEnd
+from ser.frontends._encoder import Encoder
 from ser.frontends._mfcc import MFCC
 from ser.frontends._speaker_and_gender_and_text_type import SpeakerAndGenderAndTextType
 from ser.frontends.functionals import Functionals
 
 METHODS: dict[str, type[FrontEnd]] = {
+    "Encoder": Encoder,
     "Functionals": Functionals,
     "MFCC": MFCC,
     "SpeakerAndGenderAndTextType": SpeakerAndGenderAndTextType,
@@ -48,6 +51,14 @@ class FrontEnds(Methods[FrontEnd]):
     def metadata_fields(self) -> tuple[str, ...]:
         """Names of the metadata fields that the front-ends use."""
         return tuple(f for front_end in self.values() for f in front_end.metadata_fields)
+
+    def opened(self, encoders: EncoderSources) -> FrontEnds:
+        """Return these front-ends, opened; see :meth:`FrontEnd.opened`."""
+        opened = FrontEnds()
+        for name, front_end in self.items():
+            with within(name):
+                opened[name] = front_end.opened(encoders)
+        return opened
 
     def feature_names(
         self, chunk_samples: int | None, encoding: MetadataEncoding

@@ -1,0 +1,35 @@
+"""Where encoders come from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ser.encoders._known import KNOWN, LAYERS
+
+if TYPE_CHECKING:
+    import onnx
+
+
+@dataclass(frozen=True)
+class EncoderSources:
+    """The places where encoders are looked for, in their order."""
+
+    folder: Path | None = None
+
+    def open(self, source: str, sha256: str | None = None) -> onnx.ModelProto:
+        """Return the encoder ``source``: a name of :data:`KNOWN`, a path, or a URL."""
+        from ser.encoders._ctranslate2 import encoder_tensors
+        from ser.encoders._whisper import whisper_model
+
+        parts = []
+        for package, path in KNOWN[source].packages:
+            spec = find_spec(package)
+            assert spec and spec.submodule_search_locations
+            parts.append(Path(spec.submodule_search_locations[0], path).read_bytes())
+        return whisper_model(encoder_tensors(b"".join(parts)), LAYERS)
+
+
+ENCODERS = EncoderSources()
