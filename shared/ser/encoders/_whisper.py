@@ -36,8 +36,9 @@ def whisper_model(tensors: Mapping[str, NDArray[np.float16]], layers: int) -> on
     Returns
     -------
     A model with the input ``log_mel``, float32 of shape (parts, 80, frames), a frame every 10 ms,
-    and an output ``layer1`` to ``layer<layers>`` for each layer, float32 of shape
-    (parts, frames / 2, features).
+    and two outputs for each layer, float32 of shape (parts, frames / 2, features): the states
+    behind it, ``layer1`` and so on, and the activations of the neurons in its feed-forward
+    network, ``neurons1`` and so on.
     """
     log_mel = argument(Tensor(np.float32, ("parts", MEL_BANDS, "frames")))
     weights = Weights(tensors)
@@ -49,8 +50,8 @@ def whisper_model(tensors: Mapping[str, NDArray[np.float16]], layers: int) -> on
     states = op.add(states, positions)
     outputs = {}
     for number in range(layers):
-        states = add_layer(states, weights, f"layers.{number}")
-        outputs[f"layer{number + 1}"] = states
+        states, neurons = add_layer(states, weights, f"layers.{number}")
+        outputs |= {f"neurons{number + 1}": neurons, f"layer{number + 1}": states}
     return build({"log_mel": log_mel}, outputs)
 
 
@@ -86,13 +87,14 @@ class Weights:
         )[0]
 
 
-def add_layer(states: Var, weights: Weights, name: str) -> Var:
-    """Return ``states``, shape (parts, frames, features), after the layer ``name``."""
+def add_layer(states: Var, weights: Weights, name: str) -> tuple[Var, Var]:
+    """Return ``states``, shape (parts, frames, features), after the layer ``name``, and the
+    activations of its neurons."""
     normalised = weights.normalised(f"{name}.self_attn_layer_norm", states)
     states = op.add(states, attention(normalised, weights, f"{name}.self_attn"))
     normalised = weights.normalised(f"{name}.final_layer_norm", states)
-    inner = gelu(weights.linear(f"{name}.fc1", normalised))
-    return op.add(states, weights.linear(f"{name}.fc2", inner))
+    neurons = gelu(weights.linear(f"{name}.fc1", normalised))
+    return op.add(states, weights.linear(f"{name}.fc2", neurons)), neurons
 
 
 def attention(values: Var, weights: Weights, name: str) -> Var:
