@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ser.encoders._known import KNOWN, KnownEncoder
+from ser.encoders._quantisation import quantised
 from ser.encoders._sources import ENCODERS, EncoderSources, origin_of
 
-__all__ = ["ENCODERS", "KNOWN", "EncoderSources", "KnownEncoder", "origin_of"]
+__all__ = ["ENCODERS", "KNOWN", "EncoderSources", "KnownEncoder", "origin_of", "quantised"]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ser.encoders._known import KNOWN, KnownEncoder
-from ser.errors import InvalidInput, NotFound, RemoteFailed, SerError
+from ser.errors import Fault, InvalidInput, NotFound, RemoteFailed, SerError
 
 if TYPE_CHECKING:
     import onnx
@@ -41,6 +42,23 @@ class EncoderSources:
     """Name of the setting or argument for ``folder``, for messages."""
     known: Mapping[str, KnownEncoder] = field(default_factory=lambda: KNOWN)
     """The known encoders by name."""
+
+    @classmethod
+    def of(cls, folder: str | os.PathLike[str] | None) -> EncoderSources:
+        """Return the default places, and before them ``folder``, if it is given.
+
+        Raises
+        ------
+        InvalidInput
+            It is not a folder.
+        """
+        if folder is None:
+            return ENCODERS
+        if not isinstance(folder, str | os.PathLike) or not Path(folder).expanduser().is_dir():
+            raise InvalidInput(
+                Fault((cls.setting,), f"{str(folder)!r} does not fit; allowed: a folder")
+            )
+        return cls(Path(folder).expanduser())
 
     def open(self, source: str, sha256: str | None = None) -> onnx.ModelProto:
         """Return the encoder ``source``, a name of :data:`KNOWN`.
