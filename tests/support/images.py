@@ -122,15 +122,17 @@ def make_base(buildah: Buildah) -> str:
 def fetch_wheels(folder: Path, *requirements: Path) -> None:
     """Download the pinned ``requirements`` for the Python of the base to ``folder``, with the
     configuration of this machine's pip."""
-    subprocess.run(
-        [
-            *(sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"),
-            *("--no-deps", "--only-binary", ":all:", "--python-version", "3.11", "--dest", folder),
-            *(argument for each in requirements for argument in ("--requirement", each)),
-        ],
-        check=True,
-        timeout=SECONDS,
-    )
+    # One after the other, because hashes in one file are demanded of all that are read with it.
+    for each in requirements:
+        subprocess.run(
+            [
+                *(sys.executable, "-m", "pip", "--disable-pip-version-check", "download"),
+                *("--quiet", "--no-deps", "--only-binary", ":all:", "--python-version", "3.11"),
+                *("--dest", folder, "--requirement", each),
+            ],
+            check=True,
+            timeout=SECONDS,
+        )
 
 
 def build(buildah: Buildah, target: str, wheels: Path, **arguments: str) -> str:

@@ -40,6 +40,8 @@ class ExtractedCorpus:
     """Features of each utterance: float32 of shape (chunks, features), read-only."""
     copies: tuple[tuple[FeatureMatrix, ...], ...] = field(repr=False)
     """Features of the augmented copies of each utterance, in the same form."""
+    encoders: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Origin, revision, digest and licence of each pretrained encoder, by METHOD_NAME."""
 
     @cached_property
     def digest(self) -> str:
@@ -110,12 +112,16 @@ def extract(
         are the same; ``None``: they are not kept. Default: no features are kept.
     renew
         Whether to extract the features again even if ``cache`` contains them.
+    encoders
+        The places where pretrained encoders are looked for.
 
     Raises
     ------
     InvalidInput
         The features of ``front_ends`` grow with the duration and utterances stay whole; or
         ``front_ends`` have no features, because the metadata of all utterances are unknown.
+    NotFound, RemoteFailed
+        No place has the weights of an encoder.
     """
     from ser import _graph as graph
 
@@ -156,6 +162,7 @@ def extract(
         feature_names=front_ends.feature_names(loaded.chunk_samples, encoding),
         features=tuple(read_only(recorded) for recorded, *_ in ordered),
         copies=tuple(tuple(map(read_only, copies)) for _, *copies in ordered),
+        encoders=front_ends.origins,
     )
 
 

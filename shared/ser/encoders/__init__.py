@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ser.encoders._known import KNOWN
-from ser.encoders._sources import ENCODERS, EncoderSources
+from ser.encoders._known import KNOWN, KnownEncoder
+from ser.encoders._quantisation import quantised
+from ser.encoders._sources import ENCODERS, EncoderSources, origin_of
 
-__all__ = ["ENCODERS", "KNOWN", "EncoderSources"]
+__all__ = ["ENCODERS", "KNOWN", "EncoderSources", "KnownEncoder", "origin_of", "quantised"]

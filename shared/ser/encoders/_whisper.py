@@ -14,13 +14,12 @@ import spox.opset.ai.onnx.v17 as op
 from numpy.typing import NDArray
 from spox import Tensor, argument, build
 
+from ser.encoders._weights import HEAD, MEL_BANDS
+
 if TYPE_CHECKING:
     import onnx
     from spox import Var
 
-HEAD = 64
-"""Features of an attention head, in all sizes of Whisper."""
-MEL_BANDS = 80
 EPSILON = 1e-5
 """Added to the variance in the normalisation of a layer."""
 

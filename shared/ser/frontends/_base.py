@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from ser._schemas import Schema
@@ -39,6 +39,11 @@ class FrontEnd(Schema, frozen=True, kw_only=True):
     def metadata_fields(self) -> tuple[str, ...]:
         """Names of the metadata fields that this front-end uses."""
         return ()
+
+    @property
+    def origin(self) -> Mapping[str, str]:
+        """Origin, revision, digest and licence of the pretrained encoder; empty without one."""
+        return {}
 
     def opened(self, encoders: EncoderSources) -> FrontEnd:
         """Return this front-end with everything that its graph is built from.

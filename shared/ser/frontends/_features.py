@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from contextlib import nullcontext
 from functools import partial
@@ -14,7 +15,7 @@ from ser._features import Features
 from ser._metadata import MetadataEncoding
 from ser._schemas import as_json_types, shown
 from ser._sessions import open_session
-from ser.encoders import ENCODERS
+from ser.encoders import EncoderSources
 from ser.errors import Fault, InvalidInput, within
 from ser.frontends._front_ends import METHODS, FrontEnds
 from ser.parallel import THIS_MACHINE
@@ -36,6 +37,7 @@ def features(
     level: Level = "functionals",
     *,
     sampling_rate: float | None = None,
+    encoders: str | os.PathLike[str] | None = None,
 ) -> Features:
     """Return the named features of ``sounds``.
 
@@ -63,6 +65,8 @@ def features(
         ``pitch`` to ``h1_h3`` are meaningful in voiced frames only.
     sampling_rate
         Sampling rate of the arrays in Hz; files have their own.
+    encoders
+        A folder that is searched first for the weights of the method ``Encoder``.
 
     Returns
     -------
@@ -76,7 +80,9 @@ def features(
         A sound cannot be read (the fault names its index if ``sounds`` are several), the level or
         a method is unknown, or a method has an invalid CONFIG or no features of the level.
     NotFound
-        A path does not exist.
+        A path does not exist, or no place has the weights of an encoder.
+    RemoteFailed
+        The hub does not answer, and no other place has the weights of an encoder.
 
     Examples
     --------
@@ -92,8 +98,10 @@ def features(
     """
     if not isinstance(level, str) or level not in LEVELS:
         raise InvalidInput(f"the level is {shown(level)}; allowed: {', '.join(LEVELS)}")
+    sources = EncoderSources.of(encoders)
     with within("methods"):
-        analysis = build_analysis(FrontEnds.parse(as_json_types(methods)).opened(ENCODERS), level)
+        front_ends = FrontEnds.parse(as_json_types(methods)).opened(sources)
+        analysis = build_analysis(front_ends, level)
     indexed: list[tuple[int | None, Any]] = (
         [(None, sounds)]
         if is_one_sound(sounds) or not isinstance(sounds, Iterable)

@@ -60,6 +60,11 @@ class FrontEnds(Methods[FrontEnd]):
                 opened[name] = front_end.opened(encoders)
         return opened
 
+    @property
+    def origins(self) -> dict[str, dict[str, str]]:
+        """:attr:`FrontEnd.origin` by METHOD_NAME, of those that have a pretrained encoder."""
+        return {name: dict(each.origin) for name, each in self.items() if each.origin}
+
     def feature_names(
         self, chunk_samples: int | None, encoding: MetadataEncoding
     ) -> tuple[str, ...]:

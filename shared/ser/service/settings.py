@@ -16,6 +16,7 @@ from ser.errors import InvalidInput
 from ser.limits import Limit, Limits
 
 if TYPE_CHECKING:
+    from ser.encoders import EncoderSources
     from ser.parallel import Workers
 
 MAX_FILES = 100_000
@@ -67,6 +68,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     dask_scheduler: str | None = None
     """Address of the scheduler of a Dask cluster for trainings: ``tcp://host:port`` or
     ``tls://host:port``; ``None``: trainings use this machine alone."""
+    encoders: Path | None = None
+    """Folder that is searched first for the weights of pretrained encoders; ``None``: none."""
     allowed_origins: frozenset[str] = frozenset()
     """Origins of web pages that may read answers in a browser; ``*``: any."""
     gateway: bool = False
@@ -86,6 +89,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             files=Limit(MAX_FILES),
             audio_seconds=Limit(self.max_audio_seconds, "SER_MAX_AUDIO_SECONDS"),
         )
+
+    @property
+    def encoder_sources(self) -> EncoderSources:
+        """The places where trainings look for pretrained encoders."""
+        from ser.encoders import EncoderSources
+
+        return EncoderSources(self.encoders, setting="SER_ENCODERS")
 
     @property
     def workers(self) -> Workers:
@@ -138,6 +148,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             wait_seconds=positive(env, "SER_WAIT_SECONDS", default.wait_seconds),
             cloud_storage=url(env.get("STORAGE_EMULATOR_HOST") or default.cloud_storage),
             dask_scheduler=dask_scheduler(env, "SER_DASK_SCHEDULER"),
+            encoders=folder(env, "SER_ENCODERS"),
             allowed_origins=origins(env, "SER_ALLOWED_ORIGINS"),
             gateway=flag(env, "SER_GATEWAY"),
         )
@@ -176,6 +187,17 @@ def positive(env: Mapping[str, str], name: str, default: float, least: float = 0
         allowed = f"a number of {least:g} or more" if least else "a positive number"
         raise SettingsError(f"{name} is {text!r}; allowed: {allowed}")
     return value
+
+
+def folder(env: Mapping[str, str], name: str) -> Path | None:
+    """Return the folder in the setting ``name``, or raise :class:`SettingsError`."""
+    text = env.get(name)
+    if not text:
+        return None
+    path = Path(text).expanduser()
+    if not path.is_dir():
+        raise SettingsError(f"{name} is {text!r}; allowed: a folder")
+    return path
 
 
 def flag(env: Mapping[str, str], name: str) -> bool:

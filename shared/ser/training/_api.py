@@ -16,6 +16,7 @@ from ser._progress import Progress, ignore_progress
 from ser._schemas import Name, as_json_types, parse, shown
 from ser.classifiers import RECIPE
 from ser.corpora import LabelRule, Sources, SourcesLike, open_sources
+from ser.encoders import EncoderSources
 from ser.errors import Fault, InvalidInput, within
 from ser.evaluation import Evaluation
 from ser.parallel import Workers, scheduler_address
@@ -62,6 +63,7 @@ def train(
     split: Literal["utterance", "speaker"] | UnsetType = UNSET,
     evaluation: EvaluationKind | UnsetType = UNSET,
     alias: str | None = None,
+    encoders: Place | None = None,
     dask_scheduler: str | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
@@ -109,6 +111,8 @@ def train(
         ``"holdout"``: metrics on the held-out utterances. ``"loso"``: also with each speaker left
         out once, and each of several corpora. ``"full"``: also with each text left out once, with
         enrolled speakers, and with degraded sounds.
+    encoders
+        A folder that is searched first for the weights of the method ``Encoder``.
     dask_scheduler
         Address of the scheduler of a Dask cluster for the work, ``tcp://host:port``.
         Default: all cores of this machine.
@@ -126,6 +130,8 @@ def train(
     InvalidInput
         An argument is invalid, or the corpus cannot be used. The error is a ``ValueError`` with
         ``faults`` that name the arguments.
+    NotFound
+        No place has the weights of an encoder.
     Conflict, TooLarge, RemoteFailed, StorageFull
         As for :class:`ser.Dataset`. No model is published, and existing models do not change.
     UnusableCluster
@@ -154,7 +160,7 @@ def train(
         "evaluation": evaluation,
         "alias": alias,
     }
-    fields = read_fields(TrainingFields, given)
+    fields, encoder_sources = read_fields(TrainingFields, given), EncoderSources.of(encoders)
     workers, on_progress = cluster(dask_scheduler), progress_callback(progress)
     place = registry if isinstance(registry, Registry) else address("registry", registry)
     with within("registry"):
@@ -168,6 +174,7 @@ def train(
             opened,
             aliases=aliases,
             force=fields.dataset_force,
+            encoders=encoder_sources,
             workers=workers,
             progress=on_progress,
         )
@@ -190,6 +197,7 @@ def evaluate(
     dataset_augmentation: Methods | UnsetType = UNSET,
     split: Literal["utterance", "speaker"] | UnsetType = UNSET,
     evaluation: Literal["loso", "full"] = "loso",
+    encoders: Place | None = None,
     dask_scheduler: str | None = None,
     progress: Progress | None = None,
 ) -> Evaluation:
@@ -202,7 +210,7 @@ def evaluate(
     ----------
     source, data_path, corpus, labels, model_type, model_config, random_state, dataset_force, \
     dataset_load_split_at, dataset_load_normalize, dataset_feature_extract_methods, \
-    dataset_augmentation, dask_scheduler, progress
+    dataset_augmentation, encoders, dask_scheduler, progress
         As for :func:`ser.train`.
     split
         Checked, but otherwise ignored, so the arguments of :func:`ser.train` can be passed: all
@@ -247,7 +255,7 @@ def evaluate(
         "split": split,
         "evaluation": evaluation,
     }
-    fields = read_fields(EvaluationFields, given)
+    fields, encoder_sources = read_fields(EvaluationFields, given), EncoderSources.of(encoders)
     workers, on_progress = cluster(dask_scheduler), progress_callback(progress)
     # All utterances are evaluated: the split of a training is checked above, and not applied.
     with open_corpus(source, data_path) as sources:
@@ -255,6 +263,7 @@ def evaluate(
             fields,
             sources,
             force=fields.dataset_force,
+            encoders=encoder_sources,
             workers=workers,
             progress=on_progress,
         )

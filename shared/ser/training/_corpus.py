@@ -17,6 +17,7 @@ from ser.dataset import (
     load_corpus,
     training_rows,
 )
+from ser.encoders import ENCODERS, EncoderSources
 from ser.errors import Fault, InvalidInput, within
 from ser.evaluation import Folds, corpus_folds, hold_out, speaker_folds, text_folds
 from ser.limits import NO_LIMITS, Limits
@@ -118,6 +119,7 @@ def extract_features(
     split: SplitCorpus,
     sources: Sources,
     *,
+    encoders: EncoderSources = ENCODERS,
     workers: Workers = THIS_MACHINE,
     progress: Progress = ignore_progress,
 ) -> PreparedCorpus:
@@ -128,6 +130,7 @@ def extract_features(
         recipe.dataset_augmentation,
         random_state=recipe.random_state,
         cache=sources.features,
+        encoders=encoders,
         workers=workers,
         progress=progress,
     )

@@ -11,7 +11,7 @@ from ser.registry import Registry
 LATEST = "latest"
 """The alias that every training moves to its model."""
 MANIFEST_ONLY = (
-    *("request", "model_config", "labels", "corpus", "samples", "versions", "trigger"),
+    *("request", "model_config", "labels", "corpus", "encoders", "samples", "versions", "trigger"),
     *("created_at", "files"),
 )
 """Entries of a manifest that are not in the answer of POST /train."""

@@ -21,6 +21,7 @@ from ser._progress import Progress, ProgressCallback, ignore_progress, ignore_sh
 from ser.classifiers import Classifier
 from ser.corpora import CorpusPart, Sources, Utterance, speaker_dependent
 from ser.dataset import LoadedCorpus, metadata_of
+from ser.encoders import ENCODERS, EncoderSources
 from ser.evaluation import Evaluation, fit_classifier, metrics
 from ser.evaluation.report import render
 from ser.limits import NO_LIMITS, Limits
@@ -58,6 +59,7 @@ def train_recipe(
     force: bool = False,
     evaluation: Evaluation | None = None,
     limits: Limits = NO_LIMITS,
+    encoders: EncoderSources = ENCODERS,
     workers: Workers = THIS_MACHINE,
     progress: Progress = ignore_progress,
     before_publishing: Callable[[], None] = lambda: None,
@@ -77,6 +79,8 @@ def train_recipe(
     evaluation
         The result of :func:`evaluate_recipe` for the same recipe and corpus, which is published
         with the model. Default: it is computed if the recipe requires it.
+    encoders
+        The places where pretrained encoders are looked for.
     before_publishing
         Called when the model is complete, before any file of it is published.
 
@@ -88,7 +92,13 @@ def train_recipe(
     """
     model_id = model_id or new_model_id()
     corpus, seconds = prepare(
-        recipe, sources, force=force, limits=limits, workers=workers, progress=progress
+        recipe,
+        sources,
+        force=force,
+        limits=limits,
+        encoders=encoders,
+        workers=workers,
+        progress=progress,
     )
     with record_duration(seconds, "fit"):
         fitted = fit(recipe, corpus, step(progress, "fit"))
@@ -136,6 +146,7 @@ def evaluate_recipe(
     *,
     force: bool = False,
     limits: Limits = NO_LIMITS,
+    encoders: EncoderSources = ENCODERS,
     workers: Workers = THIS_MACHINE,
     progress: Progress = ignore_progress,
 ) -> Evaluation:
@@ -153,6 +164,7 @@ def evaluate_recipe(
         sources,
         force=force,
         limits=limits,
+        encoders=encoders,
         workers=workers,
         progress=progress,
         hold_out_samples=False,
@@ -181,6 +193,7 @@ def prepare(
     *,
     force: bool,
     limits: Limits,
+    encoders: EncoderSources,
     workers: Workers,
     progress: Progress,
     hold_out_samples: bool = True,
@@ -197,7 +210,9 @@ def prepare(
             progress=progress,
         )
     with record_duration(seconds, "features"):
-        corpus = extract_features(recipe, split, sources, workers=workers, progress=progress)
+        corpus = extract_features(
+            recipe, split, sources, encoders=encoders, workers=workers, progress=progress
+        )
     return corpus, seconds
 
 
@@ -229,6 +244,7 @@ def compose(recipe: Recipe, corpus: PreparedCorpus, fitted: Classifier) -> bytes
         chunk_samples=loaded.chunk_samples,
         gain=loaded.gain,
         metadata=extracted.encoding,
+        encoders={name: dict(origin) for name, origin in extracted.encoders.items()},
     )
     front_end = onnx.load_from_string(extracted.front_end)
     return graph.compose(front_end, fitted.to_onnx(), msgspec.structs.asdict(properties))
@@ -253,6 +269,7 @@ def corpus_facts(recipe: Recipe, corpus: PreparedCorpus, sources: Sources) -> di
     """Return the entries of a manifest about recipe, corpus and software."""
     loaded = corpus.loaded
     place = sources.entries or loaded.provenance.remote_url
+    encoders = corpus.extracted.encoders
     several = {"corpora": [part_facts(loaded, part) for part in loaded.parts]}
     return {
         "request": msgspec.to_builtins(recipe) | {"remote_url": place},
@@ -263,6 +280,7 @@ def corpus_facts(recipe: Recipe, corpus: PreparedCorpus, sources: Sources) -> di
             **msgspec.to_builtins(loaded.provenance),
         },
         **(several if len(loaded.parts) > 1 else {}),
+        **({"encoders": msgspec.to_builtins(encoders)} if encoders else {}),
         "versions": versions(),
     }
 

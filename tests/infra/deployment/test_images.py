@@ -14,13 +14,15 @@ from clones import SECONDS, Clone, tags
 @pytest.mark.parametrize("engine", ["docker", "podman", "buildah"])
 def test_package_builds_both_images_with_the_chosen_engine(clone: Clone, engine: str) -> None:
     clone.install(engine)
-    clone.succeed("package", ENGINE=engine, BASE="debian", PLATFORM="linux/arm64", CONTAINERS="0")
+    chosen = {"PLATFORM": "linux/arm64", "CONTAINERS": "0", "ENCODERS": "0"}
+    clone.succeed("package", ENGINE=engine, BASE="debian", **chosen)
     commands = clone.recorded()
     assert [re.findall(r"--target (\S+)", each) for each in commands] == [["train"], ["predict"]]
     for each in commands:
         assert each.startswith(f"{engine} build --file {clone.root}/infra/images/Dockerfile ")
         assert "--build-arg BASE=debian" in each
         assert "--build-arg CONTAINERS=0" in each
+        assert "--build-arg ENCODERS=0" in each
         assert "--platform linux/arm64" in each
         assert each.endswith(f" {clone.root}")
         # OCI's format, the default of the others, has no health check.
@@ -34,7 +36,8 @@ def test_the_tag_depends_on_the_content_alone(clone: Clone) -> None:
     assert tags(clone.succeed("package", ENGINE="podman")) == first
     assert tags(clone.succeed("package", ENGINE="podman", BASE="debian")) != first
     assert tags(clone.succeed("package", ENGINE="podman", CONTAINERS="0")) != first
-    assert tags(clone.succeed("package", ENGINE="podman", CONTAINERS="1")) == first
+    assert tags(clone.succeed("package", ENGINE="podman", ENCODERS="0")) != first
+    assert tags(clone.succeed("package", ENGINE="podman", CONTAINERS="1", ENCODERS="1")) == first
     with (clone.root / "functions" / "train" / "main.py").open("a") as source:
         source.write("\n# changed\n")
     assert tags(clone.succeed("package", ENGINE="podman")) != first

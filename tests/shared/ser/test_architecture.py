@@ -16,7 +16,7 @@ LAYERS = (
     {"errors", "limits", "_features", "_labels", "_progress", "_sessions", "_threads"},
     {"_addresses", "_s3"},
     {"_schemas", "_metadata", "_prediction", "parallel", "sounds"},
-    {"store", "_model_file", "_speaker_profile", "_speech_graph"},
+    {"store", "_model_file", "_speaker_profile", "_speech_graph", "encoders"},
     {"frontends"},
     {"model", "_graph"},
     {"registry", "classifiers", "corpora"},

@@ -65,6 +65,7 @@ def execute(
             trigger=context.trigger,
             force=request.dataset_force,
             limits=settings.corpus_limits,
+            encoders=settings.encoder_sources,
             workers=settings.workers,
             progress=progress,
             before_publishing=before_publishing,

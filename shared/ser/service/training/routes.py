@@ -110,7 +110,7 @@ TRAIN = Route(
     headers=ASYNC_HEADERS,
     answer=TrainAnswer,
     others={202: job_answer(JobAnswer)},
-    problems=(400, 409, 413, 415, 422, 502, 503, 507),
+    problems=(400, 404, 409, 413, 415, 422, 502, 503, 507),
     example=REQUEST_EXAMPLE,
     answer_example=TRAIN_EXAMPLE,
 )

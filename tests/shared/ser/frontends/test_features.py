@@ -124,8 +124,8 @@ def test_a_sound_that_cannot_be_read_is_named_by_its_index(tmp_path: Path) -> No
     ("methods", "level", "message"),
     [
         ({"MFCC": {}}, "functionals", r"methods\.MFCC: .* level='descriptors'"),
-        ({"SpeakerAndGenderAndTextType": {}}, "functionals", "allowed: Functionals, MFCC"),
-        ({"SpeakerAndGenderAndTextType": {}}, "descriptors", "allowed: Functionals, MFCC"),
+        ({"SpeakerAndGenderAndTextType": {}}, "functionals", "allowed: Encoder, Functionals, MFCC"),
+        ({"SpeakerAndGenderAndTextType": {}}, "descriptors", "allowed: Encoder, Functionals, MFCC"),
         ({"MFCC": {}, "Functionals": {}}, "descriptors", "one method"),
         ({"Functionals": {}}, "frames", "^the level is .* allowed: functionals, descriptors"),
         ({"Functionals": {"num_cepstral": 0}}, "functionals", r"methods\.Functionals\.num_ceps"),
