@@ -10,8 +10,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from ser.corpora.fetching import redact_url
 from ser.errors import AlteredModel, Conflict, InvalidInput, NotFound, RemoteFailed, SerError
+from ser.fetching import redact_url
 from ser.registry import PublishedModel, open_registry
 from ser.service.jobs.job import Job
 from ser.service.jobs.running import HeldJob

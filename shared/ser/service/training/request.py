@@ -15,8 +15,8 @@ import msgspec
 
 from ser._schemas import Name, Parsed, parse
 from ser.corpora import Source, read_sources
-from ser.corpora.fetching import ANY, Patience, Version, opener_for
 from ser.errors import Fault, InvalidInput, within
+from ser.fetching import ANY, Patience, Version, opener_for
 from ser.registry import ALIAS, check_alias, new_model_id, open_registry
 from ser.service.access import Access
 from ser.service.settings import Settings

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ser._progress import ProgressCallback, ignore_share
-from ser.corpora.fetching._access import Access
-from ser.corpora.fetching._archives import FORMATS, archive_suffix, write_errors
-from ser.corpora.fetching._opening import opener_for
-from ser.corpora.fetching._transport import (
+from ser.errors import Conflict, InvalidInput, RemoteFailed, TooLarge
+from ser.fetching._access import Access
+from ser.fetching._archives import FORMATS, archive_suffix, write_errors
+from ser.fetching._opening import opener_for
+from ser.fetching._transport import (
     ANY,
     NOTHING,
     PATIENCE,
@@ -24,7 +25,6 @@ from ser.corpora.fetching._transport import (
     Version,
     redact_url,
 )
-from ser.errors import Conflict, InvalidInput, RemoteFailed, TooLarge
 from ser.limits import UNLIMITED, Limit
 
 
