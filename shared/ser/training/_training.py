@@ -21,6 +21,8 @@ from ser._progress import Progress, ProgressCallback, ignore_progress, ignore_sh
 from ser.classifiers import Classifier
 from ser.corpora import CorpusPart, Sources, Utterance, speaker_dependent
 from ser.dataset import LoadedCorpus, metadata_of
+from ser.encoders import ENCODERS, EncoderSources
+from ser.errors import within
 from ser.evaluation import Evaluation, fit_classifier, metrics
 from ser.evaluation.report import render
 from ser.limits import NO_LIMITS, Limits
@@ -57,6 +59,7 @@ def train_recipe(
     trigger: Mapping[str, str] | None = None,
     force: bool = False,
     evaluation: Evaluation | None = None,
+    encoders: EncoderSources = ENCODERS,
     limits: Limits = NO_LIMITS,
     workers: Workers = THIS_MACHINE,
     progress: Progress = ignore_progress,
@@ -77,6 +80,8 @@ def train_recipe(
     evaluation
         The result of :func:`evaluate_recipe` for the same recipe and corpus, which is published
         with the model. Default: it is computed if the recipe requires it.
+    encoders
+        The places where pretrained encoders are looked for.
     before_publishing
         Called when the model is complete, before any file of it is published.
 
@@ -88,7 +93,13 @@ def train_recipe(
     """
     model_id = model_id or new_model_id()
     corpus, seconds = prepare(
-        recipe, sources, force=force, limits=limits, workers=workers, progress=progress
+        recipe,
+        sources,
+        force=force,
+        encoders=encoders,
+        limits=limits,
+        workers=workers,
+        progress=progress,
     )
     with record_duration(seconds, "fit"):
         fitted = fit(recipe, corpus, step(progress, "fit"))
@@ -135,6 +146,7 @@ def evaluate_recipe(
     sources: Sources,
     *,
     force: bool = False,
+    encoders: EncoderSources = ENCODERS,
     limits: Limits = NO_LIMITS,
     workers: Workers = THIS_MACHINE,
     progress: Progress = ignore_progress,
@@ -152,6 +164,7 @@ def evaluate_recipe(
         recipe,
         sources,
         force=force,
+        encoders=encoders,
         limits=limits,
         workers=workers,
         progress=progress,
@@ -180,13 +193,20 @@ def prepare(
     sources: Sources,
     *,
     force: bool,
+    encoders: EncoderSources,
     limits: Limits,
     workers: Workers,
     progress: Progress,
     hold_out_samples: bool = True,
 ) -> tuple[PreparedCorpus, dict[str, float]]:
-    """Return the corpus with its features, and the seconds that each step took."""
+    """Return the corpus with its features, and the seconds that each step took.
+
+    Front-ends are opened first: an encoder that cannot be used ends a training before it has
+    fetched its corpus.
+    """
     seconds: dict[str, float] = {}
+    with record_duration(seconds, "open"), within("dataset_feature_extract_methods"):
+        front_ends = recipe.dataset_feature_extract_methods.opened(encoders)
     with record_duration(seconds, "load"):
         split = load_and_split(
             recipe,
@@ -197,7 +217,9 @@ def prepare(
             progress=progress,
         )
     with record_duration(seconds, "features"):
-        corpus = extract_features(recipe, split, sources, workers=workers, progress=progress)
+        corpus = extract_features(
+            recipe, split, sources, front_ends=front_ends, workers=workers, progress=progress
+        )
     return corpus, seconds
 
 
@@ -223,7 +245,7 @@ def compose(recipe: Recipe, corpus: PreparedCorpus, fitted: Classifier) -> bytes
     properties = ModelProperties(
         labels=loaded.labels,
         sampling_rate=SAMPLING_RATE,
-        front_ends=dict(recipe.dataset_feature_extract_methods.configs),
+        front_ends=dict(recipe.dataset_feature_extract_methods.public.configs),
         front_end=extracted.digest,
         feature_names=extracted.feature_names,
         chunk_samples=loaded.chunk_samples,
@@ -252,10 +274,15 @@ def probabilities(model: Model, utterance: Utterance, signal: Signal) -> Signal:
 def corpus_facts(recipe: Recipe, corpus: PreparedCorpus, sources: Sources) -> dict[str, Any]:
     """Return the entries of a manifest about recipe, corpus and software."""
     loaded = corpus.loaded
+    methods = recipe.dataset_feature_extract_methods.public.configs
     place = sources.entries or loaded.provenance.remote_url
     several = {"corpora": [part_facts(loaded, part) for part in loaded.parts]}
     return {
-        "request": msgspec.to_builtins(recipe) | {"remote_url": place},
+        "request": msgspec.to_builtins(recipe)
+        | {
+            "remote_url": place,
+            "dataset_feature_extract_methods": methods,
+        },
         "labels": msgspec.to_builtins(loaded.labels),
         "corpus": {
             "name": loaded.name,

@@ -54,10 +54,16 @@ class Trainings:
             return None
 
     def describe_request(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Return the request without secrets of its address; see :class:`.Work`."""
+        """Return the request without secrets of its addresses; see :class:`.Work`."""
+        shown = {**request}
         if "remote_url" in request:
-            return {**request, "remote_url": without_secrets(request["remote_url"])}
-        return request
+            shown["remote_url"] = without_secrets(request["remote_url"])
+        methods: Any = request.get("dataset_feature_extract_methods")
+        match methods:
+            case {"Encoder": {"source": str() as source}}:
+                encoder = methods["Encoder"] | {"source": redact_url(source)}
+                shown["dataset_feature_extract_methods"] = methods | {"Encoder": encoder}
+        return shown
 
     def slot(self, settings: Settings) -> AbstractContextManager[None]:
         """Return a context that counts as a training; see :class:`.Work`."""
