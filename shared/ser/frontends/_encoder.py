@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 Statistic = Literal["mean", "deviation"]
 
+MAX_OUTPUTS = 16
+"""Maximum number of tensors of an encoder whose statistics are features."""
+
 
 class Encoder(FrontEnd, frozen=True, kw_only=True):
     """Statistics over time of the states inside a pretrained speech encoder.
@@ -39,7 +42,7 @@ class Encoder(FrontEnd, frozen=True, kw_only=True):
     """The encoder: a name (see :data:`ser.encoders.KNOWN`), a path, ``s3://`` or ``https://``."""
     sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")] | None = None
     """SHA-256 of the file, required for URLs of http and https."""
-    output: Name | Annotated[list[Name], Meta(min_length=1, max_length=16)] = "layer3"
+    output: Name | Annotated[list[Name], Meta(min_length=1, max_length=MAX_OUTPUTS)] = "layer3"
     """Name of the tensor inside the encoder, or a list of them: float32 of shape
     (parts, frames, features). The layers behind it are left out."""
     input: Input = "log-mel"
@@ -59,8 +62,9 @@ class Encoder(FrontEnd, frozen=True, kw_only=True):
         del given
         for field in ("output", "statistics"):
             listed = values.get(field)
-            if isinstance(listed, list) and len(set(listed)) < len(listed):
-                yield Fault((field,), f"{shown(listed)} repeats a value; allowed: each value once")
+            if isinstance(listed, list) and not 1 <= len({*listed}) == len(listed) <= MAX_OUTPUTS:
+                allowed = f"1 to {MAX_OUTPUTS} values, each of them once"
+                yield Fault((field,), f"{shown(listed)} does not fit; allowed: {allowed}")
         if values.get("normalize") and values.get("input", "log-mel") == "log-mel":
             yield Fault(("normalize",), "log-mel spectra are not normalised; allowed: false")
 
