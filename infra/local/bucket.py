@@ -14,7 +14,7 @@ from typing import Any
 import botocore.exceptions
 import botocore.session
 
-from ser.corpora.fetching import ARCHIVE_SUFFIXES
+from ser.fetching import ARCHIVE_SUFFIXES
 
 ARRIVALS = {
     **{f"corpora{suffix}": ("inbox/", suffix) for suffix in ARCHIVE_SUFFIXES},

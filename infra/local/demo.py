@@ -19,11 +19,11 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from ser.corpora.fetching import FULL_ACCESS, fetch
 from ser.corpora.grammars.emodb import LABELS, OFFICIAL_ARCHIVE
 from ser.corpora.synthesis import synthesise
 from ser.errors import SerError
 from ser.evaluation.report import plots
+from ser.fetching import FULL_ACCESS, fetch
 from ser.registry import open_registry
 from ser.service.problems import from_document
 from stack import ROOT, running

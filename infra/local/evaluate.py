@@ -35,6 +35,7 @@ from ser.service.bodies import decode_object
 from ser.service.problems import UnreadableRequest, kind_of
 from ser.service.settings import Settings, SettingsError
 from ser.service.terminal import show_progress
+from ser.service.training.request import encoder_sources
 from ser.training import Recipe, train_recipe
 from stack import ROOT
 
@@ -231,7 +232,7 @@ def publish(
         registry,
         aliases=[choices.alias] if choices.alias else [],
         evaluation=evaluation,
-        encoders=settings.encoder_sources,
+        encoders=encoder_sources(settings),
     )
     model_id: str = trained["model_id"]
     return model_id

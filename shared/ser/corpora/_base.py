@@ -12,8 +12,8 @@ import msgspec
 
 from ser._addresses import printable
 from ser._labels import Label
-from ser.corpora._clutter import is_clutter
 from ser.errors import InvalidInput
+from ser.fetching import is_clutter
 from ser.sounds import SUFFIXES
 
 SYNTHETIC = "SYNTHETIC SPEECH"

@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from ser.corpora._clutter import is_clutter
 from ser.corpora._lookup import Lookup
 from ser.corpora._text import folded
 from ser.errors import InvalidInput
+from ser.fetching import is_clutter
 
 MAX_TABLE_BYTES = 16_000_000
 """Maximum size of a table in bytes."""

@@ -6,10 +6,10 @@ from collections.abc import Collection, Sequence
 from pathlib import Path, PurePosixPath
 
 from ser.corpora._base import Corpus, tabulate
-from ser.corpora._clutter import is_clutter
 from ser.corpora._csv_files import TABLE_SUFFIXES
 from ser.corpora._tables import labelled_by_table
 from ser.errors import InvalidInput
+from ser.fetching import is_clutter
 
 DOCUMENTS = frozenset({".csv", ".tsv", ".xls", ".xlsx", ".txt"})
 """Suffixes of the files beside sounds that may contain labels."""

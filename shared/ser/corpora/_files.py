@@ -17,8 +17,8 @@ from ser.corpora._base import require_sounds
 from ser.corpora._choice import CorpusChoice
 from ser.corpora._csv_files import TABLE_SUFFIXES, tables_in
 from ser.corpora._folder import CorpusFolder, Provenance, sha256_of
-from ser.corpora.fetching import ANY, FULL_ACCESS, Access, Version
 from ser.errors import InvalidInput, TooLarge, within
+from ser.fetching import ANY, FULL_ACCESS, Access, Version
 from ser.limits import NO_LIMITS, Limits
 
 T = TypeVar("T")

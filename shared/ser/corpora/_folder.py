@@ -20,7 +20,8 @@ import msgspec
 from ser._addresses import printable
 from ser._progress import ProgressCallback
 from ser.corpora._base import require_sounds
-from ser.corpora.fetching import (
+from ser.errors import Busy, Conflict, InvalidInput, TooLarge, within
+from ser.fetching import (
     FULL_ACCESS,
     Access,
     Version,
@@ -29,7 +30,6 @@ from ser.corpora.fetching import (
     fetch,
     redact_url,
 )
-from ser.errors import Busy, Conflict, InvalidInput, TooLarge, within
 from ser.limits import NO_LIMITS, Limits
 
 T = TypeVar("T")

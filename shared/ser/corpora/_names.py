@@ -7,7 +7,7 @@ from itertools import chain, count
 from pathlib import PurePosixPath
 
 from ser.corpora._folder import sha256_of
-from ser.corpora.fetching import redact_url
+from ser.fetching import redact_url
 
 
 def folder_name(url: str) -> str:

@@ -20,8 +20,8 @@ from ser._schemas import (
     shown,
 )
 from ser.corpora._choice import CorpusChoice
-from ser.corpora.fetching import redact_url
 from ser.errors import InvalidInput, within
+from ser.fetching import redact_url
 
 MAX_SOURCES = 20
 """Maximum number of sources of one training."""

@@ -28,8 +28,8 @@ from ser.corpora._inventory import (
 )
 from ser.corpora._names import folder_name, new_name, slug, stem
 from ser.corpora._source import COMMON, LabelRule, SourcesLike, read_sources
-from ser.corpora.fetching import ANY, FULL_ACCESS, Access, Version, redact_url
 from ser.errors import Fault, InvalidInput, within
+from ser.fetching import ANY, FULL_ACCESS, Access, Version, redact_url
 from ser.limits import NO_LIMITS, Limits
 
 

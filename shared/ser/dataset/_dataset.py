@@ -17,7 +17,6 @@ from ser.corpora import (
     Utterance,
     open_sources,
 )
-from ser.corpora.fetching import ANY, FULL_ACCESS, Access, Version
 from ser.dataset._extraction import ExtractedCorpus, extract
 from ser.dataset._loading import (
     LoadedCorpus,
@@ -28,6 +27,7 @@ from ser.dataset._loading import (
     parse_rule,
 )
 from ser.dataset._rows import FeatureRows, TrainingRows, training_rows
+from ser.fetching import ANY, FULL_ACCESS, Access, Version
 from ser.frontends import DEFAULT_METHODS, Augmentations, FrontEnds
 from ser.limits import NO_LIMITS, Limits
 from ser.parallel import THIS_MACHINE, Workers

@@ -106,7 +106,8 @@ def extract(
     Parameters
     ----------
     front_ends, augmentations, random_state
-        As for :meth:`~ser.dataset.Dataset.feature_extract`.
+        As for :meth:`~ser.dataset.Dataset.feature_extract`. Front-ends that are open stay as they
+        are.
     cache
         The folder that keeps the features of each source, which are read if sounds and settings
         are the same; ``None``: they are not kept. Default: no features are kept.

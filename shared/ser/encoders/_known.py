@@ -27,8 +27,8 @@ class KnownEncoder(NamedTuple):
     """Licence of the weights: https://github.com/openai/whisper/blob/main/LICENSE."""
 
 
-# Source of the digests of the files: ten public repositories for each quote it for this commit with
-# the same size; the hub itself was out of reach. Source of the digest of the tensors: the packages.
+# Source of the digests of the files: several public repositories quote each of them together with
+# the commit; the hub itself was out of reach. Source of the digest of the tensors: the packages.
 KNOWN: dict[str, KnownEncoder] = {
     "whisper-tiny": KnownEncoder(
         repository="openai/whisper-tiny",

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 
 from ser.encoders._known import KNOWN, KnownEncoder
 from ser.errors import Fault, InvalidInput, NotFound, RemoteFailed, SerError
+from ser.limits import NO_LIMITS, Limits
 
 if TYPE_CHECKING:
     import onnx
 
     from ser.encoders._places import WeightsCache
     from ser.encoders._weights import Weights
+    from ser.fetching import Access
 
 USER_CACHE = Path("~/.cache/ser/encoders")
 """The cache of the user, beside those of other libraries; ``~`` is expanded when it is used."""
@@ -34,7 +36,8 @@ class EncoderSources:
     """A folder with ``<name>.safetensors``, ``<name>/model.safetensors``, or CTranslate2's
     ``<name>/model.bin``; ``None``: there is none."""
     cache: Path | None = USER_CACHE
-    """A folder that keeps the weights which the graphs need; ``None``: they are not kept."""
+    """A folder that keeps the weights which the graphs need, and files that were fetched; ``None``:
+    they are not kept."""
     hub: str | bool = True
     """Whether the hub of Hugging Face is asked; a URL: the hub at this address instead of that of
     ``huggingface_hub``."""
@@ -42,6 +45,11 @@ class EncoderSources:
     """Name of the setting or argument for ``folder``, for messages."""
     known: Mapping[str, KnownEncoder] = field(default_factory=lambda: KNOWN)
     """The known encoders by name."""
+    access: Access | None = None
+    """Rules for the paths, buckets and hosts of encoders that are not known; ``None``: full
+    access."""
+    limits: Limits = NO_LIMITS
+    """Limits on the size of an encoder that is not known."""
 
     @classmethod
     def of(cls, folder: str | os.PathLike[str] | None) -> EncoderSources:
@@ -61,26 +69,36 @@ class EncoderSources:
         return cls(Path(folder).expanduser())
 
     def open(self, source: str, sha256: str | None = None) -> onnx.ModelProto:
-        """Return the encoder ``source``, a name of :data:`KNOWN`.
+        """Return the encoder ``source``: a name of :data:`KNOWN`, a path, or a URL.
 
-        Its metadata are those that :func:`origin_of` returns.
+        The metadata of a known encoder are those that :func:`origin_of` returns.
 
         Raises
         ------
         InvalidInput
-            The encoder is not known.
+            The file at a path or URL is not an encoder that can be used.
         NotFound
             No place has its weights.
         RemoteFailed
             No other place has its weights, and the hub does not answer.
         """
+        if source not in self.known:
+            from ser.encoders import _foreign
+            from ser.fetching import FULL_ACCESS
+
+            return _foreign.open_foreign(
+                source,
+                sha256,
+                access=self.access or FULL_ACCESS,
+                limit=self.limits.download_bytes,
+                cache=self.cache and self.cache.expanduser(),
+            )
         import onnx
 
         from ser.encoders._weights import digest_of, layers_of
         from ser.encoders._whisper import whisper_model
 
-        del sha256  # known encoders have their own digests
-        known = self._known(source)
+        known = self.known[source]
         weights = self._weights(source, known)
         model = whisper_model(weights, layers_of(weights))
         onnx.helper.set_model_props(
@@ -101,16 +119,21 @@ class EncoderSources:
         Raises
         ------
         InvalidInput
-            The encoder is not known.
+            The path or URL may not be read, or needs ``sha256``.
         NotFound
-            No place has its weights.
+            No place has the weights of the known encoder.
         """
+        if source not in self.known:
+            from ser.encoders import _foreign
+            from ser.fetching import FULL_ACCESS
+
+            _foreign.check_foreign(source, sha256, access=self.access or FULL_ACCESS)
+            return
         from importlib.util import find_spec
 
         from ser.encoders._places import WeightsCache, files_in, package_files
 
-        del sha256
-        known = self._known(source)
+        known = self.known[source]
         if (
             (self.folder and files_in(self.folder.expanduser(), source))
             or (self.cache and WeightsCache(self.cache, source, known).is_filled)
@@ -119,11 +142,6 @@ class EncoderSources:
         ):
             return
         raise NotFound(self._advice(source, known, "no place has them"))
-
-    def _known(self, source: str) -> KnownEncoder:
-        if source not in self.known:
-            raise InvalidInput(f"{source!r} is not known; allowed: {', '.join(self.known)}")
-        return self.known[source]
 
     def _weights(self, name: str, known: KnownEncoder) -> Weights:
         """Return the weights of ``known`` from the first place that has them."""

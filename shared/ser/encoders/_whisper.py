@@ -47,7 +47,7 @@ def whisper_model(tensors: Mapping[str, NDArray[np.float16]], layers: int) -> on
     count = op.slice(op.shape(states), integers(1), integers(2))
     positions = op.slice(weights["embed_positions.weight"], integers(0), count, integers(0))
     states = op.add(states, positions)
-    outputs = {}
+    outputs: dict[str, Var] = {}
     for number in range(layers):
         states, neurons = add_layer(states, weights, f"layers.{number}")
         outputs |= {f"neurons{number + 1}": neurons, f"layer{number + 1}": states}

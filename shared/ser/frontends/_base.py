@@ -45,6 +45,22 @@ class FrontEnd(Schema, frozen=True, kw_only=True):
         """Origin, revision, digest and licence of the pretrained encoder; empty without one."""
         return {}
 
+    def check(self, encoders: EncoderSources) -> None:
+        """Raise an error if :meth:`opened` would fail, as far as that is known without reading a
+        file or asking a server.
+
+        Raises
+        ------
+        SerError
+            As for :meth:`opened`.
+        """
+        del encoders
+
+    @property
+    def public(self) -> FrontEnd:
+        """This front-end without the secrets that addresses may contain, for models and reports."""
+        return self
+
     def opened(self, encoders: EncoderSources) -> FrontEnd:
         """Return this front-end with everything that its graph is built from.
 

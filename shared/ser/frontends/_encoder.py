@@ -6,33 +6,23 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import msgspec
-import numpy as np
 from msgspec import Meta
 
-from ser._schemas import Name
-from ser.encoders import EncoderSources, origin_of, quantised
+from ser._schemas import Name, shown
+from ser.encoders import EncoderSources, Input, origin_of, prepare, quantised
 from ser.errors import Fault, within
-from ser.frontends import _spectrum as spectrum
+from ser.frontends import _encoder_input as spectra
 from ser.frontends._base import FrontEnd
-from ser.sounds import SAMPLING_RATE
+from ser.frontends._encoder_input import integers, size
 
 if TYPE_CHECKING:
-    import onnx
     from spox import Var
 
 Statistic = Literal["mean", "deviation"]
-Input = Literal["log-mel", "waveform"]
 Precision = Literal["float16", "int8"]
 
-MEL_BANDS = 80
-FFT_LENGTH = 400
-"""Length of the Fourier transform and of the window in samples (25 ms)."""
-STRIDE = SAMPLING_RATE // 100
-"""Samples between the frames of the spectrum (10 ms)."""
-POWER_FLOOR = 1e-10
-DYNAMIC_RANGE = 8.0
-"""Maximum distance from the highest level of a chunk, in factors of ten of the power."""
-VARIANCE_FLOOR = 1e-7
+MAX_OUTPUTS = 16
+"""Maximum number of tensors of an encoder whose statistics are features."""
 
 
 class Encoder(FrontEnd, frozen=True, kw_only=True):
@@ -53,7 +43,7 @@ class Encoder(FrontEnd, frozen=True, kw_only=True):
     """The encoder: a name (see :data:`ser.encoders.KNOWN`), a path, ``s3://`` or ``https://``."""
     sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")] | None = None
     """SHA-256 of the file, required for URLs of http and https."""
-    output: Name | Annotated[list[Name], Meta(min_length=1, max_length=16)] = "layer3"
+    output: Name | Annotated[list[Name], Meta(min_length=1, max_length=MAX_OUTPUTS)] = "layer3"
     """Name of the tensor inside the encoder, or a list of them: float32 of shape
     (parts, frames, features). The layers behind it are left out."""
     input: Input = "log-mel"
@@ -74,16 +64,38 @@ class Encoder(FrontEnd, frozen=True, kw_only=True):
     @classmethod
     def cross_check(cls, values: Mapping[str, Any], given: Mapping[str, Any]) -> Iterator[Fault]:
         del given
+        for field in ("output", "statistics"):
+            listed = values.get(field)
+            if isinstance(listed, list) and not 1 <= len({*listed}) == len(listed) <= MAX_OUTPUTS:
+                allowed = f"1 to {MAX_OUTPUTS} values, each of them once"
+                yield Fault((field,), f"{shown(listed)} does not fit; allowed: {allowed}")
         if values.get("normalize") and values.get("input", "log-mel") == "log-mel":
             yield Fault(("normalize",), "log-mel spectra are not normalised; allowed: false")
 
+    @property
+    def outputs(self) -> list[str]:
+        """Names of the tensors whose statistics are features."""
+        return [self.output] if isinstance(self.output, str) else self.output
+
+    def check(self, encoders: EncoderSources) -> None:
+        encoders.check(self.source, self.sha256)
+
     def opened(self, encoders: EncoderSources) -> OpenedEncoder:
         model = encoders.open(self.source, self.sha256)
-        opened = OpenedEncoder(config=self, model=model, origin=origin_of(model))
-        if self.precision == "float16":
-            return opened
-        with within("precision"):
-            return msgspec.structs.replace(opened, model=quantised(opened.cut()))
+        prepared = prepare(
+            self.source, model, self.outputs, kind=self.input, part_seconds=self.part_seconds
+        )
+        if self.precision == "int8":
+            with within("precision"):
+                prepared = prepared._replace(model=quantised(prepared.model))
+        return OpenedEncoder(config=self, encoder=prepared, origin=origin_of(model))
+
+    @property
+    def public(self) -> Encoder:
+        # Imported here, because it imports urllib3, and predictions must start fast.
+        from ser.fetching import redact_url
+
+        return msgspec.structs.replace(self, source=redact_url(self.source))
 
     def features(self, chunks: Var, metadata: Var | None) -> Var:
         raise NotImplementedError("the encoder must be opened first")
@@ -100,28 +112,22 @@ class OpenedEncoder(FrontEnd, frozen=True, kw_only=True):
     fixed_size: ClassVar[bool] = True
 
     config: Encoder
-    model: Any
-    """An ``onnx.ModelProto`` with one input."""
+    encoder: Any
+    """A :class:`ser.encoders.PreparedEncoder`."""
     origin: Mapping[str, str] = msgspec.field(default_factory=dict)
-
-    @property
-    def outputs(self) -> list[str]:
-        """Names of the tensors whose statistics are features."""
-        output = self.config.output
-        return [output] if isinstance(output, str) else output
 
     def features(self, chunks: Var, metadata: Var | None) -> Var:
         import spox.opset.ai.onnx.v17 as op
-        from spox import inline
 
         del metadata
-        parts, real = self._parts(chunks)
+        parts, padding, real = self._parts(chunks)
         whole = op.mul(size(parts, 0), size(parts, -1))
-        (name,) = (value.name for value in self.model.graph.input)
-        states = inline(self.cut())(**{name: parts})
+        # One part at a time: memory does not grow with the duration, and many exported encoders
+        # accept a single part only.
+        scanned = op.scan([parts], body=lambda part: self._states(part, padding), num_scan_inputs=1)
         frames = [
-            first_rows(op.reshape(states[output], integers(-1, self._width(output))), real, whole)
-            for output in self.outputs
+            spectra.first_rows(op.reshape(states, integers(-1, width)), real, whole)
+            for states, width in zip(scanned, self.encoder.widths, strict=True)
         ]
         return op.concat(
             [STATISTICS[each](rows) for rows in frames for each in self.config.statistics], axis=1
@@ -134,85 +140,44 @@ class OpenedEncoder(FrontEnd, frozen=True, kw_only=True):
         del chunk_samples, columns
         return tuple(
             f"{output}.{statistic}.{number}"
-            for output in self.outputs
+            for output, width in zip(self.config.outputs, self.encoder.widths, strict=True)
             for statistic in self.config.statistics
-            for number in range(self._width(output))
+            for number in range(width)
         )
 
-    def _width(self, output: str) -> int:
-        (value,) = (value for value in self.model.graph.output if value.name == output)
-        return int(value.type.tensor_type.shape.dim[-1].dim_value)
-
-    def cut(self) -> onnx.ModelProto:
-        """Return the graph without the layers behind the outputs."""
-        from onnx.utils import Extractor
-
-        (name,) = (value.name for value in self.model.graph.input)
-        return Extractor(self.model).extract_model([name], self.outputs)
-
-    def _parts(self, chunks: Var) -> tuple[Var, Var]:
-        """Return the parts of ``chunks`` as the encoder expects them, and the length of all parts
-        together without padding, shape (1,)."""
-        longest = int(self.config.part_seconds * SAMPLING_RATE)
-        if self.config.input == "log-mel":
-            return cut(log_mel(chunks), longest // STRIDE)
+    def _parts(self, chunks: Var) -> tuple[Var, Var, Var]:
+        """Return the parts of ``chunks``, the value that silence has in them, and the length of all
+        parts together without padding, shape (1,)."""
         import spox.opset.ai.onnx.v17 as op
 
-        parts, real = cut(op.unsqueeze(chunks, integers(1)), longest)
-        samples = op.squeeze(parts, integers(1))
-        return standardised(samples) if self.config.normalize else samples, real
+        if self.config.input == "log-mel":
+            spectrum = spectra.log_mel(chunks)
+            parts, real = spectra.cut(spectrum, self.encoder.longest)
+            return parts, spectra.silence_of(spectrum), real
+        parts, real = spectra.cut(op.unsqueeze(chunks, integers(1)), self.encoder.longest)
+        if self.config.normalize:
+            parts = spectra.standardised(parts)
+        return parts, spectra.number(0.0), real
 
+    def _states(self, part: Var, padding: Var) -> list[Var]:
+        """Return the states at each output for ``part`` (rows, time), shape (frames, features).
 
-def log_mel(chunks: Var) -> Var:
-    """Return Whisper's spectrum of ``chunks`` (1, samples), shape (1, bands, frames)."""
-    import spox.opset.ai.onnx.v17 as op
+        Frames of padding that the encoder demands are left out.
+        """
+        import spox.opset.ai.onnx.v17 as op
+        from spox import inline
 
-    power = spectrum.power_spectrum(
-        chunks, spectrum.hann(FFT_LENGTH), stride=STRIDE, fft_length=FFT_LENGTH
-    )
-    filters = op.const(spectrum.mel_filters(MEL_BANDS, FFT_LENGTH))
-    bands = op.max([op.matmul(filters, power), number(POWER_FLOOR)])
-    levels = op.mul(op.log(bands), number(1 / np.log(10)))
-    # The last frame is centred on the end of the signal, or less than a stride before it.
-    levels = op.slice(
-        levels,
-        integers(0),
-        op.max([op.sub(size(levels, 2), integers(1)), integers(1)]),
-        integers(2),
-    )
-    floor = op.sub(op.reduce_max(levels, axes=[1, 2]), number(DYNAMIC_RANGE))
-    return op.div(op.add(op.max([levels, floor]), number(4)), number(4))
-
-
-def cut(values: Var, longest: int) -> tuple[Var, Var]:
-    """Return ``values`` (1, rows, time) in the fewest equal parts, (parts, rows, time), and the
-    length of all parts together without padding, shape (1,).
-
-    A part has an even length of at most ``longest``.
-    """
-    import spox.opset.ai.onnx.v17 as op
-
-    real = size(values, -1)
-    half = integers(longest // 2)
-    pairs = op.div(op.add(real, integers(1)), integers(2))
-    parts = op.div(op.sub(op.add(pairs, half), integers(1)), half)
-    length = op.mul(op.div(op.sub(op.add(pairs, parts), integers(1)), parts), integers(2))
-    padding = op.sub(op.mul(parts, length), real)
-    rows = op.squeeze(values, integers(0))
-    padded = op.pad(rows, op.concat([integers(0, 0, 0), padding], axis=0), mode="edge")
-    cut_rows = op.reshape(padded, op.concat([integers(0), parts, length], axis=0))
-    return op.transpose(cut_rows, perm=[1, 0, 2]), real
-
-
-def first_rows(rows: Var, real: Var, whole: Var) -> Var:
-    """Return the first rows of ``rows``: the share ``real`` / ``whole`` of them, rounded up.
-
-    The padding of all parts is at the end of the last one.
-    """
-    import spox.opset.ai.onnx.v17 as op
-
-    scaled = op.add(op.mul(size(rows, 0), real), op.sub(whole, integers(1)))
-    return op.slice(rows, integers(0), op.div(scaled, whole), integers(0))
+        padded = spectra.padded_to(part, self.encoder.shortest, padding)
+        if self.config.input == "log-mel":
+            padded = op.unsqueeze(padded, integers(0))
+        (name,) = (value.name for value in self.encoder.model.graph.input)
+        states = inline(self.encoder.model)(**{name: padded})
+        return [
+            spectra.first_rows(
+                op.squeeze(states[output], integers(0)), size(part, -1), size(padded, -1)
+            )
+            for output in self.config.outputs
+        ]
 
 
 def mean(rows: Var) -> Var:
@@ -231,31 +196,3 @@ def deviation(rows: Var) -> Var:
 
 
 STATISTICS: Mapping[Statistic, Callable[[Var], Var]] = {"mean": mean, "deviation": deviation}
-
-
-def standardised(parts: Var) -> Var:
-    """Return ``parts`` with mean 0 and variance 1 over time."""
-    import spox.opset.ai.onnx.v17 as op
-
-    centred = op.sub(parts, op.reduce_mean(parts, axes=[-1]))
-    variance = op.reduce_mean(op.mul(centred, centred), axes=[-1])
-    return op.div(centred, op.sqrt(op.add(variance, number(VARIANCE_FLOOR))))
-
-
-def size(values: Var, axis: int) -> Var:
-    """Return the size of an axis of ``values``, shape (1,)."""
-    import spox.opset.ai.onnx.v17 as op
-
-    return op.gather(op.shape(values), integers(axis))
-
-
-def number(value: float) -> Var:
-    import spox.opset.ai.onnx.v17 as op
-
-    return op.const(np.float32(value))
-
-
-def integers(*values: int) -> Var:
-    import spox.opset.ai.onnx.v17 as op
-
-    return op.const(np.array(values, np.int64))

@@ -52,6 +52,17 @@ class FrontEnds(Methods[FrontEnd]):
         """Names of the metadata fields that the front-ends use."""
         return tuple(f for front_end in self.values() for f in front_end.metadata_fields)
 
+    def check(self, encoders: EncoderSources) -> None:
+        """Raise an error if :meth:`opened` would fail; see :meth:`FrontEnd.check`."""
+        for name, front_end in self.items():
+            with within(name):
+                front_end.check(encoders)
+
+    @property
+    def public(self) -> FrontEnds:
+        """These front-ends without secrets; see :attr:`FrontEnd.public`."""
+        return FrontEnds({name: front_end.public for name, front_end in self.items()})
+
     def opened(self, encoders: EncoderSources) -> FrontEnds:
         """Return these front-ends, opened; see :meth:`FrontEnd.opened`."""
         opened = FrontEnds()

@@ -16,7 +16,6 @@ from ser.errors import InvalidInput
 from ser.limits import Limit, Limits
 
 if TYPE_CHECKING:
-    from ser.encoders import EncoderSources
     from ser.parallel import Workers
 
 MAX_FILES = 100_000
@@ -89,13 +88,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             files=Limit(MAX_FILES),
             audio_seconds=Limit(self.max_audio_seconds, "SER_MAX_AUDIO_SECONDS"),
         )
-
-    @property
-    def encoder_sources(self) -> EncoderSources:
-        """The places where trainings look for pretrained encoders."""
-        from ser.encoders import EncoderSources
-
-        return EncoderSources(self.encoders, setting="SER_ENCODERS")
 
     @property
     def workers(self) -> Workers:

@@ -17,9 +17,9 @@ from ser.dataset import (
     load_corpus,
     training_rows,
 )
-from ser.encoders import ENCODERS, EncoderSources
 from ser.errors import Fault, InvalidInput, within
 from ser.evaluation import Folds, corpus_folds, hold_out, speaker_folds, text_folds
+from ser.frontends import FrontEnds
 from ser.limits import NO_LIMITS, Limits
 from ser.parallel import THIS_MACHINE, Workers
 from ser.training._recipe import Recipe
@@ -119,18 +119,18 @@ def extract_features(
     split: SplitCorpus,
     sources: Sources,
     *,
-    encoders: EncoderSources = ENCODERS,
+    front_ends: FrontEnds | None = None,
     workers: Workers = THIS_MACHINE,
     progress: Progress = ignore_progress,
 ) -> PreparedCorpus:
-    """Return ``split`` with the features of ``recipe``."""
+    """Return ``split`` with the features of ``recipe``; ``front_ends`` are those of the recipe if
+    they are open already."""
     extracted = extract(
         split.loaded,
-        recipe.dataset_feature_extract_methods,
+        front_ends or recipe.dataset_feature_extract_methods,
         recipe.dataset_augmentation,
         random_state=recipe.random_state,
         cache=sources.features,
-        encoders=encoders,
         workers=workers,
         progress=progress,
     )

@@ -51,7 +51,6 @@ class Recipe(Schema, frozen=True, kw_only=True):
 
     @classmethod
     def cross_check(cls, values: Mapping[str, Any], given: Mapping[str, Any]) -> Iterator[Fault]:
-        del given
         try:
             if "model_type" in values:
                 with within("model_config"):
@@ -59,9 +58,11 @@ class Recipe(Schema, frozen=True, kw_only=True):
         except InvalidInput as error:
             yield from error.faults
         try:
-            if values.get("dataset_load_split_at", "min") is None:
-                methods = values.get("dataset_feature_extract_methods")
-                refuse_growing_features(methods or FrontEnds.parse(DEFAULT_METHODS))
+            methods = values.get("dataset_feature_extract_methods")
+            if methods is None and "dataset_feature_extract_methods" not in given:
+                methods = FrontEnds.parse(DEFAULT_METHODS)
+            if methods and values.get("dataset_load_split_at", "min") is None:
+                refuse_growing_features(methods)
         except InvalidInput as error:
             yield from error.faults
 

@@ -22,6 +22,7 @@ from ser.classifiers import Classifier
 from ser.corpora import CorpusPart, Sources, Utterance, speaker_dependent
 from ser.dataset import LoadedCorpus, metadata_of
 from ser.encoders import ENCODERS, EncoderSources
+from ser.errors import within
 from ser.evaluation import Evaluation, fit_classifier, metrics
 from ser.evaluation.report import render
 from ser.limits import NO_LIMITS, Limits
@@ -58,8 +59,8 @@ def train_recipe(
     trigger: Mapping[str, str] | None = None,
     force: bool = False,
     evaluation: Evaluation | None = None,
-    limits: Limits = NO_LIMITS,
     encoders: EncoderSources = ENCODERS,
+    limits: Limits = NO_LIMITS,
     workers: Workers = THIS_MACHINE,
     progress: Progress = ignore_progress,
     before_publishing: Callable[[], None] = lambda: None,
@@ -95,8 +96,8 @@ def train_recipe(
         recipe,
         sources,
         force=force,
-        limits=limits,
         encoders=encoders,
+        limits=limits,
         workers=workers,
         progress=progress,
     )
@@ -145,8 +146,8 @@ def evaluate_recipe(
     sources: Sources,
     *,
     force: bool = False,
-    limits: Limits = NO_LIMITS,
     encoders: EncoderSources = ENCODERS,
+    limits: Limits = NO_LIMITS,
     workers: Workers = THIS_MACHINE,
     progress: Progress = ignore_progress,
 ) -> Evaluation:
@@ -163,8 +164,8 @@ def evaluate_recipe(
         recipe,
         sources,
         force=force,
-        limits=limits,
         encoders=encoders,
+        limits=limits,
         workers=workers,
         progress=progress,
         hold_out_samples=False,
@@ -192,14 +193,20 @@ def prepare(
     sources: Sources,
     *,
     force: bool,
-    limits: Limits,
     encoders: EncoderSources,
+    limits: Limits,
     workers: Workers,
     progress: Progress,
     hold_out_samples: bool = True,
 ) -> tuple[PreparedCorpus, dict[str, float]]:
-    """Return the corpus with its features, and the seconds that each step took."""
+    """Return the corpus with its features, and the seconds that each step took.
+
+    Front-ends are opened first: an encoder that cannot be used ends a training before it has
+    fetched its corpus.
+    """
     seconds: dict[str, float] = {}
+    with record_duration(seconds, "open"), within("dataset_feature_extract_methods"):
+        front_ends = recipe.dataset_feature_extract_methods.opened(encoders)
     with record_duration(seconds, "load"):
         split = load_and_split(
             recipe,
@@ -211,7 +218,7 @@ def prepare(
         )
     with record_duration(seconds, "features"):
         corpus = extract_features(
-            recipe, split, sources, encoders=encoders, workers=workers, progress=progress
+            recipe, split, sources, front_ends=front_ends, workers=workers, progress=progress
         )
     return corpus, seconds
 
@@ -238,7 +245,7 @@ def compose(recipe: Recipe, corpus: PreparedCorpus, fitted: Classifier) -> bytes
     properties = ModelProperties(
         labels=loaded.labels,
         sampling_rate=SAMPLING_RATE,
-        front_ends=dict(recipe.dataset_feature_extract_methods.configs),
+        front_ends=dict(recipe.dataset_feature_extract_methods.public.configs),
         front_end=extracted.digest,
         feature_names=extracted.feature_names,
         chunk_samples=loaded.chunk_samples,
@@ -268,11 +275,16 @@ def probabilities(model: Model, utterance: Utterance, signal: Signal) -> Signal:
 def corpus_facts(recipe: Recipe, corpus: PreparedCorpus, sources: Sources) -> dict[str, Any]:
     """Return the entries of a manifest about recipe, corpus and software."""
     loaded = corpus.loaded
+    methods = recipe.dataset_feature_extract_methods.public.configs
     place = sources.entries or loaded.provenance.remote_url
     encoders = corpus.extracted.encoders
     several = {"corpora": [part_facts(loaded, part) for part in loaded.parts]}
     return {
-        "request": msgspec.to_builtins(recipe) | {"remote_url": place},
+        "request": msgspec.to_builtins(recipe)
+        | {
+            "remote_url": place,
+            "dataset_feature_extract_methods": methods,
+        },
         "labels": msgspec.to_builtins(loaded.labels),
         "corpus": {
             "name": loaded.name,

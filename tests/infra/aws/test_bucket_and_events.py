@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from applied import BUCKET, BUCKET_ARN, Deployment
-from ser.corpora.fetching import ARCHIVE_SUFFIXES
+from ser.fetching import ARCHIVE_SUFFIXES
 
 
 def test_the_bucket_is_versioned_encrypted_and_private(deployed: Deployment) -> None:

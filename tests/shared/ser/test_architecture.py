@@ -15,8 +15,9 @@ PACKAGE = Path(ser.__file__).parent
 LAYERS = (
     {"errors", "limits", "_features", "_labels", "_progress", "_sessions", "_threads"},
     {"_addresses", "_s3"},
-    {"_schemas", "_metadata", "_prediction", "parallel", "sounds"},
-    {"store", "_model_file", "_speaker_profile", "_speech_graph", "encoders"},
+    {"_schemas", "_metadata", "_prediction", "fetching", "parallel", "sounds"},
+    {"store", "_model_file", "_speaker_profile", "_speech_graph"},
+    {"encoders"},
     {"frontends"},
     {"model", "_graph"},
     {"registry", "classifiers", "corpora"},

@@ -8,8 +8,8 @@ from typing import Literal
 
 import msgspec
 
-from ser.corpora.fetching import ARCHIVE_SUFFIXES
 from ser.errors import InvalidInput
+from ser.fetching import ARCHIVE_SUFFIXES
 
 StoreName = Literal["s3", "gs", "file"]
 
@@ -62,7 +62,7 @@ def object_kind(key: str) -> Literal["request", "corpus"] | None:
     """Return the kind of the object ``key`` by its name, or ``None`` if it starts no training.
 
     ``*.train.json`` is the body of a POST /train, ``*.zip``, ``*.tar.gz`` and
-    the other :data:`~ser.corpora.fetching.ARCHIVE_SUFFIXES` are corpora, in upper or lower case.
+    the other :data:`~ser.fetching.ARCHIVE_SUFFIXES` are corpora, in upper or lower case.
     Folders start nothing, nor do hidden files and those that programs create while they copy: any
     path with a component that begins with a dot or a tilde.
     """

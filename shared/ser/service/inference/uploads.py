@@ -116,7 +116,7 @@ class Uploads:
 
     def described(self) -> list[str | None]:
         """Return the address without secrets or the name of each sound."""
-        from ser.corpora.fetching import redact_url
+        from ser.fetching import redact_url
 
         return [
             redact_url(each.source.url) if isinstance(each.source, SoundAddress) else each.name
@@ -159,7 +159,7 @@ class Fetcher:
             The server refuses the request, fails, or is too slow.
         """
         # Imported here, because it imports urllib3, and cold starts must be short.
-        from ser.corpora.fetching import NOTHING, Interrupted, Patience, opener_for, redact_url
+        from ser.fetching import NOTHING, Interrupted, Patience, opener_for, redact_url
 
         patience = Patience(connect=CONNECT_SECONDS, read=READ_SECONDS)
         data = bytearray()

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from ser.classifiers import RECIPE
-from ser.corpora.fetching import (
+from ser.errors import Conflict, RemoteFailed, SerError, TooLarge
+from ser.fetching import (
     NOTHING,
     PATIENCE,
     Content,
@@ -18,7 +19,6 @@ from ser.corpora.fetching import (
     Version,
     opener_for,
 )
-from ser.errors import Conflict, RemoteFailed, SerError, TooLarge
 from ser.service import problems
 from ser.service.access import Access
 from ser.service.bodies import decode_object

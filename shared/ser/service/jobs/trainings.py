@@ -10,8 +10,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from ser.corpora.fetching import redact_url
 from ser.errors import AlteredModel, Conflict, InvalidInput, NotFound, RemoteFailed, SerError
+from ser.fetching import redact_url
 from ser.registry import PublishedModel, open_registry
 from ser.service.jobs.job import Job
 from ser.service.jobs.running import HeldJob
@@ -54,10 +54,16 @@ class Trainings:
             return None
 
     def describe_request(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Return the request without secrets of its address; see :class:`.Work`."""
+        """Return the request without secrets of its addresses; see :class:`.Work`."""
+        shown = {**request}
         if "remote_url" in request:
-            return {**request, "remote_url": without_secrets(request["remote_url"])}
-        return request
+            shown["remote_url"] = without_secrets(request["remote_url"])
+        methods: Any = request.get("dataset_feature_extract_methods")
+        match methods:
+            case {"Encoder": {"source": str() as source}}:
+                encoder = methods["Encoder"] | {"source": redact_url(source)}
+                shown["dataset_feature_extract_methods"] = methods | {"Encoder": encoder}
+        return shown
 
     def slot(self, settings: Settings) -> AbstractContextManager[None]:
         """Return a context that counts as a training; see :class:`.Work`."""

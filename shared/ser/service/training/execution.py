@@ -14,7 +14,7 @@ from ser.limits import Limits
 from ser.registry import open_registry
 from ser.service.access import Access
 from ser.service.settings import Settings
-from ser.service.training.request import JobContext, TrainRequest
+from ser.service.training.request import JobContext, TrainRequest, encoder_sources
 
 FIELDS: dict[str | int, str] = {"source": "remote_url", "registry": "model_save_path"}
 """The fields of POST /train by the names that the library gives them."""
@@ -64,8 +64,8 @@ def execute(
             aliases=request.aliases,
             trigger=context.trigger,
             force=request.dataset_force,
+            encoders=encoder_sources(settings),
             limits=settings.corpus_limits,
-            encoders=settings.encoder_sources,
             workers=settings.workers,
             progress=progress,
             before_publishing=before_publishing,

@@ -15,8 +15,10 @@ import msgspec
 
 from ser._schemas import Name, Parsed, parse
 from ser.corpora import Source, read_sources
-from ser.corpora.fetching import ANY, Patience, Version, opener_for
+from ser.encoders import EncoderSources
 from ser.errors import Fault, InvalidInput, within
+from ser.fetching import ANY, Patience, Version, opener_for
+from ser.frontends import FrontEnds
 from ser.registry import ALIAS, check_alias, new_model_id, open_registry
 from ser.service.access import Access
 from ser.service.settings import Settings
@@ -120,12 +122,30 @@ def recheck_access(request: TrainRequest, settings: Settings) -> None:
 
 def location_checks(settings: Settings) -> dict[str, Callable[[Any], Any]]:
     """Return by field a function that resolves a location and refuses one that is not allowed."""
-    access = Access(settings)
+    access, encoders = Access(settings), encoder_sources(settings)
     return {
         "data_path": lambda value: str(access.path(value)),
+        "dataset_feature_extract_methods": lambda value: require_encoders(value, encoders),
         "remote_url": lambda value: require_all_fetchable(value, access),
         "model_save_path": access.location,
     }
+
+
+def encoder_sources(settings: Settings) -> EncoderSources:
+    """Return the places where encoders of requests are looked for."""
+    return EncoderSources(
+        settings.encoders,
+        setting="SER_ENCODERS",
+        access=Access(settings),
+        limits=settings.corpus_limits,
+    )
+
+
+def require_encoders(front_ends: FrontEnds, encoders: EncoderSources) -> FrontEnds:
+    """Return ``front_ends`` if their encoders may be used, as far as that is known without reading
+    them, else raise :class:`InvalidInput`."""
+    front_ends.check(encoders)
+    return front_ends
 
 
 def check_writable(request: TrainRequest) -> None:

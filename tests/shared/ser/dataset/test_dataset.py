@@ -211,7 +211,7 @@ def test_forced_features_are_extracted_again_from_the_same_signals(dataset: Data
 
 
 def test_secrets_in_a_url_are_not_kept(dataset: Dataset, bounds: Path) -> None:
-    from ser.corpora.fetching import redact_url
+    from ser.fetching import redact_url
 
     signed = "https://bucket.example.com/corpus.zip?X-Signature=secret"
     assert redact_url(signed) == "https://bucket.example.com/corpus.zip?..."

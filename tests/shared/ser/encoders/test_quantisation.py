@@ -70,5 +70,5 @@ def test_the_front_end_keeps_origin_and_names_at_both_precisions(sources: Encode
     assert exact.origin["origin"] == "https://huggingface.co/openai/random"
     assert exact.feature_names() == small.feature_names()
     assert len(small.feature_names()) == 128
-    sizes = [opened.cut().ByteSize() for opened in (exact, small)]
+    sizes = [opened.encoder.model.ByteSize() for opened in (exact, small)]
     assert sizes[1] < 0.5 * sizes[0]

@@ -18,6 +18,7 @@ from ser.encoders import ENCODERS, KNOWN, KnownEncoder
 from ser.errors import InvalidInput, RemoteFailed
 from ser.service.settings import Settings, SettingsError
 from ser.service.training.execution import execute
+from ser.service.training.request import encoder_sources
 from ser.service.training.request import read_train_request
 from whispers import put, random_whisper, safetensors_file
 
@@ -119,6 +120,6 @@ def test_the_service_takes_the_folder_from_its_settings(
 
 
 def test_a_setting_that_names_no_folder_is_refused() -> None:
-    assert Settings.from_environment({}).encoder_sources.folder is ENCODERS.folder is None
+    assert encoder_sources(Settings.from_environment({})).folder is ENCODERS.folder is None
     with pytest.raises(SettingsError, match=r"SER_ENCODERS is '/nowhere'; allowed: a folder"):
         Settings.from_environment({"SER_ENCODERS": "/nowhere"})

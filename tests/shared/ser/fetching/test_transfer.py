@@ -25,8 +25,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from moto.server import ThreadedMotoServer
 
 from ser._progress import ProgressCallback, ignore_share
-from ser.corpora.fetching import MAX_REDIRECTS, Download, Patience, fetch
 from ser.errors import InvalidInput, RemoteFailed, StorageFull, TooLarge
+from ser.fetching import MAX_REDIRECTS, Download, Patience, fetch
 from ser.limits import Limit
 from ser.service.access import Access
 from ser.service.settings import Settings

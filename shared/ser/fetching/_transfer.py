@@ -1,4 +1,4 @@
-"""Fetching of an archive, which replaces its destination once it is complete and checked."""
+"""Fetching of a file, which replaces its destination once it is complete and checked."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ser._progress import ProgressCallback, ignore_share
-from ser.corpora.fetching._access import Access
-from ser.corpora.fetching._archives import FORMATS, archive_suffix, write_errors
-from ser.corpora.fetching._opening import opener_for
-from ser.corpora.fetching._transport import (
+from ser.errors import Conflict, InvalidInput, RemoteFailed, TooLarge
+from ser.fetching._access import Access
+from ser.fetching._archives import FORMATS, archive_suffix, write_errors
+from ser.fetching._opening import opener_for
+from ser.fetching._transport import (
     ANY,
     NOTHING,
     PATIENCE,
@@ -24,7 +25,6 @@ from ser.corpora.fetching._transport import (
     Version,
     redact_url,
 )
-from ser.errors import Conflict, InvalidInput, RemoteFailed, TooLarge
 from ser.limits import UNLIMITED, Limit
 
 
@@ -44,11 +44,12 @@ def fetch(
     on_progress: ProgressCallback = ignore_share,
     patience: Patience = PATIENCE,
     version: Version = ANY,
+    archive: bool = True,
 ) -> Download:
-    """Copy the archive at ``remote_url`` to ``destination``.
+    """Copy the archive or other file at ``remote_url`` to ``destination``.
 
     If a connection fails, the bytes received are kept beside the destination; retries and later
-    calls for the same ``remote_url`` continue after them. Only a complete archive replaces the
+    calls for the same ``remote_url`` continue after them. Only a complete file replaces the
     destination. Two calls for the same destination must not run at the same time.
 
     Parameters
@@ -59,13 +60,15 @@ def fetch(
     access
         Rules for hosts (applied again at every redirect), buckets and paths.
     limit
-        Maximum size of the archive in bytes.
+        Maximum size of the file in bytes.
     on_progress
         Called with the share of bytes received, if the remote declares their number.
     patience
         Time-outs and retries.
     version
         Required version of an object in a bucket, or of a local file.
+    archive
+        Whether the content must be an archive.
 
     Raises
     ------
@@ -88,7 +91,7 @@ def fetch(
             if not part.received().size:
                 part.discard()
             content_type = receive(part, opener, patience)
-            if not archive_suffix(part.path):
+            if archive and not archive_suffix(part.path):
                 raise InvalidInput(
                     f"{part.shown_url} is not an archive: it begins with {part.beginning()!r} "
                     f"(content type: {content_type or 'not stated'}); allowed: {FORMATS}"

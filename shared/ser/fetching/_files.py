@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from ser.corpora.fetching._transport import CHUNK, Content, Received, Version
 from ser.errors import Conflict, InvalidInput
+from ser.fetching._transport import CHUNK, Content, Received, Version
 
 
 @contextmanager

@@ -5,13 +5,13 @@ from __future__ import annotations
 from functools import partial
 
 from ser._addresses import scheme
-from ser.corpora.fetching._access import Access
-from ser.corpora.fetching._buckets import open_object
-from ser.corpora.fetching._files import open_file
-from ser.corpora.fetching._prefixes import open_prefix
-from ser.corpora.fetching._transport import ANY, PATIENCE, Opener, Patience, Version, redact_url
-from ser.corpora.fetching._web import open_url, parse_http_url
 from ser.errors import InvalidInput
+from ser.fetching._access import Access
+from ser.fetching._buckets import open_object
+from ser.fetching._files import open_file
+from ser.fetching._prefixes import open_prefix
+from ser.fetching._transport import ANY, PATIENCE, Opener, Patience, Version, redact_url
+from ser.fetching._web import open_url, parse_http_url
 
 
 def opener_for(

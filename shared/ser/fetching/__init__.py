@@ -6,11 +6,12 @@ error of :mod:`ser.errors`.
 
 from __future__ import annotations
 
-from ser.corpora.fetching._access import CLOUD_STORAGE, FULL_ACCESS, Access
-from ser.corpora.fetching._archives import ARCHIVE_SUFFIXES, archive_suffix, extract
-from ser.corpora.fetching._opening import opener_for
-from ser.corpora.fetching._transfer import Download, fetch
-from ser.corpora.fetching._transport import (
+from ser.fetching._access import CLOUD_STORAGE, FULL_ACCESS, Access
+from ser.fetching._archives import ARCHIVE_SUFFIXES, archive_suffix, extract
+from ser.fetching._clutter import is_clutter
+from ser.fetching._opening import opener_for
+from ser.fetching._transfer import Download, fetch
+from ser.fetching._transport import (
     ANY,
     NOTHING,
     PATIENCE,
@@ -23,7 +24,7 @@ from ser.corpora.fetching._transport import (
     Version,
     redact_url,
 )
-from ser.corpora.fetching._web import MAX_REDIRECTS
+from ser.fetching._web import MAX_REDIRECTS
 
 __all__ = [
     "ANY",
@@ -45,6 +46,7 @@ __all__ = [
     "archive_suffix",
     "extract",
     "fetch",
+    "is_clutter",
     "opener_for",
     "redact_url",
 ]

@@ -14,8 +14,8 @@ from gzip import GzipFile
 from pathlib import Path
 from typing import IO, Any, BinaryIO, cast
 
-from ser.corpora.fetching._entries import MAX_ENTRIES, Archive, Entry, broken
 from ser.errors import TooLarge
+from ser.fetching._entries import MAX_ENTRIES, Archive, Entry, broken
 from ser.limits import Limit
 
 BLOCK = tarfile.BLOCKSIZE

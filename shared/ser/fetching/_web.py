@@ -15,8 +15,9 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError, LocationParseError
 from urllib3.util import Url, parse_url
 
-from ser.corpora.fetching._access import Access
-from ser.corpora.fetching._transport import (
+from ser.errors import InvalidInput, RemoteFailed
+from ser.fetching._access import Access
+from ser.fetching._transport import (
     CHUNK,
     NOTHING,
     Content,
@@ -26,7 +27,6 @@ from ser.corpora.fetching._transport import (
     redact_url,
     translate_errors,
 )
-from ser.errors import InvalidInput, RemoteFailed
 
 MAX_REDIRECTS = 5
 

@@ -15,9 +15,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ser.corpora.fetching import _tars, archive_suffix
-from ser.corpora.fetching._archives import extract
 from ser.errors import InvalidInput, SerError, TooLarge
+from ser.fetching import _tars, archive_suffix
+from ser.fetching._archives import extract
 from ser.limits import Limit
 
 ENTRIES = {"wav/03a01Fa.wav": b"RIFF" * 200, "wav/03a01Wa.wav": b"", "Ärger/ü.txt": b"read me"}
@@ -162,7 +162,7 @@ def test_xz_that_needs_much_memory_is_refused(folder: Path) -> None:
 
 
 def test_too_many_entries_are_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ser.corpora.fetching._entries.MAX_ENTRIES", 10)
+    monkeypatch.setattr("ser.fetching._entries.MAX_ENTRIES", 10)
     archive = tar_of(member(str(number)) for number in range(11))
     assert_refused(archive, folder, "too many entries; allowed: 10", TooLarge)
 

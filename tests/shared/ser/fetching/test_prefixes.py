@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from ser.corpora.fetching import (
+from ser.errors import InvalidInput, RemoteFailed, TooLarge
+from ser.fetching import (
     FULL_ACCESS,
     NOTHING,
     PATIENCE,
@@ -20,9 +21,8 @@ from ser.corpora.fetching import (
     fetch,
     opener_for,
 )
-from ser.corpora.fetching._archives import extract
-from ser.corpora.fetching._prefixes import archive_chunks, list_members, open_prefix
-from ser.errors import InvalidInput, RemoteFailed, TooLarge
+from ser.fetching._archives import extract
+from ser.fetching._prefixes import archive_chunks, list_members, open_prefix
 from ser.limits import Limit
 from ser.service.access import Access
 from ser.service.settings import Settings
@@ -112,7 +112,7 @@ def test_a_prefix_above_a_limit_is_refused_before_an_object_is_read(
 ) -> None:
     with pytest.raises(TooLarge, match=r"set/ has [0-9,]+ bytes or more; allowed: 1,000"):
         fetch(corpus, tmp_path / "archive", access=FULL_ACCESS, limit=Limit(1_000))
-    monkeypatch.setattr("ser.corpora.fetching._prefixes.MAX_ENTRIES", 3)
+    monkeypatch.setattr("ser.fetching._prefixes.MAX_ENTRIES", 3)
     with pytest.raises(TooLarge, match="too many objects; allowed: 3"):
         fetch(corpus, tmp_path / "archive", access=FULL_ACCESS)
     assert list(tmp_path.iterdir()) == []

@@ -15,10 +15,11 @@ from functools import partial
 from pathlib import PurePosixPath
 from typing import Any
 
-from ser.corpora._clutter import is_clutter
-from ser.corpora.fetching._buckets import bucket_errors, create_client
-from ser.corpora.fetching._entries import MAX_ENTRIES
-from ser.corpora.fetching._transport import (
+from ser.errors import InvalidInput, TooLarge
+from ser.fetching._buckets import bucket_errors, create_client
+from ser.fetching._clutter import is_clutter
+from ser.fetching._entries import MAX_ENTRIES
+from ser.fetching._transport import (
     CHUNK,
     Content,
     Interrupted,
@@ -26,7 +27,6 @@ from ser.corpora.fetching._transport import (
     Received,
     translate_errors,
 )
-from ser.errors import InvalidInput, TooLarge
 
 END = bytes(2 * tarfile.BLOCKSIZE)
 """The end of a tar archive."""

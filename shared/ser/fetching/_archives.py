@@ -11,10 +11,10 @@ from pathlib import Path
 
 from ser._addresses import printable
 from ser._progress import ProgressCallback, ignore_share
-from ser.corpora.fetching._entries import Archive, broken, check_entries, useful_entries
-from ser.corpora.fetching._tars import TarArchive, tar_suffix
-from ser.corpora.fetching._zips import open_zip
 from ser.errors import InvalidInput, StorageFull
+from ser.fetching._entries import Archive, broken, check_entries, useful_entries
+from ser.fetching._tars import TarArchive, tar_suffix
+from ser.fetching._zips import open_zip
 from ser.limits import UNLIMITED, Limit
 
 ARCHIVE_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
@@ -52,7 +52,7 @@ def extract(
         The archive is broken or has a forbidden entry, or ``folder`` cannot be written.
     TooLarge
         The content has more than ``limit`` bytes or
-        :data:`~ser.corpora.fetching._entries.MAX_ENTRIES` entries.
+        :data:`~ser.fetching._entries.MAX_ENTRIES` entries.
     StorageFull
         The disk has no space for the content.
     """

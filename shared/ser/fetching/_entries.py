@@ -16,8 +16,8 @@ from typing import IO
 from zipfile import BadZipFile
 
 from ser._addresses import printable
-from ser.corpora._clutter import is_clutter
 from ser.errors import InvalidInput, SerError, TooLarge
+from ser.fetching._clutter import is_clutter
 from ser.limits import Limit
 
 MAX_ENTRIES = 100_000  # including folders that have no entry, but contain one

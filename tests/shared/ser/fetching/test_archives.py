@@ -16,10 +16,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ser.corpora.fetching._archives import extract
-from ser.corpora.fetching._entries import MAX_ENTRIES
-from ser.corpora.fetching._zips import MAX_DIRECTORY_BYTES
 from ser.errors import InvalidInput, SerError, StorageFull, TooLarge
+from ser.fetching._archives import extract
+from ser.fetching._entries import MAX_ENTRIES
+from ser.fetching._zips import MAX_DIRECTORY_BYTES
 from ser.limits import Limit
 
 from .servers import full_disk

@@ -11,7 +11,8 @@ from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from typing import Any
 
-from ser.corpora.fetching._transport import (
+from ser.errors import Conflict, RemoteFailed
+from ser.fetching._transport import (
     CHUNK,
     Content,
     Interrupted,
@@ -21,7 +22,6 @@ from ser.corpora.fetching._transport import (
     Version,
     translate_errors,
 )
-from ser.errors import Conflict, RemoteFailed
 
 
 @contextmanager

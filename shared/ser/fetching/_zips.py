@@ -10,8 +10,8 @@ from functools import partial
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
-from ser.corpora.fetching._entries import MAX_ENTRIES, Archive, Entry, broken
 from ser.errors import TooLarge
+from ser.fetching._entries import MAX_ENTRIES, Archive, Entry, broken
 
 MAX_DIRECTORY_BYTES = 256 * MAX_ENTRIES
 UTF8 = 0x800
