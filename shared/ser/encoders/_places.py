@@ -87,7 +87,7 @@ class WeightsCache:
 
     def __init__(self, folder: Path, name: str, known: KnownEncoder) -> None:
         pin = known.tensors or known.file
-        self._file = folder.expanduser() / f"{name}-{pin[:16]}.safetensors"
+        self._file = folder / f"{name}-{pin[:16]}.safetensors"
         self._tensors = known.tensors
 
     @property

@@ -131,23 +131,30 @@ class EncoderSources:
             return
         from importlib.util import find_spec
 
-        from ser.encoders._places import WeightsCache, files_in, package_files
+        from ser.encoders._places import files_in, package_files
 
         known = self.known[source]
         if (
             (self.folder and files_in(self.folder.expanduser(), source))
-            or (self.cache and WeightsCache(self.cache, source, known).is_filled)
+            or ((cache := self._cache(source, known)) and cache.is_filled)
             or (known.parts and all(package_files(known)))
             or (self.hub and find_spec("huggingface_hub"))
         ):
             return
         raise NotFound(self._advice(source, known, "no place has them"))
 
-    def _weights(self, name: str, known: KnownEncoder) -> Weights:
-        """Return the weights of ``known`` from the first place that has them."""
+    def _cache(self, name: str, known: KnownEncoder) -> WeightsCache | None:
+        """Return the cache of ``known``; ``None`` without one, or if its user has no home."""
         from ser.encoders._places import WeightsCache
 
-        cache = WeightsCache(self.cache, name, known) if self.cache else None
+        try:
+            return WeightsCache(self.cache.expanduser(), name, known) if self.cache else None
+        except RuntimeError:
+            return None
+
+    def _weights(self, name: str, known: KnownEncoder) -> Weights:
+        """Return the weights of ``known`` from the first place that has them."""
+        cache = self._cache(name, known)
         reasons, remote = [], False
         for place, read, is_slow in self._places(name, known, cache):
             try:

@@ -68,10 +68,10 @@ def halved(values: NDArray[np.floating]) -> NDArray[np.float16]:
 
 def write_safetensors(path: Path, weights: Weights) -> None:
     """Write ``weights`` to a file that :func:`read_safetensors` reads."""
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save
 
     named = {PREFIX + name: np.ascontiguousarray(values) for name, values in weights.items()}
-    save_file(named, path, metadata={"digest": digest_of(weights)})
+    path.write_bytes(save(named, metadata={"digest": digest_of(weights)}))
 
 
 def stated_digest(path: Path) -> str | None:

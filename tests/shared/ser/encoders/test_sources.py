@@ -152,7 +152,11 @@ def test_a_damaged_file_in_the_cache_of_the_hub_is_fetched_again(tmp_path: Path,
 
 def test_a_cache_that_cannot_be_written_only_costs_time(tmp_path: Path, hub: Hub) -> None:
     (tmp_path / "file").touch()
-    sources(cache=tmp_path / "file", hub=hub.url).open(NAME)
+    (tmp_path / "folder" / f"{NAME}-{digest_of(TENSORS)[:16]}.safetensors").mkdir(parents=True)
+    for cache in (tmp_path / "file", tmp_path / "folder", Path("~no-such-user/cache")):
+        sources(cache=cache, hub=hub.url).check(NAME)
+        sources(cache=cache, hub=hub.url).open(NAME)
+    assert len([*(tmp_path / "folder").iterdir()]) == 1
 
 
 DAMAGED: dict[str, tuple[str, bytes, str]] = {

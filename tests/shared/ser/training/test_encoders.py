@@ -18,8 +18,7 @@ from ser.encoders import ENCODERS, KNOWN, KnownEncoder
 from ser.errors import InvalidInput, RemoteFailed
 from ser.service.settings import Settings, SettingsError
 from ser.service.training.execution import execute
-from ser.service.training.request import encoder_sources
-from ser.service.training.request import read_train_request
+from ser.service.training.request import encoder_sources, read_train_request
 from whispers import put, random_whisper, safetensors_file
 
 FILE = safetensors_file(random_whisper(layers=1, positions=250))
