@@ -93,4 +93,5 @@ def states(encoder: onnx.ModelProto, output: str, sound: NDArray[np.float32]) ->
     changed.graph.output.append(helper.make_tensor_value_info(output, TensorProto.FLOAT, None))
     session = onnxruntime.InferenceSession(changed.SerializeToString())
     (found,) = session.run([output], {"sound": sound})
-    return np.asarray(found)[0]
+    states: NDArray[Any] = found[0]
+    return states

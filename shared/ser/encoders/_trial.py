@@ -21,7 +21,7 @@ MAX_GRAPH_BYTES = 500_000_000
 memory."""
 MAX_MEMORY = 4_000_000_000
 """Maximum memory of a run in bytes."""
-MAX_SECONDS = 60.0
+MAX_SECONDS = 120.0
 """Maximum time of all runs of an encoder, including the start of their process."""
 MAX_ERROR = 1e-2
 """Maximum difference that a conversion may make, relative to the deviation of the values."""

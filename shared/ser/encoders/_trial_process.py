@@ -1,10 +1,10 @@
 """Runs an encoder in a process of its own, in whose working directory its files are.
 
 The argument is JSON: ``{"memory", "shapes"}``, the memory in bytes that the process may take, and
-the shapes of inputs. The process folds the constants of ``encoder.onnx`` into ``folded.onnx``, and
-runs it on noise of each shape. For each shape it writes one line of JSON: ``{"outputs": [{"type",
-"shape", "finite", "error"}]}``, where ``error`` is the difference from the outputs of
-``original.onnx`` if there is such a file; or ``{"failure"}``.
+the shapes of inputs. The process runs ``encoder.onnx`` on noise of each shape; without shapes, it
+writes the graph with its constants folded to ``folded.onnx``. For each shape it writes one line of
+JSON: ``{"outputs": [{"type", "shape", "finite", "error"}]}``, where ``error`` is the difference
+from the outputs of ``original.onnx`` if there is such a file; or ``{"failure"}``.
 
 It imports nothing of ``ser``, so it starts fast.
 """
@@ -26,27 +26,29 @@ def main() -> None:
     """Run the encoder."""
     request = json.loads(sys.argv[1])
     limit_memory(request["memory"])
+    session = open_session("encoder.onnx", folded="" if request["shapes"] else "folded.onnx")
+    original = open_session("original.onnx") if Path("original.onnx").exists() else None
     for shape in request["shapes"]:
-        print(json.dumps(answer(shape)), flush=True)
-    if not request["shapes"]:
-        open_session("encoder.onnx", folded="folded.onnx")
+        print(json.dumps(answer(session, original, shape)), flush=True)
 
 
-def answer(shape: list[int]) -> dict[str, Any]:
+def answer(
+    session: onnxruntime.InferenceSession,
+    original: onnxruntime.InferenceSession | None,
+    shape: list[int],
+) -> dict[str, Any]:
     """Return the facts about the outputs for noise of ``shape``."""
     noise = np.random.default_rng(0).standard_normal(shape, np.float32)
     try:
-        outputs = run("encoder.onnx", noise)
-        originals = run("original.onnx", noise) if Path("original.onnx").exists() else outputs
-        return {"outputs": [*map(describe, outputs, originals)]}
+        outputs = run(session, noise)
+        expected = run(original, noise) if original else outputs
+        return {"outputs": [*map(describe, outputs, expected)]}
     except Exception as error:  # noqa: BLE001 - onnxruntime's exceptions have no base of their own
         return {"failure": f"{type(error).__name__}: {error}"}
 
 
-def run(path: str, values: NDArray[np.float32]) -> list[NDArray[Any]]:
+def run(session: onnxruntime.InferenceSession, values: NDArray[np.float32]) -> list[NDArray[Any]]:
     """Return the outputs of a graph."""
-    # A failure may leave a session unusable, so each run has its own.
-    session = open_session(path)
     return [np.asarray(each) for each in session.run(None, {session.get_inputs()[0].name: values})]
 
 
