@@ -62,6 +62,7 @@ def front_end(seed: int = 0) -> onnx.ModelProto:
     return graph.front_end_model(front_ends(seed), chunk_samples=None, gain=1.0, encoding=NONE)
 
 
+@cache
 def model(classifier_seed: int = 0, encoder_seed: int = 0) -> bytes:
     """Return the file of a model of three emotions that takes speaker profiles."""
     random = np.random.default_rng(classifier_seed)

@@ -1,7 +1,4 @@
-"""Weights in half precision: exact in the file, and once in memory.
-
-onnxruntime alone evaluates the file with the same results.
-"""
+"""Weights in half precision: exact in the file, and once in memory."""
 
 from __future__ import annotations
 
@@ -14,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
 import spox.opset.ai.onnx.v17 as op
 from hypothesis import given, settings
@@ -202,23 +198,6 @@ def test_features_are_those_of_the_front_end_before_packing(file: bytes) -> None
     expected, _ = open_session(front_end).run(["features", "speech"], {"waveform": VOICE})
     found = Model(file).features(VOICE, SAMPLING_RATE).array
     np.testing.assert_allclose(found, expected, atol=1e-5)
-
-
-def test_onnxruntime_alone_gives_the_same_answers(file: bytes) -> None:
-    model = Model(file)
-    profile = model.enrol([made.signal("03a01Na.wav")], SAMPLING_RATE)
-    for level in (
-        onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL,
-        onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL,
-    ):
-        options = onnxruntime.SessionOptions()
-        options.graph_optimization_level = level
-        options.log_severity_level = 3
-        session = onnxruntime.InferenceSession(file, options)
-        for given_profile, inputs in ((None, {}), (profile, profile.inputs())):
-            (expected,) = session.run(["probabilities"], {"waveform": VOICE, **inputs})
-            found = model.predict(VOICE, SAMPLING_RATE, profile=given_profile).probabilities.array
-            np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
 def with_other_encoder(file: bytes) -> bytes:
