@@ -204,12 +204,15 @@ def fold_constants(model: onnx.ModelProto) -> onnx.ModelProto:
 
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    # The session never runs, so it need not rearrange the weights.
+    options.add_session_config_entry("session.disable_prepacking", "1")
     with tempfile.TemporaryDirectory() as folder:
-        options.optimized_model_filepath = str(Path(folder, "model.onnx"))
-        onnxruntime.InferenceSession(
-            model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-        )
-        optimized = onnx.load(options.optimized_model_filepath)
+        source, result = Path(folder, "source.onnx"), Path(folder, "model.onnx")
+        options.optimized_model_filepath = str(result)
+        # From a file, because a session keeps the bytes that it is created from.
+        onnx.save(model, source)
+        onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+        optimized = onnx.load(result)
     # onnxruntime declares every operator set that it supports; the model still uses its own.
     del optimized.opset_import[:]
     optimized.opset_import.extend(model.opset_import)

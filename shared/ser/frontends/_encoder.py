@@ -164,7 +164,12 @@ def log_mel(chunks: Var) -> Var:
     bands = op.max([op.matmul(filters, power), number(POWER_FLOOR)])
     levels = op.mul(op.log(bands), number(1 / np.log(10)))
     # The last frame is centred on the end of the signal, or less than a stride before it.
-    levels = op.slice(levels, integers(0), op.max([op.sub(size(levels, 2), integers(1)), integers(1)]), integers(2))
+    levels = op.slice(
+        levels,
+        integers(0),
+        op.max([op.sub(size(levels, 2), integers(1)), integers(1)]),
+        integers(2),
+    )
     floor = op.sub(op.reduce_max(levels, axes=[1, 2]), number(DYNAMIC_RANGE))
     return op.div(op.add(op.max([levels, floor]), number(4)), number(4))
 
