@@ -9,13 +9,14 @@ from benchmark.contest import USUAL, Contest, Contestant, Effort
 from benchmark.machine import machine
 from benchmark.prediction import measure_cold, measure_cold_from_s3, measure_warm
 from benchmark.report import Results
-from benchmark.rows import DIRECT, SAME_NETWORK, Rows, all_rows
+from benchmark.rows import ACCURATE, DIRECT, SAME_NETWORK, Rows, all_rows
 from benchmark.sizes import installed_megabytes
 from benchmark.speed import measure_speed
 from benchmark.training import measure_beside_training, measure_trainings
 from benchmark.workplace import Workplace
-from benchmark.yardstick import make_yardstick
+from benchmark.yardstick import make_accurate, make_yardstick
 from ser._progress import Progress
+from ser.errors import SerError
 from ser.model import Model
 from ser.sounds import SAMPLING_RATE, Signal
 from stack import ROOT
@@ -36,6 +37,7 @@ def measure(place: Workplace, corpus: str, effort: Effort, progress: Progress) -
     progress("trainings", 0.0)
     recipe, stages = measure_trainings(rows, place)
     yardstick = make_yardstick(place)
+    accurate, notes = try_accurate(place)
     progress("trainings", 1.0)
     network = yardstick.same_network
     contestants = (
@@ -45,13 +47,23 @@ def measure(place: Workplace, corpus: str, effort: Effort, progress: Progress) -
         Contestant(
             "usual", yardstick.usual, code_predictor(network), (DIRECT,), (("call", "directly"),)
         ),
+        *(Contestant("ours", model, code_predictor(model), (ACCURATE,)) for model in accurate),
     )
     contest = Contest(place, contestants, yardstick.utterances, effort, rows)
     for name, measurement in MEASUREMENTS.items():
         progress(name, 0.0)
         measurement(contest)
         progress(name, 1.0)
-    return Results(rows, stages, {"corpus": corpus, "runs": str(effort.runs), **machine()})
+    facts = {"corpus": corpus, "runs": str(effort.runs), **notes, **machine()}
+    return Results(rows, stages, facts)
+
+
+def try_accurate(place: Workplace) -> tuple[list[Path], dict[str, str]]:
+    """Return the folder of a model with an encoder, or none and the reason in a fact."""
+    try:
+        return [make_accurate(place)], {}
+    except SerError as error:
+        return [], {f"not measured{ACCURATE}": str(error)}
 
 
 def code_predictor(model: Path) -> Callable[[Signal], str]:

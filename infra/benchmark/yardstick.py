@@ -1,14 +1,17 @@
-"""The model of the usual function, and a model of our function with the same network."""
+"""The model of the usual function, and further models of our function: one with the same network,
+and one with a pretrained encoder."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
 
 from benchmark.workplace import Workplace
+from ser.classifiers import Classifier
 from ser.classifiers._keras import FittedKeras
 from ser.corpora import open_sources
 from ser.dataset import LoadedCorpus
@@ -18,10 +21,17 @@ from ser.registry import new_model_id, open_registry
 from ser.service.settings import Settings
 from ser.service.training.request import read_train_request
 from ser.sounds import SAMPLING_RATE, Signal
-from ser.training import compose, extract_features, fit, load_and_split
+from ser.training import PreparedCorpus, compose, extract_features, fit, load_and_split
 
 METHOD = MFCC(dc_elimination=False)
 """MFCCs as librosa computes them: the first coefficient remains the level."""
+
+ACCURATE = {
+    "dataset_feature_extract_methods": {"Encoder": {}},
+    "dataset_augmentation": {},
+    "model_config": {"shrinkage": 0.5, "limit": 2.0},
+}
+"""Fields of the training of a model with a pretrained encoder."""
 
 
 class Yardstick(NamedTuple):
@@ -41,6 +51,24 @@ def make_yardstick(place: Workplace) -> Yardstick:
     """
     body = place.training("KerasClassifier", data="KerasClassifier")
     body["dataset_feature_extract_methods"] = {"MFCC": msgspec.to_builtins(METHOD)}
+    same_network, corpus, classifier = publish_model(place, body)
+    network = classifier.fitted_
+    assert isinstance(network, FittedKeras)
+    usual = place.registries / "usual" / "network"
+    write(usual, network, corpus.loaded)
+    return Yardstick(usual, same_network, corpus.loaded.signals)
+
+
+def publish_model(
+    place: Workplace, body: Mapping[str, Any]
+) -> tuple[Path, PreparedCorpus, Classifier]:
+    """Train and publish a model without evaluating it.
+
+    Returns
+    -------
+    tuple
+        The folder of the model, the corpus with its features, and the classifier.
+    """
     settings = Settings.from_environment(place.settings)
     request = read_train_request(body, settings)
     sources = open_sources(
@@ -48,14 +76,16 @@ def make_yardstick(place: Workplace) -> Yardstick:
     )
     corpus = extract_features(request, load_and_split(request, sources), sources)
     classifier = fit(request, corpus)
-    network = classifier.fitted_
-    assert isinstance(network, FittedKeras)
-    usual = place.registries / "usual" / "network"
-    write(usual, network, corpus.loaded)
     model_id = new_model_id()
     contents = {"model.onnx": compose(request, corpus, classifier)}
     open_registry(place.registry).publish(model_id, contents, {})
-    return Yardstick(usual, place.registry / model_id, corpus.loaded.signals)
+    return place.registry / model_id, corpus, classifier
+
+
+def make_accurate(place: Workplace) -> Path:
+    """Return the folder of a model of :data:`ACCURATE`; ``SerError`` if there is no encoder."""
+    body = place.training("DiscriminantClassifier", data="accurate") | ACCURATE
+    return publish_model(place, body)[0]
 
 
 def write(folder: Path, fitted: FittedKeras, loaded: LoadedCorpus) -> None:

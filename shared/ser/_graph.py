@@ -17,6 +17,7 @@ import spox.opset.ai.onnx.v17 as op
 from spox import Tensor, argument, build, inline
 
 from ser._metadata import MetadataEncoding
+from ser._packing import pack
 from ser._speech_graph import Selection, select_speech
 from ser.frontends import FrontEnds
 from ser.sounds import SAMPLING_RATE, SPEECH_FRAME
@@ -181,6 +182,7 @@ def compose(
         "times": analysed["times"],
     }
     model = fold_constants(build(arguments, results))
+    pack(model)
     # An initializer with the name of an input is its default, and makes the input optional.
     model.graph.initializer.extend(
         value for value in classifier.graph.initializer if value.name in arguments
@@ -202,12 +204,15 @@ def fold_constants(model: onnx.ModelProto) -> onnx.ModelProto:
 
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    # The session never runs, so it need not rearrange the weights.
+    options.add_session_config_entry("session.disable_prepacking", "1")
     with tempfile.TemporaryDirectory() as folder:
-        options.optimized_model_filepath = str(Path(folder, "model.onnx"))
-        onnxruntime.InferenceSession(
-            model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-        )
-        optimized = onnx.load(options.optimized_model_filepath)
+        source, result = Path(folder, "source.onnx"), Path(folder, "model.onnx")
+        options.optimized_model_filepath = str(result)
+        # From a file, because a session keeps the bytes that it is created from.
+        onnx.save(model, source)
+        onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+        optimized = onnx.load(result)
     # onnxruntime declares every operator set that it supports; the model still uses its own.
     del optimized.opset_import[:]
     optimized.opset_import.extend(model.opset_import)

@@ -10,6 +10,7 @@ import msgspec
 from ser._labels import Label
 from ser._metadata import MetadataEncoding
 from ser._sessions import open_session
+from ser._weights import Weights, take_weights
 from ser.errors import Conflict
 
 if TYPE_CHECKING:
@@ -71,6 +72,8 @@ class OpenedModel(NamedTuple):
     properties: ModelProperties
     places: bool
     """Whether the model has the outputs :data:`PLACES`."""
+    weights: Weights
+    """The weights that the session shares with those of other models."""
 
 
 def open_model(data: bytes) -> OpenedModel:
@@ -82,7 +85,8 @@ def open_model(data: bytes) -> OpenedModel:
         The file is not a model that this version of ``ser`` can read.
     """
     try:
-        session = open_session(data, optimize=False)
+        graph, weights = take_weights(data)
+        session = open_session(graph, optimize=False, weights=weights)
     except ValueError as error:
         raise unreadable_model(str(error)) from error
     properties = ModelProperties.read(session.get_modelmeta().custom_metadata_map)
@@ -93,7 +97,7 @@ def open_model(data: bytes) -> OpenedModel:
         raise unreadable_model(
             f"{len(properties.labels)} labels for probabilities of shape {outputs['probabilities']}"
         )
-    return OpenedModel(session, properties, places=len(outputs) > len(OUTPUTS))
+    return OpenedModel(session, properties, len(outputs) > len(OUTPUTS), weights)
 
 
 def unreadable_model(reason: str) -> Conflict:

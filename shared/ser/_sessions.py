@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -10,17 +15,30 @@ if TYPE_CHECKING:
 ERROR = 3
 """Log level of onnxruntime; the next lower level warns about every optional input."""
 
+MAX_THREADS = 4
+"""Maximum number of threads of a session with weights; more of them wait for each other."""
+NO_WEIGHTS: Mapping[str, NDArray[np.float32]] = {}
 
-def open_session(graph: bytes, *, optimize: bool = True) -> onnxruntime.InferenceSession:
+
+def open_session(
+    graph: bytes,
+    *,
+    optimize: bool = True,
+    weights: Mapping[str, NDArray[np.float32]] = NO_WEIGHTS,
+) -> onnxruntime.InferenceSession:
     """Return a session that runs ``graph``, the bytes of an ONNX file.
 
-    Each call uses one thread, so callers can process many sounds in parallel.
+    Each call uses one thread, so callers can process many sounds in parallel. With ``weights``, a
+    call uses further cores while they are idle.
 
     Parameters
     ----------
     optimize
         Whether onnxruntime folds constants and fuses nodes. A published model is folded already
         (:func:`ser._graph.compose`); repeating that would double its loading time.
+    weights
+        Values of the initializers whose data is outside ``graph``. The session does not copy them,
+        so the caller must keep them as long as the session.
 
     Raises
     ------
@@ -31,14 +49,25 @@ def open_session(graph: bytes, *, optimize: bool = True) -> onnxruntime.Inferenc
     from onnxruntime.capi import onnxruntime_pybind11_state as state
 
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
     if not optimize:
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     # An arena would keep the memory of the longest sound, and a memory pattern would be kept for
-    # each duration; neither makes predictions faster.
-    options.enable_cpu_mem_arena = False
+    # each duration; neither makes predictions of small graphs faster.
+    options.enable_cpu_mem_arena = bool(weights)
     options.enable_mem_pattern = False
+    options.intra_op_num_threads = min(os.cpu_count() or 1, MAX_THREADS) if weights else 1
     options.log_severity_level = ERROR
+    # The options refer to these values without owning them.
+    values = {
+        name: onnxruntime.OrtValue.ortvalue_from_numpy(each) for name, each in weights.items()
+    }
+    for name, value in values.items():
+        options.add_initializer(name, value)
+    if weights:
+        # Otherwise each session would keep a rearranged copy of its weights.
+        options.add_session_config_entry("session.disable_prepacking", "1")
+        # Otherwise idle threads would take processor time from other calls.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
         return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
     except (

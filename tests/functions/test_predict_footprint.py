@@ -22,6 +22,7 @@ from spox import Tensor, argument, build
 
 import graphs
 import made
+import small_encoder
 from clients import ROOT
 from ser import _graph as graph
 from ser import sounds as audio
@@ -94,6 +95,15 @@ def test_the_first_sound_imports_only_the_decoder_and_the_runtime(
     assert not first & heavy
     sound.write_bytes(made.sound(SIGNAL, 44_100))
     assert "soxr" in loaded(place, sound)[1]
+
+
+def test_a_model_with_an_encoder_imports_nothing_more(tmp_path: Path) -> None:
+    sound = tmp_path / "sound.wav"
+    sound.write_bytes(made.sound(SIGNAL))
+    model_id = graphs.publish(tmp_path, small_encoder.model())
+    before, first = loaded({"model_id": model_id, "model_save_path": str(tmp_path)}, sound)
+    training = {"onnx", "spox", "scipy", "sklearn", "librosa", "ser._packing"}
+    assert not (before | first) & training
 
 
 def test_an_s3_registry_imports_botocore_and_not_boto3() -> None:

@@ -17,7 +17,7 @@ from benchmark.machine import machine
 from benchmark.measuring import code_predictor, measure_sizes
 from benchmark.prediction import measure_cold, measure_cold_from_s3, measure_warm
 from benchmark.report import Results
-from benchmark.rows import DIRECT, SAME_NETWORK, Row, Target, all_rows
+from benchmark.rows import ACCURATE, DIRECT, SAME_NETWORK, Row, Target, all_rows
 from benchmark.servers import EncodedRequest
 from benchmark.sizes import installed_megabytes
 from benchmark.speed import measure_speed
@@ -169,7 +169,9 @@ def results(place: Workplace, yardstick: Yardstick) -> Results:
     """Results of a contest without trainings, with the slow contestant only where it is needed."""
     expected_code = code_predictor(yardstick.same_network)
     ours, usual = (
-        Contestant("ours", yardstick.same_network, expected_code, ("", SAME_NETWORK, DIRECT)),
+        Contestant(
+            "ours", yardstick.same_network, expected_code, ("", SAME_NETWORK, DIRECT, ACCURATE)
+        ),
         Contestant("usual", yardstick.usual, expected_code, ("", SAME_NETWORK)),
     )
     effort = Effort(runs=1, requests=2, load_seconds=0.05, long_seconds=4)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 from base64 import b64encode
@@ -16,15 +15,13 @@ from typing import Any
 import pytest
 
 import made
+import node
 from stacks import ROOT, Client, serving
 
 TYPESCRIPT = ROOT / "tests" / "typescript"
 SOUND = made.sound(made.signal("03a01Wa.wav"))
 EMOTIONS = {"anger", "boredom", "disgust", "fear", "happiness", "neutral", "sadness"}
-INSTALL_SECONDS = 120
 RUN_SECONDS = 300
-UNREACHABLE = ("ENOTFOUND", "ECONNREFUSED", "ECONNRESET", "ETIMEDOUT", "EAI_AGAIN", "ENETUNREACH")
-"""Codes of npm's errors where there is no registry."""
 
 
 @pytest.fixture(scope="module")
@@ -126,24 +123,7 @@ def test_a_generated_python_client_trains_and_predicts(
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The TypeScript project with its packages."""
-    npm = shutil.which("npm")
-    if npm is None:
-        pytest.skip("npm is missing")
-    project = tmp_path_factory.mktemp("typescript")
-    for file in TYPESCRIPT.iterdir():
-        if file.is_file():
-            shutil.copy(file, project)
-    command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--fetch-retries=1"]
-    try:
-        installed = subprocess.run(
-            command, cwd=project, capture_output=True, text=True, timeout=INSTALL_SECONDS
-        )
-    except subprocess.TimeoutExpired:
-        pytest.skip("npm's registry does not answer")
-    if installed.returncode and any(code in installed.stderr for code in UNREACHABLE):
-        pytest.skip("npm's registry is not reached")
-    assert installed.returncode == 0, installed.stderr
-    return project
+    return node.install(TYPESCRIPT, tmp_path_factory.mktemp("typescript"))
 
 
 def test_a_generated_typescript_client_is_well_typed_and_trains_and_predicts(

@@ -14,7 +14,8 @@ PACKAGE = Path(ser.__file__).parent
 
 LAYERS = (
     {"errors", "limits", "_features", "_labels", "_progress", "_sessions", "_threads"},
-    {"_addresses", "_s3"},
+    {"_packing", "_wire"},
+    {"_addresses", "_s3", "_weights"},
     {"_schemas", "_metadata", "_prediction", "fetching", "parallel", "sounds"},
     {"store", "_model_file", "_speaker_profile", "_speech_graph"},
     {"encoders"},
