@@ -149,7 +149,8 @@ def compose(
     """Return the ONNX file of a model from ``waveform`` to ``probabilities``.
 
     The probabilities are the mean over the chunks, weighted by the duration of the speech in each;
-    without speech, all classes are equally probable. The other outputs are those of the front-end.
+    without speech, all classes are equally probable. The other outputs are those of the front-end,
+    and last ``familiarity``, a float32 scalar, if the classifier has it.
 
     Parameters
     ----------
@@ -180,6 +181,7 @@ def compose(
         "features": analysed["features"],
         "seconds": analysed["seconds"],
         "times": analysed["times"],
+        **{name: classified[name] for name in ("familiarity",) if name in classified},
     }
     model = fold_constants(build(arguments, results))
     pack(model)

@@ -20,6 +20,8 @@ OUTPUTS = ("probabilities", "speech", "features")
 """Outputs of every model, in this order."""
 PLACES = ("seconds", "times")
 """Further outputs of models since version 0.2: the speech in each chunk, and where it begins."""
+FAMILIARITY = "familiarity"
+"""Last output of models that measure it."""
 
 
 class ModelProperties(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,6 +76,8 @@ class OpenedModel(NamedTuple):
     """Whether the model has the outputs :data:`PLACES`."""
     weights: Weights
     """The weights that the session shares with those of other models."""
+    familiarity: bool
+    """Whether the model has the output :data:`FAMILIARITY`."""
 
 
 def open_model(data: bytes) -> OpenedModel:
@@ -91,13 +95,17 @@ def open_model(data: bytes) -> OpenedModel:
         raise unreadable_model(str(error)) from error
     properties = ModelProperties.read(session.get_modelmeta().custom_metadata_map)
     outputs = {output.name: output.shape for output in session.get_outputs()}
-    if tuple(outputs) not in (OUTPUTS, OUTPUTS + PLACES):
+    familiarity = FAMILIARITY in outputs
+    without = tuple(outputs)[:-1] if familiarity else tuple(outputs)
+    if without not in (OUTPUTS, OUTPUTS + PLACES):
         raise unreadable_model(f"its outputs are {', '.join(outputs)}, not {', '.join(OUTPUTS)}")
     if outputs["probabilities"] != [len(properties.labels)]:
         raise unreadable_model(
             f"{len(properties.labels)} labels for probabilities of shape {outputs['probabilities']}"
         )
-    return OpenedModel(session, properties, len(outputs) > len(OUTPUTS), weights)
+    return OpenedModel(
+        session, properties, places=without != OUTPUTS, weights=weights, familiarity=familiarity
+    )
 
 
 def unreadable_model(reason: str) -> Conflict:

@@ -71,7 +71,7 @@ class Prediction(msgspec.Struct, frozen=True):
     """
 
     label: Label | None
-    """The most probable label; ``None`` if the sound contains no speech."""
+    """The most probable label; ``None`` if there is a :attr:`reason` against it."""
     probabilities: Probabilities
     """Probability of each emotion by its English word, in the order of the model's labels;
     ``probabilities.array`` is float32 of shape (classes,). Without speech, all are equal."""
@@ -80,22 +80,39 @@ class Prediction(msgspec.Struct, frozen=True):
     too_short: bool = False
     """Whether the sound contains speech of less than 0.5 s, so that its probabilities are
     uncertain. Models of versions before 0.2 do not measure this."""
+    familiarity: float | None = None
+    """How much the sound resembles the recordings that the model was trained on, from 0 to 1: the
+    share of such recordings of new speakers that resemble them less. ``None`` if the model does
+    not measure it. A low value means "recorded unlike the training data", not "wrong"."""
+    reason: str | None = None
+    """The reason why there is no label; ``None`` if there is one."""
 
     @property
     def emotion(self) -> str | None:
-        """English word for the most probable emotion; ``None`` if the sound contains no speech."""
+        """English word for the most probable emotion; ``None`` if there is no label."""
         return self.label.emotion if self.label else None
 
     @property
     def confidence(self) -> float:
-        """The highest probability, from 0 to 1."""
+        """The highest probability, from 0 to 1, also if there is no label."""
         return float(self.probabilities.array.max())
 
     def __repr__(self) -> str:
+        known = "" if self.familiarity is None else f"familiarity={self.familiarity:.3f}, "
+        because = "" if self.reason is None else f", reason={self.reason!r}"
         return (
-            f"Prediction({self.emotion!r}, confidence={self.confidence:.3f}, "
-            f"probabilities={self.probabilities}, speech={self.speech})"
+            f"Prediction({self.emotion!r}, confidence={self.confidence:.3f}, {known}"
+            f"probabilities={self.probabilities}, speech={self.speech}{because})"
         )
+
+
+def reason_against(speech: bool, confidence: float, abstain_below: float | None) -> str | None:
+    """Return the reason why a prediction has no label; ``None`` if it has one."""
+    if not speech:
+        return "the sound contains no speech"
+    if abstain_below is not None and confidence < abstain_below:
+        return f"the confidence {confidence:.3f} is below {abstain_below:g}"
+    return None
 
 
 def emotion_keys(labels: Sequence[Label]) -> tuple[str, ...]:

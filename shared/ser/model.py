@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
-from numbers import Integral
-from typing import TYPE_CHECKING
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ser._domain_profile import DomainProfile, takes_domain_profile
 from ser._labels import Label
-from ser._model_file import ModelProperties, OpenedModel, open_model
-from ser._prediction import Prediction, Probabilities, emotion_keys
+from ser._model_file import FAMILIARITY, ModelProperties, OpenedModel, open_model
+from ser._prediction import Prediction, Probabilities, emotion_keys, reason_against
 from ser._speaker_profile import SpeakerProfile, takes_profile
 from ser._threads import map_in_order
 from ser.errors import InvalidInput, SerError, within
@@ -31,7 +32,15 @@ from ser.sounds import (
 if TYPE_CHECKING:
     from ser._features import Features
 
-__all__ = ["NO_PROFILE", "Known", "Model", "ModelProperties", "Prediction", "Probabilities"]
+__all__ = [
+    "NO_DOMAIN_PROFILE",
+    "NO_PROFILE",
+    "Known",
+    "Model",
+    "ModelProperties",
+    "Prediction",
+    "Probabilities",
+]
 
 NO_PROFILE = (
     "this model does not use speaker profiles; allowed: with models of model_type "
@@ -39,8 +48,16 @@ NO_PROFILE = (
 )
 """Reason for refusing a profile where :attr:`Model.takes_profile` is false."""
 
+NO_DOMAIN_PROFILE = (
+    "this model does not use domain profiles; allowed: with models of model_type "
+    "DiscriminantClassifier that were trained with version 0.2 or later"
+)
+"""Reason for refusing a profile where :attr:`Model.takes_domain_profile` is false."""
+
 Known = Mapping[str, str | None]
 """Metadata of an utterance by field: ``speaker``, ``gender``, ``text``; ``None`` if unknown."""
+
+P = TypeVar("P", SpeakerProfile, DomainProfile)
 
 
 class Model:
@@ -119,10 +136,15 @@ class Model:
         return takes_profile(self._opened.session)
 
     @property
+    def takes_domain_profile(self) -> bool:
+        """Whether the model uses a :class:`ser.DomainProfile`."""
+        return takes_domain_profile(self._opened.session)
+
+    @property
     def front_end(self) -> str:
         """SHA-256 of the graph that computes the features, in hexadecimal.
 
-        A speaker profile can be used with every model that has the same front-end.
+        A profile can be used with every model that has the same front-end.
         """
         return self.properties.front_end
 
@@ -133,6 +155,8 @@ class Model:
         *,
         known: Known | None = None,
         profile: SpeakerProfile | None = None,
+        domain: DomainProfile | None = None,
+        abstain_below: float | None = None,
     ) -> Prediction:
         """Return the prediction for ``sound``.
 
@@ -151,13 +175,20 @@ class Model:
             (:attr:`known_values`).
         profile
             Profile of the speaker, as :meth:`enrol` returns it.
+        domain
+            Profile of the channel, room or corpus, as :meth:`enrol_domain` returns it. The
+            familiarity is then relative to this domain.
+        abstain_below
+            Confidence, 0 to 1, below which the prediction has no label but a reason. ``None``:
+            every sound with speech has a label.
 
         Raises
         ------
         InvalidInput
             ``sound`` is not a sound, is shorter than 0.1 s, has samples that are not finite or
             a peak above 10 times full scale, or is an array without a rate; ``known`` has a value
-            that did not occur in training; the model does not take ``profile``.
+            that did not occur in training; the model does not take ``profile`` or ``domain``;
+            ``abstain_below`` is not a number from 0 to 1.
         NotFound
             No file has the path ``sound``.
 
@@ -171,7 +202,9 @@ class Model:
         >>> model.predict(samples, sampling_rate).emotion
         'anger'
         """
-        return self._predict(read_sound(sound, sampling_rate), self._options(known, profile))
+        require_share(abstain_below)
+        options = self._options(known, profile, domain)
+        return self._predict(read_sound(sound, sampling_rate), options, abstain_below)
 
     def predict_many(
         self,
@@ -181,6 +214,8 @@ class Model:
         sampling_rate: float | None = None,
         known: Known | None = None,
         profile: SpeakerProfile | None = None,
+        domain: DomainProfile | None = None,
+        abstain_below: float | None = None,
     ) -> Iterator[Prediction | SerError]:
         """Return an iterator over the predictions for ``sounds``, in their order.
 
@@ -193,7 +228,7 @@ class Model:
             Sounds, each as in :meth:`predict`.
         jobs
             Number of threads; ``None``: one per core.
-        sampling_rate, known, profile
+        sampling_rate, known, profile, domain, abstain_below
             As in :meth:`predict`, the same for all sounds.
 
         Returns
@@ -204,8 +239,8 @@ class Model:
         Raises
         ------
         InvalidInput
-            ``jobs`` is less than 1, ``sounds`` is a single sound, or ``known`` or ``profile`` does
-            not fit the model.
+            ``jobs`` is less than 1, ``sounds`` is a single sound, or another parameter is refused
+            by :meth:`predict`.
 
         Examples
         --------
@@ -219,11 +254,12 @@ class Model:
         if not isinstance(threads, Integral) or isinstance(threads, bool) or threads < 1:
             raise InvalidInput(f"{jobs!r} jobs; allowed: 1 or more, or None for one on each core")
         require_several(sounds)
-        options = self._options(known, profile)
+        require_share(abstain_below)
+        options = self._options(known, profile, domain)
 
         def predict_one(sound: SoundLike) -> Prediction | SerError:
             try:
-                return self._predict(read_sound(sound, sampling_rate), options)
+                return self._predict(read_sound(sound, sampling_rate), options, abstain_below)
             except SerError as error:
                 return error
 
@@ -308,15 +344,45 @@ class Model:
         """
         if not self.takes_profile:
             raise InvalidInput(NO_PROFILE)
-        require_several(sounds)
-        options = self._options(known)
-        profiles = []
-        for index, sound in enumerate(sounds):
-            with within(index):
-                profiles.append(self._profile(read_sound(sound, sampling_rate), options))
-        if not profiles:
-            raise InvalidInput("there are no sounds to enrol; allowed: one or more")
-        return SpeakerProfile.pooled(profiles)
+        return SpeakerProfile.pooled(
+            self._profiles(SpeakerProfile.of, sounds, sampling_rate, known)
+        )
+
+    def enrol_domain(
+        self,
+        sounds: Iterable[SoundLike],
+        sampling_rate: float | None = None,
+        *,
+        known: Known | None = None,
+    ) -> DomainProfile:
+        """Return the profile of a channel, room or corpus from ``sounds`` of it.
+
+        Parameters
+        ----------
+        sounds
+            At least one sound, each as in :meth:`predict`. About 20 sounds of many speakers and
+            different emotions work best; their emotions need not be known.
+        sampling_rate, known
+            As in :meth:`predict`, the same for all sounds.
+
+        Raises
+        ------
+        InvalidInput, NotFound
+            As in :meth:`enrol`.
+
+        Examples
+        --------
+        >>> model = ser.load_model("latest", registry="model")
+        >>> domain = model.enrol_domain(["speech.wav"])
+        >>> domain.count
+        1
+        >>> model.predict("speech.wav", domain=domain).speech
+        True
+        """
+        if not self.takes_domain_profile:
+            raise InvalidInput(NO_DOMAIN_PROFILE)
+        profiles = self._profiles(DomainProfile.of, sounds, sampling_rate, known)
+        return DomainProfile.pooled(profiles)
 
     def check_profile(self, profile: SpeakerProfile) -> None:
         """Raise :class:`InvalidInput` unless the model takes ``profile``."""
@@ -324,8 +390,17 @@ class Model:
             raise InvalidInput(NO_PROFILE)
         profile.require(self.front_end, len(self.feature_names))
 
+    def check_domain_profile(self, profile: DomainProfile) -> None:
+        """Raise :class:`InvalidInput` unless the model takes ``profile``."""
+        if not self.takes_domain_profile:
+            raise InvalidInput(NO_DOMAIN_PROFILE)
+        profile.require(self.front_end, len(self.feature_names))
+
     def _options(
-        self, known: Known | None, profile: SpeakerProfile | None = None
+        self,
+        known: Known | None,
+        profile: SpeakerProfile | None = None,
+        domain: DomainProfile | None = None,
     ) -> dict[str, NDArray[np.float32]]:
         """Return the inputs of the graph beside the waveform."""
         if not isinstance(known, Mapping | None):
@@ -337,32 +412,65 @@ class Model:
                 f"profile is a {type(profile).__name__}; allowed: a ser.SpeakerProfile, which "
                 "Model.enrol returns, and SpeakerProfile.parse reads from JSON"
             )
+        if not isinstance(domain, DomainProfile | None):
+            raise InvalidInput(
+                f"domain is a {type(domain).__name__}; allowed: a ser.DomainProfile, which "
+                "Model.enrol_domain returns, and DomainProfile.parse reads from JSON"
+            )
         columns = self.properties.metadata.encode(known or {})
         options = {"metadata": columns} if columns.size else {}
         if profile is not None:
             self.check_profile(profile)
             options |= profile.inputs()
+        if domain is not None:
+            self.check_domain_profile(domain)
+            options |= domain.inputs()
         return options
 
-    def _predict(self, signal: Signal, options: Mapping[str, NDArray[np.float32]]) -> Prediction:
-        run, places = self._opened.session.run, self._opened.places
-        names = ["probabilities", "speech", *(["seconds"] if places else [])]
-        probabilities, speech, *seconds = run(names, {"waveform": signal, **options})
+    def _predict(
+        self,
+        signal: Signal,
+        options: Mapping[str, NDArray[np.float32]],
+        abstain_below: float | None,
+    ) -> Prediction:
+        opened = self._opened
+        names = ["probabilities", "speech"]
+        names += ["seconds"] * opened.places + [FAMILIARITY] * opened.familiarity
+        outputs = opened.session.run(names, {"waveform": signal, **options})
+        found = dict(zip(names, outputs, strict=True))
+        probabilities, speech = found["probabilities"], bool(found["speech"])
+        reason = reason_against(speech, float(probabilities.max()), abstain_below)
         return Prediction(
-            label=self.labels[probabilities.argmax()] if speech else None,
+            label=None if reason else self.labels[probabilities.argmax()],
             probabilities=Probabilities(self.emotions, probabilities),
-            speech=bool(speech),
-            too_short=bool(speech) and any(each.sum() < SHORTEST_SPEECH for each in seconds),
+            speech=speech,
+            too_short=speech and opened.places and found["seconds"].sum() < SHORTEST_SPEECH,
+            familiarity=float(found[FAMILIARITY]) if opened.familiarity else None,
+            reason=reason,
         )
 
-    def _profile(
-        self, signal: Signal, options: Mapping[str, NDArray[np.float32]]
-    ) -> SpeakerProfile:
-        inputs = {"waveform": require_sound(signal), **options}
-        rows, speech = self._opened.session.run(["features", "speech"], inputs)
-        if not speech:
-            raise InvalidInput(NO_SPEECH)
-        return SpeakerProfile.of(self.front_end, rows)
+    def _profiles(
+        self,
+        of: Callable[[str, NDArray[np.float32]], P],
+        sounds: Iterable[SoundLike],
+        sampling_rate: float | None,
+        known: Known | None,
+    ) -> list[P]:
+        """Return the profile that ``of`` gives for each sound, at least one."""
+        require_several(sounds)
+        options = self._options(known)
+        profiles = []
+        for index, sound in enumerate(sounds):
+            with within(index):
+                signal = require_sound(read_sound(sound, sampling_rate))
+                inputs = {"waveform": signal, **options}
+                rows, speech = self._opened.session.run(["features", "speech"], inputs)
+                if not speech:
+                    raise InvalidInput(NO_SPEECH)
+                profiles.append(of(self.front_end, rows))
+        if not profiles:
+            raise InvalidInput("there are no sounds to enrol; allowed: one or more")
+        return profiles
 
     def __repr__(self) -> str:
         return f"Model({self.sampling_rate} Hz -> {', '.join(self.emotions)})"
@@ -374,4 +482,13 @@ def require_several(sounds: object) -> None:
         raise InvalidInput(
             f"a {type(sounds).__name__} does not hold several sounds; allowed: such as a list of "
             "sounds"
+        )
+
+
+def require_share(abstain_below: float | None) -> None:
+    """Raise :class:`InvalidInput` unless ``abstain_below`` is a number from 0 to 1 or ``None``."""
+    is_number = isinstance(abstain_below, Real) and not isinstance(abstain_below, bool)
+    if abstain_below is not None and not (is_number and 0 <= abstain_below <= 1):
+        raise InvalidInput(
+            f"abstain_below is {abstain_below!r}; allowed: a number from 0 to 1, or None"
         )

@@ -64,7 +64,7 @@ def prepare(folder: Path) -> None:
     (folder / "speech.wav").write_bytes(made.sound(np.stack([mono, mono], axis=1), 44_100))
     with zipfile.ZipFile(made.corpus(folder / "corpus.zip")) as archive:
         archive.extractall(folder / "corpus")
-    data = graphs.model()
+    data = graphs.model(takes_domain=True, measures_familiarity=True)
     (folder / "model.onnx").write_bytes(data)
     model_id = graphs.publish(folder / "model", data, **FACTS)
     open_registry(folder / "model").move("latest", model_id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Protocol, Self
 
 import msgspec
@@ -33,7 +33,7 @@ DEFAULT_RANDOM_STATE = 42
 
 @dataclass(frozen=True, eq=False)
 class Origins:
-    """The speaker, the utterance, its take and the variant of each row of a training set.
+    """The speaker, the utterance, its take, variant and corpus of each row of a training set.
 
     Selecting rows from it works as it does with an array. scikit-learn therefore splits it
     along with ``X`` and ``y`` when it is given as a parameter of ``fit``.
@@ -48,6 +48,12 @@ class Origins:
     takes: NDArray[np.str_]
     """Take of each row, shape (rows,): the name of its utterance, or a name that it shares with the
     other versions of the same recording."""
+    corpora: NDArray[np.str_] = field(default_factory=lambda: np.empty(0, np.str_))
+    """Corpus of each row, shape (rows,). Default: empty strings, for a single corpus."""
+
+    def __post_init__(self) -> None:
+        if not len(self.corpora):
+            object.__setattr__(self, "corpora", np.full(len(self.names), ""))
 
     def __len__(self) -> int:
         return len(self.names)
@@ -59,7 +65,13 @@ class Origins:
 
     def __getitem__(self, rows: Any) -> Origins:
         """Return the origins of ``rows``: a mask, indices or a slice."""
-        return Origins(self.speakers[rows], self.names[rows], self.variants[rows], self.takes[rows])
+        return Origins(
+            self.speakers[rows],
+            self.names[rows],
+            self.variants[rows],
+            self.takes[rows],
+            self.corpora[rows],
+        )
 
 
 class FittedClassifier(Protocol):
@@ -79,10 +91,13 @@ class FittedClassifier(Protocol):
     def to_onnx(self) -> onnx.ModelProto:
         """Return the classifier as a graph; its last output is the probabilities.
 
-        The first input is the features, float32 of shape (rows, features). Three further inputs
-        are optional: ``speaker_mean`` and ``speaker_deviation``, float32 of shape (features,),
-        are computed over the rows of the speaker's enrolled sounds; ``speaker_count``, a float32
-        scalar, is the number of these sounds and 0 by default.
+        The first input is the features of one sound, float32 of shape (rows, features). Further
+        inputs are optional: ``speaker_mean`` and ``speaker_deviation``, float32 of shape
+        (features,), are computed over the rows of the speaker's enrolled sounds;
+        ``speaker_count``, a float32 scalar, is the number of these sounds and 0 by default;
+        ``domain_mean`` and ``domain_count`` are the same for unlabelled sounds of the channel or
+        corpus from which the sound comes. An optional output ``familiarity``, a float32 scalar
+        from 0 to 1, says how much the sound resembles the training data.
         """
 
 
@@ -144,8 +159,8 @@ class Classifier(ABC):
         y
             Label of each row, shape (rows,), of any type that numpy can sort.
         origins
-            Origin of each row. The discriminant uses it to leave out whole speakers for its
-            calibration, and to learn from enrolled sounds; other classifiers ignore it.
+            Origin of each row. The discriminant uses it to leave out whole speakers or corpora for
+            its calibration, and to learn from enrolled sounds; other classifiers ignore it.
         on_progress
             Called with the completed share of the training, 0..1.
 

@@ -34,7 +34,7 @@ class TrainingRows(NamedTuple):
     y: NDArray[np.int64]
     """Class of each row, shape (rows,): an index into the labels of :class:`LoadedCorpus`."""
     origins: Origins
-    """Speaker, utterance, variant and take of each row."""
+    """Speaker, utterance, variant, take and corpus of each row."""
 
     def without(self, names: Collection[str]) -> TrainingRows:
         """Return the rows of all utterances except those in ``names``."""
@@ -78,6 +78,7 @@ def training_rows(
                 each_row([utterance.name for utterance, *_ in chosen], np.str_),
                 each_row([variant for _, variant, _ in chosen], np.int64),
                 each_row([utterance.group for utterance, *_ in chosen], np.str_),
+                each_row([utterance.corpus for utterance, *_ in chosen], np.str_),
             ),
         )
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ser.evaluation._comparison import describe_features, describe_rows, describe_split
+from ser.evaluation._coverage import Coverage, coverage
 from ser.evaluation._evaluation import (
     ConfusionMatrix,
     Evaluation,
@@ -26,6 +27,7 @@ from ser.evaluation._splits import (
 __all__ = [
     "ENROLLED",
     "ConfusionMatrix",
+    "Coverage",
     "Evaluation",
     "FoldClassifier",
     "FoldEvaluation",
@@ -33,6 +35,7 @@ __all__ = [
     "Split",
     "UtterancePrediction",
     "corpus_folds",
+    "coverage",
     "describe_features",
     "describe_rows",
     "describe_split",

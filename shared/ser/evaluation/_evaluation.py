@@ -121,6 +121,9 @@ class Evaluation:
     """With ``evaluation="full"``: the UAR with enrolled sounds of the speakers."""
     degraded: Mapping[str, Mapping[str, float]] = field(default_factory=dict, repr=False)
     """With ``evaluation="full"``: the UAR after each degradation."""
+    coverage: Sequence[Mapping[str, float]] = field(default=(), repr=False)
+    """With ``evaluation="full"``: the figures of the most confident predictions alone, with the
+    lowest ``confidence`` among them."""
     leave_one_text_out: Mapping[str, Any] | None = field(default=None, repr=False)
     """With ``evaluation="full"``: the metrics with each text left out once; ``None`` if the corpus
     is not suitable."""
@@ -219,6 +222,7 @@ class Evaluation:
         answer: dict[str, Any] = {"loso": self.figures, "notes": list(self.notes)}
         if self.degraded:
             answer |= {"enrolment": list(self.enrolment), "degraded": self.degraded}
+            answer["coverage"] = list(self.coverage)
         if self.leave_one_text_out is not None:
             answer["leave_one_text_out"] = self.leave_one_text_out
         if self.loso_by_corpus:

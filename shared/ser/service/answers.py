@@ -169,6 +169,18 @@ class Enrolment(Answer, frozen=True, kw_only=True):
     without: Annotated[float, Meta(description="Mean UAR of the same sounds without enrolment.")]
 
 
+class Coverage(Answer, frozen=True, kw_only=True):
+    """Figures of the most confident predictions alone."""
+
+    coverage: Annotated[float, Meta(description="Share of the utterances that are predicted.")]
+    confidence: Annotated[
+        float,
+        Meta(description="Lowest confidence among them, as for `abstain_below` of POST /predict."),
+    ]
+    uar: Annotated[float, Meta(description="Mean recall of the emotions that occur among them.")]
+    wa: Annotated[float, Meta(description="Share of correct predictions among them.")]
+
+
 class Degraded(Answer, frozen=True, kw_only=True):
     """UAR of degraded sounds."""
 
@@ -218,6 +230,9 @@ class TrainAnswer(Answer, frozen=True, kw_only=True):
     degraded: Annotated[
         dict[str, Degraded] | UnsetType,
         Meta(description="Results by degradation; only of an evaluation `full`."),
+    ] = UNSET
+    coverage: Annotated[
+        list[Coverage] | UnsetType, Meta(description="Only of an evaluation `full`.")
     ] = UNSET
     leave_one_text_out: Annotated[
         Metrics | UnsetType, Meta(description="Metrics with each text left out once.")

@@ -14,6 +14,7 @@ from ser.evaluation import (
     Evaluation,
     FoldEvaluation,
     Folds,
+    coverage,
     describe_features,
     describe_rows,
     describe_split,
@@ -37,8 +38,8 @@ def leave_speakers_out(
 ) -> Evaluation:
     """Return the evaluation of ``recipe`` with each speaker of ``corpus`` left out once.
 
-    If ``recipe.evaluation`` is ``"full"``, it includes figures with enrolled speakers, with
-    degraded sounds, and with each text left out once. With several corpora, it includes the figures
+    If ``recipe.evaluation`` is ``"full"``, it includes figures of the most confident
+    predictions, with enrolled speakers, with degraded sounds, and with each text left out once. With several corpora, it includes the figures
     of each, and figures with each left out once.
     """
     loaded, split = corpus.loaded, corpus.split
@@ -49,6 +50,7 @@ def leave_speakers_out(
     notes = [*loaded.notes, *(f"with a speaker left out: {note}" for note in speakers.notes)]
     full: dict[str, Any] = {}
     if recipe.evaluation == "full":
+        full["coverage"] = coverage(loaded.labels, loaded.utterances, probabilities)
         full["enrolment"] = speakers.enrolment_effects()
         full["degraded"] = speakers.degradation_effects(step(progress, "degrade"))
         notes += missing_figures(split.speakers, split.texts)

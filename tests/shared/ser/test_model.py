@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 import graphs
 import made
-from ser import Model, Prediction, SpeakerProfile
+from ser import DomainProfile, Model, Prediction, SpeakerProfile
 from ser._labels import Label
 from ser.errors import Conflict, InvalidInput, NotFound
 from ser.sounds import SAMPLING_RATE
@@ -83,7 +83,8 @@ def test_predictions_of_the_same_sound_are_equal(model: Model) -> None:
 def test_the_text_of_a_prediction_shows_all_of_its_fields(model: Model) -> None:
     assert repr(model.predict(silence(), SAMPLING_RATE)) == (
         "Prediction(None, confidence=0.333, "
-        "probabilities={'neutral': 0.333, 'sadness': 0.333, 'anger': 0.333}, speech=False)"
+        "probabilities={'neutral': 0.333, 'sadness': 0.333, 'anger': 0.333}, speech=False, "
+        "reason='the sound contains no speech')"
     )
 
 
@@ -350,3 +351,78 @@ def test_known_values_are_a_mapping(model: Model, known: Any) -> None:
 def test_a_model_is_made_of_bytes(data: Any) -> None:
     with pytest.raises(InvalidInput, match=r"allowed: the bytes of model\.onnx"):
         Model(data)
+
+
+@pytest.fixture(scope="module")
+def adaptable() -> Model:
+    return Model(graphs.model(takes_domain=True, measures_familiarity=True))
+
+
+def test_a_domain_profile_that_was_stored_changes_the_prediction_as_the_original(
+    adaptable: Model,
+) -> None:
+    assert adaptable.takes_domain_profile
+    domain = adaptable.enrol_domain(SIGNALS, SAMPLING_RATE)
+    assert domain.count == len(SIGNALS)
+    stored = DomainProfile.parse(msgspec.json.encode(domain).decode())
+    found = [
+        adaptable.predict(SIGNALS[0], SAMPLING_RATE, domain=each).probabilities.array
+        for each in (None, domain, stored)
+    ]
+    assert np.abs(found[0] - found[1]).max() > 0.01
+    np.testing.assert_array_equal(found[1], found[2])
+
+
+def test_domains_are_enrolled_from_speech_alone(adaptable: Model) -> None:
+    with pytest.raises(InvalidInput, match=r"silent|no speech") as caught:
+        adaptable.enrol_domain([SIGNALS[0], silence()], SAMPLING_RATE)
+    assert [fault.loc for fault in caught.value.faults] == [(1,)]
+    with pytest.raises(InvalidInput, match="one or more"):
+        adaptable.enrol_domain([])
+
+
+def test_a_model_without_inputs_about_the_domain_refuses_domain_profiles(
+    model: Model, adaptable: Model
+) -> None:
+    assert not model.takes_domain_profile
+    with pytest.raises(InvalidInput, match="does not use domain profiles"):
+        model.enrol_domain(SIGNALS, SAMPLING_RATE)
+    domain = adaptable.enrol_domain(SIGNALS, SAMPLING_RATE)
+    with pytest.raises(InvalidInput, match="does not use domain profiles"):
+        model.predict(SIGNALS[0], SAMPLING_RATE, domain=domain)
+    speaker: Any = adaptable.enrol(SIGNALS, SAMPLING_RATE)
+    with pytest.raises(InvalidInput, match=r"allowed: a ser\.DomainProfile"):
+        adaptable.predict(SIGNALS[0], SAMPLING_RATE, domain=speaker)
+
+
+def test_a_familiarity_is_a_number_where_the_model_measures_it(
+    model: Model, adaptable: Model
+) -> None:
+    found = adaptable.predict(SIGNALS[0], SAMPLING_RATE)
+    assert found.familiarity is not None
+    assert 0 < found.familiarity < 1
+    assert f"familiarity={found.familiarity:.3f}" in repr(found)
+    assert model.predict(SIGNALS[0], SAMPLING_RATE).familiarity is None
+
+
+def test_a_prediction_below_the_wanted_confidence_has_a_reason_instead_of_a_label(
+    model: Model,
+) -> None:
+    plain = model.predict(SIGNALS[0], SAMPLING_RATE)
+    assert plain.reason is None
+    sure, unsure = (plain.confidence - 0.001, plain.confidence + 0.001)
+    assert model.predict(SIGNALS[0], SAMPLING_RATE, abstain_below=sure) == plain
+    (found,) = model.predict_many(SIGNALS[:1], sampling_rate=SAMPLING_RATE, abstain_below=unsure)
+    assert isinstance(found, Prediction)
+    assert (found.label, found.emotion) == (None, None)
+    assert found.confidence == plain.confidence
+    assert found.reason == f"the confidence {plain.confidence:.3f} is below {unsure:g}"
+    silent = model.predict(silence(), SAMPLING_RATE, abstain_below=1)
+    assert silent.reason == "the sound contains no speech"
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.1, float("nan"), "0.5", True])
+def test_the_wanted_confidence_is_a_number_from_0_to_1(model: Model, share: Any) -> None:
+    for call in (model.predict, lambda _, **options: model.predict_many([], **options)):
+        with pytest.raises(InvalidInput, match=r"abstain_below.*allowed: a number from 0 to 1"):
+            call(SIGNALS[0], sampling_rate=SAMPLING_RATE, abstain_below=share)

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from ser._speaker_profile import MAX_COUNT, SpeakerProfile, numbers
+from ser._profile import MAX_COUNT, numbers
+from ser._speaker_profile import SpeakerProfile
 from ser.errors import InvalidInput
 
 DIGEST = "0f" * 32

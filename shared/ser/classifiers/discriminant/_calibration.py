@@ -6,6 +6,7 @@ temperature corrects that (Guo et al., On calibration of modern neural networks,
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,7 +33,7 @@ class TrainingSet:
     y: ClassIndices
     """Index of the class of each row, shape (rows,)."""
     origins: Origins
-    """Speaker, utterance and variant of each row."""
+    """Speaker, utterance, variant and corpus of each row."""
     folds: NDArray[np.intp]
     """Fold of each row, shape (rows,); the rows of a fold are left out together."""
     classes: int
@@ -42,21 +43,24 @@ class TrainingSet:
     def of(
         cls, X: FeatureMatrix, y: ClassIndices, origins: Origins | None, random_state: int
     ) -> TrainingSet:
-        """Return the training set of ``X`` and ``y``.
+        """Return the training set of ``X`` and ``y``, with folds for the calibration.
 
-        Without ``origins``, every row is an utterance of an unknown speaker.
+        The folds are the corpora, if several contain each emotion: a temperature that was fitted
+        to speakers of known corpora would be too low for a new one. Otherwise they are those of
+        :func:`assign_folds`. Without ``origins``, every row is an utterance of an unknown speaker.
         """
         if origins is None:
             names = np.arange(len(X)).astype(str)
             origins = Origins(np.full(len(X), ""), names, np.zeros(len(X), np.int64), names)
-        folds = assign_folds(origins, random_state)
+        found, corpora = np.unique(origins.corpora, return_inverse=True)
+        shared = min(len(np.unique(origins.corpora[y == label])) for label in np.unique(y)) > 1
+        folds = corpora if len(found) > 1 and shared else assign_folds(origins, random_state)
         return cls(X.astype(np.float64), y, origins, folds, int(y.max()) + 1)
 
-    def with_known_speakers(self) -> TrainingSet:
-        """Return the rows whose speaker is known."""
-        known = self.origins.speakers != ""
+    def __getitem__(self, rows: NDArray[np.bool_]) -> TrainingSet:
+        """Return the training set of ``rows``, a mask of shape (rows,)."""
         return TrainingSet(
-            self.X[known], self.y[known], self.origins[known], self.folds[known], self.classes
+            self.X[rows], self.y[rows], self.origins[rows], self.folds[rows], self.classes
         )
 
 
@@ -95,8 +99,7 @@ def fit_calibrated(Z: Matrix, training: TrainingSet, shrinkage: float) -> Discri
     """
     everything = Moments.of(Z, training.y, training.classes)
     scores, scored = np.zeros((len(Z), training.classes)), np.zeros(len(Z), bool)
-    for fold in np.unique(training.folds):
-        left_out = training.folds == fold
+    for left_out in masks(training.folds):
         others = everything - Moments.of(Z[left_out], training.y[left_out], training.classes)
         if others.counts.all():
             scores[left_out] = Discriminant.of(others, shrinkage).scores(Z[left_out])
@@ -105,6 +108,12 @@ def fit_calibrated(Z: Matrix, training: TrainingSet, shrinkage: float) -> Discri
         return None
     temperature = best_temperature(scores[scored], training.y[scored])
     return Discriminant.of(everything, shrinkage).with_temperature(temperature)
+
+
+def masks(folds: NDArray[np.intp]) -> Iterator[NDArray[np.bool_]]:
+    """Yield a mask of the rows of each fold, shape (rows,)."""
+    for fold in np.unique(folds):
+        yield folds == fold
 
 
 def best_temperature(scores: Matrix, y: ClassIndices) -> float:

@@ -20,21 +20,25 @@ from ser.classifiers._base import (
     FeatureMatrix,
     Origins,
 )
+from ser.classifiers.discriminant._adaptation import (
+    Adaptation,
+    default_domain_inputs,
+    default_speaker_inputs,
+    domain_centre,
+    fit_adaptation,
+)
 from ser.classifiers.discriminant._calibration import (
     FEWEST_SPEAKERS,
     TrainingSet,
     fit_calibrated,
 )
-from ser.classifiers.discriminant._enrolment import (
-    Enrolment,
-    default_speaker_inputs,
-    fit_enrolment,
-)
+from ser.classifiers.discriminant._familiarity import Familiarity, fit_familiarity
 from ser.classifiers.discriminant._linear import Discriminant, Moments, softmax
 from ser.classifiers.discriminant._scaling import Scaler, constant, standardise_in_graph
 
 if TYPE_CHECKING:
     import onnx
+    from spox import Var
 
 UNCALIBRATED = (
     "the probabilities are not calibrated (temperature 1): "
@@ -65,7 +69,8 @@ class DiscriminantClassifier(Classifier):
     variances (Friedman, Regularized discriminant analysis, JASA 84, 1989). All emotions have the
     same prior probability, however often they occur in the training data. If speakers are known,
     a second discriminant is trained on features normalised by their speaker; the more sounds of a
-    speaker are enrolled, the larger its share in the scores of the graph.
+    speaker or of a domain are enrolled, the larger its share in the scores of the graph. The graph
+    also has the familiarity of a sound (:mod:`ser.classifiers.discriminant._familiarity`).
 
     Parameters
     ----------
@@ -113,16 +118,19 @@ class DiscriminantClassifier(Classifier):
         scaler = Scaler.of(training.X.mean(axis=0), training.X.std(axis=0), config.limit)
         Z = scaler.standardise(training.X)
         ordinary = fit_calibrated(Z, training, config.shrinkage)
-        on_progress(0.5)
-        enrolment = fit_enrolment(training, scaler.mean, config.limit, config.shrinkage)
+        on_progress(0.4)
+        adaptation = fit_adaptation(training, scaler.mean, config.limit, config.shrinkage)
+        on_progress(0.8)
+        familiarity = fit_familiarity(training, self.random_state)
         on_progress(1.0)
-        notes = [UNCALIBRATED] * (ordinary is None) + [NO_ENROLMENT] * (enrolment is None)
+        notes = [UNCALIBRATED] * (ordinary is None) + [NO_ENROLMENT] * (adaptation is None)
         return FittedDiscriminant(
             msgspec.to_builtins(config),
             notes,
             scaler,
             ordinary or Discriminant.of(Moments.of(Z, y, training.classes), config.shrinkage),
-            enrolment,
+            adaptation,
+            familiarity,
         )
 
 
@@ -134,33 +142,49 @@ class FittedDiscriminant:
     notes: list[str]
     scaler: Scaler = field(repr=False)
     ordinary: Discriminant = field(repr=False)
-    enrolment: Enrolment | None = field(repr=False)
+    adaptation: Adaptation | None = field(repr=False)
+    familiarity: Familiarity | None = field(repr=False)
 
     def predict_proba(self, X: FeatureMatrix) -> NDArray[np.float32]:
         return softmax(self.ordinary.scores(self.scaler.standardise(X))).astype(np.float32)
 
     def to_onnx(self) -> onnx.ModelProto:
-        import spox.opset.ai.onnx.v17 as op
         from onnx import numpy_helper
         from spox import Tensor, argument, build
 
         columns = len(self.scaler.mean)
-        defaults = default_speaker_inputs(columns) if self.enrolment else {}
+        defaults = default_domain_inputs(columns)
+        if self.adaptation:
+            defaults |= default_speaker_inputs(columns)
         features = argument(Tensor(np.float32, (None, columns)))
-        speaker = {name: argument(Tensor(np.float32, d.shape)) for name, d in defaults.items()}
-        Z = standardise_in_graph(
-            features,
-            constant(self.scaler.mean),
-            constant(self.scaler.deviation),
-            self.scaler.limit,
-        )
-        scores = self.ordinary.scores_in_graph(Z)
-        if self.enrolment:
-            scores = self.enrolment.scores_in_graph(features, scores, **speaker)
-        probabilities = op.softmax(scores, axis=1)
-        model = build({"features": features, **speaker}, {"probabilities": probabilities})
+        options = {name: argument(Tensor(np.float32, d.shape)) for name, d in defaults.items()}
+        model = build({"features": features, **options}, self._outputs(features, **options))
         # An initializer with the name of an input is its default, and makes the input optional.
         model.graph.initializer.extend(
             numpy_helper.from_array(value, name) for name, value in defaults.items()
         )
         return model
+
+    def _outputs(
+        self, features: Var, *, domain_mean: Var, domain_count: Var, **speaker: Var
+    ) -> dict[str, Var]:
+        """Return the outputs of the graph by name; ``speaker`` has its inputs about a speaker."""
+        import spox.opset.ai.onnx.v17 as op
+
+        outputs = {}
+        centre = domain_centre(self.scaler.mean, domain_mean, domain_count)
+        if self.familiarity:
+            outputs["familiarity"] = self.familiarity.in_graph(features, centre.known, domain_mean)
+        if self.adaptation:
+            centre = self.adaptation.centre_in_graph(
+                centre, speaker["speaker_mean"], speaker["speaker_count"]
+            )
+        Z = standardise_in_graph(
+            features, centre.mean, constant(self.scaler.deviation), self.scaler.limit
+        )
+        scores = self.ordinary.scores_in_graph(Z)
+        if self.adaptation:
+            scores = self.adaptation.scores_in_graph(
+                features, scores, centre, speaker["speaker_deviation"], speaker["speaker_count"]
+            )
+        return outputs | {"probabilities": op.softmax(scores, axis=1)}

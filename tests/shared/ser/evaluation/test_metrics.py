@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from ser.corpora import Utterance
 from ser.corpora.grammars.emodb import LABELS, parse
-from ser.evaluation import metrics
+from ser.evaluation import coverage, metrics
 
 THREE = LABELS[:3]
 CODES = [label.code for label in THREE]
@@ -93,3 +93,26 @@ def test_every_utterance_is_in_one_bin_of_the_reliability(seed: int, count: int)
     right = sum(each["count"] * each["accuracy"] for each in bins)
     assert right / count == pytest.approx(found["wa"])
     assert 0 <= found["ece"] <= 1
+
+
+def test_coverage_keeps_the_most_confident_predictions() -> None:
+    confidence = np.linspace(0.95, 0.5, 10)
+    truth = [CODES[n % 2] for n in range(10)]
+    right = np.array([True] * 5 + [False] * 5)
+    rows = np.zeros((10, 3), np.float32)
+    for row, (share, correct) in enumerate(zip(confidence, right, strict=True)):
+        rows[row, row % 2 if correct else 2] = share
+    order = np.random.default_rng(0).permutation(10)
+    asked = spoken([truth[n] for n in order], ["03"] * 10)
+    found = coverage(THREE, asked, rows[order])
+    assert [each["coverage"] for each in found] == [1.0, 0.9, 0.8, 0.7, 0.5]
+    assert [each["wa"] for each in found] == pytest.approx([5 / 10, 5 / 9, 5 / 8, 5 / 7, 1])
+    assert found[0]["uar"] == pytest.approx((3 / 5 + 2 / 5) / 2)
+    assert found[-1]["uar"] == 1
+    lowest = [confidence[n - 1] for n in (10, 9, 8, 7, 5)]
+    assert [each["confidence"] for each in found] == pytest.approx(lowest)
+
+
+def test_coverage_of_one_utterance_predicts_it() -> None:
+    found = coverage(THREE, spoken(CODES[:1], ["03"]), np.eye(3, dtype=np.float32)[:1])
+    assert [each["coverage"] for each in found] == [1.0] * 5

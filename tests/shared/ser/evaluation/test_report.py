@@ -92,6 +92,10 @@ def full(**changes: Any) -> Manifest:
             {"clips": 5, "draws": 7, "uar": 0.8481, "deviation": 0.0262, "without": 0.8421},
             {"clips": None, "draws": 1, "uar": 0.9188, "deviation": 0.0, "without": 0.8754},
         ],
+        "coverage": [
+            {"coverage": 1.0, "confidence": 0.2012, "uar": 0.889, "wa": 0.891},
+            {"coverage": 0.5, "confidence": 0.8123, "uar": 0.9876, "wa": 0.9901},
+        ],
         "degraded": {
             "gain +12 dB": {"uar": 0.8751, "lost": -0.0002},
             "white noise 20 dB": {"uar": 0.8593, "lost": 0.0156},
@@ -208,6 +212,7 @@ def test_entries_that_the_manifest_lacks_are_left_out(page: Outline) -> None:
     headings = {
         "loso": "Unknown speakers",
         "enrolment": "Enrolled speakers",
+        "coverage": "Confident predictions",
         "degraded": "Degraded sounds",
         "leave_one_text_out": "Unknown texts",
         "chosen": "recipes were compared",

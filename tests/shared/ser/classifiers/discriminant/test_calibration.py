@@ -11,6 +11,7 @@ from ser.classifiers import Origins
 from ser.classifiers.discriminant._calibration import (
     FEWEST_SPEAKERS,
     FOLDS,
+    TrainingSet,
     assign_folds,
     best_temperature,
 )
@@ -63,3 +64,19 @@ def test_multiplied_scores_have_a_temperature_multiplied_by_the_same_factor(
         factor * best_temperature(scores, y), rel=1e-3
     )
     assert 0.6 < best_temperature(scores, y) < 1.7
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_corpora_are_left_out_whole_if_no_emotion_occurs_in_one_alone(shared: bool) -> None:
+    rows = 60
+    y = np.arange(rows) % 3
+    names = np.arange(rows).astype(str)
+    corpora = np.array(["a", "b", "c"])[np.arange(rows) // 20]
+    if not shared:
+        y[corpora != "c"] %= 2
+    speakers = np.char.add(corpora, (np.arange(rows) % 4).astype(str))
+    origins = Origins(speakers, names, np.zeros(rows, np.int64), names, corpora)
+    training = TrainingSet.of(np.ones((rows, 1), np.float32), y, origins, 0)
+    assert len(set(training.folds)) == (3 if shared else FOLDS)
+    for speaker in set(speakers):
+        assert len(set(training.folds[speakers == speaker])) == 1
