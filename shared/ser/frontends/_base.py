@@ -40,6 +40,18 @@ class FrontEnd(Schema, frozen=True, kw_only=True):
         """Names of the metadata fields that this front-end uses."""
         return ()
 
+    def check(self, encoders: EncoderSources) -> None:
+        """Raise an error unless ``encoders`` have all that this front-end is opened from.
+
+        Nothing is fetched or read, so a request can be checked before its training.
+
+        Raises
+        ------
+        InvalidInput
+            An encoder cannot be had; the message says what to do.
+        """
+        del encoders
+
     def opened(self, encoders: EncoderSources) -> FrontEnd:
         """Return this front-end with everything that its graph is built from.
 

@@ -73,6 +73,9 @@ class Encoder(FrontEnd, frozen=True, kw_only=True):
         if values.get("normalize") and values.get("input", "log-mel") == "log-mel":
             yield Fault(("normalize",), "log-mel spectra are not normalised; allowed: false")
 
+    def check(self, encoders: EncoderSources) -> None:
+        encoders.check(self.source, self.sha256)
+
     def opened(self, encoders: EncoderSources) -> OpenedEncoder:
         return OpenedEncoder(config=self, model=encoders.open(self.source, self.sha256))
 

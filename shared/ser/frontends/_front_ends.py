@@ -52,6 +52,12 @@ class FrontEnds(Methods[FrontEnd]):
         """Names of the metadata fields that the front-ends use."""
         return tuple(f for front_end in self.values() for f in front_end.metadata_fields)
 
+    def check(self, encoders: EncoderSources) -> None:
+        """Check that these front-ends can be opened; see :meth:`FrontEnd.check`."""
+        for name, front_end in self.items():
+            with within(name):
+                front_end.check(encoders)
+
     def opened(self, encoders: EncoderSources) -> FrontEnds:
         """Return these front-ends, opened; see :meth:`FrontEnd.opened`."""
         opened = FrontEnds()

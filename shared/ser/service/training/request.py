@@ -20,7 +20,7 @@ from ser.errors import Fault, InvalidInput, within
 from ser.registry import ALIAS, check_alias, new_model_id, open_registry
 from ser.service.access import Access
 from ser.service.settings import Settings
-from ser.training import LATEST, Recipe, type_defaults
+from ser.training import LATEST, Recipe, require_encoders, with_defaults
 
 # The message of `alias_name` explains the grammar better than that of a pattern.
 ALIAS_SCHEMA = msgspec.Meta(extra_json_schema={"pattern": f"^{ALIAS.pattern}$"})
@@ -60,19 +60,21 @@ class JobContext(msgspec.Struct, frozen=True, kw_only=True):
 def read_train_request(body: Mapping[str, Any], settings: Settings) -> TrainRequest:
     """Return the request in ``body``, in the dialect of clients, with its locations resolved.
 
-    A field that ``body`` omits is taken from the settings, else from the defaults of its
-    ``model_type``, else from those of :class:`TrainRequest`.
+    A field that ``body`` omits is taken from the settings, else from its ``preset`` or the
+    defaults of its ``model_type``, else from those of :class:`TrainRequest`.
 
     Raises
     ------
     InvalidInput
-        One fault for each field that does not fit, or names a location that is not allowed.
+        One fault for each field that does not fit, or names a location that is not allowed; or
+        the encoder of the recipe cannot be had, which a retry does not change.
     """
     request = parse(
         TrainRequest,
-        {**type_defaults(body.get("model_type")), **settings.request_defaults, **body},
+        with_defaults({**settings.request_defaults, **body}),
         checks={**location_checks(settings), "alias": require_alias_name},
     )
+    require_encoders(request)
     # Only the options that were given: a default that the data do not allow is lowered, a given
     # value is refused.
     typed = request.classifier.get_params()
