@@ -5,9 +5,10 @@ JUPYTER_PORT ?= 8888
 EMODB_ZIP ?=
 # As an absolute path; abspath would split it at spaces.
 ARCHIVE = $(if $(filter /%,$(firstword $(EMODB_ZIP))),$(EMODB_ZIP),$(CURDIR)/$(EMODB_ZIP))
-# For make evaluate: a zip archive, a folder or a CSV table beside its sounds; a model_type; a file with
-# further fields of /train; a registry and an alias, without which the model is not published.
+# For make evaluate: a zip archive, a folder or a CSV table beside its sounds; accurate or light; a model_type;
+# a file with further fields of /train; a registry and an alias, without which the model is not published.
 CORPUS ?=
+PRESET ?=
 MODEL_TYPE ?=
 REQUEST ?=
 SAVE ?=
@@ -29,10 +30,10 @@ CONTAINER ?= ser
 CONTAINER_IMAGE ?= ser-container:$(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' shared/ser/__init__.py)
 # Rootless podman maps its root to the user who starts it; Docker needs the number of the user who owns the clone.
 OWNER = $(shell [ "$(notdir $(ENGINE))" = podman ] && echo 0:0 || echo "$$(id -u):$$(id -g)")
-export PORT JUPYTER_PORT VENV EMODB_ZIP CORPUS MODEL_TYPE REQUEST SAVE ALIAS SER_ALLOWED_PATHS SER_ALLOWED_HOSTS
+export PORT JUPYTER_PORT VENV EMODB_ZIP CORPUS PRESET MODEL_TYPE REQUEST SAVE ALIAS SER_ALLOWED_PATHS SER_ALLOWED_HOSTS
 
 .DEFAULT_GOAL := help
-.PHONY: help init demo serve recipe evaluate notebook bench encoders test pytest lint format check lock \
+.PHONY: help init demo serve recipe ready-model evaluate notebook bench encoders test pytest lint format check lock \
 	update-env pip-freeze clean package deploy undeploy boot-app init-docker create-container \
 	start-container attach clean-container clean-image clean-docker clean-docker-full-only-in-emergency
 
@@ -48,10 +49,10 @@ demo: init ## Fetch or synthesise a corpus, train and predict over HTTP, show th
 serve: init ## Serve both functions behind the gateway (PORT=5000)
 	$(BIN)/python infra/local/stack.py
 
-recipe: init ## Print the model_type of the recommended recipe
-	@$(BIN)/python -c 'from ser.classifiers import RECIPE; print(RECIPE)'
+recipe: init ## Print the fields of a preset, a file for REQUEST= (PRESET=accurate)
+	@$(BIN)/python infra/local/recipe.py
 
-evaluate: init ## Leave each speaker (and corpus) of CORPUS=a[,b] out once: figures, a report (LABELS=, MODEL_TYPE=, REQUEST=, SAVE=, ALIAS=)
+evaluate: init ## Leave each speaker (and corpus) of CORPUS=a[,b] out once: figures, a report (PRESET=, LABELS=, MODEL_TYPE=, REQUEST=, SAVE=, ALIAS=)
 	@$(BIN)/python infra/local/evaluate.py
 
 notebook: init ## Open docs/report.ipynb in Jupyter: the corpus, the features, the models (EMODB_ZIP=)
@@ -118,6 +119,9 @@ lock: init ## Update the pinned requirements from shared/pyproject.toml and test
 	$(UV_COMPILE) shared/pyproject.toml --extra http --extra train --extra containers -c tests/requirements.txt -o functions/train/requirements.txt
 	$(UV_COMPILE) shared/pyproject.toml --extra http -c tests/requirements.txt -o functions/predict/requirements.txt
 	echo av | $(UV_COMPILE) - -c tests/requirements.txt -o functions/predict/requirements-containers.txt
+
+ready-model: init ## Train the model that is part of the package on EmoDB again (EMODB_ZIP=)
+	@$(BIN)/python infra/local/ready_model.py
 
 update-env: ## Delete the environment and make it again
 	rm -rf $(VENV)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functions_framework
 from flask import Request, Response
 
+from ser.registry import READY
 from ser.service.answers import PredictAnswer, PredictJobAnswer
 from ser.service.http import Function, Page, Reply, get_health
 from ser.service.inference import Predictor, PredictRequest, ReportRequest, routes
@@ -27,8 +28,9 @@ def post_predict(call: Call[PredictRequest]) -> PredictAnswer | Reply:
 def get_report(call: Call[ReportRequest]) -> Page:
     """Return the report of the model with the given id or alias."""
     model_id, html = predictor.report(call.request)
-    # An alias may move to another model.
-    return Page(html, immutable=model_id == call.request.model_id)
+    # An alias may move to another model, and the next version of the software has another `ready`.
+    immutable = model_id == call.request.model_id and model_id != READY
+    return Page(html, immutable=immutable)
 
 
 def get_job(call: Call[None]) -> PredictJobAnswer:

@@ -93,7 +93,7 @@ variable "train_concurrency" {
 }
 
 variable "train_defaults" {
-  description = "Fields of POST /train for a corpus that is uploaded without a request (SER_TRAIN_DEFAULTS)."
+  description = "Fields of POST /train for a corpus that is uploaded without a request (SER_TRAIN_DEFAULTS); without a preset and a model_type the preset is accurate."
   type        = any
   default     = {}
 

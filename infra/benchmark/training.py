@@ -13,10 +13,11 @@ from benchmark.prediction import CLIP_SECONDS
 from benchmark.rows import Rows
 from benchmark.servers import serving
 from benchmark.workplace import Workplace, encoded_request
-from ser.classifiers import RECIPE
+from ser.training import PRESETS
 from stack import ROOT
 
 TRAIN = ROOT / "functions" / "train" / "main.py"
+RECIPE = PRESETS["light"]["model_type"]
 TRAININGS = {"KerasClassifier": "KerasClassifier", "our recipe": RECIPE}
 """The ``model_type`` of each measured training; all other fields have their defaults."""
 

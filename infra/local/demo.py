@@ -1,7 +1,8 @@
 """A demonstration over HTTP: train on a corpus, predict emotions, and show how good they are.
 
-It posts ``requests/train-recipe.json``, and leaves the corpus in ``demo/`` and the model in
-``model/``, where all files in ``requests/`` look for them.
+It posts ``requests/train-recipe.json``, or ``requests/train-light.json`` if the weights of the
+encoder are missing, and leaves the corpus in ``demo/`` and the model in ``model/``, where all files
+in ``requests/`` look for them.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from ser._schemas import parse
 from ser.corpora.grammars.emodb import LABELS, OFFICIAL_ARCHIVE
 from ser.corpora.synthesis import synthesise
 from ser.errors import SerError
@@ -26,6 +28,9 @@ from ser.evaluation.report import plots
 from ser.fetching import FULL_ACCESS, fetch
 from ser.registry import open_registry
 from ser.service.problems import from_document
+from ser.service.settings import Settings
+from ser.service.training.request import encoder_sources
+from ser.training import Recipe, with_defaults
 from stack import ROOT, running
 
 FOLDER = ROOT / "demo"
@@ -36,6 +41,7 @@ SPEECH = FOLDER / "speech.wav"
 MODELS = ROOT / "model"
 """The registry that ``requests/*.json`` name, the default of ``make serve``."""
 REQUEST = ROOT / "requests" / "train-recipe.json"
+LIGHT_REQUEST = ROOT / "requests" / "train-light.json"
 ANSWER_SECONDS = 3.0
 """Time for the official server to answer before the demo synthesises a corpus."""
 SHOWN = 10
@@ -55,12 +61,13 @@ def main() -> None:
     name, archive = choose_corpus()
     provide(archive)
     models = choose_registry()
-    request = {**msgspec.json.decode(REQUEST.read_bytes()), "model_save_path": str(models)}
+    file = choose_request()
+    request = {**msgspec.json.decode(file.read_bytes()), "model_save_path": str(models)}
     roots = os.pathsep.join(map(str, (FOLDER, models)))
     with running(port=0, settings={"SER_ALLOWED_PATHS": roots}) as stack:
         console.print(f"Both functions answer behind {stack.url}.")
         console.print(
-            f"POST /train with {REQUEST.relative_to(ROOT)}: a model, and for the figures one more "
+            f"POST /train with {file.relative_to(ROOT)}: a model, and for the figures one more "
             "for each speaker, trained without that speaker. About a minute."
         )
         trained = post(f"{stack.url}/train", request)
@@ -75,6 +82,18 @@ def main() -> None:
     show_recalls(trained["loso"], len(trained["loso"]["per_speaker"]))
     show_figures(name, trained)
     show_files(name, trained, models / trained["model_id"])
+
+
+def choose_request() -> Path:
+    """Return the request of the demo, and print the reason if it has another preset."""
+    preset = msgspec.json.decode(REQUEST.read_bytes())["preset"]
+    recipe = parse(Recipe, with_defaults({"preset": preset}))
+    try:
+        recipe.dataset_feature_extract_methods.opened(encoder_sources(Settings.from_environment()))
+    except SerError as error:
+        console.print(f"The demo shows the preset light: {error.detail}", soft_wrap=True)
+        return LIGHT_REQUEST
+    return REQUEST
 
 
 def choose_registry() -> Path:

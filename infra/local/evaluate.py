@@ -1,15 +1,15 @@
 """Evaluation of a recipe on a corpus: figures in the terminal, and a report.
 
 ``CORPUS`` names a zip archive, a folder, or a CSV table beside its sounds, or several, separated by
-commas; ``LABELS=common`` keeps the emotions that all share. ``MODEL_TYPE`` names the type
-of the classifier, and ``REQUEST`` a file with fields of POST /train. All other fields have the
-values of our recipe, even for another type, so that two types are compared on the same features,
-split and rows. Nothing is published unless ``SAVE`` names a registry, or ``ALIAS`` an alias.
+commas; ``LABELS=common`` keeps the emotions that all share. ``PRESET`` names the preset,
+``MODEL_TYPE`` the type of the classifier, and ``REQUEST`` a file with fields of POST /train. All
+other fields have the values of the preset, even for another type, so that two types are compared on
+the same features, split and rows. Nothing is published unless ``SAVE`` names a registry, or
+``ALIAS`` an alias.
 """
 
 from __future__ import annotations
 
-import inspect
 import os
 import re
 import sys
@@ -24,7 +24,6 @@ from rich.text import Text
 
 import ser
 from ser._schemas import parse
-from ser.classifiers import MODEL_TYPES, RECIPE
 from ser.corpora import open_sources
 from ser.errors import InvalidInput, SerError, within
 from ser.evaluation import Evaluation, display_name
@@ -36,7 +35,7 @@ from ser.service.problems import UnreadableRequest, kind_of
 from ser.service.settings import Settings, SettingsError
 from ser.service.terminal import show_progress
 from ser.service.training.request import encoder_sources
-from ser.training import Recipe, train_recipe
+from ser.training import DEFAULT_PRESET, PRESETS, Recipe, train_recipe, with_defaults
 from stack import ROOT
 
 # Names from a corpus are plain text, even if they look like markup.
@@ -48,13 +47,17 @@ PLACES = ("data_path", "remote_url", "model_save_path")
 UNUSED = (*PLACES, "alias", "evaluation")
 FROM_SETTINGS = ("encoders", "dask_scheduler")
 """Parameters of :func:`ser.evaluate` that the settings give."""
-USAGE = "Name a corpus: make evaluate CORPUS=<zip, folder or CSV table>[,...] [MODEL_TYPE=...]"
+USAGE = (
+    "Name a corpus: make evaluate CORPUS=<zip, folder or CSV table>[,...] [PRESET=...] "
+    "[MODEL_TYPE=...]"
+)
 
 
 class Choices(NamedTuple):
     """The variables of ``make evaluate``; an empty one was not given."""
 
     corpus: str
+    preset: str
     model_type: str
     labels: str
     request: str
@@ -99,10 +102,8 @@ class Choices(NamedTuple):
             return f"CORPUS={self.corpus}"
         if field == "registry":
             return f"SAVE={self.registry}"
-        if field == "model_type" and self.model_type:
-            return f"MODEL_TYPE={self.model_type}"
-        if field == "labels" and self.labels:
-            return f"LABELS={self.labels}"
+        if field in ("preset", "model_type", "labels") and (value := getattr(self, field)):
+            return f"{field.upper()}={value}"
         return f"REQUEST={self.request}: {field}" if self.request else field
 
 
@@ -157,7 +158,8 @@ def run(choices: Choices) -> None:
 
 
 def recipe_fields(choices: Choices) -> dict[str, Any]:
-    """Return the fields of the evaluation: ``MODEL_TYPE``, then ``REQUEST``, then our recipe's."""
+    """Return the fields of the evaluation: those of the variables, then ``REQUEST``, then those of
+    the preset."""
     given = read_request(choices.request) if choices.request else {}
     if ignored := [name for name in UNUSED if name in given]:
         note = f"Note: {', '.join(ignored)} of REQUEST={choices.request} are ignored."
@@ -167,12 +169,22 @@ def recipe_fields(choices: Choices) -> dict[str, Any]:
     if needs_chunks(fields):
         fields["dataset_load_split_at"] = "min"
         console.print("Note: features of these methods grow with the duration: utterances are cut.")
+    for name in ("preset", "model_type", "labels"):
+        if value := getattr(choices, name):
+            fields[name] = value
+    return fields_of_preset(fields)
+
+
+def fields_of_preset(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return ``fields`` with those of their preset; another ``model_type`` replaces its type."""
+    name = fields.get("preset") or DEFAULT_PRESET
+    preset = PRESETS.get(str(name))
+    if preset is None or fields.get("model_type", preset["model_type"]) == preset["model_type"]:
+        return with_defaults({**fields, "preset": name})
+    of_type = ("preset", "model_type", "model_config")
     return {
-        "model_type": RECIPE,
-        **MODEL_TYPES[RECIPE].request_defaults,
-        **fields,
-        **({"model_type": choices.model_type} if choices.model_type else {}),
-        **({"labels": choices.labels} if choices.labels else {}),
+        **{field: value for field, value in preset.items() if field not in of_type},
+        **{field: value for field, value in fields.items() if field != "preset"},
     }
 
 
@@ -186,8 +198,7 @@ def read_request(file: str) -> dict[str, Any]:
 
 def refuse_unknown(choices: Choices, fields: Mapping[str, Any]) -> None:
     """Exit if ``fields`` holds a name that is not a field of POST /train."""
-    parameters = {*inspect.signature(ser.evaluate).parameters}
-    allowed = parameters - {"source", "data_path", "evaluation", "progress", *FROM_SETTINGS}
+    allowed = {*Recipe.__struct_fields__, "dataset_force"} - {"evaluation"}
     if unknown := sorted({*fields} - allowed):
         sys.exit(
             f"REQUEST={choices.request}: unknown fields {', '.join(unknown)}; "

@@ -119,6 +119,18 @@ def test_every_form_of_a_body_is_documented(whole: Document) -> None:
     }
 
 
+def test_a_preset_may_stand_for_the_type_and_a_model_of_the_package_for_the_registry(
+    whole: Document,
+) -> None:
+    schemas = whole["components"]["schemas"]
+    assert schemas["TrainRequest"]["required"] == ["data_path", "remote_url"]
+    assert "required" not in schemas["PredictRequest"]
+    assert schemas["TrainRequest"]["properties"]["preset"]["anyOf"][0]["enum"] == [
+        "accurate",
+        "light",
+    ]
+
+
 def test_every_field_of_a_request_has_a_description(whole: Document) -> None:
     for name in ("TrainRequest", "PredictRequest", "PredictForm"):
         for field in whole["components"]["schemas"][name]["properties"].values():
@@ -235,9 +247,10 @@ def test_answers_of_predict_are_as_documented(
         place | {"audio": [sound, silence]},
         place,
         place | {"model_id": "nothing", "audio": sound},
+        {"audio": sound},
     )
     answers = [predict.post("/predict", json=body) for body in bodies]
-    assert [answer.status_code for answer in answers] == [200, 200, 422, 404]
+    assert [answer.status_code for answer in answers] == [200, 200, 422, 404, 200]
     for answer in answers:
         refuse_undocumented(document, "post", "/predict", answer)
     report = predict.get("/models/none/report", query_string=place)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 import demo
 import made
+import weights
+from ser.encoders import EncoderSources
 from ser.registry import new_model_id, open_registry
 
 
@@ -56,3 +59,19 @@ def test_an_archive_that_was_downloaded_before_is_not_downloaded_again(
     monkeypatch.setattr(demo, "official_server_answers", lambda: pytest.fail("it was asked"))
     (folder / "demo" / "emodb.zip").touch()
     assert demo.choose_corpus() == ("EmoDB", folder / "demo" / "emodb.zip")
+
+
+def test_without_weights_the_demo_shows_light_and_says_why(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(EncoderSources, "check", lambda *_: None)
+    assert demo.choose_request() == demo.REQUEST
+    assert capsys.readouterr().out == ""
+    monkeypatch.setattr(EncoderSources, "check", weights.refuse)
+    assert demo.choose_request() == demo.LIGHT_REQUEST
+    printed = capsys.readouterr().out
+    assert printed.startswith("The demo shows the preset light: 'accurate' cannot be used here")
+    assert "install the weights" in printed
+    requests = [msgspec.json.decode(f.read_bytes()) for f in (demo.REQUEST, demo.LIGHT_REQUEST)]
+    assert [each.pop("preset") for each in requests] == ["accurate", "light"]
+    assert requests[0] == requests[1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 from collections.abc import Iterator
@@ -10,21 +11,16 @@ from pathlib import Path
 import pytest
 
 import made
-from ser.classifiers import MODEL_TYPES
+import makes
+from evaluate import Choices, fields_of_preset, recipe_fields
 from ser.registry import new_model_id, open_registry
+from ser.training import PRESETS
 from stacks import ROOT
 
 
 def make(rule: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        ["make", "-s", rule],
-        cwd=ROOT,
-        env={**os.environ, **variables},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=600,
-    )
+    """Run ``make <rule>``, by default with the preset whose weights no machine lacks."""
+    return makes.make("-s", rule, **{"PRESET": "light", **variables})
 
 
 @pytest.fixture
@@ -44,10 +40,32 @@ def report_of(corpus: Path, model_type: str) -> Path:
     return ROOT / "evaluation" / f"{corpus.stem}-{model_type}.html"
 
 
-def test_recipe_prints_its_name_and_nothing_else() -> None:
-    done = make("recipe")
-    assert done.stdout.strip() in MODEL_TYPES
-    assert done.stdout.count("\n") == 1
+def test_recipe_prints_the_fields_of_a_preset_as_a_request(folder: Path, bounds: Path) -> None:
+    assert json.loads(make("recipe", PRESET="").stdout) == {
+        "preset": "accurate",
+        **PRESETS["accurate"],
+    }
+    printed = make("recipe", PRESET="light").stdout
+    assert json.loads(printed) == {"preset": "light", **PRESETS["light"]}
+    (bounds / "request.json").write_text(printed)
+    found = recipe_fields(Choices(str(folder), "", "", "", str(bounds / "request.json"), "", ""))
+    assert found == json.loads(printed)
+    done = make("recipe", PRESET="best")
+    assert done.returncode != 0
+    assert "PRESET=best is no preset; allowed: accurate, light" in done.stderr
+
+
+def test_a_type_replaces_that_of_the_preset_and_keeps_its_features() -> None:
+    found = fields_of_preset({"model_type": "RandomForestClassifier", "random_state": 7})
+    features = PRESETS["accurate"]["dataset_feature_extract_methods"]
+    assert found["dataset_feature_extract_methods"] == features
+    assert (found["model_type"], found["random_state"]) == ("RandomForestClassifier", 7)
+    assert not {"preset", "model_config"} & found.keys()
+    assert fields_of_preset({"preset": "light"}) == {"preset": "light", **PRESETS["light"]}
+
+
+def test_the_preset_of_an_evaluation_without_a_choice_is_accurate() -> None:
+    assert fields_of_preset({}) == {"preset": "accurate", **PRESETS["accurate"]}
 
 
 def test_an_evaluation_prints_all_figures_and_moves_no_alias(folder: Path, bounds: Path) -> None:
@@ -181,6 +199,10 @@ def test_two_corpora_are_evaluated_on_their_common_emotions(bounds: Path) -> Non
             f"CORPUS={ROOT / 'requests'}: ",
         ),
         ({"CORPUS": str(ROOT / "requests"), "MODEL_TYPE": "Oracle"}, "MODEL_TYPE=Oracle: "),
+        (
+            {"CORPUS": str(ROOT / "requests"), "PRESET": "best"},
+            "PRESET=best: \"best\" does not fit; allowed: 'accurate', 'light'",
+        ),
         ({"CORPUS": str(ROOT / "requests"), "ALIAS": "../a"}, "ALIAS=../a"),
         ({"CORPUS": str(ROOT / "requests")}, "no sounds"),
     ],

@@ -32,12 +32,8 @@ MODEL_TYPES: dict[str, type[Classifier]] = {
 }
 """All classifiers by ``model_type``."""
 
-RECIPE = DiscriminantClassifier.__name__
-"""The recommended ``model_type``; its defaults cover all other fields of a training request."""
-
 __all__ = [
     "MODEL_TYPES",
-    "RECIPE",
     "Classifier",
     "DiscriminantClassifier",
     "FittedClassifier",

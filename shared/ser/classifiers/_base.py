@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Protocol, Self
 
@@ -115,10 +114,6 @@ class Classifier(ABC):
 
     config_type: ClassVar[type[Schema]]
     """Schema of the ``model_config`` in a training request."""
-    selection_note: ClassVar[str] = ""
-    """Sentence on the comparison by which the defaults were chosen; empty if there was none."""
-    request_defaults: ClassVar[Mapping[str, Any]] = {}
-    """Defaults of this type for the other fields of a training request."""
 
     classes_: NDArray[Any]
     """Labels in the order of the probabilities, shape (classes,); set by :meth:`fit`."""

@@ -119,9 +119,8 @@ class EncoderSources:
         Raises
         ------
         InvalidInput
-            The path or URL may not be read, or needs ``sha256``.
-        NotFound
-            No place has the weights of the known encoder.
+            The path or URL may not be read, or needs ``sha256``; or no place has the weights of
+            the known encoder.
         """
         if source not in self.known:
             from ser.encoders import _foreign
@@ -141,7 +140,7 @@ class EncoderSources:
             or (self.hub and find_spec("huggingface_hub"))
         ):
             return
-        raise NotFound(self._advice(source, known, "no place has them"))
+        raise InvalidInput(self._advice(source, known, "no place has them"))
 
     def _cache(self, name: str, known: KnownEncoder) -> WeightsCache | None:
         """Return the cache of ``known``; ``None`` without one, or if its user has no home."""

@@ -91,7 +91,7 @@ class Evaluation:
 
     Examples
     --------
-    >>> evaluation = ser.evaluate("corpus")
+    >>> evaluation = ser.evaluate("corpus", preset="light")
     >>> round(evaluation.figures["uar"], 1)
     0.9
     >>> int(evaluation.confusion_matrix.counts.sum())

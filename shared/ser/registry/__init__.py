@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from ser.registry._aliases import ALIAS, ALIAS_GRAMMAR, Move, check_alias
 from ser.registry._aliases import FOLDER as ALIASES_FOLDER
-from ser.registry._documents import MODEL_ID, encode, new_model_id
+from ser.registry._documents import MODEL_ID, READY, Digest, encode, new_model_id
 from ser.registry._loading import load_model
 from ser.registry._model import PublishedModel
 from ser.registry._opening import open_registry
+from ser.registry._ready import READY_FOLDER, ready_model
 from ser.registry._registry import Registry
 from ser.registry._summary import ModelSummary
 
@@ -16,6 +17,9 @@ __all__ = [
     "ALIASES_FOLDER",
     "ALIAS_GRAMMAR",
     "MODEL_ID",
+    "READY",
+    "READY_FOLDER",
+    "Digest",
     "ModelSummary",
     "Move",
     "PublishedModel",
@@ -25,4 +29,5 @@ __all__ = [
     "load_model",
     "new_model_id",
     "open_registry",
+    "ready_model",
 ]

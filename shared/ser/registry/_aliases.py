@@ -9,7 +9,7 @@ from typing import Literal
 import msgspec
 
 from ser.errors import Busy, Conflict, InvalidInput
-from ser.registry._documents import encode, timestamp
+from ser.registry._documents import READY, encode, timestamp
 from ser.store import Store, Stored
 
 FOLDER = "aliases"
@@ -29,6 +29,8 @@ def check_alias(name: str) -> str:
     """Return ``name``; raise :class:`InvalidInput` if it cannot be the name of an alias."""
     if not ALIAS.fullmatch(name):
         raise InvalidInput(f"{name!r} is not a valid alias; allowed: {ALIAS_GRAMMAR}")
+    if name == READY:
+        raise InvalidInput(f"{name!r} is the model that is part of ser; allowed: another name")
     return name
 
 

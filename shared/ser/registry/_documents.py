@@ -12,6 +12,8 @@ import msgspec
 
 MANIFEST = "manifest.json"
 MODEL_FILE = "model.onnx"
+READY = "ready"
+"""Id of the model that is part of the package; no alias has this name."""
 
 MODEL_ID = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}")
 MODEL_ID_EXAMPLE = "20261122T143105Z-1a2b3c4d"

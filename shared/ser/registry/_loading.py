@@ -8,9 +8,10 @@ from pathlib import Path
 from ser._addresses import local_path, scheme
 from ser.errors import InvalidInput, NotFound
 from ser.model import Model
-from ser.registry._documents import MANIFEST, MODEL_FILE
+from ser.registry._documents import MANIFEST, MODEL_FILE, READY
 from ser.registry._model import PublishedModel
 from ser.registry._opening import open_registry
+from ser.registry._ready import ready_model
 from ser.registry._registry import Registry
 from ser.store import open_store
 
@@ -27,6 +28,7 @@ def load_model(
     uri
         With a ``registry``, an id or alias in it. Without one,
 
+        - ``"ready"``: the model that is part of the package, trained on EmoDB;
         - a file such as ``model.onnx``, local or on S3;
         - the local folder of a model, with its manifest;
         - an id or alias after the address of its registry, such as ``model/latest`` or
@@ -53,6 +55,8 @@ def load_model(
 
     Examples
     --------
+    >>> ser.load_model("ready").emotions
+    ('fear', 'disgust', 'happiness', 'boredom', 'neutral', 'sadness', 'anger')
     >>> ser.load_model("latest", registry="model")
     PublishedModel('2...Z-...')
     >>> ser.load_model("model/latest").predict("speech.wav").emotion
@@ -64,6 +68,8 @@ def load_model(
     if registry is not None:
         opened = registry if isinstance(registry, Registry) else open_registry(registry)
         return opened.load(address)
+    if address == READY:
+        return ready_model().load()
     if scheme(address) in ("", "file") and (model := load_local(address)):
         return model
     place, _, name = address.rstrip("/").rpartition("/")

@@ -28,6 +28,8 @@ class ModelSummary(msgspec.Struct, frozen=True, kw_only=True):
     """Name of the corpus, such as ``emodb``."""
     model_type: str | None
     """Type of the classifier, such as ``DiscriminantClassifier``."""
+    preset: str | None
+    """Preset of the training, ``accurate`` or ``light``."""
     uar: float | None
     """Unweighted average recall on the held-out utterances, from 0 to 1."""
     loso_uar: float | None
@@ -39,7 +41,8 @@ class ModelSummary(msgspec.Struct, frozen=True, kw_only=True):
         figures = "no figures" if self.uar is None else f"UAR {self.uar:.3f}"
         if self.loso_uar is not None:
             figures += f" (speakers left out {self.loso_uar:.3f})"
-        facts = (self.model_id, self.corpus, self.model_type, figures, ", ".join(self.aliases))
+        recipe = " ".join(filter(None, (self.preset, self.model_type)))
+        facts = (self.model_id, self.corpus, recipe, figures, ", ".join(self.aliases))
         return "  ".join(fact for fact in facts if fact)
 
 
@@ -53,6 +56,7 @@ class Requested(msgspec.Struct, frozen=True):
     """The request in a manifest."""
 
     model_type: str | None = None
+    preset: str | None = None
 
 
 class Figures(msgspec.Struct, frozen=True):
@@ -91,6 +95,7 @@ def summarize(manifest: Mapping[str, Any], aliases: Mapping[str, str]) -> ModelS
         created_at=facts.created_at,
         corpus=facts.corpus.name,
         model_type=facts.request.model_type,
+        preset=facts.request.preset,
         uar=facts.metrics.uar,
         loso_uar=facts.loso.uar if facts.loso else None,
         aliases=tuple(sorted(alias for alias, id_ in aliases.items() if id_ == facts.model_id)),

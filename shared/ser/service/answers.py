@@ -112,7 +112,20 @@ class PredictAnswer(Answer, frozen=True, kw_only=True):
             "of the speaker, to be sent with later requests."
         ),
     ] = UNSET
-    model_id: Annotated[str, Meta(description="Id of the model, never an alias.")]
+    model_id: Annotated[
+        str,
+        Meta(
+            description="Id of the model, never an alias; `ready` for the model that is part of "
+            "the software."
+        ),
+    ]
+    notes: Annotated[
+        list[str] | UnsetType,
+        Meta(
+            description="Only of the model `ready`: a sentence that says so, and what it was "
+            "trained on."
+        ),
+    ] = UNSET
 
 
 class ClassMetrics(Answer, frozen=True, kw_only=True):

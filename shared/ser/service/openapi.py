@@ -242,6 +242,8 @@ def component_schemas(routes: Iterable[Route]) -> dict[str, Schema]:
             schemas[kind]["properties"][name]["description"] = description
     if "TrainRequest" in schemas:
         schemas |= configuration_schemas()
+        # A preset may provide the type.
+        schemas["TrainRequest"]["required"].remove("model_type")
         properties = schemas["TrainRequest"]["properties"]
         properties["model_config"]["$ref"] = REFERENCE.format(name="ModelConfig")
         for key in ("type", "default", "additionalProperties"):

@@ -55,7 +55,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     jobs_uri: str | None = None
     """Place of jobs: a folder or ``s3://bucket/prefix``; ``None``: no jobs."""
     train_defaults: Mapping[str, Any] = msgspec.field(default_factory=lambda: {"data_path": "data"})
-    """Fields of POST /train for a corpus that arrives without a request."""
+    """Fields of POST /train for a corpus that arrives without a request; without a preset and a
+    model type they have the default preset."""
     max_attempts: int = 5
     """Largest number of attempts of a job."""
     lease_seconds: float = 30.0

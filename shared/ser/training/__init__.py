@@ -6,8 +6,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from ser.evaluation import Evaluation
+from ser.training._presets import DEFAULT_PRESET, PRESETS, with_default_preset, with_defaults
 from ser.training._publication import LATEST, answer_of, move_aliases
-from ser.training._recipe import EvaluationKind, Recipe, type_defaults
+from ser.training._recipe import EvaluationKind, Recipe, require_encoders
 
 if TYPE_CHECKING:
     from ser.training._api import evaluate, train
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
     from ser.training._training import compose, evaluate_recipe, fit, train_recipe
 
 __all__ = [
+    "DEFAULT_PRESET",
     "LATEST",
+    "PRESETS",
     "Evaluation",
     "EvaluationKind",
     "PreparedCorpus",
@@ -34,9 +37,11 @@ __all__ = [
     "fit",
     "load_and_split",
     "move_aliases",
+    "require_encoders",
     "train",
     "train_recipe",
-    "type_defaults",
+    "with_default_preset",
+    "with_defaults",
 ]
 
 # Servers import this package to check requests; the code for training is loaded on first use.

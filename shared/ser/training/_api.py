@@ -7,22 +7,20 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal, TypeVar
-
-from msgspec import UNSET, UnsetType
+from typing import Any, Literal, TypedDict, TypeVar, Unpack
 
 from ser._addresses import resolve_path
 from ser._progress import Progress, ignore_progress
 from ser._schemas import Name, as_json_types, parse, shown
-from ser.classifiers import RECIPE
 from ser.corpora import LabelRule, Sources, SourcesLike, open_sources
 from ser.encoders import EncoderSources
 from ser.errors import Fault, InvalidInput, within
 from ser.evaluation import Evaluation
 from ser.parallel import Workers, scheduler_address
 from ser.registry import Registry, check_alias, open_registry
+from ser.training._presets import PresetName, with_default_preset, with_defaults
 from ser.training._publication import LATEST
-from ser.training._recipe import EvaluationKind, Recipe, type_defaults
+from ser.training._recipe import EvaluationKind, Recipe, require_encoders
 from ser.training._training import evaluate_recipe, train_recipe
 
 Place = str | os.PathLike[str]
@@ -44,33 +42,51 @@ class EvaluationFields(Recipe, frozen=True, kw_only=True):
     dataset_force: bool = False
 
 
+class RecipeArguments(TypedDict, total=False):
+    """The fields of POST /train as arguments in Python."""
+
+    preset: PresetName | None
+    corpus: str | Mapping[str, str]
+    labels: LabelRule | None
+    model_type: str
+    model_config: Mapping[str, Any]
+    random_state: int
+    dataset_force: bool
+    dataset_load_split_at: Literal["min", "max", "avg"] | int | None
+    dataset_load_normalize: bool
+    dataset_feature_extract_methods: Methods
+    dataset_augmentation: Methods
+    split: Literal["utterance", "speaker"]
+
+
+class TrainingArguments(RecipeArguments, total=False):
+    """The keyword arguments of :func:`train` that are fields of POST /train."""
+
+    evaluation: EvaluationKind
+    alias: str | None
+
+
+class EvaluationArguments(RecipeArguments, total=False):
+    """The keyword arguments of :func:`evaluate` that are fields of POST /train."""
+
+    evaluation: Literal["loso", "full"]
+
+
 def train(
     source: SourcesLike,
     /,
     registry: Place | Registry = "model",
     *,
     data_path: Place | None = None,
-    corpus: str | Mapping[str, str] | UnsetType = UNSET,
-    labels: LabelRule | UnsetType | None = UNSET,
-    model_type: str = RECIPE,
-    model_config: Mapping[str, Any] | UnsetType = UNSET,
-    random_state: int | UnsetType = UNSET,
-    dataset_force: bool = False,
-    dataset_load_split_at: Literal["min", "max", "avg"] | int | UnsetType | None = UNSET,
-    dataset_load_normalize: bool | UnsetType = UNSET,
-    dataset_feature_extract_methods: Methods | UnsetType = UNSET,
-    dataset_augmentation: Methods | UnsetType = UNSET,
-    split: Literal["utterance", "speaker"] | UnsetType = UNSET,
-    evaluation: EvaluationKind | UnsetType = UNSET,
-    alias: str | None = None,
     encoders: Place | None = None,
     dask_scheduler: str | None = None,
     progress: Progress | None = None,
+    **fields: Unpack[TrainingArguments],
 ) -> dict[str, Any]:
     """Train a model on a corpus, publish it, and return the answer of POST /train.
 
     The keyword arguments are the fields of POST /train. The default of a field is that of
-    ``model_type`` if it sets one, otherwise that of POST /train.
+    ``preset`` if it sets one, otherwise that of POST /train.
 
     Parameters
     ----------
@@ -86,13 +102,17 @@ def train(
     data_path
         A folder that keeps the archive, its content and the extracted features for later calls.
         Default: they are not kept.
+    preset
+        ``"accurate"``: a pretrained encoder, whose weights must be installed. ``"light"``: no
+        encoder. It sets the classifier, its options, the front-ends, the augmentation and the
+        length of a chunk, unless they are given. Default: ``"accurate"`` without ``model_type``.
     corpus
         Source of the emotion and the speaker of each file, as for :class:`ser.Dataset`.
     labels
         New labels by label, ``None`` to leave one out; or ``"common"``: only the emotions that all
         corpora share. It follows the ``labels`` of each :class:`ser.Source`. Default: all labels.
     model_type, model_config
-        The classifier and its options. Default: the recommended classifier.
+        The classifier and its options. Default: those of ``preset``.
     random_state
         Seed of all random numbers. On the same machine, equal calls have equal results.
     dataset_force
@@ -128,8 +148,8 @@ def train(
     Raises
     ------
     InvalidInput
-        An argument is invalid, or the corpus cannot be used. The error is a ``ValueError`` with
-        ``faults`` that name the arguments.
+        An argument is invalid or unknown, or the corpus cannot be used, or the weights of the
+        encoder are missing. The error is a ``ValueError`` with ``faults`` that name the arguments.
     NotFound
         No place has the weights of an encoder.
     Conflict, TooLarge, RemoteFailed, StorageFull
@@ -139,41 +159,27 @@ def train(
 
     Examples
     --------
-    >>> trained = ser.train("corpus", registry="model", alias="newest")
+    >>> trained = ser.train("corpus", registry="model", preset="light", alias="newest")
     >>> trained["classes"][:2]
     ['A - Angst', 'E - Ekel']
     >>> ser.load_model("newest", registry="model").predict("speech.wav").speech
     True
     """
-    given = {
-        "corpus": corpus,
-        "labels": labels,
-        "model_type": model_type,
-        "model_config": model_config,
-        "random_state": random_state,
-        "dataset_force": dataset_force,
-        "dataset_load_split_at": dataset_load_split_at,
-        "dataset_load_normalize": dataset_load_normalize,
-        "dataset_feature_extract_methods": dataset_feature_extract_methods,
-        "dataset_augmentation": dataset_augmentation,
-        "split": split,
-        "evaluation": evaluation,
-        "alias": alias,
-    }
-    fields, encoder_sources = read_fields(TrainingFields, given), EncoderSources.of(encoders)
+    encoder_sources = EncoderSources.of(encoders)
+    recipe = read_fields(TrainingFields, fields, encoder_sources)
     workers, on_progress = cluster(dask_scheduler), progress_callback(progress)
     place = registry if isinstance(registry, Registry) else address("registry", registry)
     with within("registry"):
         opened = place if isinstance(place, Registry) else open_registry(place)
         opened.check_writable()
-    aliases = dict.fromkeys(filter(None, (LATEST, fields.alias)))
+    aliases = dict.fromkeys(filter(None, (LATEST, recipe.alias)))
     with open_corpus(source, data_path) as sources:
         return train_recipe(
-            fields,
+            recipe,
             sources,
             opened,
             aliases=aliases,
-            force=fields.dataset_force,
+            force=recipe.dataset_force,
             encoders=encoder_sources,
             workers=workers,
             progress=on_progress,
@@ -185,21 +191,10 @@ def evaluate(
     /,
     *,
     data_path: Place | None = None,
-    corpus: str | Mapping[str, str] | UnsetType = UNSET,
-    labels: LabelRule | UnsetType | None = UNSET,
-    model_type: str = RECIPE,
-    model_config: Mapping[str, Any] | UnsetType = UNSET,
-    random_state: int | UnsetType = UNSET,
-    dataset_force: bool = False,
-    dataset_load_split_at: Literal["min", "max", "avg"] | int | UnsetType | None = UNSET,
-    dataset_load_normalize: bool | UnsetType = UNSET,
-    dataset_feature_extract_methods: Methods | UnsetType = UNSET,
-    dataset_augmentation: Methods | UnsetType = UNSET,
-    split: Literal["utterance", "speaker"] | UnsetType = UNSET,
-    evaluation: Literal["loso", "full"] = "loso",
     encoders: Place | None = None,
     dask_scheduler: str | None = None,
     progress: Progress | None = None,
+    **fields: Unpack[EvaluationArguments],
 ) -> Evaluation:
     """Return the evaluation of a recipe with each speaker of a corpus left out once.
 
@@ -208,16 +203,17 @@ def evaluate(
 
     Parameters
     ----------
-    source, data_path, corpus, labels, model_type, model_config, random_state, dataset_force, \
-    dataset_load_split_at, dataset_load_normalize, dataset_feature_extract_methods, \
+    source, data_path, preset, corpus, labels, model_type, model_config, random_state, \
+    dataset_force, dataset_load_split_at, dataset_load_normalize, dataset_feature_extract_methods, \
     dataset_augmentation, encoders, dask_scheduler, progress
         As for :func:`ser.train`.
     split
         Checked, but otherwise ignored, so the arguments of :func:`ser.train` can be passed: all
         utterances are evaluated.
     evaluation
-        ``"loso"``: each speaker is left out once, and each of several corpora. ``"full"``: also
-        with each text left out once, with enrolled speakers, and with degraded sounds.
+        ``"loso"`` (default): each speaker is left out once, and each of several corpora.
+        ``"full"``: also with each text left out once, with enrolled speakers, and with degraded
+        sounds.
 
     Raises
     ------
@@ -228,7 +224,7 @@ def evaluate(
 
     Examples
     --------
-    >>> evaluation = ser.evaluate("corpus")
+    >>> evaluation = ser.evaluate("corpus", preset="light")
     >>> evaluation
     Evaluation(DiscriminantClassifier on emodb: UAR 0..., WA 0...; each of 4 speakers left out once)
     >>> evaluation.rows
@@ -241,44 +237,33 @@ def evaluate(
     >>> evaluation.report("report.html").name
     'report.html'
     """
-    given = {
-        "corpus": corpus,
-        "labels": labels,
-        "model_type": model_type,
-        "model_config": model_config,
-        "random_state": random_state,
-        "dataset_force": dataset_force,
-        "dataset_load_split_at": dataset_load_split_at,
-        "dataset_load_normalize": dataset_load_normalize,
-        "dataset_feature_extract_methods": dataset_feature_extract_methods,
-        "dataset_augmentation": dataset_augmentation,
-        "split": split,
-        "evaluation": evaluation,
-    }
-    fields, encoder_sources = read_fields(EvaluationFields, given), EncoderSources.of(encoders)
+    encoder_sources = EncoderSources.of(encoders)
+    recipe = read_fields(EvaluationFields, fields, encoder_sources)
     workers, on_progress = cluster(dask_scheduler), progress_callback(progress)
     # All utterances are evaluated: the split of a training is checked above, and not applied.
     with open_corpus(source, data_path) as sources:
         return evaluate_recipe(
-            fields,
+            recipe,
             sources,
-            force=fields.dataset_force,
+            force=recipe.dataset_force,
             encoders=encoder_sources,
             workers=workers,
             progress=on_progress,
         )
 
 
-def read_fields(kind: type[R], given: Mapping[str, Any]) -> R:
-    """Return the fields ``given``, with the defaults of the model type for all others.
+def read_fields(kind: type[R], given: Mapping[str, Any], encoders: EncoderSources) -> R:
+    """Return the fields ``given``, with the defaults of their preset for all others.
 
     Raises
     ------
     InvalidInput
-        One fault for each invalid field.
+        One fault for each invalid field; or an encoder cannot be had.
     """
-    fields = {name: as_json_types(value) for name, value in given.items() if value is not UNSET}
-    return parse(kind, {**type_defaults(fields.get("model_type")), **fields}, checks=CHECKS)
+    fields = {name: as_json_types(value) for name, value in given.items()}
+    recipe = parse(kind, with_defaults(with_default_preset(fields)), checks=CHECKS)
+    require_encoders(recipe, encoders)
+    return recipe
 
 
 CHECKS = {"alias": lambda name: None if name is None else check_alias(name)}

@@ -12,9 +12,11 @@ from ser._schemas import Schema
 from ser.classifiers import MODEL_TYPES, Classifier
 from ser.corpora import CorpusChoice, LabelRule
 from ser.dataset import refuse_growing_features
+from ser.encoders import ENCODERS, EncoderSources
 from ser.errors import Fault, InvalidInput, within
 from ser.evaluation import Split
 from ser.frontends import DEFAULT_METHODS, Augmentations, FrontEnds
+from ser.training._presets import PRESETS, PresetName, preset_faults, selection_note
 
 if TYPE_CHECKING:
     ModelType = str
@@ -31,8 +33,12 @@ Milliseconds = Annotated[int, Meta(ge=100)]
 
 
 class Recipe(Schema, frozen=True, kw_only=True):
-    """A recipe to train and evaluate a model, with the fields of POST /train."""
+    """A recipe to train and evaluate a model, with the fields of POST /train.
 
+    The fields of ``preset`` are filled in before, by :func:`.with_defaults`.
+    """
+
+    preset: PresetName | None = None
     model_type: ModelType
     model_config: dict[str, Any] = msgspec.field(default_factory=dict)
     corpus: CorpusChoice = msgspec.field(default_factory=lambda: CorpusChoice.parse("auto"))
@@ -51,6 +57,7 @@ class Recipe(Schema, frozen=True, kw_only=True):
 
     @classmethod
     def cross_check(cls, values: Mapping[str, Any], given: Mapping[str, Any]) -> Iterator[Fault]:
+        yield from preset_faults(given)
         try:
             if "model_type" in values:
                 with within("model_config"):
@@ -72,9 +79,31 @@ class Recipe(Schema, frozen=True, kw_only=True):
         kind = MODEL_TYPES[self.model_type]
         return kind.from_config(self.model_config, random_state=self.random_state)
 
+    @property
+    def selection_note(self) -> str:
+        """The sentence on the comparisons behind the defaults; empty if there were none."""
+        return selection_note(self.preset, self.model_type)
 
-def type_defaults(model_type: object) -> Mapping[str, Any]:
-    """Return the fields of a training for which ``model_type`` sets other defaults."""
-    if isinstance(model_type, str) and model_type in MODEL_TYPES:
-        return MODEL_TYPES[model_type].request_defaults
-    return {}
+
+def require_encoders(recipe: Recipe, encoders: EncoderSources = ENCODERS) -> None:
+    """Raise an error unless the encoders of ``recipe`` can be had from ``encoders``.
+
+    This takes milliseconds, since no encoder is fetched or read.
+
+    Raises
+    ------
+    InvalidInput
+        An encoder cannot be had; the message says what to do.
+    """
+    methods = recipe.dataset_feature_extract_methods
+    try:
+        with within("dataset_feature_extract_methods"):
+            methods.check(encoders)
+    except InvalidInput as error:
+        if recipe.preset and methods == FrontEnds.parse(
+            PRESETS[recipe.preset]["dataset_feature_extract_methods"]
+        ):
+            reasons = "; ".join(fault.msg for fault in error.faults)
+            detail = f"'{recipe.preset}' cannot be used here: {reasons}; or the preset 'light'"
+            raise InvalidInput(Fault(("preset",), detail)) from error
+        raise

@@ -119,7 +119,7 @@ def train_recipe(
         "speaker_dependent": speaker_dependent(loaded.utterances, held_out),
         "rejected": list(msgspec.to_builtins(loaded.rejected)),
         "notes": [*dict.fromkeys((*corpus.loaded.notes, *fitted.notes, *evaluated["notes"]))],
-        "chosen": recipe.classifier.selection_note,
+        "chosen": recipe.selection_note,
     }
     manifest = {
         **facts,
@@ -176,7 +176,7 @@ def evaluate_recipe(
         "classes": [str(label) for label in corpus.loaded.labels],
         **corpus_facts(recipe, corpus, sources),
         "model_config": model_config(recipe),
-        "chosen": recipe.classifier.selection_note,
+        "chosen": recipe.selection_note,
         "seconds": seconds,
     }
     return replace(evaluation, facts=facts)

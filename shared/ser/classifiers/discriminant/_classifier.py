@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import numpy as np
@@ -81,19 +80,6 @@ class DiscriminantClassifier(Classifier):
     """
 
     config_type = DiscriminantConfig
-    selection_note: ClassVar[str] = (
-        "About 660 recipes were compared on five of EmoDB's ten speakers (03, 08, 10, 13, 15) to "
-        "choose the defaults; the figures of the other five were examined five times."
-    )
-    request_defaults: ClassVar[Mapping[str, Any]] = {
-        "dataset_load_split_at": None,
-        "dataset_feature_extract_methods": {"Functionals": {}},
-        "dataset_augmentation": {
-            "Noise": {},
-            "Telephone": {"copies": 4},
-            "Clipping": {"copies": 1},
-        },
-    }
 
     def __init__(
         self,

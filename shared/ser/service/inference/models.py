@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from ser.errors import NotFound
 from ser.model import Model
-from ser.registry import PublishedModel, Registry, open_registry
+from ser.registry import READY, PublishedModel, Registry, open_registry, ready_model
 
 MAX_BYTES = 256_000_000
 """Largest total size of the files of the models in memory."""
@@ -21,8 +21,8 @@ ALIAS_SECONDS = 2.0
 DEFAULT_ALIASES = ("production", "latest")
 """The aliases that stand for a missing name of a model; the first that exists is used."""
 
-Key = tuple[str, str]
-"""The address of a registry, and an id or an alias in it."""
+Key = tuple[str | None, str]
+"""The address of a registry and an id in it; ``None`` for the model that is part of the package."""
 
 
 class LoadedModel(NamedTuple):
@@ -73,16 +73,35 @@ class Models:
         with self._opening:
             return self._open(uri)
 
-    def get(self, uri: str, name: str | None) -> LoadedModel:
+    def published(self, uri: str | None, name: str) -> PublishedModel:
+        """Return the model ``name``, an id or an alias, without reading its file.
+
+        Parameters
+        ----------
+        uri
+            Address of the registry; not used for the model that is part of the package.
+
+        Raises
+        ------
+        SerError
+            Any error of :class:`~ser.registry.Registry`.
+        """
+        if name == READY or uri is None:
+            return ready_model()
+        return self.registry(uri).model(name)
+
+    def get(self, uri: str | None, name: str | None) -> LoadedModel:
         """Return the model ``name``, an id or an alias, of the registry at ``uri``; ``None``: that
-        of the first of :data:`DEFAULT_ALIASES`.
+        of the first of :data:`DEFAULT_ALIASES`, or the one of the package without a registry.
 
         Raises
         ------
         SerError
             Any error of :class:`~ser.registry.Registry` and :class:`~ser.model.Model`.
         """
-        key = uri, self._resolve(uri, name)
+        key: Key = (None, READY)
+        if name != READY and uri is not None:
+            key = uri, self._resolve(uri, name)
         with self._lock:
             # One lock for each model: slow loading of one does not delay requests for another.
             loading = self._loading.setdefault(key, threading.Lock())
@@ -103,8 +122,8 @@ class Models:
             self._resolved = {**fresh, (uri, name): known}
         return known.model_id
 
-    def _load(self, uri: str, model_id: str) -> LoadedModel:
-        published = self.registry(uri).model(model_id)
+    def _load(self, uri: str | None, model_id: str) -> LoadedModel:
+        published = self.published(uri, model_id)
         data = published.read("model.onnx")
         return LoadedModel(Model(data), published, len(data))
 

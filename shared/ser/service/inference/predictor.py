@@ -14,6 +14,7 @@ from msgspec import UNSET
 from ser._speaker_profile import SpeakerProfile
 from ser.errors import Fault, InvalidInput, NotFound, SerError, within
 from ser.model import NO_PROFILE, Model, Prediction
+from ser.registry import READY, PublishedModel
 from ser.service import problems
 from ser.service.answers import PredictAnswer, Problem
 from ser.service.inference.models import LoadedModel, Models
@@ -96,7 +97,7 @@ class Predictor:
             is damaged.
         """
         with within("model_save_path"):
-            published = self._models.registry(request.model_save_path).model(request.model_id)
+            published = self._models.published(request.model_save_path, request.model_id)
             try:
                 return published.model_id, published.read("report.html")
             except NotFound as error:
@@ -162,6 +163,15 @@ def answer_of(
         errors=[problem_of(each) for each in judgements] if request.reports_errors else UNSET,
         speaker_profile=profile or UNSET,
         model_id=loaded.published.model_id,
+        notes=[ready_note(loaded.published)] if loaded.published.model_id == READY else UNSET,
+    )
+
+
+def ready_note(published: PublishedModel) -> str:
+    """Return the sentence in each answer of the model that is part of the package."""
+    return (
+        f"This answer is of the model {READY!r}, which is part of the software and was "
+        f"{published.manifest['about']}."
     )
 
 

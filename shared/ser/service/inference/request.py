@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Annotated, Any, Literal, TypeVar
 
 from msgspec import Meta
@@ -11,6 +12,7 @@ from ser import _metadata
 from ser._schemas import Name, Schema, parse
 from ser._speaker_profile import SpeakerProfile
 from ser.errors import Fault
+from ser.registry import READY
 from ser.service.access import Access
 from ser.service.inference.uploads import Uploads
 from ser.service.settings import Settings
@@ -18,13 +20,17 @@ from ser.service.settings import Settings
 RequestT = TypeVar("RequestT", bound=Schema)
 
 ModelName = Annotated[
-    Name, Meta(description="The model: an id, or an alias such as `latest` or `production`.")
-]
-ModelSavePath = Annotated[
     Name,
     Meta(
+        description="The model: an id, an alias such as `latest` or `production`, or `ready`, the "
+        "model that is part of the software."
+    ),
+]
+ModelSavePath = Annotated[
+    Name | None,
+    Meta(
         description="The registry of models: a folder or `s3://bucket/prefix`. May be missing "
-        "where the setting `SER_MODEL_SAVE_PATH` names one."
+        "where the setting `SER_MODEL_SAVE_PATH` names one, and for the model `ready`."
     ),
 ]
 
@@ -35,11 +41,12 @@ class PredictRequest(Schema, frozen=True, kw_only=True):
     model_id: Annotated[
         Name | None,
         Meta(
-            description="The model: an id, or an alias such as `latest`. Default: the alias "
-            "`production` if there is one, else `latest`."
+            description="The model: an id, an alias such as `latest`, or `ready`, the model that "
+            "is part of the software. Default: the alias `production` if there is one, else "
+            "`latest`; without a registry `ready`."
         ),
     ] = None
-    model_save_path: ModelSavePath
+    model_save_path: ModelSavePath = None
     sample_name: Annotated[
         Name | list[Name] | None,
         Meta(description="Held-out utterances of the model: `test_samples` in its /train answer."),
@@ -82,6 +89,13 @@ class PredictRequest(Schema, frozen=True, kw_only=True):
     @classmethod
     def cross_check(cls, values: Mapping[str, Any], given: Mapping[str, Any]) -> Iterator[Fault]:
         del values
+        yield from registry_faults(given)
+        if given.get("model_id") == READY and given.get("sample_name") is not None:
+            yield Fault(
+                ("sample_name",),
+                f"the model {READY!r} has no held-out utterances; allowed: audio, or another model "
+                "with its model_save_path",
+            )
         names, sounds = (given.get(name) for name in ("sample_name", "audio"))
         if (names is None) == (sounds is None):
             number = "neither is given" if names is None else "both are given"
@@ -105,18 +119,39 @@ class ReportRequest(Schema, frozen=True, kw_only=True):
     """The model of a report."""
 
     model_id: ModelName
-    model_save_path: ModelSavePath
+    model_save_path: ModelSavePath = None
+
+    @classmethod
+    def cross_check(cls, values: Mapping[str, Any], given: Mapping[str, Any]) -> Iterator[Fault]:
+        del values
+        yield from registry_faults(given)
+
+
+def registry_faults(given: Mapping[str, Any]) -> Iterator[Fault]:
+    """Yield a fault if the model of a request needs a registry, and there is none."""
+    if given.get("model_save_path") is None and given.get("model_id") != READY:
+        yield Fault(
+            ("model_save_path",),
+            f"missing; allowed: a registry, or the model_id {READY!r}, which needs none",
+        )
 
 
 def read_request(kind: type[RequestT], fields: Mapping[str, Any], settings: Settings) -> RequestT:
     """Return the request in ``fields`` as a ``kind``; its registry is resolved and allowed.
+
+    A request for neither a model nor a registry is one for the model that is part of the package.
 
     Raises
     ------
     InvalidInput
         One fault for each field that does not fit.
     """
-    location = Access(settings).location
-    return parse(
-        kind, {**settings.request_defaults, **fields}, checks={"model_save_path": location}
-    )
+    given = {**settings.request_defaults, **fields}
+    if all(given.get(name) is None for name in ("model_id", "model_save_path")):
+        given["model_id"] = READY
+    return parse(kind, given, checks={"model_save_path": partial(allowed_location, settings)})
+
+
+def allowed_location(settings: Settings, place: str | None) -> str | None:
+    """Return the registry at ``place`` if ``settings`` allow it; see :meth:`.Access.location`."""
+    return None if place is None else Access(settings).location(place)

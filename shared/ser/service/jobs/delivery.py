@@ -8,7 +8,6 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-from ser.classifiers import RECIPE
 from ser.errors import Conflict, RemoteFailed, SerError, TooLarge
 from ser.fetching import (
     NOTHING,
@@ -31,6 +30,7 @@ from ser.service.jobs.trainings import data_folder
 from ser.service.jobs.work import work_named
 from ser.service.settings import MEGABYTE, Settings
 from ser.service.training.request import TrainRequest, read_train_request
+from ser.training import with_default_preset
 
 log = logging.getLogger("ser")
 
@@ -139,7 +139,7 @@ def read_announced_request(event: ObjectCreated, job_id: str, settings: Settings
         content = read_content(answer, event, settings) if is_request else b""
     if is_request:
         return read_train_request(decode_object(content), settings)
-    fields = {"model_type": RECIPE, **settings.train_defaults}
+    fields = with_default_preset(settings.train_defaults)
     # A folder for this job alone: the data of another version of the archive must not be reused.
     data_path = f"{fields['data_path']}/{data_folder(job_id)}"
     return read_train_request({**fields, "data_path": data_path, "remote_url": event.uri}, settings)

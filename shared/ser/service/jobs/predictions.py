@@ -14,8 +14,8 @@ import msgspec
 from msgspec.structs import replace
 
 from ser.errors import NotFound, within
-from ser.service.access import Access
 from ser.service.inference import Predictor, PredictRequest
+from ser.service.inference.request import allowed_location
 from ser.service.inference.uploads import Uploads
 from ser.service.jobs.handover import request_key
 from ser.service.jobs.job import Job
@@ -60,7 +60,7 @@ class Predictions:
             raise NotFound("The sounds of the job have been removed.")
         request = decode_request(stored.data)
         with within("model_save_path"):
-            place = Access(settings).location(request.model_save_path)
+            place = allowed_location(settings, request.model_save_path)
         request = replace(request, model_save_path=place)
         held.note_progress("predict", 0.0)
         with ThreadPoolExecutor(1) as pool:

@@ -18,11 +18,10 @@ from ser.corpora import Source, read_sources
 from ser.encoders import EncoderSources
 from ser.errors import Fault, InvalidInput, within
 from ser.fetching import ANY, Patience, Version, opener_for
-from ser.frontends import FrontEnds
 from ser.registry import ALIAS, check_alias, new_model_id, open_registry
 from ser.service.access import Access
 from ser.service.settings import Settings
-from ser.training import LATEST, Recipe, type_defaults
+from ser.training import LATEST, Recipe, require_encoders, with_defaults
 
 # The message of `alias_name` explains the grammar better than that of a pattern.
 ALIAS_SCHEMA = msgspec.Meta(extra_json_schema={"pattern": f"^{ALIAS.pattern}$"})
@@ -62,19 +61,21 @@ class JobContext(msgspec.Struct, frozen=True, kw_only=True):
 def read_train_request(body: Mapping[str, Any], settings: Settings) -> TrainRequest:
     """Return the request in ``body``, in the dialect of clients, with its locations resolved.
 
-    A field that ``body`` omits is taken from the settings, else from the defaults of its
-    ``model_type``, else from those of :class:`TrainRequest`.
+    A field that ``body`` omits is taken from the settings, else from its ``preset`` or the
+    defaults of its ``model_type``, else from those of :class:`TrainRequest`.
 
     Raises
     ------
     InvalidInput
-        One fault for each field that does not fit, or names a location that is not allowed.
+        One fault for each field that does not fit, or names a location that is not allowed; or
+        the encoder of the recipe cannot be had, which a retry does not change.
     """
     request = parse(
         TrainRequest,
-        {**type_defaults(body.get("model_type")), **settings.request_defaults, **body},
+        with_defaults({**settings.request_defaults, **body}),
         checks={**location_checks(settings), "alias": require_alias_name},
     )
+    require_encoders(request, encoder_sources(settings))
     # Only the options that were given: a default that the data do not allow is lowered, a given
     # value is refused.
     typed = request.classifier.get_params()
@@ -118,14 +119,14 @@ def recheck_access(request: TrainRequest, settings: Settings) -> None:
             faults += error.faults
     if faults:
         raise InvalidInput(*faults)
+    require_encoders(request, encoder_sources(settings))
 
 
 def location_checks(settings: Settings) -> dict[str, Callable[[Any], Any]]:
     """Return by field a function that resolves a location and refuses one that is not allowed."""
-    access, encoders = Access(settings), encoder_sources(settings)
+    access = Access(settings)
     return {
         "data_path": lambda value: str(access.path(value)),
-        "dataset_feature_extract_methods": lambda value: require_encoders(value, encoders),
         "remote_url": lambda value: require_all_fetchable(value, access),
         "model_save_path": access.location,
     }
@@ -139,13 +140,6 @@ def encoder_sources(settings: Settings) -> EncoderSources:
         access=Access(settings),
         limits=settings.corpus_limits,
     )
-
-
-def require_encoders(front_ends: FrontEnds, encoders: EncoderSources) -> FrontEnds:
-    """Return ``front_ends`` if their encoders may be used, as far as that is known without reading
-    them, else raise :class:`InvalidInput`."""
-    front_ends.check(encoders)
-    return front_ends
 
 
 def check_writable(request: TrainRequest) -> None:

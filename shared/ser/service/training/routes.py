@@ -7,13 +7,16 @@ from typing import Annotated
 from msgspec import Meta
 
 from ser._schemas import Name, Schema
-from ser.classifiers import RECIPE
 from ser.service.answers import EventsAnswer, JobAnswer, JobList, TrainAnswer
 from ser.service.bodies import JSON, NOTIFICATION
 from ser.service.routes import ASYNC_HEADERS, Route, health_of, job_answer
 from ser.service.training.request import TrainRequest, read_train_request
+from ser.training import DEFAULT_PRESET
 
 FIELDS = {
+    "preset": "Sets the classifier, its options, the front-ends, the augmentation and the length "
+    "of the chunks, unless they are given. `accurate`: a pretrained encoder; 422 where its weights "
+    "are missing. `light`: no encoder. Mandatory without a `model_type`.",
     "data_path": "A folder for the corpus: `pristine/` holds the archive, `working/` its content.",
     "remote_url": "A zip or tar archive: `http(s)://`, `s3://bucket/key`, `gs://bucket/key`, or a "
     "path; the files below `s3://bucket/prefix/` or `gs://bucket/prefix/`; or a folder, or a CSV "
@@ -32,9 +35,9 @@ FIELDS = {
     "concatenated in this order.",
     "dataset_augmentation": "Augmentation: METHOD_NAME -> CONFIG of the altered copies that are "
     "added to the training utterances.",
-    "model_type": f"The classifier. `{RECIPE}`, the recommended one, has features, augmentation "
-    "and whole utterances as its defaults.",
-    "model_config": "Options of the classifier, merged over its defaults.",
+    "model_type": "The classifier, mandatory without a `preset`, and that of the `preset` if both "
+    "are given. `DiscriminantClassifier` alone has the other fields of the preset `light`.",
+    "model_config": "Options of the classifier, merged over its defaults and those of `preset`.",
     "model_save_path": "The registry of models: a folder or `s3://bucket/prefix`. May be missing "
     "where the setting `SER_MODEL_SAVE_PATH` names one.",
     "split": "The held-out part: a tenth of the utterances of each emotion, or of the speakers.",
@@ -60,7 +63,7 @@ REQUEST_EXAMPLE = {
     "data_path": "./data",
     "remote_url": "s3://corpora/emodb.zip",
     "model_save_path": "./model",
-    "model_type": RECIPE,
+    "preset": DEFAULT_PRESET,
 }
 TRAIN_EXAMPLE = {
     "model_id": "20261122T193834Z-ef40734d",

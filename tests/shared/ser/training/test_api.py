@@ -70,10 +70,8 @@ def test_archive_and_folder_of_the_same_sounds_give_the_same_figures(
     assert ser.evaluate(corpus_zip, **SMALL).figures == evaluation.figures
 
 
-def test_fields_that_are_left_out_have_the_defaults_of_the_model_type(
-    folder: Path, bounds: Path
-) -> None:
-    trained = ser.train(folder, bounds / "registry")
+def test_fields_that_are_left_out_have_the_values_of_the_preset(folder: Path, bounds: Path) -> None:
+    trained = ser.train(folder, bounds / "registry", preset="light")
     manifest = ser.open_registry(bounds / "registry").model(trained["model_id"]).manifest
     assert manifest["request"]["model_type"] == "DiscriminantClassifier"
     assert manifest["request"]["dataset_load_split_at"] is None
@@ -84,6 +82,9 @@ def test_fields_that_are_left_out_have_the_defaults_of_the_model_type(
     ("arguments", "name"),
     [
         ({"model_type": "Oracle"}, "model_type"),
+        ({"preset": "best"}, "preset"),
+        ({"preset": "light"}, "model_type"),
+        ({"modeltype": "Oracle"}, "modeltype"),
         ({"random_state": -1}, "random_state"),
         ({"corpus": "librispeech"}, "corpus"),
         ({"model_config": {"n_estimators": 0}}, "model_config"),
@@ -176,7 +177,8 @@ def test_two_types_are_compared_on_the_same_features_split_and_rows(folder: Path
     for part in ("MFCC num_cepstral=2", "Clipping 1", "each of 4 speakers", "56 utterances"):
         assert part in first.comparison
     fields["dataset_augmentation"] = {}
-    assert ser.evaluate(folder, **fields).comparison != first.comparison
+    other = ser.evaluate(folder, model_type="DiscriminantClassifier", **fields)
+    assert other.comparison != first.comparison
 
 
 def test_an_evaluation_needs_known_speakers(folder: Path) -> None:
