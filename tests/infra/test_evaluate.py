@@ -20,7 +20,7 @@ from stacks import ROOT
 
 def make(rule: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run ``make <rule>``, by default with the preset whose weights no machine lacks."""
-    return makes.make("-s", rule, **{"PRESET": "light", **variables})
+    return makes.make("-s", rule, **({"PRESET": "light"} | variables))
 
 
 @pytest.fixture

@@ -13,7 +13,8 @@ import graphs
 from ser import _graph as graph
 from ser._metadata import MetadataEncoding
 from ser.classifiers import DiscriminantClassifier, Origins
-from ser.encoders._whisper import MEL_BANDS, whisper_model
+from ser.encoders import MEL_BANDS, prepare
+from ser.encoders._whisper import whisper_model
 from ser.frontends import FrontEnds
 from ser.frontends._encoder import Encoder, OpenedEncoder
 from ser.model import ModelProperties
@@ -49,11 +50,15 @@ def tensors(seed: int = 0) -> dict[str, NDArray[np.float16]]:
 
 def front_ends(seed: int = 0) -> FrontEnds:
     """Return the front-end ``Encoder`` on the last layer of the encoder."""
-    opened = FrontEnds()
-    opened["Encoder"] = OpenedEncoder(
-        config=Encoder(output=f"layer{LAYERS}"), model=whisper_model(tensors(seed), LAYERS)
+    config = Encoder(output=f"layer{LAYERS}")
+    encoder = prepare(
+        "random",
+        whisper_model(tensors(seed), LAYERS),
+        config.outputs,
+        kind=config.input,
+        part_seconds=config.part_seconds,
     )
-    return opened
+    return FrontEnds({"Encoder": OpenedEncoder(config=config, encoder=encoder)})
 
 
 @cache
