@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache
 
 import msgspec
@@ -13,14 +14,14 @@ import graphs
 from ser import _graph as graph
 from ser._metadata import MetadataEncoding
 from ser.classifiers import DiscriminantClassifier, Origins
-from ser.encoders import MEL_BANDS, prepare
+from ser.encoders import EncoderSources
 from ser.encoders._whisper import whisper_model
 from ser.frontends import FrontEnds
-from ser.frontends._encoder import Encoder, OpenedEncoder
 from ser.model import ModelProperties
 from ser.sounds import SAMPLING_RATE
 
 FEATURES = 128
+MEL_BANDS = 80
 LAYERS = 2
 POSITIONS = 500
 NONE = MetadataEncoding({})
@@ -48,17 +49,22 @@ def tensors(seed: int = 0) -> dict[str, NDArray[np.float16]]:
     return {name: value.astype(np.float16) for name, value in made.items()}
 
 
+@dataclass(frozen=True)
+class SmallEncoder(EncoderSources):
+    """Opens the random encoder, by any name."""
+
+    seed: int = 0
+
+    def open(self, source: str, sha256: str | None = None) -> onnx.ModelProto:
+        del source, sha256
+        return whisper_model(tensors(self.seed), LAYERS)
+
+
 def front_ends(seed: int = 0) -> FrontEnds:
     """Return the front-end ``Encoder`` on the last layer of the encoder."""
-    config = Encoder(output=f"layer{LAYERS}")
-    encoder = prepare(
-        "random",
-        whisper_model(tensors(seed), LAYERS),
-        config.outputs,
-        kind=config.input,
-        part_seconds=config.part_seconds,
+    return FrontEnds.parse({"Encoder": {"output": f"layer{LAYERS}"}}).opened(
+        SmallEncoder(seed=seed)
     )
-    return FrontEnds({"Encoder": OpenedEncoder(config=config, encoder=encoder)})
 
 
 @cache
