@@ -9,6 +9,7 @@ through jobs and to the process of its training: encoded by msgspec, decoded by
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Annotated, Any
 
 import msgspec
@@ -73,7 +74,14 @@ def read_train_request(body: Mapping[str, Any], settings: Settings) -> TrainRequ
     request = parse(
         TrainRequest,
         {**type_defaults(body.get("model_type")), **settings.request_defaults, **body},
-        checks={**location_checks(settings), "alias": require_alias_name},
+        checks={
+            **location_checks(settings),
+            # Not among the locations that are checked again: opening an encoder checks access.
+            "dataset_feature_extract_methods": partial(
+                require_encoders, encoders=encoder_sources(settings)
+            ),
+            "alias": require_alias_name,
+        },
     )
     # Only the options that were given: a default that the data do not allow is lowered, a given
     # value is refused.
@@ -122,10 +130,9 @@ def recheck_access(request: TrainRequest, settings: Settings) -> None:
 
 def location_checks(settings: Settings) -> dict[str, Callable[[Any], Any]]:
     """Return by field a function that resolves a location and refuses one that is not allowed."""
-    access, encoders = Access(settings), encoder_sources(settings)
+    access = Access(settings)
     return {
         "data_path": lambda value: str(access.path(value)),
-        "dataset_feature_extract_methods": lambda value: require_encoders(value, encoders),
         "remote_url": lambda value: require_all_fetchable(value, access),
         "model_save_path": access.location,
     }
