@@ -77,7 +77,7 @@ def missing(name: str, names: Sequence[str]) -> str:
 
 def opset_of(model: onnx.ModelProto) -> int:
     """Return the version of the standard operators of ``model``."""
-    return int(next(each.version for each in model.opset_import if each.domain == ""))
+    return max((each.version for each in model.opset_import if each.domain == ""), default=OPSET)
 
 
 def in_opset(model: onnx.ModelProto) -> onnx.ModelProto:

@@ -34,7 +34,8 @@ class Encoder(FrontEnd, frozen=True, kw_only=True):
 
     The spectrum for ``log-mel`` is that of Whisper (Radford et al., Robust speech recognition via
     large-scale weak supervision, ICML 2023): 80 bands of Slaney's mel scale, a frame of 25 ms
-    every 10 ms, 80 dB of dynamic range. It is padded with zeros at its ends.
+    every 10 ms, 80 dB of dynamic range. It is padded with zeros at its ends, and its level is the
+    same for all recordings.
     """
 
     fixed_size: ClassVar[bool] = True
@@ -151,9 +152,8 @@ class OpenedEncoder(FrontEnd, frozen=True, kw_only=True):
         import spox.opset.ai.onnx.v17 as op
 
         if self.config.input == "log-mel":
-            spectrum = spectra.log_mel(chunks)
-            parts, real = spectra.cut(spectrum, self.encoder.longest)
-            return parts, spectra.silence_of(spectrum), real
+            parts, real = spectra.cut(spectra.log_mel(chunks), self.encoder.longest)
+            return parts, spectra.number(spectra.SILENCE), real
         parts, real = spectra.cut(op.unsqueeze(chunks, integers(1)), self.encoder.longest)
         if self.config.normalize:
             parts = spectra.standardised(parts)

@@ -17,11 +17,18 @@ FFT_LENGTH = 400
 POWER_FLOOR = 1e-10
 DYNAMIC_RANGE = 8.0
 """Maximum distance from the highest level of a chunk, in factors of ten of the power."""
+LOUDEST = 1.5
+"""Level of the loudest band of a chunk, as a power of ten: about that of speech at full scale."""
+SILENCE = (LOUDEST - DYNAMIC_RANGE + 4) / 4
+"""Value of silence in the result of :func:`log_mel`."""
 VARIANCE_FLOOR = 1e-7
 
 
 def log_mel(chunks: Var) -> Var:
-    """Return Whisper's spectrum of ``chunks`` (1, samples), shape (1, bands, frames)."""
+    """Return the spectrum of ``chunks`` (1, samples) in Whisper's form, shape (1, bands, frames).
+
+    Its highest value is always ``(LOUDEST + 4) / 4``.
+    """
     import spox.opset.ai.onnx.v17 as op
 
     power = spectrum.power_spectrum(
@@ -33,16 +40,10 @@ def log_mel(chunks: Var) -> Var:
     # The last frame is centred on the end of the signal, or less than a stride before it.
     frames = op.max([op.sub(size(levels, 2), integers(1)), integers(1)])
     levels = op.slice(levels, integers(0), frames, integers(2))
-    floor = op.sub(op.reduce_max(levels, axes=[1, 2]), number(DYNAMIC_RANGE))
-    return op.div(op.add(op.max([levels, floor]), number(4)), number(4))
-
-
-def silence_of(spectra: Var) -> Var:
-    """Return the value that silence has in the result of :func:`log_mel`."""
-    import spox.opset.ai.onnx.v17 as op
-
-    highest = op.reduce_max(spectra, keepdims=False)
-    return op.sub(highest, number(DYNAMIC_RANGE / 4))
+    # Whisper keeps the level of a recording. Without it, features do not depend on the gain.
+    relative = op.sub(levels, op.reduce_max(levels, axes=[1, 2]))
+    limited = op.max([relative, number(-DYNAMIC_RANGE)])
+    return op.div(op.add(limited, number(LOUDEST + 4)), number(4))
 
 
 def cut(values: Var, longest: int) -> tuple[Var, Var]:

@@ -18,8 +18,8 @@ ACCURATE: Mapping[str, Any] = {
     "model_type": "DiscriminantClassifier",
     "model_config": {"shrinkage": 0.5, "limit": 2.0},
     "dataset_load_split_at": None,
-    "dataset_feature_extract_methods": {"Encoder": {}},
-    "dataset_augmentation": {},
+    "dataset_feature_extract_methods": {"Encoder": {"output": ["layer3", "neurons3"]}},
+    "dataset_augmentation": {"Noise": {"copies": 1}, "Telephone": {"copies": 1}},
 }
 """The most accurate recipe: states of a pretrained encoder, whose weights it requires."""
 LIGHT: Mapping[str, Any] = {

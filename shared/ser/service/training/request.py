@@ -75,6 +75,7 @@ def read_train_request(body: Mapping[str, Any], settings: Settings) -> TrainRequ
         with_defaults({**settings.request_defaults, **body}),
         checks={**location_checks(settings), "alias": require_alias_name},
     )
+    # Not checked again with the locations: opening an encoder checks access.
     require_encoders(request, encoder_sources(settings))
     # Only the options that were given: a default that the data do not allow is lowered, a given
     # value is refused.
@@ -119,7 +120,6 @@ def recheck_access(request: TrainRequest, settings: Settings) -> None:
             faults += error.faults
     if faults:
         raise InvalidInput(*faults)
-    require_encoders(request, encoder_sources(settings))
 
 
 def location_checks(settings: Settings) -> dict[str, Callable[[Any], Any]]:

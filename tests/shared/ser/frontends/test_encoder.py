@@ -14,6 +14,7 @@ import foreign
 import ser
 from ser.errors import InvalidInput
 from ser.frontends import FrontEnds
+from ser.service.jobs.trainings import Trainings
 
 SECOND = 16_000
 LONGEST = 5 * SECOND
@@ -117,3 +118,14 @@ def test_a_wrong_config_is_refused_by_name(
     with pytest.raises(InvalidInput, match=message) as caught:
         FrontEnds.parse({"Encoder": config})
     assert caught.value.faults[0].loc[:2] == ("Encoder", location)
+
+
+def test_secrets_of_an_address_are_not_kept() -> None:
+    config = {"source": "https://host/encoder.onnx?token=secret", "sha256": "0" * 64}
+    methods = {"Encoder": config, "Functionals": {}}
+    kept = FrontEnds.parse(methods).public.configs
+    assert kept["Encoder"]["source"] == "https://host/encoder.onnx?..."
+    assert kept["Functionals"] == FrontEnds.parse(methods).configs["Functionals"]
+    described = Trainings().describe_request({"dataset_feature_extract_methods": methods})
+    assert "secret" not in str(described)
+    assert described["dataset_feature_extract_methods"]["Functionals"] == {}
