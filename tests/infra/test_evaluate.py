@@ -7,6 +7,7 @@ import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,7 +21,8 @@ from stacks import ROOT
 
 def make(rule: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run ``make <rule>``, by default with the preset whose weights no machine lacks."""
-    return makes.make("-s", rule, **({"PRESET": "light"} | variables))
+    chosen: dict[str, Any] = {"PRESET": "light", **variables}
+    return makes.make("-s", rule, **chosen)
 
 
 @pytest.fixture
