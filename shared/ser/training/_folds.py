@@ -38,9 +38,9 @@ def leave_speakers_out(
 ) -> Evaluation:
     """Return the evaluation of ``recipe`` with each speaker of ``corpus`` left out once.
 
-    If ``recipe.evaluation`` is ``"full"``, it includes figures of the most confident
-    predictions, with enrolled speakers, with degraded sounds, and with each text left out once. With several corpora, it includes the figures
-    of each, and figures with each left out once.
+    If ``recipe.evaluation`` is ``"full"``, it includes figures of the most confident predictions,
+    with enrolled speakers, with degraded sounds, and with each text left out once. With several
+    corpora, it includes the figures of each, and figures with each left out once.
     """
     loaded, split = corpus.loaded, corpus.split
     speakers = cross_validate(

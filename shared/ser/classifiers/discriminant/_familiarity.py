@@ -74,7 +74,7 @@ class Distance:
         along, shared = (SHRINKAGE * mean + (1 - SHRINKAGE) * each for each in (variances, rest))
         return cls(centres, deviation, axes.T, 1 / along - 1 / shared, float(1 / shared))
 
-    def logarithms(self, X: Matrix) -> Vector:
+    def logarithms(self, X: NDArray[np.floating]) -> Vector:
         """Return the logarithm of the distance of each row of ``X``, shape (rows,)."""
         distances = []
         for centre in self.centres:
@@ -111,7 +111,7 @@ class Familiarity:
     width: float
     """Scale of the logistic distribution."""
 
-    def of(self, X: Matrix) -> Vector:
+    def of(self, X: NDArray[np.floating]) -> Vector:
         """Return the familiarity of sounds, shape (sounds,), from 0 to 1.
 
         ``X`` has the mean of the features of each over its chunks, shape (sounds, features).

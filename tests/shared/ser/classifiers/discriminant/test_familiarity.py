@@ -105,11 +105,8 @@ def test_sounds_of_each_corpus_are_familiar_and_those_between_them_are_not() -> 
 
 def test_copies_of_recordings_are_not_familiar_by_themselves() -> None:
     (X, origins), (copies, _) = recordings(0), recordings(0, room=5)
-    everything = Origins(
-        *(np.concatenate([each, each]) for each in (origins.speakers, origins.names)),
-        np.repeat([0, 1], len(X)),
-        np.concatenate([origins.takes, origins.takes]),
-    )
+    twice = np.tile(np.arange(len(X)), 2)
+    everything = replace(origins[twice], variants=np.repeat([0, 1], len(X)))
     found = fit(np.concatenate([X, copies]), everything)
     np.testing.assert_allclose(found.of(X), learned().of(X), atol=1e-9)
 
