@@ -5,9 +5,11 @@ JUPYTER_PORT ?= 8888
 EMODB_ZIP ?=
 # As an absolute path; abspath would split it at spaces.
 ARCHIVE = $(if $(filter /%,$(firstword $(EMODB_ZIP))),$(EMODB_ZIP),$(CURDIR)/$(EMODB_ZIP))
-# For make evaluate: a zip archive, a folder or a CSV table beside its sounds; a model_type; a file with
-# further fields of /train; a registry and an alias, without which the model is not published.
+# For make evaluate: a zip archive, a folder or a CSV table beside its sounds, or several, separated by spaces
+# or commas (a path with spaces in quotes); the labels to keep; a model_type; a file with further fields of
+# /train; a registry and an alias, without which the model is not published.
 CORPUS ?=
+LABELS ?=
 MODEL_TYPE ?=
 REQUEST ?=
 SAVE ?=
@@ -29,7 +31,7 @@ CONTAINER ?= ser
 CONTAINER_IMAGE ?= ser-container:$(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' shared/ser/__init__.py)
 # Rootless podman maps its root to the user who starts it; Docker needs the number of the user who owns the clone.
 OWNER = $(shell [ "$(notdir $(ENGINE))" = podman ] && echo 0:0 || echo "$$(id -u):$$(id -g)")
-export PORT JUPYTER_PORT VENV EMODB_ZIP CORPUS MODEL_TYPE REQUEST SAVE ALIAS SER_ALLOWED_PATHS SER_ALLOWED_HOSTS
+export PORT JUPYTER_PORT VENV EMODB_ZIP CORPUS LABELS MODEL_TYPE REQUEST SAVE ALIAS SER_ALLOWED_PATHS SER_ALLOWED_HOSTS
 
 .DEFAULT_GOAL := help
 .PHONY: help init demo serve recipe evaluate notebook bench test pytest lint format check lock \
@@ -51,7 +53,7 @@ serve: init ## Serve both functions behind the gateway (PORT=5000)
 recipe: init ## Print the model_type of the recommended recipe
 	@$(BIN)/python -c 'from ser.classifiers import RECIPE; print(RECIPE)'
 
-evaluate: init ## Leave each speaker (and corpus) of CORPUS=a[,b] out once: figures, a report (LABELS=, MODEL_TYPE=, REQUEST=, SAVE=, ALIAS=)
+evaluate: init ## Leave each speaker (and corpus) of CORPUS="a b" out once: figures, a report (LABELS=, MODEL_TYPE=, REQUEST=, SAVE=, ALIAS=)
 	@$(BIN)/python infra/local/evaluate.py
 
 notebook: init ## Open docs/report.ipynb in Jupyter: the corpus, the features, the models (EMODB_ZIP=)

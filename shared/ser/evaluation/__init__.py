@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from ser.evaluation._comparison import describe_features, describe_rows, describe_split
-from ser.evaluation._evaluation import (
-    ConfusionMatrix,
-    Evaluation,
-    UtterancePrediction,
-    utterance_predictions,
+from ser.evaluation._confusion import ConfusionMatrix
+from ser.evaluation._evaluation import Evaluation, UtterancePrediction, utterance_predictions
+from ser.evaluation._fold_classifiers import (
+    FoldClassifier,
+    fit_classifier,
+    fit_classifiers,
+    fit_fold_classifiers,
 )
-from ser.evaluation._fold_classifiers import FoldClassifier, fit_classifier, fit_fold_classifiers
 from ser.evaluation._fold_evaluation import ENROLLED, FoldEvaluation
-from ser.evaluation._metrics import metrics, metrics_by_corpus
+from ser.evaluation._metrics import Metrics, metrics, metrics_by_corpus
 from ser.evaluation._names import display_name
 from ser.evaluation._splits import (
     Folds,
@@ -20,18 +21,39 @@ from ser.evaluation._splits import (
     emotions_only_in,
     hold_out,
     speaker_folds,
+    speakers_of,
     text_folds,
+)
+from ser.evaluation._transfer import (
+    OTHERS,
+    UNLABELLED,
+    Adapted,
+    Transfer,
+    TransferEvaluation,
+    as_matrix,
+    cell_text,
+    left_out_trials,
+    matrix_title,
+    transfer_cells,
 )
 
 __all__ = [
     "ENROLLED",
+    "OTHERS",
+    "UNLABELLED",
+    "Adapted",
     "ConfusionMatrix",
     "Evaluation",
     "FoldClassifier",
     "FoldEvaluation",
     "Folds",
+    "Metrics",
     "Split",
+    "Transfer",
+    "TransferEvaluation",
     "UtterancePrediction",
+    "as_matrix",
+    "cell_text",
     "corpus_folds",
     "describe_features",
     "describe_rows",
@@ -39,11 +61,16 @@ __all__ = [
     "display_name",
     "emotions_only_in",
     "fit_classifier",
+    "fit_classifiers",
     "fit_fold_classifiers",
     "hold_out",
+    "left_out_trials",
+    "matrix_title",
     "metrics",
     "metrics_by_corpus",
     "speaker_folds",
+    "speakers_of",
     "text_folds",
+    "transfer_cells",
     "utterance_predictions",
 ]

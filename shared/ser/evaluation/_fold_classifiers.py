@@ -1,9 +1,10 @@
-"""Classifiers of a cross-validation, one for each fold, fitted without its utterances."""
+"""Classifiers of an evaluation, each fitted to a part of the utterances."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from copy import copy
+from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
 
@@ -20,6 +21,26 @@ from ser.evaluation._splits import Folds
 from ser.parallel import THIS_MACHINE, Workers
 
 FeatureMatrix = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class DomainMean:
+    """The mean of the features of unlabelled sounds of a corpus or channel."""
+
+    mean: NDArray[np.float32]
+    """Mean of each feature, shape (features,); every sound has the same weight."""
+    count: int
+    """Number of the sounds."""
+
+    @classmethod
+    def of(cls, sounds: Sequence[FeatureMatrix]) -> DomainMean:
+        """Return the mean of ``sounds``, the features of each in shape (chunks, features)."""
+        means = [features.mean(axis=0, dtype=np.float64) for features in sounds]
+        return cls(np.mean(means, axis=0).astype(np.float32), len(sounds))
+
+    def inputs(self) -> dict[str, NDArray[np.float32]]:
+        """Return the mean as inputs of a classifier's graph, by name."""
+        return {"domain_mean": self.mean, "domain_count": np.asarray(self.count, np.float32)}
 
 
 def fit_classifier(
@@ -50,34 +71,67 @@ class FoldClassifier:
         self._input = self._session.get_inputs()[0].name
         self._output = self._session.get_outputs()[-1].name
         self.takes_profile = takes_profile(self._session)
+        optional = {value.name for value in self._session.get_overridable_initializers()}
+        self.takes_domain = "domain_count" in optional
 
     def probabilities(
-        self, features: FeatureMatrix, profile: SpeakerProfile | None = None
+        self,
+        features: FeatureMatrix,
+        profile: SpeakerProfile | None = None,
+        domain: DomainMean | None = None,
     ) -> NDArray[np.float32]:
         """Return the probabilities of a sound, float32 of shape (classes,); they sum to 1.
 
         The probabilities are the mean over the chunks of the sound. ``features`` have the shape
         (chunks, features).
         """
-        inputs = {self._input: features, **(profile.inputs() if profile else {})}
+        inputs = {
+            self._input: features,
+            **(profile.inputs() if profile else {}),
+            **(domain.inputs() if domain else {}),
+        }
         pooled = np.asarray(self._session.run([self._output], inputs)[0]).mean(axis=0)
         # As in the graph of a model: a mean of many float32 rows does not sum to exactly 1.
         return np.asarray(pooled / pooled.sum(), np.float32)
 
 
-class FittedFold(NamedTuple):
+class FittedGraph(NamedTuple):
     """The graph of a fitted classifier, and the notes of its training."""
 
     graph: bytes
     notes: list[str]
 
 
-def fit_without(
-    classifier: Classifier, rows: TrainingRows, random_state: int, left_out: Collection[str]
-) -> FittedFold:
-    """Return ``classifier``, fitted to ``rows`` without those of the utterances ``left_out``."""
-    fitted = fit_classifier(classifier, rows.without(left_out), random_state)
-    return FittedFold(fitted.to_onnx().SerializeToString(), fitted.notes)
+def fit_graph(
+    classifier: Classifier, rows: TrainingRows, random_state: int, names: Collection[str]
+) -> FittedGraph:
+    """Return ``classifier``, fitted to the rows of the utterances ``names``."""
+    fitted = fit_classifier(classifier, rows.only(names), random_state)
+    return FittedGraph(fitted.to_onnx().SerializeToString(), fitted.notes)
+
+
+def fit_classifiers(
+    classifier: Classifier,
+    rows: TrainingRows,
+    trainings: Collection[frozenset[str]],
+    *,
+    random_state: int = 42,
+    on_progress: ProgressCallback = ignore_share,
+    workers: Workers = THIS_MACHINE,
+) -> tuple[dict[frozenset[str], FoldClassifier], list[str]]:
+    """Return a classifier for each of ``trainings``, and the notes of all, without repetitions.
+
+    A training is the set of the names of its utterances. Scaling, classifier and calibration are
+    fitted to these utterances and their copies alone.
+    """
+    chosen = [*dict.fromkeys(trainings)]
+    work = partial(fit_graph, classifier, rows, random_state)
+    fitted = workers.map(work, chosen, by="processes", on_progress=on_progress)
+    notes = dict.fromkeys(note for each in fitted for note in each.notes)
+    classifiers = {
+        names: FoldClassifier(each.graph) for names, each in zip(chosen, fitted, strict=True)
+    }
+    return classifiers, [*notes]
 
 
 def fit_fold_classifiers(
@@ -89,15 +143,15 @@ def fit_fold_classifiers(
     on_progress: ProgressCallback = ignore_share,
     workers: Workers = THIS_MACHINE,
 ) -> tuple[dict[str, FoldClassifier], list[str]]:
-    """Return a classifier for each fold, fitted without the utterances of the fold, and notes.
-
-    Scaling, classifier and calibration are fitted without these utterances and their copies. The
-    notes are those of all trainings, without repetitions.
-    """
-    work = partial(fit_without, classifier, rows, random_state)
-    fitted = workers.map(work, [*folds.values()], by="processes", on_progress=on_progress)
-    notes = dict.fromkeys(note for fold in fitted for note in fold.notes)
-    classifiers = {
-        name: FoldClassifier(fold.graph) for name, fold in zip(folds, fitted, strict=True)
-    }
-    return classifiers, [*notes]
+    """Return a classifier for each fold, fitted without the utterances of the fold, and notes."""
+    everything = frozenset(rows.origins.names.tolist())
+    others = {fold: everything - names for fold, names in folds.items()}
+    classifiers, notes = fit_classifiers(
+        classifier,
+        rows,
+        others.values(),
+        random_state=random_state,
+        on_progress=on_progress,
+        workers=workers,
+    )
+    return {fold: classifiers[names] for fold, names in others.items()}, notes

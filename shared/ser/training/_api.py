@@ -61,6 +61,7 @@ def train(
     dataset_augmentation: Methods | UnsetType = UNSET,
     split: Literal["utterance", "speaker"] | UnsetType = UNSET,
     evaluation: EvaluationKind | UnsetType = UNSET,
+    speaker_folds: int | UnsetType | None = UNSET,
     alias: str | None = None,
     dask_scheduler: str | None = None,
     progress: Progress | None = None,
@@ -87,8 +88,9 @@ def train(
     corpus
         Source of the emotion and the speaker of each file, as for :class:`ser.Dataset`.
     labels
-        New labels by label, ``None`` to leave one out; or ``"common"``: only the emotions that all
-        corpora share. It follows the ``labels`` of each :class:`ser.Source`. Default: all labels.
+        New labels by label, ``None`` to leave one out; or a list of the labels to keep; or
+        ``"common"``: only the emotions that all corpora share. It follows the ``labels`` of each
+        :class:`ser.Source`. Default: all labels.
     model_type, model_config
         The classifier and its options. Default: the recommended classifier.
     random_state
@@ -107,8 +109,12 @@ def train(
         those of a tenth of the speakers.
     evaluation
         ``"holdout"``: metrics on the held-out utterances. ``"loso"``: also with each speaker left
-        out once, and each of several corpora. ``"full"``: also with each text left out once, with
-        enrolled speakers, and with degraded sounds.
+        out once; and with several corpora, with each of them left out once, and after a training on
+        each alone. ``"full"``: also with each text left out once, with enrolled speakers, and with
+        degraded sounds.
+    speaker_folds
+        Number of folds in which speakers are left out; each fold takes every so many of the sorted
+        speakers. Default: a fold for each speaker.
     dask_scheduler
         Address of the scheduler of a Dask cluster for the work, ``tcp://host:port``.
         Default: all cores of this machine.
@@ -152,6 +158,7 @@ def train(
         "dataset_augmentation": dataset_augmentation,
         "split": split,
         "evaluation": evaluation,
+        "speaker_folds": speaker_folds,
         "alias": alias,
     }
     fields = read_fields(TrainingFields, given)
@@ -190,6 +197,7 @@ def evaluate(
     dataset_augmentation: Methods | UnsetType = UNSET,
     split: Literal["utterance", "speaker"] | UnsetType = UNSET,
     evaluation: Literal["loso", "full"] = "loso",
+    speaker_folds: int | UnsetType | None = UNSET,
     dask_scheduler: str | None = None,
     progress: Progress | None = None,
 ) -> Evaluation:
@@ -202,14 +210,15 @@ def evaluate(
     ----------
     source, data_path, corpus, labels, model_type, model_config, random_state, dataset_force, \
     dataset_load_split_at, dataset_load_normalize, dataset_feature_extract_methods, \
-    dataset_augmentation, dask_scheduler, progress
+    dataset_augmentation, speaker_folds, dask_scheduler, progress
         As for :func:`ser.train`.
     split
         Checked, but otherwise ignored, so the arguments of :func:`ser.train` can be passed: all
         utterances are evaluated.
     evaluation
-        ``"loso"``: each speaker is left out once, and each of several corpora. ``"full"``: also
-        with each text left out once, with enrolled speakers, and with degraded sounds.
+        ``"loso"``: each speaker is left out once; and of several corpora each, after a training on
+        each other one and on all others. ``"full"``: also with each text left out once, with
+        enrolled speakers, and with degraded sounds.
 
     Raises
     ------
@@ -246,6 +255,7 @@ def evaluate(
         "dataset_augmentation": dataset_augmentation,
         "split": split,
         "evaluation": evaluation,
+        "speaker_folds": speaker_folds,
     }
     fields = read_fields(EvaluationFields, given)
     workers, on_progress = cluster(dask_scheduler), progress_callback(progress)
