@@ -10,6 +10,13 @@ ARCHIVE = $(if $(filter /%,$(firstword $(EMODB_ZIP))),$(EMODB_ZIP),$(CURDIR)/$(E
 # /train; a registry and an alias, without which the model is not published.
 CORPUS ?=
 LABELS ?=
+# For make figures, beside EMODB_ZIP: further corpora; the recipe, accurate or light; full, or loso, which
+# leaves out enrolment, degraded sounds and familiarity.
+EMOVO_ZIP ?=
+NEMO_ZIP ?=
+RAVDESS_ZIP ?=
+PRESET ?=
+EVALUATION ?=
 MODEL_TYPE ?=
 REQUEST ?=
 SAVE ?=
@@ -31,10 +38,10 @@ CONTAINER ?= ser
 CONTAINER_IMAGE ?= ser-container:$(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' shared/ser/__init__.py)
 # Rootless podman maps its root to the user who starts it; Docker needs the number of the user who owns the clone.
 OWNER = $(shell [ "$(notdir $(ENGINE))" = podman ] && echo 0:0 || echo "$$(id -u):$$(id -g)")
-export PORT JUPYTER_PORT VENV EMODB_ZIP CORPUS LABELS MODEL_TYPE REQUEST SAVE ALIAS SER_ALLOWED_PATHS SER_ALLOWED_HOSTS
+export PORT JUPYTER_PORT VENV EMODB_ZIP EMOVO_ZIP NEMO_ZIP RAVDESS_ZIP PRESET EVALUATION CORPUS LABELS MODEL_TYPE REQUEST SAVE ALIAS SER_ALLOWED_PATHS SER_ALLOWED_HOSTS
 
 .DEFAULT_GOAL := help
-.PHONY: help init demo serve recipe evaluate notebook bench test pytest lint format check lock \
+.PHONY: help init demo serve recipe evaluate figures notebook bench test pytest lint format check lock \
 	update-env pip-freeze clean package deploy undeploy boot-app init-docker create-container \
 	start-container attach clean-container clean-image clean-docker clean-docker-full-only-in-emergency
 
@@ -55,6 +62,9 @@ recipe: init ## Print the model_type of the recommended recipe
 
 evaluate: init ## Leave each speaker (and corpus) of CORPUS="a b" out once: figures, a report (LABELS=, MODEL_TYPE=, REQUEST=, SAVE=, ALIAS=)
 	@$(BIN)/python infra/local/evaluate.py
+
+figures: init ## Measure the figures of up to four corpora, beside those to reach (EMODB_ZIP=, EMOVO_ZIP=, NEMO_ZIP=, RAVDESS_ZIP=, PRESET=, EVALUATION=)
+	@PYTHONPATH=infra:infra/local $(BIN)/python -m figures
 
 notebook: init ## Open docs/report.ipynb in Jupyter: the corpus, the features, the models (EMODB_ZIP=)
 	EMODB_ZIP="$(if $(EMODB_ZIP),$(ARCHIVE))" $(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) --ServerApp.ip=127.0.0.1 docs/report.ipynb

@@ -66,7 +66,7 @@ class Classifier:
     asked: list[tuple[int, int, float]] = field(default_factory=list)
 
     def probabilities(
-        self, features: Features, profile: None = None, domain: object = None
+        self, features: Features, profile: None = None, domain: Any = None
     ) -> Features:
         assert profile is None
         given: Any = domain.inputs() if domain else {"domain_count": 0, "domain_mean": [0]}
