@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,21 +10,10 @@ import pytest
 
 import made
 from evaluate import Choices
+from makes import make
 from ser.classifiers import MODEL_TYPES
 from ser.registry import new_model_id, open_registry
 from stacks import ROOT
-
-
-def make(rule: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        ["make", "-s", rule],
-        cwd=ROOT,
-        env={**os.environ, **variables},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=600,
-    )
 
 
 @pytest.fixture
