@@ -8,14 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ser.evaluation import (
-    Evaluation,
-    Metrics,
-    as_matrix,
-    cell_text,
-    display_name,
-    matrix_title,
-)
+from ser.evaluation import Evaluation, Metrics, display_name, matrix_lines
 
 # Names from a corpus are plain text, even if they look like markup.
 console = Console(highlight=False, markup=False)
@@ -83,15 +76,9 @@ def print_corpora(evaluation: Evaluation) -> None:
 
 
 def print_transfer(evaluation: Evaluation) -> None:
-    """Print the matrix of training corpus and test corpus."""
-    matrix = as_matrix(evaluation.transfer)
-    tests = [*dict.fromkeys(each.test for each in evaluation.transfer)]
-    rows = (
-        (train, *(cell_text(row[test]) if test in row else "-" for test in tests))
-        for train, row in matrix.items()
-    )
-    if matrix:
-        print_table(matrix_title(evaluation.transfer), ("trained on", *tests), rows)
+    """Print the matrix of training corpus and test corpus; its lines are not wrapped."""
+    for line in matrix_lines(evaluation.transfer):
+        console.print(line, soft_wrap=True)
     emotions = dict.fromkeys(", ".join(each.emotions) for each in evaluation.transfer)
     if len(emotions) == 1:
         console.print(f"Emotions: {next(iter(emotions))}", soft_wrap=True)

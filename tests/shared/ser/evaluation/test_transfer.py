@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,10 +20,8 @@ from ser.evaluation import (
     OTHERS,
     UNLABELLED,
     TransferEvaluation,
-    as_matrix,
-    cell_text,
     left_out_trials,
-    matrix_title,
+    matrix_lines,
     transfer_cells,
 )
 
@@ -232,11 +231,14 @@ def test_a_corpus_is_left_out_with_all_its_emotions() -> None:
 def test_the_matrix_has_a_row_for_each_training() -> None:
     spoken = utterances()
     transfers = tuple(map(evaluation(spoken).figures_of, transfer_cells(spoken)))
-    matrix = as_matrix(transfers)
-    assert list(matrix) == [*sorted(CORPORA), OTHERS]
-    assert list(matrix["one"]) == sorted(CORPORA)
-    assert cell_text(matrix["one"]["two"]) == "0.000/1.000 → 1.000/0.000"
-    assert cell_text(matrix["one"]["one"]) == "0.000/1.000"
-    assert "20 unlabelled sounds" in matrix_title(transfers)
-    plain = [msgspec.structs.replace(each, adapted=None) for each in transfers]
-    assert "unlabelled" not in matrix_title(plain)
+    title, head, *rows = matrix_lines(transfers)
+    assert "20 unlabelled sounds" in title
+    assert head.split() == sorted(CORPORA)
+    cells = [re.split(r" {2,}", row) for row in rows]
+    assert [train for train, *_ in cells] == [*sorted(CORPORA), OTHERS]
+    assert cells[0][1:] == ["0.000/1.000", *["0.000/1.000 → 1.000/0.000"] * 2]
+    plain, *_ = matrix_lines([msgspec.structs.replace(each, adapted=None) for each in transfers])
+    assert "unlabelled" not in plain
+    missing = [each for each in transfers if (each.train, each.test) != ("one", "two")]
+    assert [*matrix_lines(missing)][2].endswith(" -")
+    assert [*matrix_lines([])] == []
