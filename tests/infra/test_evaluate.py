@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -199,7 +200,7 @@ def test_places_are_separated_by_spaces_or_commas_and_may_be_quoted(
     ],
 )
 def test_the_error_of_an_evaluation_names_the_variable_that_the_user_set(
-    variables: dict[str, str], message: str
+    variables: dict[str, Any], message: str
 ) -> None:
     done = make("evaluate", **variables)
     assert done.returncode != 0

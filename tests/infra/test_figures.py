@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -134,7 +135,7 @@ def test_strange_sounds_have_less_familiarity() -> None:
         ({"EMODB_ZIP": "Makefile", "EVALUATION": "all"}, "EVALUATION=all; allowed: full, loso"),
     ],
 )
-def test_a_bad_variable_is_named(variables: dict[str, str], message: str) -> None:
+def test_a_bad_variable_is_named(variables: dict[str, Any], message: str) -> None:
     done = make("figures", **variables)
     assert done.returncode != 0
     assert message in done.stderr
