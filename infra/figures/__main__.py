@@ -132,7 +132,7 @@ def table_of(measured: Mapping[str, float], choices: Choices) -> Table:
     for target in TARGETS:
         value = measured.get(target.name)
         shown = "-" if value is None else f"{value:.3f}{'' if is_reached(target, value) else ' !'}"
-        table.add_row(target.name, shown, f"{target.reach:g}", target.first_release)
+        table.add_row(target.name, shown, f"{target.reach:.3f}", target.first_release)
     table.caption = "!: not reached"
     return table
 

@@ -54,7 +54,6 @@ LOSSES = ("ECE", "UAR lost")
 
 
 def is_reached(target: Target, value: float) -> bool:
-    """Return whether ``value`` is as good as ``target``, to the digits of the target."""
-    digits = len(f"{target.reach}".partition(".")[2])
-    rounded = round(value, digits)
-    return rounded <= target.reach if target.name.startswith(LOSSES) else rounded >= target.reach
+    """Return whether ``value``, to the three digits of the table, is as good as ``target``."""
+    shown = round(value, 3)
+    return shown <= target.reach if target.name.startswith(LOSSES) else shown >= target.reach

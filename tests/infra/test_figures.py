@@ -105,14 +105,16 @@ def test_the_recall_without_speakers_is_that_of_their_utterances_left_out() -> N
 @pytest.mark.parametrize(
     ("name", "value", "reached"),
     [
-        ("UAR, emodb, speakers left out", 0.956, True),
-        ("UAR, emodb, speakers left out", 0.954, False),
-        ("ECE, emodb, speakers left out", 0.054, True),
-        ("UAR lost by telephone, emodb", 0.036, False),
+        ("UAR, emodb, speakers left out", 0.9596, True),
+        ("UAR, emodb, speakers left out", 0.956, False),
+        ("UAR, emovo, speakers left out", 0.56, False),
+        ("ECE, emodb, speakers left out", 0.0504, True),
+        ("ECE, all others →, mean of corpora", 0.126, False),
+        ("UAR lost by telephone, emodb", 0.031, False),
         ("AUROC of familiarity, noise, music, tones", 0.9984, False),
     ],
 )
-def test_a_target_is_reached_to_its_digits(name: str, value: float, reached: bool) -> None:
+def test_a_target_is_reached_to_three_digits(name: str, value: float, reached: bool) -> None:
     (target,) = [each for each in TARGETS if each.name == name]
     assert is_reached(target, value) is reached
 
