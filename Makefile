@@ -5,10 +5,18 @@ JUPYTER_PORT ?= 8888
 EMODB_ZIP ?=
 # As an absolute path; abspath would split it at spaces.
 ARCHIVE = $(if $(filter /%,$(firstword $(EMODB_ZIP))),$(EMODB_ZIP),$(CURDIR)/$(EMODB_ZIP))
-# For make evaluate: a zip archive, a folder or a CSV table beside its sounds; accurate or light; a model_type;
-# a file with further fields of /train; a registry and an alias, without which the model is not published.
+# For make evaluate: a zip archive, a folder or a CSV table beside its sounds, or several, separated by spaces
+# or commas (a path with spaces in quotes); accurate or light; the labels to keep; a model_type; a file with
+# further fields of /train; a registry and an alias, without which the model is not published.
 CORPUS ?=
 PRESET ?=
+LABELS ?=
+# For make figures, beside EMODB_ZIP: further corpora; full, or loso, which leaves out enrolment, degraded
+# sounds and familiarity.
+EMOVO_ZIP ?=
+NEMO_ZIP ?=
+RAVDESS_ZIP ?=
+EVALUATION ?=
 MODEL_TYPE ?=
 REQUEST ?=
 SAVE ?=
@@ -30,10 +38,10 @@ CONTAINER ?= ser
 CONTAINER_IMAGE ?= ser-container:$(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' shared/ser/__init__.py)
 # Rootless podman maps its root to the user who starts it; Docker needs the number of the user who owns the clone.
 OWNER = $(shell [ "$(notdir $(ENGINE))" = podman ] && echo 0:0 || echo "$$(id -u):$$(id -g)")
-export PORT JUPYTER_PORT VENV EMODB_ZIP CORPUS PRESET MODEL_TYPE REQUEST SAVE ALIAS SER_ALLOWED_PATHS SER_ALLOWED_HOSTS
+export PORT JUPYTER_PORT VENV EMODB_ZIP EMOVO_ZIP NEMO_ZIP RAVDESS_ZIP PRESET EVALUATION CORPUS LABELS MODEL_TYPE REQUEST SAVE ALIAS SER_ALLOWED_PATHS SER_ALLOWED_HOSTS
 
 .DEFAULT_GOAL := help
-.PHONY: help init demo serve recipe ready-model evaluate notebook bench encoders test pytest lint format check lock \
+.PHONY: help init demo serve recipe ready-model evaluate figures notebook bench encoders test pytest lint format check lock \
 	update-env pip-freeze clean package deploy undeploy boot-app init-docker create-container \
 	start-container attach clean-container clean-image clean-docker clean-docker-full-only-in-emergency
 
@@ -52,8 +60,11 @@ serve: init ## Serve both functions behind the gateway (PORT=5000)
 recipe: init ## Print the fields of a preset, a file for REQUEST= (PRESET=accurate)
 	@$(BIN)/python infra/local/recipe.py
 
-evaluate: init ## Leave each speaker (and corpus) of CORPUS=a[,b] out once: figures, a report (PRESET=, LABELS=, MODEL_TYPE=, REQUEST=, SAVE=, ALIAS=)
+evaluate: init ## Leave each speaker (and corpus) of CORPUS="a b" out once: figures, a report (PRESET=, LABELS=, MODEL_TYPE=, REQUEST=, SAVE=, ALIAS=)
 	@$(BIN)/python infra/local/evaluate.py
+
+figures: init ## Measure the figures of up to four corpora, beside those to reach (EMODB_ZIP=, EMOVO_ZIP=, NEMO_ZIP=, RAVDESS_ZIP=, PRESET=, EVALUATION=)
+	@PYTHONPATH=infra:infra/local $(BIN)/python -m figures
 
 notebook: init ## Open docs/report.ipynb in Jupyter: the corpus, the features, the models (EMODB_ZIP=)
 	EMODB_ZIP="$(if $(EMODB_ZIP),$(ARCHIVE))" $(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) --ServerApp.ip=127.0.0.1 docs/report.ipynb

@@ -1,32 +1,31 @@
 """Evaluation of a recipe on a corpus: figures in the terminal, and a report.
 
 ``CORPUS`` names a zip archive, a folder, or a CSV table beside its sounds, or several, separated by
-commas; ``LABELS=common`` keeps the emotions that all share. ``PRESET`` names the preset,
-``MODEL_TYPE`` the type of the classifier, and ``REQUEST`` a file with fields of POST /train. All
-other fields have the values of the preset, even for another type, so that two types are compared on
-the same features, split and rows. Nothing is published unless ``SAVE`` names a registry, or
-``ALIAS`` an alias.
+spaces or commas; a path with spaces is put in quotes, or separated by commas alone. ``LABELS``
+lists the emotions to keep, or is ``common`` for those that all corpora share. ``PRESET`` names the
+preset, ``MODEL_TYPE`` the type of the classifier, and ``REQUEST`` a file with fields of /train. All
+other fields have the values of the preset, even for another type, so that two types are
+compared on the same features, split and rows. Nothing is published unless ``SAVE`` names a
+registry, or ``ALIAS`` an alias.
 """
 
 from __future__ import annotations
 
 import os
 import re
+import shlex
 import sys
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
 import ser
+from evaluation_tables import console, show
 from ser._schemas import parse
-from ser.corpora import open_sources
+from ser.corpora import COMMON, open_sources
 from ser.errors import InvalidInput, SerError, within
-from ser.evaluation import Evaluation, display_name
+from ser.evaluation import Evaluation
 from ser.frontends import FrontEnds
 from ser.parallel import UnusableCluster
 from ser.registry import ALIAS, ALIAS_GRAMMAR, open_registry
@@ -38,19 +37,13 @@ from ser.service.training.request import encoder_sources
 from ser.training import DEFAULT_PRESET, PRESETS, Recipe, train_recipe, with_defaults
 from stack import ROOT
 
-# Names from a corpus are plain text, even if they look like markup.
-console = Console(highlight=False, markup=False)
-
 REPORTS = ROOT / "evaluation"
 PLACES = ("data_path", "remote_url", "model_save_path")
 """Fields of a request that name places; ``CORPUS`` and ``SAVE`` name them here."""
 UNUSED = (*PLACES, "alias", "evaluation")
 FROM_SETTINGS = ("encoders", "dask_scheduler")
 """Parameters of :func:`ser.evaluate` that the settings give."""
-USAGE = (
-    "Name a corpus: make evaluate CORPUS=<zip, folder or CSV table>[,...] [PRESET=...] "
-    "[MODEL_TYPE=...]"
-)
+USAGE = 'Name a corpus: make evaluate CORPUS=<zip, folder or CSV table> (or several: "a.zip b.zip")'
 
 
 class Choices(NamedTuple):
@@ -68,11 +61,11 @@ class Choices(NamedTuple):
     def from_environment(cls) -> Choices:
         """Return the variables, or exit with the reason why they cannot be used."""
         chosen = cls(*(os.environ.get(name.upper(), "") for name in cls._fields))
-        if not chosen.corpus:
+        if not chosen.corpus.strip(" ,"):
             sys.exit(USAGE)
         for place in chosen.places:
-            if "://" not in place and not Path(place).exists():
-                sys.exit(f"CORPUS={place} does not exist.")
+            if not exists(place):
+                sys.exit(f"CORPUS={place} does not exist. A path with spaces needs quotes.")
         if chosen.request and not Path(chosen.request).is_file():
             sys.exit(f"REQUEST={chosen.request} is not a file.")
         if chosen.alias and not ALIAS.fullmatch(chosen.alias):
@@ -81,15 +74,25 @@ class Choices(NamedTuple):
 
     @property
     def places(self) -> list[str]:
-        """The places of the corpora; a comma in the name of an existing file separates nothing."""
+        """The places of the corpora; no name of an existing file is split."""
         if Path(self.corpus).exists():
             return [self.corpus]
-        return [place for place in self.corpus.split(",") if place]
+        between_commas = [place for each in self.corpus.split(",") if (place := each.strip())]
+        if all(map(exists, between_commas)):
+            return between_commas
+        return words_of("CORPUS", self.corpus)
 
     @property
     def source(self) -> str | list[str]:
         """The corpus as an argument of :func:`ser.evaluate`."""
-        return self.places if len(self.places) > 1 else self.corpus
+        return self.places if len(self.places) > 1 else self.places[0]
+
+    @property
+    def label_rule(self) -> str | list[str]:
+        """``LABELS`` as an argument of :func:`ser.evaluate`: ``common``, JSON, or a list."""
+        if self.labels == COMMON or self.labels.startswith(("{", "[")):
+            return self.labels
+        return words_of("LABELS", self.labels)
 
     @property
     def registry(self) -> str:
@@ -105,6 +108,22 @@ class Choices(NamedTuple):
         if field in ("preset", "model_type", "labels") and (value := getattr(self, field)):
             return f"{field.upper()}={value}"
         return f"REQUEST={self.request}: {field}" if self.request else field
+
+
+def exists(place: str) -> bool:
+    """Return whether ``place`` is an existing path; a URL counts as one."""
+    return ("://" in place and " " not in place) or Path(place).exists()
+
+
+def words_of(variable: str, text: str) -> list[str]:
+    """Return the words of ``text``, separated by spaces or commas unless quoted."""
+    lexer = shlex.shlex(text, posix=True)
+    lexer.whitespace += ","
+    lexer.whitespace_split, lexer.commenters = True, ""
+    try:
+        return [*lexer]
+    except ValueError as error:
+        sys.exit(f"{variable}={text} cannot be split: {error}")
 
 
 def main() -> None:
@@ -130,6 +149,9 @@ def message_of(choices: Choices, loc: tuple[str | int, ...], message: str) -> st
     if not loc:
         return message
     first, *rest = loc
+    if first == "source" and rest:
+        place, *rest = rest
+        return f"{'.'.join([f'CORPUS={choices.places[int(place)]}', *map(str, rest)])}: {message}"
     return f"{'.'.join([choices.variable(str(first)), *map(str, rest)])}: {message}"
 
 
@@ -169,9 +191,12 @@ def recipe_fields(choices: Choices) -> dict[str, Any]:
     if needs_chunks(fields):
         fields["dataset_load_split_at"] = "min"
         console.print("Note: features of these methods grow with the duration: utterances are cut.")
-    for name in ("preset", "model_type", "labels"):
-        if value := getattr(choices, name):
-            fields[name] = value
+    chosen = {
+        "preset": choices.preset,
+        "model_type": choices.model_type,
+        "labels": choices.labels and choices.label_rule,
+    }
+    fields |= {name: value for name, value in chosen.items() if value}
     return fields_of_preset(fields)
 
 
@@ -247,93 +272,6 @@ def publish(
     )
     model_id: str = trained["model_id"]
     return model_id
-
-
-def show(evaluation: Evaluation) -> None:
-    """Print the comparison and the figures."""
-    console.print(evaluation.comparison, soft_wrap=True)
-    loso = evaluation.figures
-    print_figures(f"{evaluation.model_type}, {evaluation.split}", loso)
-    names = {str(label): display_name(label) for label in evaluation.labels}
-    print_table(
-        "Recall of each emotion",
-        ("emotion", "utterances", "recall", "precision"),
-        (
-            (names[label], str(s["support"]), share(s["recall"]), share(s["precision"]))
-            for label, s in loso["per_class"].items()
-        ),
-    )
-    for title, field in (("speaker", "per_speaker"), ("gender", "per_gender")):
-        rows = ((name, share(uar)) for name, uar in loso[field].items())
-        print_table(f"UAR of each {title}", (title, "UAR"), rows)
-    print_corpora(evaluation)
-    print_table(
-        "Enrolled speakers; enrolled sounds are not predicted",
-        ("sounds", "UAR", "same sounds, without enrolment"),
-        (
-            (str(e["clips"]), f"{e['uar']:.3f} ± {e['deviation']:.3f}", share(e["without"]))
-            if e["clips"]
-            else ("all (predicted too)", share(e["uar"]), share(e["without"]))
-            for e in evaluation.enrolment
-        ),
-    )
-    print_table(
-        "Degraded sounds",
-        ("sound", "UAR", "loss"),
-        ((name, share(d["uar"]), share(d["lost"])) for name, d in evaluation.degraded.items()),
-    )
-    if texts := evaluation.leave_one_text_out:
-        print_figures("Each text left out once, speakers known", texts)
-    if evaluation.recipe_history:
-        console.print(evaluation.recipe_history)
-    for note in evaluation.notes:
-        console.print(f"Note: {note}")
-    console.print(f"{len(evaluation.rejected)} sounds were rejected; the report names them.")
-    seconds = evaluation.facts["seconds"]
-    console.print(f"Duration: {sum(seconds.values()):.0f} s: {seconds}")
-
-
-def print_corpora(evaluation: Evaluation) -> None:
-    """Print the figures of each of several corpora."""
-    sizes = {each["name"]: each for each in evaluation.facts.get("corpora", ())}
-    rows = []
-    for name, speakers in evaluation.loso_by_corpus.items():
-        corpus = evaluation.leave_one_corpus_out.get(name)
-        left_out = (share(corpus["uar"]), share(corpus["wa"])) if corpus else ("-", "-")
-        counts = (str(sizes[name]["utterances"]), str(sizes[name]["speakers"]))
-        rows.append((name, *counts, share(speakers["uar"]), share(speakers["wa"]), *left_out))
-    print_table(
-        "Each corpus: with each speaker left out once, and with the whole corpus left out",
-        ("corpus", "utterances", "speakers", "UAR", "WA", "UAR, left out", "WA, left out"),
-        rows,
-    )
-
-
-def print_figures(title: str, metrics: Mapping[str, Any]) -> None:
-    """Print the figures of one evaluation in a line."""
-    deviation = metrics.get("uar_deviation")
-    console.print(
-        f"{title}: UAR {metrics['uar']:.3f}"
-        + (f" (deviation between speakers {deviation:.3f})" if deviation is not None else "")
-        + f", WA {metrics['wa']:.3f}, macro-F1 {metrics['macro_f1']:.3f}, "
-        f"expected calibration error {metrics['ece']:.3f}"
-    )
-
-
-def print_table(title: str, columns: Iterable[str], rows: Iterable[tuple[str, ...]]) -> None:
-    """Print a table unless it has no rows."""
-    table = Table(title=title, title_justify="left")
-    for index, column in enumerate(columns):
-        table.add_column(column, justify="right" if index else "left")
-    for row in rows:
-        table.add_row(*map(Text, row))
-    if table.row_count:
-        console.print(table)
-
-
-def share(value: float) -> str:
-    """Return ``value`` with three decimals."""
-    return f"{value:.3f}"
 
 
 if __name__ == "__main__":

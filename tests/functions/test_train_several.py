@@ -65,6 +65,17 @@ def test_a_training_on_two_corpora_reports_each_and_leaves_each_out(
         assert supports == [24, 12]
         # The pitch of the tones depends on the emotion in both corpora.
         assert all(metrics["uar"] > 2 / 3 for metrics in answer[figures].values())
+    corpora = ("emodb", "ravdess")
+    transfer = {(each["train"], each["test"]): each for each in answer["transfer"]}
+    assert set(transfer) == {(train, test) for train in corpora for test in corpora}
+    for (_, test), each in transfer.items():
+        assert each["emotions"] == ["anger", "neutral", "sadness"]
+        assert each["utterances"] == {"emodb": 24, "ravdess": 12}[test]
+        assert each["uar"] > 2 / 3
+    # Of two corpora, the other one is all others.
+    alone = transfer["emodb", "ravdess"]
+    left_out = answer["leave_one_corpus_out"]["ravdess"]
+    assert (alone["uar"], alone["ece"]) == (left_out["uar"], left_out["ece"])
 
     stored = open_registry(bounds / "model").model("latest")
     assert stored.manifest["corpus"]["name"] == "emodb + ravdess"
@@ -73,7 +84,12 @@ def test_a_training_on_two_corpora_reports_each_and_leaves_each_out(
         "ravdess.zip",
     ]
     report = stored.read("report.html").decode()
-    for part in ("Each corpus", "the corpus left out", "Confusion matrix of ravdess"):
+    for part in (
+        "Each corpus",
+        "From corpus to corpus",
+        "the corpus left out",
+        "Confusion matrix of ravdess",
+    ):
         assert part in report
 
     name = next(name for name in answer["test_samples"] if name.startswith("ravdess_"))

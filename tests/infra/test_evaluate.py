@@ -174,7 +174,7 @@ def test_two_corpora_are_evaluated_on_their_common_emotions(bounds: Path) -> Non
         made.corpus(bounds / f"{name}-{os.getpid()}.zip", made.names(speakers, codes))
         for name, speakers, codes in (("one", ("03", "08"), "WNT"), ("two", ("09", "10"), "WNL"))
     ]
-    places = ",".join(map(str, both))
+    places = " ".join(f'"{place}"' for place in both)
     done = make("evaluate", CORPUS=places, LABELS="common", MODEL_TYPE="RandomForestClassifier")
     assert done.returncode == 0, done.stderr
     (report,) = (ROOT / "evaluation").glob(f"one-{os.getpid()}+two-*.html")
@@ -182,8 +182,32 @@ def test_two_corpora_are_evaluated_on_their_common_emotions(bounds: Path) -> Non
     assert "Each corpus: with each speaker left out once" in done.stdout
     assert "emodb-2" in done.stdout
     assert "16 utterances" in done.stdout
-    done = make("evaluate", CORPUS=f"{both[0]},nowhere.zip")
-    assert "CORPUS=nowhere.zip does not exist" in done.stderr
+    assert "Trained on (rows), asked about (columns): UAR/ECE" in done.stdout
+    assert "Emotions: anger, neutral" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("corpus", "places"),
+    [
+        ("one.zip", ["one.zip"]),
+        ("one.zip other.zip", ["one.zip", "other.zip"]),
+        ("one.zip,other.zip,", ["one.zip", "other.zip"]),
+        ("two words.zip", ["two words.zip"]),
+        ("one.zip, two words.zip", ["one.zip", "two words.zip"]),
+        ("one.zip 'two words.zip'", ["one.zip", "two words.zip"]),
+        ("a,comma.zip", ["a,comma.zip"]),
+        ("'a,comma.zip' one.zip", ["a,comma.zip", "one.zip"]),
+        ("s3://b/one.zip s3://b/two.zip", ["s3://b/one.zip", "s3://b/two.zip"]),
+        ("s3://b/one.zip,one.zip", ["s3://b/one.zip", "one.zip"]),
+        ("no where.zip", ["no", "where.zip"]),
+    ],
+)
+def test_places_are_separated_by_spaces_or_commas_and_may_be_quoted(
+    bounds: Path, corpus: str, places: list[str]
+) -> None:
+    for name in ("one", "other", "two words", "a,comma"):
+        (bounds / f"{name}.zip").touch()
+    assert Choices(corpus, *[""] * 5).places == places
 
 
 @pytest.mark.parametrize(
@@ -210,7 +234,7 @@ def test_two_corpora_are_evaluated_on_their_common_emotions(bounds: Path) -> Non
     ],
 )
 def test_the_error_of_an_evaluation_names_the_variable_that_the_user_set(
-    variables: dict[str, str], message: str
+    variables: dict[str, Any], message: str
 ) -> None:
     done = make("evaluate", **variables)
     assert done.returncode != 0

@@ -11,7 +11,7 @@ from stack import ROOT
 
 SECONDS = 1800
 """Time-out of a run: trainings are slow on a busy machine."""
-INHERITED = ("HOME", "PATH", "TMPDIR", "EMODB_ZIP")
+INHERITED = ("HOME", "PATH", "TMPDIR", "EMODB_ZIP", "EMOVO_ZIP")
 
 
 def environment(root: Path = ROOT, **variables: str) -> dict[str, str]:

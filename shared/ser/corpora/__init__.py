@@ -18,6 +18,7 @@ from ser.corpora._files import ArchiveFiles, CorpusFiles, corpus_files
 from ser.corpora._folder import CorpusFolder, Provenance
 from ser.corpora._inventory import CorpusPart, Inventory
 from ser.corpora._source import (
+    COMMON,
     MAX_SOURCES,
     LabelRule,
     Source,
@@ -30,6 +31,7 @@ from ser.corpora._speakers import require_speakers, speaker_dependent
 from ser.corpora.grammars import CORPORA
 
 __all__ = [
+    "COMMON",
     "CORPORA",
     "MAX_SOURCES",
     "SYNTHETIC",

@@ -22,6 +22,8 @@ from ser.corpora._text import folded
 from ser.errors import Fault, InvalidInput
 
 LONG_NAME = f"its path is too long for the name of a sample; allowed: {MAX_NAME_BYTES} bytes"
+Rule = Mapping[str, str | None] | Sequence[str]
+"""New labels by label, ``None`` for one to leave out; or a list of the labels to keep."""
 NAMED_IN_CORPUS = frozenset({"speaker", "text", "take"})
 """Fields of utterances whose values are names within a corpus."""
 
@@ -105,27 +107,28 @@ def labels_named(word: str, labels: Iterable[Label]) -> list[Label]:
     ]
 
 
-def require_known(rule: Mapping[str, str | None], inventories: Sequence[Inventory]) -> None:
-    """Raise :class:`InvalidInput` for each key of ``rule`` that names no label, or one twice."""
+def require_known(rule: Rule, inventories: Sequence[Inventory]) -> None:
+    """Raise :class:`InvalidInput` for each word of ``rule`` that names no label, or one twice."""
     labels = [label for inventory in inventories for label in inventory.labels]
     faults, named = [], dict[Label, str]()
-    for word in rule:
+    for index, word in enumerate(rule):
+        place = shortened(word) if isinstance(rule, Mapping) else index
         found = labels_named(word, labels)
         if not found:
             codes = ", ".join(dict.fromkeys(label.code for label in labels))
             words = ", ".join(dict.fromkeys(label.emotion for label in labels))
             allowed = codes if codes == words else f"{codes}, or {words}"
             message = f"{shown(word)} is not a label of the corpus; allowed: {allowed}"
-            faults.append(Fault((shortened(word),), message))
+            faults.append(Fault((place,), message))
         if twin := next((named[label] for label in found if label in named), None):
             message = f"{shown(word)} names the same label as {shown(twin)}; allowed: one of them"
-            faults.append(Fault((shortened(word),), message))
+            faults.append(Fault((place,), message))
         named |= dict.fromkeys(found, word)
     if faults:
         raise InvalidInput(*faults)
 
 
-def apply_rule(rule: Mapping[str, str | None], inventories: Sequence[Inventory]) -> list[Inventory]:
+def apply_rule(rule: Rule, inventories: Sequence[Inventory]) -> list[Inventory]:
     """Return the ``inventories`` of one source with the labels of ``rule``.
 
     Raises
@@ -134,7 +137,15 @@ def apply_rule(rule: Mapping[str, str | None], inventories: Sequence[Inventory])
         ``rule`` names a label that none of ``inventories`` has.
     """
     require_known(rule, inventories)
-    return [map_labels(inventory, rule) for inventory in inventories]
+    if isinstance(rule, Mapping):
+        return [map_labels(inventory, rule) for inventory in inventories]
+    return [keep_labels(inventory, rule) for inventory in inventories]
+
+
+def keep_labels(inventory: Inventory, words: Sequence[str]) -> Inventory:
+    """Return ``inventory`` with the labels that ``words`` name, and no others."""
+    kept = {label for word in words for label in labels_named(word, inventory.labels)}
+    return inventory.without([label for label in inventory.labels if label not in kept])
 
 
 def map_labels(inventory: Inventory, rule: Mapping[str, str | None]) -> Inventory:

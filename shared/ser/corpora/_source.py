@@ -29,13 +29,14 @@ COMMON = "common"
 """The value of ``labels`` that keeps the emotions that all corpora share."""
 
 Emotion = Annotated[str, Meta(min_length=1, max_length=100)]
-LabelRule = Literal["common"] | dict[Emotion, Emotion | None]
-"""The labels to use: new labels by label, ``None`` for one to leave out; or :data:`COMMON`."""
+LabelRule = Literal["common"] | dict[Emotion, Emotion | None] | list[Emotion]
+"""The labels to use: new labels by label, ``None`` for one to leave out; or a list of labels, all
+others being left out; or :data:`COMMON`."""
 
 if TYPE_CHECKING:
     # As callers write them; `Source.parse` checks them.
     GivenChoice = CorpusChoice | str | Mapping[str, str] | None
-    GivenRule = Literal["common"] | Mapping[str, str | None] | None
+    GivenRule = Literal["common"] | Mapping[str, str | None] | Sequence[str] | None
 else:
     GivenChoice = CorpusChoice | None
     GivenRule = LabelRule | None
@@ -60,7 +61,8 @@ class Source(Schema, frozen=True, omit_defaults=True):
     """The grammar of the corpus, as for :class:`ser.Dataset`. Default: that of the training."""
     labels: GivenRule = None
     """New labels by label of this corpus (its code, or the English word): a label that all corpora
-    have, or ``None`` to leave the utterances out; or ``"common"``. Default: all labels stay."""
+    have, or ``None`` to leave the utterances out; or a list of the labels to keep; or ``"common"``.
+    Default: all labels stay."""
 
     @classmethod
     def parse(cls, value: object) -> Source:

@@ -154,14 +154,14 @@ class Sources:
         by_rule: list[bool] = []
         for index, source in enumerate(self._sources):
             found = [each for each in inventories if each.parts[0].source == index]
-            if isinstance(source.labels, dict):
+            if isinstance(source.labels, dict | list):
                 with self._fault_of(index), within("labels"):
                     found = apply_rule(source.labels, found)
             mapped += found
             by_rule += [COMMON in (labels, source.labels)] * len(found)
         with within("labels"):
             merged = merge(keep_common(mapped, by_rule))
-            if isinstance(labels, dict):
+            if isinstance(labels, dict | list):
                 (merged,) = apply_rule(labels, [merged])
             require_utterances(merged)
         self._corpus_files = {part.name: self._files[part.source] for part in merged.parts}

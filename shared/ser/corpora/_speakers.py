@@ -13,9 +13,8 @@ def require_speakers(utterances: Sequence[Utterance]) -> None:
     if unknown := [u for u in utterances if not u.speaker]:
         raise InvalidInput(
             f"the speakers of {len(unknown)} of the {len(utterances)} utterances are unknown, "
-            f"such as that of {unknown[0].file}; allowed: split 'utterance' and evaluation "
-            "'holdout', or a corpus with speakers (by speaker_pattern, or by the column speaker of "
-            "its table)"
+            f"such as that of {unknown[0].file}; allowed: a corpus with speakers (by "
+            "speaker_pattern, or by the column speaker of its table)"
         )
 
 

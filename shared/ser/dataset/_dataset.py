@@ -77,7 +77,8 @@ class Dataset:
           columns. This is the default if ``source`` is a table.
     labels
         The field ``labels``: a mapping from labels of the corpus to new labels, ``None`` to leave
-        one out; or ``"common"``: only the emotions that all corpora share. Default: all labels.
+        one out; or a list of the labels to keep; or ``"common"``: only the emotions that all
+        corpora share. Default: all labels.
     access
         Rules for the places that ``source`` may name. Default: every place this user may read.
     limits

@@ -41,6 +41,11 @@ class TrainingRows(NamedTuple):
         kept = ~np.isin(self.origins.names, list(names))
         return with_read_only_arrays(TrainingRows(self.X[kept], self.y[kept], self.origins[kept]))
 
+    def only(self, names: Collection[str]) -> TrainingRows:
+        """Return the rows of the utterances ``names``."""
+        kept = np.isin(self.origins.names, list(names))
+        return with_read_only_arrays(TrainingRows(self.X[kept], self.y[kept], self.origins[kept]))
+
     def as_recorded(self) -> FeatureRows:
         """Return the rows of the utterances themselves, without those of their copies."""
         recorded = self.origins.variants == 0

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from ser.evaluation._comparison import describe_features, describe_rows, describe_split
+from ser.evaluation._confusion import ConfusionMatrix
 from ser.evaluation._coverage import Coverage, coverage
-from ser.evaluation._evaluation import (
-    ConfusionMatrix,
-    Evaluation,
-    UtterancePrediction,
-    utterance_predictions,
+from ser.evaluation._evaluation import Evaluation, UtterancePrediction, utterance_predictions
+from ser.evaluation._fold_classifiers import (
+    FoldClassifier,
+    fit_classifier,
+    fit_classifiers,
+    fit_fold_classifiers,
 )
-from ser.evaluation._fold_classifiers import FoldClassifier, fit_classifier, fit_fold_classifiers
 from ser.evaluation._fold_evaluation import ENROLLED, FoldEvaluation
-from ser.evaluation._metrics import metrics, metrics_by_corpus
+from ser.evaluation._metrics import Metrics, metrics, metrics_by_corpus
 from ser.evaluation._names import display_name
 from ser.evaluation._splits import (
     Folds,
@@ -21,18 +22,35 @@ from ser.evaluation._splits import (
     emotions_only_in,
     hold_out,
     speaker_folds,
+    speakers_of,
     text_folds,
+)
+from ser.evaluation._transfer import (
+    OTHERS,
+    UNLABELLED,
+    Adapted,
+    Transfer,
+    TransferEvaluation,
+    left_out_trials,
+    matrix_lines,
+    transfer_cells,
 )
 
 __all__ = [
     "ENROLLED",
+    "OTHERS",
+    "UNLABELLED",
+    "Adapted",
     "ConfusionMatrix",
     "Coverage",
     "Evaluation",
     "FoldClassifier",
     "FoldEvaluation",
     "Folds",
+    "Metrics",
     "Split",
+    "Transfer",
+    "TransferEvaluation",
     "UtterancePrediction",
     "corpus_folds",
     "coverage",
@@ -42,11 +60,16 @@ __all__ = [
     "display_name",
     "emotions_only_in",
     "fit_classifier",
+    "fit_classifiers",
     "fit_fold_classifiers",
     "hold_out",
+    "left_out_trials",
+    "matrix_lines",
     "metrics",
     "metrics_by_corpus",
     "speaker_folds",
+    "speakers_of",
     "text_folds",
+    "transfer_cells",
     "utterance_predictions",
 ]

@@ -45,9 +45,11 @@ def with_options(name: str, method: msgspec.Struct) -> str:
     return " ".join([name, *changed])
 
 
-def describe_split(folds: Folds) -> str:
+def describe_split(loaded: LoadedCorpus, folds: Folds) -> str:
     """Return the split in words, as in ``each of 10 speakers left out once``."""
-    return f"each of {len(folds)} speakers left out once"
+    speakers = {utterance.speaker for utterance in loaded.utterances}
+    grouped = f", in {len(folds)} folds" if len(folds) < len(speakers) else ""
+    return f"each of {len(speakers)} speakers left out once{grouped}"
 
 
 def describe_rows(loaded: LoadedCorpus, extracted: ExtractedCorpus) -> str:

@@ -9,12 +9,15 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from ser._labels import Label
 from ser._prediction import emotion_keys
-from ser.evaluation._names import display_name
+from ser.evaluation._confusion import ConfusionMatrix
+from ser.evaluation._metrics import Metrics
+from ser.evaluation._transfer import Adapted, Transfer, matrix_lines
 
 if TYPE_CHECKING:
     import pandas
@@ -32,54 +35,13 @@ class UtterancePrediction:
     text: str
     """Code of the text; empty if unknown."""
     fold: str
-    """The speaker that was left out."""
+    """The speaker that was left out, or the speakers, as in ``01 + 06``."""
     true: str
     """The true emotion in English, with the code of the corpus if two labels share the word."""
     predicted: str
     """The most probable emotion, in the same form."""
     probabilities: Mapping[str, float]
     """Probability of each emotion, in the order of the labels; they sum to 1."""
-
-
-@dataclass(frozen=True)
-class ConfusionMatrix:
-    """Counts of utterances by true and predicted emotion."""
-
-    labels: tuple[Label, ...]
-    """Labels of the rows and columns."""
-    counts: NDArray[np.int64]
-    """Number of utterances by true emotion (row) and predicted emotion (column); read-only."""
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
-        return np.array(self.counts, dtype=dtype)
-
-    def __getitem__(self, index: Any) -> Any:
-        return self.counts[index]
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, ConfusionMatrix):
-            return NotImplemented
-        return self.labels == other.labels and np.array_equal(self.counts, other.counts)
-
-    __hash__ = None  # type: ignore[assignment]
-
-    def __str__(self) -> str:
-        names = [display_name(label) for label in self.labels]
-        width = max(map(len, names))
-        columns = [max(len(name), 4) for name in names]
-        head = " ".join(
-            [" " * width, *(f"{name:>{wide}}" for name, wide in zip(names, columns, strict=True))]
-        )
-        rows = (
-            " ".join(
-                [
-                    f"{name:<{width}}",
-                    *(f"{count:>{wide}}" for count, wide in zip(row, columns, strict=True)),
-                ]
-            )
-            for name, row in zip(names, self.counts, strict=True)
-        )
-        return "\n".join([head, *rows])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,7 +66,7 @@ class Evaluation:
     """Name of the corpus, such as ``emodb``, or of all corpora, such as ``emodb + ravdess``."""
     labels: tuple[Label, ...]
     """The emotions, in the order of the classes."""
-    figures: Mapping[str, Any] = field(repr=False)
+    figures: Metrics = field(repr=False)
     """The metrics as in the field ``loso`` of the answer of POST /train: ``uar`` (unweighted
     average recall), ``uar_deviation`` (between speakers), ``wa`` (weighted accuracy),
     ``macro_f1``, ``ece`` (expected calibration error), ``reliability``, ``per_class``,
@@ -124,14 +86,17 @@ class Evaluation:
     coverage: Sequence[Mapping[str, float]] = field(default=(), repr=False)
     """With ``evaluation="full"``: the figures of the most confident predictions alone, with the
     lowest ``confidence`` among them."""
-    leave_one_text_out: Mapping[str, Any] | None = field(default=None, repr=False)
+    leave_one_text_out: Metrics | None = field(default=None, repr=False)
     """With ``evaluation="full"``: the metrics with each text left out once; ``None`` if the corpus
     is not suitable."""
-    loso_by_corpus: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
+    loso_by_corpus: Mapping[str, Metrics] = field(default_factory=dict, repr=False)
     """With several corpora: ``figures`` of the utterances of each."""
-    leave_one_corpus_out: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
+    leave_one_corpus_out: Mapping[str, Metrics] = field(default_factory=dict, repr=False)
     """With several corpora: the metrics on each, predicted by a classifier that was fitted to all
     others. A corpus with an emotion that no other has is not included."""
+    transfer: tuple[Transfer, ...] = field(default=(), repr=False)
+    """With several corpora: the figures of each, for the emotions that it shares with the training,
+    after a training on each alone, and with three or more on all others."""
     notes: tuple[str, ...] = field(default=(), repr=False)
     """Decisions taken during the evaluation, and figures that cannot be computed on the corpus."""
     rejected: tuple[Mapping[str, str], ...] = field(default=(), repr=False)
@@ -170,12 +135,6 @@ class Evaluation:
         ImportError
             pandas is not installed.
         """
-        try:
-            import pandas
-        except ImportError as error:
-            raise ImportError(
-                "to_frame needs pandas, which is not installed; install it with: pip install pandas"
-            ) from error
         rows = []
         for each in self.predictions:
             row = {
@@ -193,7 +152,31 @@ class Evaluation:
                 for emotion, value in each.probabilities.items()
             }
             rows.append(row | probabilities)
-        return pandas.DataFrame(rows)
+        return frame_of(rows, "to_frame")
+
+    def transfer_to_frame(self) -> pandas.DataFrame:
+        """Return :attr:`transfer` as a pandas frame, a row for each pair of corpora.
+
+        The columns are ``train``, ``test``, ``emotions``, ``utterances``, ``uar`` and ``ece``, and
+        ``adapted_sounds``, ``adapted_draws``, ``adapted_uar``, ``adapted_deviation``,
+        ``adapted_ece`` and ``adapted_without``, which are empty where ``adapted`` is ``None``.
+
+        Raises
+        ------
+        ImportError
+            pandas is not installed.
+        """
+        rows = []
+        for each in self.transfer:
+            row = msgspec.structs.asdict(each) | {"emotions": ", ".join(each.emotions)}
+            del row["adapted"]
+            values = (
+                msgspec.structs.asdict(each.adapted)
+                if each.adapted
+                else dict.fromkeys(Adapted.__struct_fields__)
+            )
+            rows.append(row | {f"adapted_{name}": value for name, value in values.items()})
+        return frame_of(rows, "transfer_to_frame")
 
     def report(self, path: str | os.PathLike[str]) -> Path:
         """Write the report to ``path``, as one HTML file without scripts, and return the path.
@@ -228,6 +211,7 @@ class Evaluation:
         if self.loso_by_corpus:
             answer["loso_by_corpus"] = self.loso_by_corpus
             answer["leave_one_corpus_out"] = self.leave_one_corpus_out
+            answer["transfer"] = msgspec.to_builtins(self.transfer)
         return answer
 
     def __repr__(self) -> str:
@@ -253,8 +237,20 @@ class Evaluation:
             corpus = self.leave_one_corpus_out.get(name)
             left_out = f", corpus left out: UAR {corpus['uar']:.3f}" if corpus else ""
             yield f"{name}: UAR {speakers['uar']:.3f}{left_out}"
+        yield from matrix_lines(self.transfer)
         yield "Rows: true emotions; columns: predicted emotions"
         yield str(self.confusion_matrix)
+
+
+def frame_of(rows: list[dict[str, Any]], method: str) -> pandas.DataFrame:
+    """Return ``rows`` as a pandas frame for the caller of ``method``."""
+    try:
+        import pandas
+    except ImportError as error:
+        raise ImportError(
+            f"{method} needs pandas, which is not installed; install it with: pip install pandas"
+        ) from error
+    return pandas.DataFrame(rows)
 
 
 def utterance_predictions(

@@ -1,4 +1,4 @@
-"""Classifiers of a cross-validation, one for each fold, fitted without its utterances."""
+"""Classifiers of an evaluation, each fitted to a part of the utterances."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ser._domain_profile import DomainProfile, takes_domain_profile
 from ser._progress import ProgressCallback, ignore_share
 from ser._sessions import open_session
 from ser._speaker_profile import SpeakerProfile, takes_profile
@@ -50,34 +51,66 @@ class FoldClassifier:
         self._input = self._session.get_inputs()[0].name
         self._output = self._session.get_outputs()[-1].name
         self.takes_profile = takes_profile(self._session)
+        self.takes_domain = takes_domain_profile(self._session)
 
     def probabilities(
-        self, features: FeatureMatrix, profile: SpeakerProfile | None = None
+        self,
+        features: FeatureMatrix,
+        profile: SpeakerProfile | None = None,
+        domain: DomainProfile | None = None,
     ) -> NDArray[np.float32]:
         """Return the probabilities of a sound, float32 of shape (classes,); they sum to 1.
 
         The probabilities are the mean over the chunks of the sound. ``features`` have the shape
         (chunks, features).
         """
-        inputs = {self._input: features, **(profile.inputs() if profile else {})}
+        inputs = {
+            self._input: features,
+            **(profile.inputs() if profile else {}),
+            **(domain.inputs() if domain else {}),
+        }
         pooled = np.asarray(self._session.run([self._output], inputs)[0]).mean(axis=0)
         # As in the graph of a model: a mean of many float32 rows does not sum to exactly 1.
         return np.asarray(pooled / pooled.sum(), np.float32)
 
 
-class FittedFold(NamedTuple):
+class FittedGraph(NamedTuple):
     """The graph of a fitted classifier, and the notes of its training."""
 
     graph: bytes
     notes: list[str]
 
 
-def fit_without(
-    classifier: Classifier, rows: TrainingRows, random_state: int, left_out: Collection[str]
-) -> FittedFold:
-    """Return ``classifier``, fitted to ``rows`` without those of the utterances ``left_out``."""
-    fitted = fit_classifier(classifier, rows.without(left_out), random_state)
-    return FittedFold(fitted.to_onnx().SerializeToString(), fitted.notes)
+def fit_graph(
+    classifier: Classifier, rows: TrainingRows, random_state: int, names: Collection[str]
+) -> FittedGraph:
+    """Return ``classifier``, fitted to the rows of the utterances ``names``."""
+    fitted = fit_classifier(classifier, rows.only(names), random_state)
+    return FittedGraph(fitted.to_onnx().SerializeToString(), fitted.notes)
+
+
+def fit_classifiers(
+    classifier: Classifier,
+    rows: TrainingRows,
+    trainings: Collection[frozenset[str]],
+    *,
+    random_state: int = 42,
+    on_progress: ProgressCallback = ignore_share,
+    workers: Workers = THIS_MACHINE,
+) -> tuple[dict[frozenset[str], FoldClassifier], list[str]]:
+    """Return a classifier for each of ``trainings``, and the notes of all, without repetitions.
+
+    A training is the set of the names of its utterances. Scaling, classifier and calibration are
+    fitted to these utterances and their copies alone.
+    """
+    chosen = [*dict.fromkeys(trainings)]
+    work = partial(fit_graph, classifier, rows, random_state)
+    fitted = workers.map(work, chosen, by="processes", on_progress=on_progress)
+    notes = dict.fromkeys(note for each in fitted for note in each.notes)
+    classifiers = {
+        names: FoldClassifier(each.graph) for names, each in zip(chosen, fitted, strict=True)
+    }
+    return classifiers, [*notes]
 
 
 def fit_fold_classifiers(
@@ -89,15 +122,15 @@ def fit_fold_classifiers(
     on_progress: ProgressCallback = ignore_share,
     workers: Workers = THIS_MACHINE,
 ) -> tuple[dict[str, FoldClassifier], list[str]]:
-    """Return a classifier for each fold, fitted without the utterances of the fold, and notes.
-
-    Scaling, classifier and calibration are fitted without these utterances and their copies. The
-    notes are those of all trainings, without repetitions.
-    """
-    work = partial(fit_without, classifier, rows, random_state)
-    fitted = workers.map(work, [*folds.values()], by="processes", on_progress=on_progress)
-    notes = dict.fromkeys(note for fold in fitted for note in fold.notes)
-    classifiers = {
-        name: FoldClassifier(fold.graph) for name, fold in zip(folds, fitted, strict=True)
-    }
-    return classifiers, [*notes]
+    """Return a classifier for each fold, fitted without the utterances of the fold, and notes."""
+    everything = frozenset(rows.origins.names.tolist())
+    others = {fold: everything - names for fold, names in folds.items()}
+    classifiers, notes = fit_classifiers(
+        classifier,
+        rows,
+        others.values(),
+        random_state=random_state,
+        on_progress=on_progress,
+        workers=workers,
+    )
+    return {fold: classifiers[names] for fold, names in others.items()}, notes

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from ser._progress import ProgressCallback
 from ser._speaker_profile import SpeakerProfile
+from ser.corpora import Utterance
 from ser.dataset import ExtractedCorpus, Extractor, LoadedCorpus, Recording, random_generator
 from ser.evaluation._degradation import DEGRADATIONS
 from ser.evaluation._fold_classifiers import FoldClassifier
-from ser.evaluation._metrics import metrics
+from ser.evaluation._metrics import Metrics, metrics
 from ser.evaluation._splits import Folds
 from ser.parallel import THIS_MACHINE, Workers
 
@@ -61,25 +62,18 @@ class FoldEvaluation:
         """Return the probabilities of the utterances, float32 of shape (utterances, classes)."""
         return self._predict(self.extracted.features)
 
-    def recorded_metrics(self) -> dict[str, Any]:
+    @property
+    def speakers(self) -> Folds:
+        """The names of the utterances of each speaker; a fold may have several speakers."""
+        speakers = sorted({utterance.speaker for utterance in self.loaded.utterances})
+        return {
+            speaker: frozenset(u.name for u in self.loaded.utterances if u.speaker == speaker)
+            for speaker in speakers
+        }
+
+    def recorded_metrics(self) -> Metrics:
         """Return the metrics on the utterances as recorded, not degraded."""
         return metrics(self.loaded.labels, self.loaded.utterances, self.probabilities())
-
-    def metrics_by_fold(self) -> dict[str, dict[str, Any]]:
-        """Return the metrics on the utterances of each fold, as recorded."""
-        found = {}
-        for fold, names in self.folds.items():
-            chosen = [
-                (utterance, features)
-                for utterance, features in zip(
-                    self.loaded.utterances, self.extracted.features, strict=True
-                )
-                if utterance.name in names
-            ]
-            answers = [self._predict_one(utterance.name, each, {}) for utterance, each in chosen]
-            utterances = [utterance for utterance, _ in chosen]
-            found[fold] = metrics(self.loaded.labels, utterances, np.stack(answers))
-        return found
 
     def enrolment_effects(self) -> list[dict[str, Any]]:
         """Return the UAR with enrolled sounds; empty if a classifier does not use profiles.
@@ -92,12 +86,12 @@ class FoldEvaluation:
         if not all(classifier.takes_profile for classifier in self.classifiers.values()):
             return []
         random = np.random.default_rng(self.random_state)
-        smallest = min(map(len, self.folds.values()))
+        smallest = min(map(len, self.speakers.values()))
         return [
             summarise(clips, [self._draw_and_enrol(clips, random) for _ in range(DRAWS)])
             for clips in ENROLLED
             if clips < smallest
-        ] + [summarise(None, [self._effect(self.folds, skipped=frozenset())])]
+        ] + [summarise(None, [self._effect(self.speakers, skipped=frozenset())])]
 
     def degradation_effects(self, on_progress: ProgressCallback) -> dict[str, dict[str, float]]:
         """Return the UAR after each degradation, and the loss relative to the original sounds."""
@@ -117,7 +111,7 @@ class FoldEvaluation:
     def _draw_and_enrol(self, clips: int, random: np.random.Generator) -> EnrolmentEffect:
         enrolled = {
             speaker: frozenset(random.choice(sorted(names), clips, replace=False).tolist())
-            for speaker, names in self.folds.items()
+            for speaker, names in self.speakers.items()
         }
         return self._effect(enrolled, skipped=frozenset().union(*enrolled.values()))
 
@@ -154,29 +148,34 @@ class FoldEvaluation:
             for utterance, each in zip(self.loaded.utterances, features, strict=True)
             if utterance.name not in skipped
         ]
-        answers = [self._predict_one(utterance.name, each, profiles) for utterance, each in kept]
+        answers = [self._predict_one(utterance, each, profiles) for utterance, each in kept]
         utterances = [utterance for utterance, _ in kept]
-        uar: float = metrics(self.loaded.labels, utterances, np.stack(answers))["uar"]
-        return uar
+        return metrics(self.loaded.labels, utterances, np.stack(answers))["uar"]
 
     def _predict(self, features: Sequence[FeatureMatrix]) -> Probabilities:
         return np.stack(
             [
-                self._predict_one(utterance.name, each, {})
+                self._predict_one(utterance, each, {})
                 for utterance, each in zip(self.loaded.utterances, features, strict=True)
             ]
         )
 
     def _predict_one(
-        self, name: str, features: FeatureMatrix | None, profiles: Mapping[str, SpeakerProfile]
+        self,
+        utterance: Utterance,
+        features: FeatureMatrix | None,
+        profiles: Mapping[str, SpeakerProfile],
     ) -> Probabilities:
-        """Return the probabilities of the utterance ``name``; without speech, pass ``None``."""
+        """Return the probabilities of ``utterance``, with the profile of its speaker.
+
+        ``features`` are ``None`` for a sound without speech.
+        """
         if features is None:
             # As in the graph of a model: without speech all classes are equally probable.
             classes = len(self.loaded.labels)
             return np.full(classes, 1 / classes, np.float32)
-        fold = self.fold_of[name]
-        return self.classifiers[fold].probabilities(features, profiles.get(fold))
+        classifier = self.classifiers[self.fold_of[utterance.name]]
+        return classifier.probabilities(features, profiles.get(utterance.speaker))
 
 
 def degraded_features(

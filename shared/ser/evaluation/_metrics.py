@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import NotRequired, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,9 +15,46 @@ BINS = 10
 """Number of equally wide bins for the confidences."""
 
 
+class ReliabilityBin(TypedDict):
+    """The predictions with confidences in one interval."""
+
+    confidence: float
+    accuracy: float
+    count: int
+
+
+class Calibration(TypedDict):
+    """The calibration of predictions, see :func:`calibration`."""
+
+    ece: float
+    reliability: list[ReliabilityBin]
+
+
+class ClassMetrics(TypedDict):
+    """The metrics of one class."""
+
+    recall: float
+    precision: float
+    f1: float
+    support: int
+
+
+class Metrics(Calibration):
+    """The figures of an evaluation, see :func:`metrics`."""
+
+    uar: float
+    uar_deviation: NotRequired[float]
+    wa: float
+    macro_f1: float
+    per_class: dict[str, ClassMetrics]
+    per_speaker: dict[str, float]
+    per_gender: dict[str, float]
+    confusion_matrix: list[list[int]]
+
+
 def metrics(
     labels: Sequence[Label], utterances: Sequence[Utterance], probabilities: NDArray[np.float32]
-) -> dict[str, Any]:
+) -> Metrics:
     """Return the metrics of ``probabilities``, float32 of shape (utterances, classes).
 
     - ``uar``: the unweighted average recall, the mean recall of the classes that occur;
@@ -38,13 +75,13 @@ def metrics(
     )
     occurs = support > 0
     per_speaker = uar_by([utterance.speaker for utterance in utterances], true, predicted)
-    uars = list(per_speaker.values())
-    return {
+    calibrated = calibration(probabilities.max(axis=1), true == predicted)
+    found: Metrics = {
         "uar": float(recall[occurs].mean()),
-        **({"uar_deviation": float(np.std(uars, ddof=1))} if len(uars) > 1 else {}),
         "wa": float((true == predicted).mean()),
         "macro_f1": float(f1[occurs].mean()),
-        **calibration(probabilities.max(axis=1), true == predicted),
+        "ece": calibrated["ece"],
+        "reliability": calibrated["reliability"],
         "per_class": {
             str(label): {
                 "recall": float(recall[index]),
@@ -58,11 +95,14 @@ def metrics(
         "per_gender": uar_by([utterance.gender for utterance in utterances], true, predicted),
         "confusion_matrix": confusion_matrix(true, predicted, labels=codes).tolist(),
     }
+    if len(per_speaker) > 1:
+        found["uar_deviation"] = float(np.std([*per_speaker.values()], ddof=1))
+    return found
 
 
 def metrics_by_corpus(
     labels: Sequence[Label], utterances: Sequence[Utterance], probabilities: NDArray[np.float32]
-) -> dict[str, dict[str, Any]]:
+) -> dict[str, Metrics]:
     """Return the :func:`metrics` of each of several corpora; empty for a single one."""
     corpora = np.array([utterance.corpus for utterance in utterances])
     if len({*corpora.tolist()}) < 2:
@@ -91,7 +131,7 @@ def unweighted_average_recall(true: NDArray[np.str_], predicted: NDArray[np.str_
     return float(np.mean([(predicted[true == code] == code).mean() for code in np.unique(true)]))
 
 
-def calibration(confidence: NDArray[np.float32], correct: NDArray[np.bool_]) -> dict[str, Any]:
+def calibration(confidence: NDArray[np.float32], correct: NDArray[np.bool_]) -> Calibration:
     """Return the calibration of the predictions: the differences of confidence and accuracy.
 
     Utterances are sorted into :data:`BINS` bins by their highest probability. ``reliability`` has
@@ -102,7 +142,7 @@ def calibration(confidence: NDArray[np.float32], correct: NDArray[np.bool_]) -> 
     Source: Guo, Pleiss, Sun, Weinberger, On calibration of modern neural networks, ICML 2017.
     """
     bins = np.minimum((confidence * BINS).astype(int), BINS - 1)
-    reliability = [
+    reliability: list[ReliabilityBin] = [
         {
             "confidence": float(confidence[bins == each].mean()),
             "accuracy": float(correct[bins == each].mean()),

@@ -13,7 +13,7 @@ from ser.errors import InvalidInput
 Split = Literal["utterance", "speaker"]
 
 Folds = dict[str, frozenset[str]]
-"""Names of the utterances of each fold, by the speaker, text or corpus that is left out."""
+"""Names of the utterances of each fold, by the speaker (or speakers), text or corpus left out."""
 
 MAX_TEXTS = 20
 """Maximum number of texts to leave out one by one; of more texts, a single one hardly matters."""
@@ -60,8 +60,11 @@ def draw(values: Sequence[str], random: np.random.Generator) -> set[str]:
     return {str(value) for value in random.choice(values, count, replace=False)}
 
 
-def speaker_folds(utterances: Sequence[Utterance]) -> Folds:
-    """Return a fold for each speaker (leave one speaker out).
+def speaker_folds(utterances: Sequence[Utterance], count: int | None = None) -> Folds:
+    """Return a fold for each speaker (leave one speaker out), or ``count`` folds of speakers.
+
+    With fewer folds than speakers, each fold takes every ``count``-th of the sorted speakers, and
+    its name lists them, as in ``01 + 06``.
 
     Raises
     ------
@@ -70,7 +73,12 @@ def speaker_folds(utterances: Sequence[Utterance]) -> Folds:
     """
     refuse_one_emotion(utterances)
     speakers = speakers_of(utterances)
-    folds = {s: frozenset(u.name for u in utterances if u.speaker == s) for s in speakers}
+    number = min(count or len(speakers), len(speakers))
+    groups = [speakers[first::number] for first in range(number)]
+    folds = {
+        " + ".join(group): frozenset(u.name for u in utterances if u.speaker in group)
+        for group in groups
+    }
     for names in folds.values():
         refuse_missing_emotions(utterances, names)
     return folds
@@ -119,8 +127,7 @@ def speakers_of(utterances: Sequence[Utterance]) -> list[str]:
     speakers = sorted({u.speaker for u in utterances})
     if len(speakers) < 2:
         raise InvalidInput(
-            f"the corpus has only one speaker, {speakers[0]}; "
-            "allowed with one speaker: split 'utterance' and evaluation 'holdout'"
+            f"the corpus has only one speaker, {speakers[0]}; allowed: two speakers or more"
         )
     return speakers
 

@@ -201,6 +201,41 @@ class Degraded(Answer, frozen=True, kw_only=True):
     lost: Annotated[float, Meta(description="Difference to the UAR before it.")]
 
 
+class Adapted(Answer, frozen=True, kw_only=True):
+    """Figures with unlabelled sounds of the corpus that is asked about."""
+
+    sounds: Annotated[int, Meta(description="Number of these sounds, which are not evaluated.")]
+    draws: Annotated[int, Meta(description="Random choices of the sounds.")]
+    uar: Annotated[float, Meta(description="Mean UAR of the draws.")]
+    deviation: Annotated[float, Meta(description="Standard deviation of the UARs of the draws.")]
+    ece: Annotated[float, Meta(description="Mean expected calibration error of the draws.")]
+    without: Annotated[float, Meta(description="Mean UAR of the same sounds without adaptation.")]
+
+
+class Transfer(Answer, frozen=True, kw_only=True):
+    """Figures of one corpus after a training on another, for the emotions that both have."""
+
+    train: Annotated[
+        str,
+        Meta(
+            description="Name of the corpus of the training, or `all others`; equal to `test`: "
+            "each speaker of the corpus was left out once."
+        ),
+    ]
+    test: Annotated[str, Meta(description="Name of the corpus that was predicted.")]
+    emotions: Annotated[list[str], Meta(description="The emotions in English.")]
+    utterances: Annotated[int, Meta(description="Number of predicted utterances.")]
+    uar: Annotated[float, Meta(description="Unweighted average recall.")]
+    ece: Annotated[float, Meta(description="Expected calibration error, 10 bins.")]
+    adapted: Annotated[
+        Adapted | None,
+        Meta(
+            description="Null for the corpus of the training, for one with too few sounds, and for "
+            "classifiers that do not adapt to a domain."
+        ),
+    ]
+
+
 class Rejected(Answer, frozen=True, kw_only=True):
     """A sound of the corpus that was not used."""
 
@@ -260,6 +295,10 @@ class TrainAnswer(Answer, frozen=True, kw_only=True):
             description="With several corpora: metrics of each corpus, predicted after a training "
             "on all others. A corpus with an emotion that no other has is absent."
         ),
+    ] = UNSET
+    transfer: Annotated[
+        list[Transfer] | UnsetType,
+        Meta(description="With several corpora: the figures of each pair of corpora."),
     ] = UNSET
     corpora: Annotated[
         list[CorpusFacts] | UnsetType, Meta(description="The corpora, if there are several.")

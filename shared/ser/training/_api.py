@@ -57,6 +57,7 @@ class RecipeArguments(TypedDict, total=False):
     dataset_feature_extract_methods: Methods
     dataset_augmentation: Methods
     split: Literal["utterance", "speaker"]
+    speaker_folds: int | None
 
 
 class TrainingArguments(RecipeArguments, total=False):
@@ -109,8 +110,9 @@ def train(
     corpus
         Source of the emotion and the speaker of each file, as for :class:`ser.Dataset`.
     labels
-        New labels by label, ``None`` to leave one out; or ``"common"``: only the emotions that all
-        corpora share. It follows the ``labels`` of each :class:`ser.Source`. Default: all labels.
+        New labels by label, ``None`` to leave one out; or a list of the labels to keep; or
+        ``"common"``: only the emotions that all corpora share. It follows the ``labels`` of each
+        :class:`ser.Source`. Default: all labels.
     model_type, model_config
         The classifier and its options. Default: those of ``preset``.
     random_state
@@ -129,8 +131,12 @@ def train(
         those of a tenth of the speakers.
     evaluation
         ``"holdout"``: metrics on the held-out utterances. ``"loso"``: also with each speaker left
-        out once, and each of several corpora. ``"full"``: also with each text left out once, with
-        enrolled speakers, and with degraded sounds.
+        out once; and with several corpora, with each of them left out once, and after a training on
+        each alone. ``"full"``: also with each text left out once, with enrolled speakers, and with
+        degraded sounds.
+    speaker_folds
+        Number of folds in which speakers are left out; each fold takes every so many of the sorted
+        speakers. Default: a fold for each speaker.
     encoders
         A folder that is searched first for the weights of the method ``Encoder``.
     dask_scheduler
@@ -205,15 +211,15 @@ def evaluate(
     ----------
     source, data_path, preset, corpus, labels, model_type, model_config, random_state, \
     dataset_force, dataset_load_split_at, dataset_load_normalize, dataset_feature_extract_methods, \
-    dataset_augmentation, encoders, dask_scheduler, progress
+    dataset_augmentation, speaker_folds, encoders, dask_scheduler, progress
         As for :func:`ser.train`.
     split
         Checked, but otherwise ignored, so the arguments of :func:`ser.train` can be passed: all
         utterances are evaluated.
     evaluation
-        ``"loso"`` (default): each speaker is left out once, and each of several corpora.
-        ``"full"``: also with each text left out once, with enrolled speakers, and with degraded
-        sounds.
+        ``"loso"`` (default): each speaker is left out once; and of several corpora each, after a
+        training on each other one and on all others. ``"full"``: also with each text left out once,
+        with enrolled speakers, and with degraded sounds.
 
     Raises
     ------

@@ -18,7 +18,7 @@ from ser.dataset import (
     training_rows,
 )
 from ser.errors import Fault, InvalidInput, within
-from ser.evaluation import Folds, corpus_folds, hold_out, speaker_folds, text_folds
+from ser.evaluation import Folds, hold_out, speaker_folds, speakers_of, text_folds
 from ser.frontends import FrontEnds
 from ser.limits import NO_LIMITS, Limits
 from ser.parallel import THIS_MACHINE, Workers
@@ -26,6 +26,8 @@ from ser.training._recipe import Recipe
 
 EXAMPLE = '{"label": "folder", "speaker_pattern": "(speaker[0-9]+)/"}'
 """A value of the field ``corpus`` with which speakers are known."""
+WITHOUT_SPEAKERS = ", or split 'utterance' and evaluation 'holdout'"
+"""The remedy for speakers that cannot be left out, for trainings; an evaluation has none."""
 
 
 @dataclass(frozen=True)
@@ -36,11 +38,9 @@ class SplitCorpus:
     held_out: Mapping[str, bytes] = field(repr=False)
     """The files of the utterances that no model may be trained on, by name."""
     speakers: Folds = field(repr=False)
-    """Utterances by the speaker that is left out once; empty if no speaker is left out."""
+    """Utterances by the speaker, or speakers, left out once; empty if no speaker is left out."""
     texts: Folds = field(repr=False)
     """Utterances by the text that is left out once; empty if no text is left out."""
-    corpora: Folds = field(default_factory=dict, repr=False)
-    """Utterances by the corpus that is left out once; empty if no corpus is left out."""
 
 
 @dataclass(frozen=True)
@@ -100,18 +100,19 @@ def load_and_split(
         utterances = loaded.utterances
         leaves_speakers_out = recipe.evaluation != "holdout"
         if leaves_speakers_out or recipe.split == "speaker":
-            refuse_unknown_speakers(utterances)
+            refuse_unsuitable_speakers(utterances, WITHOUT_SPEAKERS if hold_out_samples else "")
         with within("source"):
             names = (
                 hold_out(utterances, recipe.split, recipe.random_state)
                 if hold_out_samples
                 else set()
             )
-            speakers = speaker_folds(utterances) if leaves_speakers_out else {}
+            speakers = (
+                speaker_folds(utterances, recipe.speaker_folds) if leaves_speakers_out else {}
+            )
         texts = text_folds(utterances) if recipe.evaluation == "full" else {}
-        corpora = corpus_folds(utterances) if leaves_speakers_out else {}
         held_out = {u.name: sources.read(u) for u in utterances if u.name in names}
-    return SplitCorpus(loaded, MappingProxyType(held_out), speakers, texts, corpora)
+    return SplitCorpus(loaded, MappingProxyType(held_out), speakers, texts)
 
 
 def extract_features(
@@ -137,9 +138,17 @@ def extract_features(
     return PreparedCorpus(split, extracted)
 
 
-def refuse_unknown_speakers(utterances: tuple[Utterance, ...]) -> None:
-    """Raise :class:`InvalidInput` unless the speaker of every utterance is known."""
-    try:
-        require_speakers(utterances)
-    except InvalidInput as error:
-        raise InvalidInput(Fault(("corpus",), f"{error.detail}, such as {EXAMPLE}")) from error
+def refuse_unsuitable_speakers(utterances: tuple[Utterance, ...], otherwise: str) -> None:
+    """Raise :class:`InvalidInput` unless all speakers are known, and there are two or more.
+
+    ``otherwise`` is a further remedy, for the end of the message.
+    """
+    for name, check, example in (
+        ("corpus", require_speakers, f", such as {EXAMPLE}"),
+        ("source", speakers_of, ""),
+    ):
+        try:
+            check(utterances)
+        except InvalidInput as error:
+            message = f"{error.detail}{example}{otherwise}"
+            raise InvalidInput(Fault((name,), message)) from error

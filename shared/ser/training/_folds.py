@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 
 from ser._progress import Progress, ProgressCallback, ignore_progress, step
-from ser.dataset import LoadedCorpus
 from ser.evaluation import (
     ENROLLED,
     Evaluation,
@@ -18,7 +17,6 @@ from ser.evaluation import (
     describe_features,
     describe_rows,
     describe_split,
-    emotions_only_in,
     fit_fold_classifiers,
     metrics,
     metrics_by_corpus,
@@ -27,6 +25,7 @@ from ser.evaluation import (
 from ser.parallel import THIS_MACHINE, Workers
 from ser.training._corpus import PreparedCorpus
 from ser.training._recipe import Recipe
+from ser.training._transfer import leave_corpora_out
 
 
 def leave_speakers_out(
@@ -40,7 +39,8 @@ def leave_speakers_out(
 
     If ``recipe.evaluation`` is ``"full"``, it includes figures of the most confident predictions,
     with enrolled speakers, with degraded sounds, and with each text left out once. With several
-    corpora, it includes the figures of each, and figures with each left out once.
+    corpora, it includes the figures of each, figures with each left out once, and those of each
+    after a training on each.
     """
     loaded, split = corpus.loaded, corpus.split
     speakers = cross_validate(
@@ -53,7 +53,7 @@ def leave_speakers_out(
         full["coverage"] = coverage(loaded.labels, loaded.utterances, probabilities)
         full["enrolment"] = speakers.enrolment_effects()
         full["degraded"] = speakers.degradation_effects(step(progress, "degrade"))
-        notes += missing_figures(split.speakers, split.texts)
+        notes += missing_figures(speakers.speakers, split.texts)
     if split.texts:
         texts = cross_validate(
             recipe, corpus, split.texts, workers, step(progress, "leave texts out")
@@ -61,14 +61,11 @@ def leave_speakers_out(
         full["leave_one_text_out"] = texts.recorded_metrics()
         notes += [f"with a text left out: {note}" for note in texts.notes]
     if by_corpus := metrics_by_corpus(loaded.labels, loaded.utterances, probabilities):
+        corpora = leave_corpora_out(recipe, corpus, workers, step(progress, "leave corpora out"))
         full["loso_by_corpus"] = by_corpus
-        notes += corpora_that_stay(loaded, split.corpora)
-    if split.corpora:
-        corpora = cross_validate(
-            recipe, corpus, split.corpora, workers, step(progress, "leave corpora out")
-        )
-        full["leave_one_corpus_out"] = corpora.metrics_by_fold()
-        notes += [f"with a corpus left out: {note}" for note in corpora.notes]
+        full["leave_one_corpus_out"] = corpora.left_out
+        full["transfer"] = corpora.transfer
+        notes += corpora.notes
     return Evaluation(
         model_type=recipe.model_type,
         corpus=loaded.name,
@@ -82,7 +79,7 @@ def leave_speakers_out(
         features=describe_features(
             recipe.dataset_feature_extract_methods, recipe.dataset_augmentation, corpus.extracted
         ),
-        split=describe_split(split.speakers),
+        split=describe_split(loaded, split.speakers),
         rows=describe_rows(loaded, corpus.extracted),
         facts={},
         **full,
@@ -110,22 +107,7 @@ def cross_validate(
     )
 
 
-def corpora_that_stay(loaded: LoadedCorpus, left_out: Folds) -> Iterator[str]:
-    """Yield a note on each of several corpora that is not left out."""
-    emotions = {
-        part.name: {u.code for u in loaded.utterances if u.corpus == part.name}
-        for part in loaded.parts
-    }
-    for name in emotions:
-        if name not in left_out:
-            alone = ", ".join(sorted(emotions_only_in(name, emotions)))
-            yield (
-                f"{name} was not left out: {alone} occurs in no other corpus; "
-                'labels "common" keeps the emotions that all share'
-            )
-
-
-def missing_figures(speakers: Folds, texts: Mapping[str, Any]) -> Iterator[str]:
+def missing_figures(speakers: Folds, texts: Folds) -> Iterator[str]:
     """Yield a note on each figure that cannot be computed on the corpus."""
     fewest = min(map(len, speakers.values()))
     if too_many := [str(clips) for clips in ENROLLED if clips >= fewest]:

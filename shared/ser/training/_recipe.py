@@ -26,7 +26,7 @@ else:
 EvaluationKind = Literal["holdout", "loso", "full"]
 """``holdout``: metrics on the held-out utterances. ``loso``: also with each speaker left out once.
 ``full``: also with each text left out once, with enrolled speakers, and with degraded sounds. With
-several corpora, ``loso`` and ``full`` also leave each corpus out once."""
+several corpora, ``loso`` and ``full`` also leave each corpus out once, and train on each alone."""
 
 Milliseconds = Annotated[int, Meta(ge=100)]
 """Length of a chunk; a shorter one does not contain a whole syllable."""
@@ -54,6 +54,7 @@ class Recipe(Schema, frozen=True, kw_only=True):
     )
     split: Split = "utterance"
     evaluation: EvaluationKind = "holdout"
+    speaker_folds: Annotated[int, Meta(ge=2)] | None = None
 
     @classmethod
     def cross_check(cls, values: Mapping[str, Any], given: Mapping[str, Any]) -> Iterator[Fault]:

@@ -23,7 +23,7 @@ from ser.corpora import CorpusPart, Sources, Utterance, speaker_dependent
 from ser.dataset import LoadedCorpus, metadata_of
 from ser.encoders import ENCODERS, EncoderSources
 from ser.errors import within
-from ser.evaluation import Evaluation, fit_classifier, metrics
+from ser.evaluation import Evaluation, Metrics, fit_classifier, metrics
 from ser.evaluation.report import render
 from ser.limits import NO_LIMITS, Limits
 from ser.model import Model, ModelProperties
@@ -257,7 +257,7 @@ def compose(recipe: Recipe, corpus: PreparedCorpus, fitted: Classifier) -> bytes
     return graph.compose(front_end, fitted.to_onnx(), msgspec.structs.asdict(properties))
 
 
-def held_out_metrics(corpus: PreparedCorpus, model: bytes) -> dict[str, Any]:
+def held_out_metrics(corpus: PreparedCorpus, model: bytes) -> Metrics:
     """Return the metrics of ``model`` on the held-out utterances."""
     held_out = [each for each in corpus.loaded.recordings if each[0].name in corpus.split.held_out]
     loaded_model = Model(model)

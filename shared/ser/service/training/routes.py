@@ -25,7 +25,8 @@ FIELDS = {
     "speakers are kept apart.",
     "corpus": "The rules for the emotion and the speaker of each file.",
     "labels": "New labels by label (a code, or the English word), null to leave one out; or "
-    "`common`: only the emotions that all corpora share. Follows the `labels` of each source.",
+    "a list of the labels to keep; or `common`: only the emotions that all corpora share. Follows "
+    "the `labels` of each source.",
     "random_state": "Seed of everything random: equal requests have equal metrics.",
     "dataset_force": "Repeat all steps, the download included.",
     "dataset_load_split_at": "Length of the chunks that utterances are cut into: that of the "
@@ -42,8 +43,9 @@ FIELDS = {
     "where the setting `SER_MODEL_SAVE_PATH` names one.",
     "split": "The held-out part: a tenth of the utterances of each emotion, or of the speakers.",
     "evaluation": "`holdout`: evaluate the held-out part. `loso`: also leave each speaker out "
-    "once, and each of several corpora. `full`: also leave each text out once, enrol speakers, and "
-    "degrade sounds.",
+    "once, and each of several corpora, and train on each alone. `full`: also leave each text out "
+    "once, enrol speakers, and degrade sounds.",
+    "speaker_folds": "Number of folds in which speakers are left out; null: one for each speaker.",
     "alias": "A further alias that moves to the model, unless it points at a newer one.",
 }
 """Descriptions of the fields of POST /train, in Markdown."""

@@ -145,6 +145,18 @@ def test_a_mapping_of_a_single_corpus_keeps_all_other_labels(emodb: str) -> None
     assert sum(u.code == "T" for u in mapped.utterances) == 16
 
 
+def test_a_list_of_labels_keeps_these_alone(emodb: str, ravdess: str) -> None:
+    alone = read(emodb, labels=["W", "sadness"])
+    assert [label.code for label in alone.labels] == ["T", "W"]
+    both = read([Source(emodb, labels=["anger", "N"]), ravdess], labels=["neutral", "surprise"])
+    assert {(u.corpus, u.code) for u in both.utterances} == {
+        *(("emodb", "neutral"), ("ravdess", "neutral"), ("ravdess", "surprise")),
+    }
+    loc, message = only_fault([emodb, ravdess], labels=["anger", "pride"])
+    assert loc == ("labels", 1)
+    assert '"pride" is not a label' in message
+
+
 def test_an_unknown_label_is_named_with_the_allowed_ones(emodb: str, ravdess: str) -> None:
     loc, message = only_fault([emodb, {"remote_url": ravdess, "labels": {"W": "anger"}}])
     assert loc == ("source", 1, "labels", "W")

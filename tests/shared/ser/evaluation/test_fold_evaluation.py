@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import PurePosixPath
+from typing import Any
 
 import numpy as np
 import pytest
@@ -45,7 +46,10 @@ class RecordingClassifier:
     def __init__(self) -> None:
         self.asked: list[tuple[int, int | None, float | None]] = []
 
-    def probabilities(self, features: Features, profile: SpeakerProfile | None = None) -> Features:
+    def probabilities(
+        self, features: Features, profile: SpeakerProfile | None = None, domain: None = None
+    ) -> Features:
+        del domain
         count = profile.count if profile else None
         mean = float(profile.inputs()["speaker_mean"][0]) if profile else None
         self.asked.append((int(features[0, 0]), count, mean))
@@ -106,18 +110,6 @@ def test_each_classifier_predicts_the_utterances_of_its_own_fold_only(
         assert names_of(evaluation, set(asked)) == evaluation.folds[speaker]
 
 
-def test_metrics_of_a_fold_are_those_of_its_utterances_alone(
-    evaluation: FoldEvaluation, classifiers: dict[str, RecordingClassifier]
-) -> None:
-    speaker, left_out = SPEAKERS[0], SPEAKERS[1]
-    folds = {speaker: evaluation.folds[speaker]}
-    found = replace(evaluation, folds=folds).metrics_by_fold()
-    assert list(found) == [speaker]
-    counted = sum(each["support"] for each in found[speaker]["per_class"].values())
-    assert counted == len(evaluation.folds[speaker]) == len(classifiers[speaker].asked)
-    assert not classifiers[left_out].asked
-
-
 def test_enrolled_sounds_make_the_profile_and_are_not_predicted(
     evaluation: FoldEvaluation, classifiers: dict[str, RecordingClassifier]
 ) -> None:
@@ -136,6 +128,21 @@ def test_enrolled_sounds_make_the_profile_and_are_not_predicted(
                     assert mean == pytest.approx(np.mean(list(enrolled)))
         everything = [index for index, count, _ in classifier.asked if count == OF_EACH]
         assert everything == list(own[speaker])
+
+
+def test_speakers_of_one_fold_are_enrolled_one_by_one(
+    evaluation: FoldEvaluation, classifiers: dict[str, RecordingClassifier]
+) -> None:
+    folds = speaker_folds(evaluation.loaded.utterances, 2)
+    assert list(folds) == ["03 + 09", "08"]
+    by_fold: Any = {"03 + 09": classifiers["03"], "08": classifiers["08"]}
+    replace(evaluation, folds=folds, classifiers=by_fold).enrolment_effects()
+    assert not classifiers["09"].asked
+    for speaker, fold in zip(range(3), ("03", "08", "03"), strict=True):
+        own = range(speaker * OF_EACH, (speaker + 1) * OF_EACH)
+        asked = [call for call in classifiers[fold].asked if call[0] in own]
+        means = [mean for _, count, mean in asked if count == OF_EACH]
+        assert means == [pytest.approx(np.mean(own))] * OF_EACH
 
 
 def test_a_sound_without_speech_is_not_given_to_a_classifier(

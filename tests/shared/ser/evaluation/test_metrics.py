@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import PurePosixPath
-from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +12,7 @@ from hypothesis import strategies as st
 
 from ser.corpora import Utterance
 from ser.corpora.grammars.emodb import LABELS, parse
-from ser.evaluation import coverage, metrics
+from ser.evaluation import Metrics, coverage, metrics
 
 THREE = LABELS[:3]
 CODES = [label.code for label in THREE]
@@ -26,7 +25,7 @@ def spoken(codes: Sequence[str], speakers: Sequence[str]) -> list[Utterance]:
     ]
 
 
-def known_case() -> dict[str, Any]:
+def known_case() -> Metrics:
     """3 of 4 utterances of speaker 03 (male) are correct, and 1 of 4 of 08 (female)."""
     truth = [CODES[0]] * 6 + [CODES[1]] * 2
     speakers = ["03"] * 4 + ["08"] * 4

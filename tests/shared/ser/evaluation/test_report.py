@@ -74,6 +74,13 @@ def labels(values: Iterable[tuple[str, str, str]]) -> list[dict[str, str]]:
     return [{"code": code, "name": name, "emotion": emotion} for code, name, emotion in values]
 
 
+def cell(train: str, test: str, figure: float, **adapted: float) -> Manifest:
+    """An entry of the matrix of training corpus and test corpus."""
+    draws = {"sounds": 20, "draws": 5, "deviation": 0.01, "without": 0.5} | adapted
+    plain = {"uar": figure, "ece": 0.3049, "emotions": ["anger", "fear"], "utterances": 99}
+    return {"train": train, "test": test, **plain, "adapted": draws if adapted else None}
+
+
 def full(**changes: Any) -> Manifest:
     """The manifest of a training with ``"evaluation": "full"``."""
     return {
@@ -95,6 +102,11 @@ def full(**changes: Any) -> Manifest:
         "coverage": [
             {"coverage": 1.0, "confidence": 0.2012, "uar": 0.889, "wa": 0.891},
             {"coverage": 0.5, "confidence": 0.8123, "uar": 0.9876, "wa": 0.9901},
+        ],
+        "transfer": [
+            cell("emodb", "emodb", 0.9412),
+            cell("emodb", "Emodb", 0.5134, uar=0.6241, ece=0.0719),
+            cell("Emodb", "Emodb", 0.7316),
         ],
         "degraded": {
             "gain +12 dB": {"uar": 0.8751, "lost": -0.0002},
@@ -164,6 +176,21 @@ def test_the_page_shows_the_figures_of_the_manifest(page: Outline) -> None:
     assert [figure for figure in figures if figure not in page.text] == []
 
 
+def test_the_matrix_has_a_row_for_each_training_and_both_kinds_of_figures(page: Outline) -> None:
+    # Names that differ in case alone are different corpora; a pair without figures has a dash.
+    assert "predicted emodb Emodb emodb 0.941 0.513 → 0.624 Emodb – 0.732" in page.text
+    assert "emodb 0.305 0.305 → 0.072 Emodb – 0.305" in page.text
+    assert "20 unlabelled sounds" in page.text
+    assert "means of 5 random draws" in page.text
+
+
+def test_folds_of_several_speakers_are_explained() -> None:
+    request = full()["request"] | {"speaker_folds": 2}
+    text = Outline(render(full(request=request))).text
+    assert "the speakers were left out in 2 folds" in text
+    assert "leave one speaker out" not in text
+
+
 def test_the_page_shows_the_origin_of_the_model_and_its_limits_of_use(page: Outline) -> None:
     facts = (
         *("DiscriminantClassifier on emodb", "20261122T164717Z-cb226a51"),
@@ -214,6 +241,7 @@ def test_entries_that_the_manifest_lacks_are_left_out(page: Outline) -> None:
         "enrolment": "Enrolled speakers",
         "coverage": "Confident predictions",
         "degraded": "Degraded sounds",
+        "transfer": "From corpus to corpus",
         "leave_one_text_out": "Unknown texts",
         "chosen": "recipes were compared",
         "model_id": "Model id",
@@ -225,7 +253,9 @@ def test_entries_that_the_manifest_lacks_are_left_out(page: Outline) -> None:
     text = Outline(render(small)).text
     assert [heading for heading in headings.values() if heading not in page.text] == []
     assert [heading for heading in headings.values() if heading in text] == []
-    assert render(small) == render(small | {"enrolment": [], "degraded": {}, "chosen": ""})
+    assert render(small) == render(
+        small | {"enrolment": [], "degraded": {}, "transfer": [], "chosen": ""}
+    )
 
 
 def test_english_emotions_come_before_the_codes_of_the_corpus(page: Outline) -> None:

@@ -79,6 +79,30 @@ def test_each_speaker_is_left_out_once() -> None:
     assert sum(map(len, folds.values())) == len({u.name for u in corpus})
 
 
+@given(speakers=st.integers(2, 24), count=st.integers(2, 9))
+def test_folds_of_several_speakers_are_balanced_and_share_no_speaker(
+    speakers: int, count: int
+) -> None:
+    corpus = [
+        msgspec.structs.replace(u, speaker=f"{n % speakers:02}", name=str(n))
+        for n, u in enumerate(utterances({"W": 2 * speakers, "L": 2 * speakers}))
+    ]
+    folds = speaker_folds(corpus, count)
+    assert len(folds) == min(count, speakers)
+    assert sorted(name for names in folds.values() for name in names) == sorted(
+        utterance.name for utterance in corpus
+    )
+    found = [{u.speaker for u in corpus if u.name in names} for names in folds.values()]
+    assert [" + ".join(sorted(each)) for each in found] == list(folds)
+    assert sum(map(len, found)) == speakers
+    assert max(map(len, found)) - min(map(len, found)) <= 1
+
+
+def test_speakers_take_turns_in_the_folds() -> None:
+    folds = speaker_folds(utterances({"W": 20, "L": 20}), 2)
+    assert list(folds) == ["03 + 09 + 11", "08 + 10"]
+
+
 @pytest.mark.parametrize("split", ["utterance", "speaker"])
 def test_a_single_emotion_is_refused(split: str) -> None:
     with pytest.raises(InvalidInput, match="the same emotion, W"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import shutil
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -16,6 +18,7 @@ import made
 import ser
 from ser import Evaluation
 from ser.errors import InvalidInput
+from ser.evaluation import Adapted, Transfer
 from ser.training import LATEST
 
 SMALL: dict[str, Any] = {
@@ -187,6 +190,26 @@ def test_an_evaluation_needs_known_speakers(folder: Path) -> None:
     assert [fault.loc for fault in caught.value.faults] == [("corpus",)]
 
 
+def test_a_message_about_speakers_names_remedies_of_the_caller_at_hand(folder: Path) -> None:
+    with pytest.raises(InvalidInput) as evaluated:
+        ser.evaluate(folder, corpus={"label": "folder"}, **SMALL)
+    with pytest.raises(InvalidInput) as trained:
+        ser.train(folder, corpus={"label": "folder"}, **SMALL, split="speaker")
+    # An evaluation always leaves speakers out.
+    assert "holdout" not in str(evaluated.value)
+    assert "or split 'utterance' and evaluation 'holdout'" in str(trained.value)
+
+
+def test_speakers_are_left_out_in_folds(folder: Path) -> None:
+    evaluation = ser.evaluate(folder, **SMALL, speaker_folds=2)
+    assert {each.fold for each in evaluation.predictions} == {"03 + 09", "08 + 10"}
+    assert all(each.speaker in each.fold for each in evaluation.predictions)
+    assert set(evaluation.figures["per_speaker"]) == {*made.SPEAKERS}
+    assert evaluation.split == "each of 4 speakers left out once, in 2 folds"
+    with pytest.raises(InvalidInput, match="speaker_folds"):
+        ser.evaluate(folder, **SMALL, speaker_folds=1)
+
+
 def test_an_evaluation_of_held_out_utterances_alone_is_refused(folder: Path) -> None:
     with pytest.raises(InvalidInput, match=r"^evaluation: .*'full', 'loso'"):
         ser.evaluate(folder, **SMALL, evaluation="holdout")  # type: ignore[arg-type]
@@ -234,6 +257,23 @@ def test_a_frame_without_pandas_is_a_clear_error(
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(ImportError, match="pip install pandas"):
         evaluation.to_frame()
+
+
+def test_the_matrix_of_corpora_is_a_frame_too(
+    evaluation: Evaluation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stub = ModuleType("pandas")
+    stub.DataFrame = list  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "pandas", stub)
+    adapted = Adapted(sounds=20, draws=5, uar=0.6, deviation=0.1, ece=0.05, without=0.5)
+    cell = Transfer(
+        train="a", test="b", emotions=("x", "y"), utterances=30, uar=0.5, ece=0.2, adapted=adapted
+    )
+    plain = msgspec.structs.replace(cell, test="a", adapted=None)
+    rows: Any = dataclasses.replace(evaluation, transfer=(plain, cell)).transfer_to_frame()
+    assert [row["adapted_uar"] for row in rows] == [None, 0.6]
+    assert list(rows[0]) == list(rows[1])
+    assert rows[1] | {"train": "a", "test": "b", "emotions": "x, y", "uar": 0.5} == rows[1]
 
 
 def test_a_frame_has_a_row_for_each_utterance(

@@ -1,0 +1,1 @@
+"""The figures of several corpora, beside the figures to reach and those of the first release."""
