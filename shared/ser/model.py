@@ -444,7 +444,7 @@ class Model:
             label=None if reason else self.labels[probabilities.argmax()],
             probabilities=Probabilities(self.emotions, probabilities),
             speech=speech,
-            too_short=speech and opened.places and found["seconds"].sum() < SHORTEST_SPEECH,
+            too_short=speech and opened.places and bool(found["seconds"].sum() < SHORTEST_SPEECH),
             familiarity=float(found[FAMILIARITY]) if opened.familiarity else None,
             reason=reason,
         )

@@ -48,6 +48,8 @@ def test_a_prediction_names_the_most_probable_emotion(model: Model) -> None:
     assert prediction.emotion == list(prediction.probabilities)[array.argmax()]
     assert prediction.confidence == array.max()
     assert prediction.speech is True
+    assert prediction.too_short is False
+    assert prediction.familiarity is None
 
 
 def test_probabilities_are_a_mapping_by_english_emotion_in_the_order_of_the_labels(
