@@ -1,0 +1,143 @@
+"""Answers of train, except those about jobs."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import UNSET, Meta, UnsetType
+
+from ser.service.answers._base import Answer
+
+
+class ClassMetrics(Answer, frozen=True, kw_only=True):
+    """Metrics of one class."""
+
+    recall: float
+    precision: float
+    f1: float
+    support: Annotated[int, Meta(description="Number of utterances of the class.")]
+
+
+class ReliabilityBin(Answer, frozen=True, kw_only=True):
+    """The predictions with confidences in one interval."""
+
+    confidence: Annotated[float, Meta(description="Mean of the highest probabilities.")]
+    accuracy: Annotated[float, Meta(description="Share of correct predictions.")]
+    count: Annotated[int, Meta(description="Number of predictions.")]
+
+
+class Metrics(Answer, frozen=True, kw_only=True):
+    """Figures of an evaluation."""
+
+    uar: Annotated[float, Meta(description="Unweighted average recall.")]
+    uar_deviation: Annotated[
+        float | UnsetType,
+        Meta(description="Standard deviation of the UARs of speakers; absent with fewer than two."),
+    ] = UNSET
+    wa: Annotated[float, Meta(description="Weighted accuracy: the share of correct predictions.")]
+    macro_f1: Annotated[float, Meta(description="Mean of the F1 scores of the classes.")]
+    ece: Annotated[float, Meta(description="Expected calibration error, 10 bins.")]
+    reliability: Annotated[list[ReliabilityBin], Meta(description="The bins of `ece`.")]
+    per_class: Annotated[dict[str, ClassMetrics], Meta(description="Metrics by class.")]
+    per_speaker: Annotated[dict[str, float], Meta(description="UAR by speaker.")]
+    per_gender: Annotated[dict[str, float], Meta(description="UAR by gender.")]
+    confusion_matrix: Annotated[
+        list[list[int]],
+        Meta(description="Rows: truth; columns: prediction; both in the order of `classes`."),
+    ]
+
+
+class Enrolment(Answer, frozen=True, kw_only=True):
+    """UARs with enrolled sounds of the speakers, and without."""
+
+    clips: Annotated[
+        int | None,
+        Meta(
+            description="Enrolled sounds of each speaker, which are not evaluated; null: all "
+            "sounds, which are evaluated, too."
+        ),
+    ]
+    draws: Annotated[int, Meta(description="Random choices of the enrolled sounds.")]
+    uar: Annotated[float, Meta(description="Mean UAR of the draws.")]
+    deviation: Annotated[float, Meta(description="Standard deviation of the UARs of the draws.")]
+    without: Annotated[float, Meta(description="Mean UAR of the same sounds without enrolment.")]
+
+
+class Degraded(Answer, frozen=True, kw_only=True):
+    """UAR of degraded sounds."""
+
+    uar: Annotated[float, Meta(description="UAR after the degradation.")]
+    lost: Annotated[float, Meta(description="Difference to the UAR before it.")]
+
+
+class Rejected(Answer, frozen=True, kw_only=True):
+    """A sound of the corpus that was not used."""
+
+    file: Annotated[str, Meta(description="Path in the corpus.")]
+    reason: str
+
+
+class CorpusFacts(Answer, frozen=True, kw_only=True):
+    """One of several corpora of a training."""
+
+    name: Annotated[
+        str, Meta(description="Unique name, which names of utterances and speakers begin with.")
+    ]
+    corpus: Annotated[str, Meta(description="Name of the corpus, such as `emodb`.")]
+    utterances: Annotated[int, Meta(description="Number of utterances that were used.")]
+    speakers: Annotated[int, Meta(description="Number of known speakers.")]
+    classes: Annotated[list[str], Meta(description="The labels that occur in it.")]
+    remote_url: Annotated[str, Meta(description="The place, without secrets.")]
+    url_sha256: Annotated[str, Meta(description="SHA-256 of the whole URL.")]
+    sha256: Annotated[str, Meta(description="SHA-256 of the archive.")]
+    size: Annotated[int, Meta(description="Size of the archive in bytes.")]
+
+
+class TrainAnswer(Answer, frozen=True, kw_only=True):
+    """A published model and its evaluation."""
+
+    model_id: str
+    test_samples: Annotated[list[str], Meta(description="Names of the held-out utterances.")]
+    classes: Annotated[list[str], Meta(description="Labels, such as `W - Ärger (Wut)`.")]
+    metrics: Annotated[Metrics, Meta(description="Metrics of the held-out utterances.")]
+    notes: Annotated[
+        list[str], Meta(description="Remarks, such as the reason why an alias was not moved.")
+    ]
+    loso: Annotated[
+        Metrics | UnsetType, Meta(description="Metrics with each speaker left out once.")
+    ] = UNSET
+    enrolment: Annotated[
+        list[Enrolment] | UnsetType, Meta(description="Only of an evaluation `full`.")
+    ] = UNSET
+    degraded: Annotated[
+        dict[str, Degraded] | UnsetType,
+        Meta(description="Results by degradation; only of an evaluation `full`."),
+    ] = UNSET
+    leave_one_text_out: Annotated[
+        Metrics | UnsetType, Meta(description="Metrics with each text left out once.")
+    ] = UNSET
+    loso_by_corpus: Annotated[
+        dict[str, Metrics] | UnsetType,
+        Meta(description="With several corpora: `loso` for the utterances of each corpus."),
+    ] = UNSET
+    leave_one_corpus_out: Annotated[
+        dict[str, Metrics] | UnsetType,
+        Meta(
+            description="With several corpora: metrics of each corpus, predicted after a training "
+            "on all others. A corpus with an emotion that no other has is absent."
+        ),
+    ] = UNSET
+    corpora: Annotated[
+        list[CorpusFacts] | UnsetType, Meta(description="The corpora, if there are several.")
+    ] = UNSET
+    split: Annotated[str, Meta(description="`utterance` or `speaker`, as requested.")]
+    speaker_dependent: Annotated[
+        bool,
+        Meta(description="Whether `metrics` include, or may include, speakers of the training."),
+    ]
+    rejected: Annotated[list[Rejected], Meta(description="Sounds that were not used.")]
+    chosen: Annotated[
+        str | None,
+        Meta(description="A sentence about the comparisons behind the default recipe."),
+    ]
+    seconds: Annotated[dict[str, float], Meta(description="Duration of each step in seconds.")]
