@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ser import errors
+    from ser._domain_profile import DomainProfile
     from ser._features import Features
     from ser._labels import Label
     from ser._speaker_profile import SpeakerProfile
@@ -36,6 +37,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Conflict",
     "Dataset",
+    "DomainProfile",
     "Evaluation",
     "Features",
     "InvalidInput",
@@ -58,6 +60,7 @@ __all__ = [
 ]
 
 MODULES = {
+    "ser._domain_profile": ("DomainProfile",),
     "ser._features": ("Features",),
     "ser._labels": ("Label",),
     "ser._speaker_profile": ("SpeakerProfile",),

@@ -21,6 +21,10 @@ PLACES = ("seconds", "times")
 """Further outputs of models since version 0.2: the speech in each chunk, and where it begins."""
 
 
+FAMILIARITY = "familiarity"
+"""Last output of models that measure it."""
+
+
 class ModelProperties(msgspec.Struct, frozen=True, kw_only=True):
     """Properties of a model, stored in the metadata of its file: one JSON value for each field."""
 
@@ -69,6 +73,8 @@ class OpenedModel(NamedTuple):
     properties: ModelProperties
     places: bool
     """Whether the model has the outputs :data:`PLACES`."""
+    familiarity: bool = False
+    """Whether the model has the output :data:`FAMILIARITY`."""
 
 
 def open_model(data: bytes) -> OpenedModel:
@@ -85,13 +91,19 @@ def open_model(data: bytes) -> OpenedModel:
         raise unreadable_model(str(error)) from error
     properties = ModelProperties.read(session.get_modelmeta().custom_metadata_map)
     outputs = {output.name: output.shape for output in session.get_outputs()}
-    if tuple(outputs) not in (OUTPUTS, OUTPUTS + PLACES):
+    known = tuple(name for name in outputs if name != FAMILIARITY)
+    if known not in (OUTPUTS, OUTPUTS + PLACES):
         raise unreadable_model(f"its outputs are {', '.join(outputs)}, not {', '.join(OUTPUTS)}")
     if outputs["probabilities"] != [len(properties.labels)]:
         raise unreadable_model(
             f"{len(properties.labels)} labels for probabilities of shape {outputs['probabilities']}"
         )
-    return OpenedModel(session, properties, places=len(outputs) > len(OUTPUTS))
+    return OpenedModel(
+        session,
+        properties,
+        places=len(known) > len(OUTPUTS),
+        familiarity=FAMILIARITY in outputs,
+    )
 
 
 def unreadable_model(reason: str) -> Conflict:

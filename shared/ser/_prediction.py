@@ -80,6 +80,11 @@ class Prediction(msgspec.Struct, frozen=True):
     too_short: bool = False
     """Whether the sound contains speech of less than 0.5 s, so that its probabilities are
     uncertain. Models of versions before 0.2 do not measure this."""
+    familiarity: float | None = None
+    """Resemblance to the sounds that the model was trained on, from 0 to 1; ``None`` if the model
+    does not measure it."""
+    reason: str | None = None
+    """The reason why there is no label; ``None`` if there is one."""
 
     @property
     def emotion(self) -> str | None:

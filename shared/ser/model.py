@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from ser._domain_profile import DomainProfile, takes_domain_profile
 from ser._labels import Label
 from ser._model_file import ModelProperties, OpenedModel, open_model
 from ser._prediction import Prediction, Probabilities, emotion_keys
@@ -38,6 +39,12 @@ NO_PROFILE = (
     "DiscriminantClassifier that were trained on a corpus of three known speakers or more"
 )
 """Reason for refusing a profile where :attr:`Model.takes_profile` is false."""
+
+NO_DOMAIN_PROFILE = (
+    "this model does not use domain profiles; allowed: with models of model_type "
+    "DiscriminantClassifier that were trained by this version"
+)
+"""Reason for refusing a profile where :attr:`Model.takes_domain_profile` is false."""
 
 Known = Mapping[str, str | None]
 """Metadata of an utterance by field: ``speaker``, ``gender``, ``text``; ``None`` if unknown."""
@@ -119,6 +126,11 @@ class Model:
         return takes_profile(self._opened.session)
 
     @property
+    def takes_domain_profile(self) -> bool:
+        """Whether the model uses a :class:`ser.DomainProfile`."""
+        return takes_domain_profile(self._opened.session)
+
+    @property
     def front_end(self) -> str:
         """SHA-256 of the graph that computes the features, in hexadecimal.
 
@@ -133,6 +145,8 @@ class Model:
         *,
         known: Known | None = None,
         profile: SpeakerProfile | None = None,
+        domain: DomainProfile | None = None,
+        abstain_below: float | None = None,
     ) -> Prediction:
         """Return the prediction for ``sound``.
 
@@ -171,7 +185,11 @@ class Model:
         >>> model.predict(samples, sampling_rate).emotion
         'anger'
         """
-        return self._predict(read_sound(sound, sampling_rate), self._options(known, profile))
+        options = self._options(known, profile)
+        if domain is not None:
+            self.check_domain_profile(domain)
+            options |= domain.inputs()
+        return self._predict(read_sound(sound, sampling_rate), options, abstain_below)
 
     def predict_many(
         self,
@@ -318,6 +336,32 @@ class Model:
             raise InvalidInput("there are no sounds to enrol; allowed: one or more")
         return SpeakerProfile.pooled(profiles)
 
+    def enrol_domain(
+        self,
+        sounds: Iterable[SoundLike],
+        sampling_rate: float | None = None,
+        *,
+        known: Known | None = None,
+    ) -> DomainProfile:
+        """Return the profile of a channel, room or corpus from ``sounds`` of several speakers."""
+        if not self.takes_domain_profile:
+            raise InvalidInput(NO_DOMAIN_PROFILE)
+        options = self._options(known)
+        profiles = []
+        for sound in sounds:
+            inputs = {"waveform": read_sound(sound, sampling_rate), **options}
+            rows, speech = self._opened.session.run(["features", "speech"], inputs)
+            if not speech:
+                raise InvalidInput(NO_SPEECH)
+            profiles.append(DomainProfile.of(self.front_end, rows))
+        return DomainProfile.pooled(profiles)
+
+    def check_domain_profile(self, profile: DomainProfile) -> None:
+        """Raise :class:`InvalidInput` unless the model takes ``profile``."""
+        if not self.takes_domain_profile:
+            raise InvalidInput(NO_DOMAIN_PROFILE)
+        profile.require(self.front_end, len(self.feature_names))
+
     def check_profile(self, profile: SpeakerProfile) -> None:
         """Raise :class:`InvalidInput` unless the model takes ``profile``."""
         if not self.takes_profile:
@@ -344,15 +388,30 @@ class Model:
             options |= profile.inputs()
         return options
 
-    def _predict(self, signal: Signal, options: Mapping[str, NDArray[np.float32]]) -> Prediction:
-        run, places = self._opened.session.run, self._opened.places
-        names = ["probabilities", "speech", *(["seconds"] if places else [])]
-        probabilities, speech, *seconds = run(names, {"waveform": signal, **options})
+    def _predict(
+        self,
+        signal: Signal,
+        options: Mapping[str, NDArray[np.float32]],
+        abstain_below: float | None = None,
+    ) -> Prediction:
+        names = ["probabilities", "speech", *(["seconds"] if self._opened.places else [])]
+        names += ["familiarity"] if self._opened.familiarity else []
+        outputs = self._opened.session.run(names, {"waveform": signal, **options})
+        found = dict(zip(names, outputs, strict=True))
+        probabilities, speech = found["probabilities"], bool(found["speech"])
+        reason = None
+        if not speech:
+            reason = "the sound contains no speech"
+        elif abstain_below is not None and probabilities.max() < abstain_below:
+            reason = f"the confidence {probabilities.max():.3f} is below {abstain_below:g}"
         return Prediction(
-            label=self.labels[probabilities.argmax()] if speech else None,
+            label=self.labels[probabilities.argmax()] if reason is None else None,
             probabilities=Probabilities(self.emotions, probabilities),
-            speech=bool(speech),
-            too_short=bool(speech) and any(each.sum() < SHORTEST_SPEECH for each in seconds),
+            speech=speech,
+            too_short=speech
+            and bool("seconds" in found and found["seconds"].sum() < SHORTEST_SPEECH),
+            familiarity=float(found["familiarity"]) if "familiarity" in found else None,
+            reason=reason,
         )
 
     def _profile(

@@ -17,6 +17,7 @@ LAYERS = (
     {"_addresses", "_s3"},
     {"_schemas", "_metadata", "_prediction", "parallel", "sounds"},
     {"store", "_model_file", "_speaker_profile", "_speech_graph"},
+    {"_domain_profile"},
     {"frontends"},
     {"model", "_graph"},
     {"registry", "classifiers", "corpora"},
