@@ -30,6 +30,10 @@ DEFAULTS = {
     "speaker_deviation": np.ones(len(FEATURES), np.float32),
     "speaker_count": np.zeros((), np.float32),
 }
+DOMAIN_DEFAULTS = {
+    "domain_mean": np.zeros(len(FEATURES), np.float32),
+    "domain_count": np.zeros((), np.float32),
+}
 
 
 def front_end() -> onnx.ModelProto:
@@ -63,26 +67,56 @@ def peak(values: Var) -> Var:
     return op.reduce_max(op.abs(values), axes=[0], keepdims=True)
 
 
-def classifier(*, takes_profile: bool) -> onnx.ModelProto:
-    """Return a linear map of the features, which a profile standardises by its speaker."""
+def classifier(*, takes_profile: bool, takes_domain: bool) -> onnx.ModelProto:
+    """Return a linear map of the features, which profiles standardise by speaker and shift by
+    domain."""
     features = argument(Tensor(np.float32, ("rows", len(FEATURES))))
     inputs = {"features": features}
+    defaults = (DEFAULTS if takes_profile else {}) | (DOMAIN_DEFAULTS if takes_domain else {})
+    inputs |= {name: argument(Tensor(np.float32, d.shape)) for name, d in defaults.items()}
     seen = features
+    if takes_domain:
+        half = op.const(np.float32(2))
+        share = op.div(inputs["domain_count"], op.add(inputs["domain_count"], half))
+        features = op.sub(features, op.mul(share, inputs["domain_mean"]))
+        seen = features
     if takes_profile:
-        inputs |= {name: argument(Tensor(np.float32, d.shape)) for name, d in DEFAULTS.items()}
         known = op.greater(inputs["speaker_count"], op.const(np.float32(0)))
         scale = op.add(inputs["speaker_deviation"], op.const(np.float32(0.1)))
         seen = op.where(known, op.div(op.sub(features, inputs["speaker_mean"]), scale), features)
     weights = np.random.default_rng(0).normal(0, 3, (len(FEATURES), len(LABELS)))
     scores = op.matmul(seen, op.const(weights.astype(np.float32)))
     model = build(inputs, {"probabilities": op.softmax(scores, axis=1)})
-    for name in inputs.keys() & DEFAULTS.keys():
-        model.graph.initializer.append(onnx.numpy_helper.from_array(DEFAULTS[name], name))
+    for name, default in defaults.items():
+        model.graph.initializer.append(onnx.numpy_helper.from_array(default, name))
     return model
 
 
+def with_familiarity(data: bytes) -> bytes:
+    """Return the model in ``data`` with the output ``familiarity``: louder sounds have less."""
+    proto = onnx.load_from_string(data)
+    node = onnx.helper.make_node
+    proto.graph.node.extend(
+        [
+            node("ReduceMax", ["features"], ["loudest"], keepdims=0),
+            node("Abs", ["loudest"], ["positive"]),
+            node("Neg", ["positive"], ["negative"]),
+            node("Exp", ["negative"], ["familiarity"]),
+        ]
+    )
+    proto.graph.output.append(
+        onnx.helper.make_tensor_value_info("familiarity", onnx.TensorProto.FLOAT, ())
+    )
+    return bytes(proto.SerializeToString())
+
+
 def model(
-    *, takes_profile: bool = True, front_end_digest: str = "0f" * 32, **changes: Any
+    *,
+    takes_profile: bool = True,
+    takes_domain: bool = False,
+    measures_familiarity: bool = False,
+    front_end_digest: str = "0f" * 32,
+    **changes: Any,
 ) -> bytes:
     """Return the file of a model of three emotions; ``changes`` replace its properties."""
     properties = ModelProperties(
@@ -95,11 +129,12 @@ def model(
         feature_names=FEATURES,
         front_end=front_end_digest,
     )
-    return graph.compose(
+    data = graph.compose(
         front_end(),
-        classifier(takes_profile=takes_profile),
+        classifier(takes_profile=takes_profile, takes_domain=takes_domain),
         msgspec.structs.asdict(properties) | changes,
     )
+    return with_familiarity(data) if measures_familiarity else data
 
 
 def publish(

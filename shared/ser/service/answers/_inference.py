@@ -6,6 +6,7 @@ from typing import Annotated
 
 from msgspec import UNSET, Meta, UnsetType
 
+from ser._domain_profile import DomainProfile
 from ser._speaker_profile import SpeakerProfile
 from ser.service.answers._base import Answer, Problem
 
@@ -46,6 +47,25 @@ class PredictAnswer(Answer, frozen=True, kw_only=True):
         Meta(description="Probability of each emotion by label; the sum of each entry is 1."),
     ]
     emotions: Annotated[list[str | None], Meta(description="Labels in English, such as `anger`.")]
+    confidence: Annotated[
+        list[float | None],
+        Meta(description="The highest probability: that of the emotion chosen, if there is one."),
+    ]
+    familiarity: Annotated[
+        list[float | None],
+        Meta(
+            description="Resemblance to the sounds of the training, from 0 to 1: a low one means "
+            "that a sound was recorded unlike them, not that its prediction is wrong. Null with "
+            "models that do not measure it."
+        ),
+    ]
+    reason: Annotated[
+        list[str | None],
+        Meta(
+            description="The reason for which `prediction` is null: no speech, or a `confidence` "
+            "below `abstain_below`; null for a sound with a prediction."
+        ),
+    ]
     errors: Annotated[
         list[Problem | None] | UnsetType,
         Meta(
@@ -58,6 +78,13 @@ class PredictAnswer(Answer, frozen=True, kw_only=True):
         Meta(
             description="Only after a request with `enrolment` or `speaker_profile`: the profile "
             "of the speaker, to be sent with later requests."
+        ),
+    ] = UNSET
+    domain_profile: Annotated[
+        DomainProfile | UnsetType,
+        Meta(
+            description="Only after a request with `domain_enrolment` or `domain_profile`: the "
+            "profile of the channel, room or corpus, to be sent with later requests."
         ),
     ] = UNSET
     model_id: Annotated[str, Meta(description="Id of the model, never an alias.")]
