@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -350,3 +352,9 @@ def test_known_values_are_a_mapping(model: Model, known: Any) -> None:
 def test_a_model_is_made_of_bytes(data: Any) -> None:
     with pytest.raises(InvalidInput, match=r"allowed: the bytes of model\.onnx"):
         Model(data)
+
+
+def test_a_model_is_not_pickled_but_says_how_to_send_one(model: Model) -> None:
+    with pytest.raises(TypeError, match=r"allowed: .*ser\.load_model"):
+        pickle.dumps(model)
+    assert copy.copy(model) is copy.deepcopy([model])[0] is model
