@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from base64 import b64encode
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 
 import graphs
 import made
-from clients import Client
+from clients import ROOT, Client
 
 NAMES = made.names(["08"], "ALNT")
 SOUNDS = [b64encode(made.sound(made.signal(name), subtype="FLOAT")).decode() for name in NAMES]
@@ -104,3 +105,13 @@ def test_a_limit_that_is_no_share_is_refused(predict: Client, place: Body, limit
     (error,) = response.json["errors"]
     assert error["loc"] == ["abstain_below"]
     assert "allowed: a number >= 0 and <= 1" in error["msg"]
+
+
+def test_the_sample_request_of_an_unsure_answer_is_answered(predict: Client, bounds: Path) -> None:
+    body = json.loads((ROOT / "requests" / "predict-unsure.json").read_text())
+    samples = {name: made.sound(made.signal("03a01Wa.wav")) for name in body["sample_name"]}
+    model_id = graphs.publish(bounds / "model", graphs.model(), samples)
+    answer = predict.post("/predict", json=body | {"model_id": model_id})
+    assert answer.status_code == 200, answer.text
+    assert answer.json["emotions"] == [None, None]
+    assert answer.json["ground_truth"] == ["W", "W"]

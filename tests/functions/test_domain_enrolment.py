@@ -14,7 +14,7 @@ from werkzeug.datastructures import FileStorage
 
 import graphs
 import made
-from clients import Client
+from clients import ROOT, Client
 
 SOUNDS = [made.sound(made.signal(name), subtype="FLOAT") for name in made.names(["08"], "ALNT")]
 SILENCE = made.sound(np.zeros(8_000, np.float32))
@@ -180,3 +180,17 @@ def test_every_bad_field_of_a_profile_is_reported_by_name(
     response = predict.post("/predict", json=asked)
     assert faults(response) == [["domain_profile", loc]]
     assert "allowed: " in response.json["errors"][0]["msg"]
+
+
+def test_the_sample_request_for_a_new_room_is_answered(
+    predict: Client, place: Body, bounds: Path
+) -> None:
+    body = json.loads((ROOT / "requests" / "predict-new-room.json").read_text())
+    for sound, data in zip([body["audio"], *body["domain_enrolment"]], SOUNDS, strict=False):
+        file = bounds / sound["url"]
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(data)
+    answer = predict.post("/predict", json=body | place)
+    assert answer.status_code == 200, answer.text
+    assert answer.json["sample_name"] == ["10a01Wa.wav"]
+    assert answer.json["domain_profile"]["count"] == len(body["domain_enrolment"])

@@ -121,9 +121,9 @@ def test_a_file_whose_samples_are_in_another_file_is_refused(
         read_sound(referring)
     # Here FFmpeg follows the reference; the guard refuses it even then.
     follow = {"enable_drefs": "1"}
-    with av.open(io.BytesIO(referring), format="mov", options=follow) as opened:
+    with av.open(io.BytesIO(referring), "r", format="mov", options=follow) as opened:
         assert sum(frame.samples for frame in opened.decode(audio=0)) == len(SIGNAL)
-    open_container = av.open
+    open_container: Any = av.open
 
     def follow_references(*arguments: Any, options: dict[str, str], **others: Any) -> Any:
         return open_container(*arguments, options={**options, **follow}, **others)
