@@ -1,4 +1,4 @@
-# One bucket for corpora, jobs and models.
+# One bucket for corpora, sounds, jobs and models.
 
 locals {
   bucket = coalesce(var.bucket, "${var.name}-${data.aws_caller_identity.current.account_id}-${data.aws_region.current.name}")

@@ -1,5 +1,5 @@
-# The permissions of each function: predict reads models and keeps its jobs, train works in its own
-# bucket.
+# The permissions of each function: predict reads models and sounds and keeps its jobs, train works in
+# its own bucket.
 
 locals {
   policies = {
@@ -50,6 +50,13 @@ data "aws_iam_policy_document" "common" {
     sid       = "LearnWhatIsMissing"
     actions   = ["s3:ListBucket"]
     resources = [aws_s3_bucket.registry.arn]
+  }
+
+  # Of requests to predict, and of its jobs, which train runs.
+  statement {
+    sid       = "ReadSounds"
+    actions   = ["s3:GetObject"]
+    resources = ["${aws_s3_bucket.registry.arn}/sounds/*"]
   }
 }
 

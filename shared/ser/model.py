@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from numbers import Integral, Real
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -471,6 +471,22 @@ class Model:
         if not profiles:
             raise InvalidInput("there are no sounds to enrol; allowed: one or more")
         return profiles
+
+    def __copy__(self) -> Self:
+        # Models never change.
+        return self
+
+    def __deepcopy__(self, memo: dict[int, object]) -> Self:
+        del memo
+        return self
+
+    def __reduce__(self) -> str | tuple[Any, ...]:
+        # Its file may have 45 MB, and is not kept beside the session.
+        raise TypeError(
+            "a Model cannot be pickled; allowed: to send the bytes or the path of model.onnx to "
+            "the other process, which creates ser.Model(data) or calls ser.load_model(path); or "
+            "to take a model of a registry, which is pickled as its address"
+        )
 
     def __repr__(self) -> str:
         return f"Model({self.sampling_rate} Hz -> {', '.join(self.emotions)})"

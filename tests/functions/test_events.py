@@ -178,6 +178,29 @@ def test_fifty_simultaneous_deliveries_make_one_model_and_all_get_an_answer(
     assert [job["job_id"] for job in again] == [model_id]
 
 
+def test_a_request_that_arrives_may_name_several_sources(
+    train: Client, body: dict[str, Any], bounds: Path
+) -> None:
+    for name, speakers in (("first.zip", ["03", "08"]), ("second.zip", ["09", "10"])):
+        made.corpus(bounds / name, made.names(speakers))
+    sources = [{"remote_url": "first.zip", "corpus": "emodb"}, {"remote_url": "second.zip"}]
+    event = drop("both.train.json", json.dumps(body | {"remote_url": sources}).encode())
+    for _ in range(2):
+        (job,) = train.post("/events", json=event).json["jobs"]
+        assert job["status"] == "succeeded", job["problem"]
+    (model_id,) = model_ids()
+    manifest = open_registry("model").model(model_id).manifest
+    assert [(each["remote_url"], each["speakers"]) for each in manifest["corpora"]] == [
+        (source["remote_url"], 2) for source in sources
+    ]
+    # A source that does not fit is named by its index.
+    wrong = [sources[0], {"remote_url": "ftp://host/second.zip"}, {"corpus": "emodb"}]
+    event = drop("wrong.train.json", json.dumps(body | {"remote_url": wrong}).encode())
+    (job,) = train.post("/events", json=event).json["jobs"]
+    assert job["status"] == "failed"
+    assert [error["loc"] for error in job["problem"]["errors"]] == [["remote_url", 2, "remote_url"]]
+
+
 def test_each_version_of_an_object_is_trained_on_once_in_any_order_of_delivery(
     train: Client, body: dict[str, Any], bucket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

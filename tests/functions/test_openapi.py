@@ -14,6 +14,7 @@ from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from openapi_spec_validator import validate as validate_document
 
+import graphs
 import made
 from clients import ROOT, Response, client_of
 from ser.registry import open_registry
@@ -255,6 +256,29 @@ def test_answers_of_predict_are_as_documented(
         refuse_undocumented(document, "post", "/predict", answer)
     report = predict.get("/models/none/report", query_string=place)
     refuse_undocumented(document, "get", "/models/{model_id}/report", report)
+
+
+def test_answers_with_profiles_and_abstentions_are_as_documented(
+    predict: Any, bounds: Path
+) -> None:
+    model = graphs.model(takes_domain=True, measures_familiarity=True)
+    model_id = graphs.publish(bounds / "model", model)
+    sounds = [b64encode(made.sound(made.signal(name))).decode() for name in made.names(["03"], "W")]
+    sent = {"audio": [*sounds, "AAAA"], "enrolment": sounds, "domain_enrolment": sounds}
+    options = {"abstain_below": 1, "on_error": "report"}
+    place = {"model_id": model_id, "model_save_path": "model"}
+    answer = predict.post("/predict", json=place | sent | options)
+    assert answer.status_code == 200, answer.text
+    assert {"speaker_profile", "domain_profile", "errors"} <= answer.json.keys()
+    assert [type(each) for each in answer.json["familiarity"]] == [float, float, type(None)]
+    document = predict.get("/openapi.json").json
+    refuse_undocumented(document, "post", "/predict", answer)
+    form = document["components"]["schemas"]["PredictForm"]["properties"]
+    assert form["domain_enrolment"]["items"]["format"] == "binary"
+    assert "as JSON" in form["domain_profile"]["description"]
+    query = {each.get("name") for each in document["paths"]["/predict"]["post"]["parameters"]}
+    assert {"domain_profile", "abstain_below"} <= query
+    assert "domain_enrolment" not in query
 
 
 def test_the_gateway_has_a_way_to_every_operation(whole: Document) -> None:

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import msgspec
+import numpy as np
 import pytest
 from werkzeug.datastructures import FileStorage
 
@@ -20,6 +22,7 @@ import buckets
 import graphs
 import made
 from clients import Client
+from ser import DomainProfile
 from ser.registry import open_registry
 from ser.service.inference import Predictor
 from ser.service.inference.jobs import create
@@ -41,7 +44,8 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SER_ALLOWED_PATHS", str(tmp_path))
     monkeypatch.setenv("SER_JOBS_URI", str(tmp_path / "state"))
-    model_id = graphs.publish(tmp_path / "model", graphs.model())
+    model = graphs.model(takes_domain=True, measures_familiarity=True)
+    model_id = graphs.publish(tmp_path / "model", model)
     open_registry(tmp_path / "model").move("latest", model_id)
     return {"model_save_path": str(tmp_path / "model")}
 
@@ -70,7 +74,8 @@ def test_the_result_of_a_job_is_the_answer_of_the_same_request(
 ) -> None:
     def form() -> dict[str, Any]:
         files = [FileStorage(io.BytesIO(data), "a.wav") for data in (SOUND, b"no sound")]
-        return place | {"audio": files, "on_error": "report"}
+        adapted = {"domain_enrolment": FileStorage(io.BytesIO(SOUND), "b.wav"), "abstain_below": 1}
+        return place | {"audio": files, "on_error": "report"} | adapted
 
     response = predict.post("/predict", data=form(), headers=ASYNC)
     assert response.status_code == 202
@@ -78,11 +83,14 @@ def test_the_result_of_a_job_is_the_answer_of_the_same_request(
     assert int(response.headers["Retry-After"]) > 0
     location = response.headers["Location"]
     assert location == f"/predict/{response.json['job_id']}"
-    assert response.json["request"]["audio"] == ["a.wav", "a.wav"]
+    shown = {"audio": ["a.wav", "a.wav"], "domain_enrolment": ["b.wav"], "abstain_below": 1}
+    assert shown.items() <= response.json["request"].items()
     job = wait_for_job(predict, location)
     assert job["status"] == "succeeded", job["problem"]
     assert job["result"] == predict.post("/predict", data=form()).json
     assert [problem and problem["status"] for problem in job["result"]["errors"]] == [None, 422]
+    assert job["result"]["domain_profile"]["count"] == 1
+    assert "below 1" in job["result"]["reason"][0]
     # The sounds are not kept, and the jobs of one function are none of the other one.
     wait_until(lambda: not requests(tmp_path))
     assert train.get("/train").json == {"jobs": []}
@@ -180,8 +188,16 @@ def test_a_request_comes_back_from_the_store_with_its_sounds() -> None:
     sources: list[Any] = [SOUND, b64encode(SOUND).decode(), SoundAddress(url="https://a.example/b")]
     sounds = Uploads([Upload(source, "a.wav") for source in sources], listed=False)
     request = PredictRequest(model_save_path="m", audio=sounds, speaker="03", on_error="report")
+    mean = np.array([0.25, -1e12], "<f4").tobytes()
+    domain = DomainProfile(front_end="0f" * 32, count=7, mean=mean)
+    request = msgspec.structs.replace(
+        request, domain_enrolment=Uploads([Upload(SOUND)]), domain_profile=domain, abstain_below=0.5
+    )
     again = decode_request(encode_request(request))
     assert (again.model_id, again.speaker, again.on_error) == (None, "03", "report")
+    assert (again.domain_profile, again.abstain_below) == (domain, 0.5)
+    assert again.domain_enrolment is not None
+    assert [each.source for each in again.domain_enrolment.sounds] == [b64encode(SOUND).decode()]
     assert again.audio is not None
     assert [each.name for each in again.audio.sounds] == ["a.wav"] * 3
     assert [loc for loc, _ in again.audio.located("audio")] == [("audio",)] * 3

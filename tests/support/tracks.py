@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from collections.abc import Mapping
 from typing import Any
 
@@ -74,3 +75,32 @@ def track(
             output.mux(stream.encode(frame))
         output.mux(stream.encode(None))
     return bytes(file.data) if isinstance(file, Pipe) else file.getvalue()
+
+
+def referring(data: bytes, name: str) -> bytes:
+    """Return the QuickTime file ``data`` without its samples, which the file ``name`` beside it
+    has in the same place.
+
+    The data reference becomes a Macintosh alias with the path of ``name`` (QuickTime File Format
+    Specification, "Data reference atoms").
+    """
+    path = f":{name}".encode() + b"\0" * (len(name) % 2 == 0)
+    record = (
+        *(bytes(10), bytes(28), bytes(12), bytes(64), bytes(16)),
+        *(struct.pack(">hh", 1, 1), bytes(16)),
+        *(struct.pack(">hh", 2, len(path)), path, struct.pack(">hh", -1, 0)),
+    )
+    alias = b"alis" + bytes(4) + b"".join(record)
+    alias = struct.pack(">I", len(alias) + 4) + alias
+    start = data.index(b"dref") + 12
+    (former,) = struct.unpack_from(">I", data, start)
+    changed = bytearray(data[:start] + alias + data[start + former :])
+    for atom in (b"moov", b"trak", b"mdia", b"minf", b"dinf", b"dref"):
+        # "dinf" of the sound comes after its "minf"; the names also occur as text.
+        place = data.rindex(atom, 0, start) - 4
+        (size,) = struct.unpack_from(">I", data, place)
+        struct.pack_into(">I", changed, place, size + len(alias) - former)
+    samples = data.index(b"mdat") + 4
+    (size,) = struct.unpack_from(">I", data, samples - 8)
+    changed[samples : samples + size - 8] = bytes(size - 8)
+    return bytes(changed)

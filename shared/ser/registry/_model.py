@@ -12,7 +12,7 @@ from ser._model_file import OpenedModel, open_model
 from ser.errors import AlteredModel, NotFound
 from ser.model import Model
 from ser.registry._documents import MANIFEST, MODEL_FILE, Digest, Inventory
-from ser.store import Store
+from ser.store import Store, open_store
 
 
 class PublishedModel(Model):
@@ -123,5 +123,14 @@ class PublishedModel(Model):
                 f"model {self.model_id} has no file {name!r}; it has {', '.join(self._files)}"
             ) from None
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Another process reads the file again, and verifies it.
+        return reopened, (self._store.uri, self._prefix, msgspec.json.encode(self.manifest))
+
     def __repr__(self) -> str:
         return f"PublishedModel({self.model_id!r})"
+
+
+def reopened(uri: str, prefix: str, manifest: bytes) -> PublishedModel:
+    """Return the model below ``prefix`` in the store at ``uri``."""
+    return PublishedModel(open_store(uri), prefix.rstrip("/"), manifest)

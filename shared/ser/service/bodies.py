@@ -184,7 +184,7 @@ MULTIPART = Form(
     (MULTIPART_TYPE,),
     lambda media_type: media_type == MULTIPART_TYPE,
     _read_multipart,
-    f"{MULTIPART_TYPE} with files named audio and enrolment",
+    f"{MULTIPART_TYPE} with files named audio, enrolment and domain_enrolment",
 )
 """Files and values as browsers send them; the query may hold further fields."""
 SOUND = Form(

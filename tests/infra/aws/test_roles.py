@@ -30,7 +30,7 @@ def log_of(name: str) -> str:
     return f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/lambda/ser-{name}:*"
 
 
-def test_predict_may_read_models_and_write_its_jobs_and_log_and_nothing_else(
+def test_predict_may_read_models_and_sounds_and_write_its_jobs_and_log_and_nothing_else(
     deployed: Deployment,
 ) -> None:
     jobs, requests = (
@@ -38,7 +38,10 @@ def test_predict_may_read_models_and_write_its_jobs_and_log_and_nothing_else(
         f"{BUCKET_ARN}/jobs/requests/*.predict.json",
     )
     assert allowed(deployed.cloud.policy("ser-predict")) == {
-        "s3:GetObject": {f"{BUCKET_ARN}/models/*", jobs, requests},
+        "s3:GetObject": {
+            *(f"{BUCKET_ARN}/{folder}/*" for folder in ("models", "sounds")),
+            *(jobs, requests),
+        },
         "s3:PutObject": {jobs, requests},
         "s3:DeleteObject": {requests},
         "s3:ListBucket": {BUCKET_ARN},
@@ -48,11 +51,11 @@ def test_predict_may_read_models_and_write_its_jobs_and_log_and_nothing_else(
 
 
 def test_train_may_work_in_its_own_bucket_and_nowhere_else(deployed: Deployment) -> None:
-    inbox, corpora, jobs, models = (
-        f"{BUCKET_ARN}/{folder}/*" for folder in ("inbox", "corpora", "jobs", "models")
+    inbox, corpora, sounds, jobs, models = (
+        f"{BUCKET_ARN}/{folder}/*" for folder in ("inbox", "corpora", "sounds", "jobs", "models")
     )
     assert allowed(deployed.cloud.policy("ser-train")) == {
-        "s3:GetObject": {inbox, corpora, jobs, models},
+        "s3:GetObject": {inbox, corpora, sounds, jobs, models},
         "s3:GetObjectVersion": {inbox},
         "s3:PutObject": {jobs, models},
         "s3:DeleteObject": {models, f"{BUCKET_ARN}/jobs/requests/*.predict.json"},
@@ -70,6 +73,19 @@ def test_only_lambda_may_assume_the_roles(deployed: Deployment) -> None:
         assert trust["Action"] == "sts:AssumeRole"
         assert trust["Principal"] == {"Service": "lambda.amazonaws.com"}
         assert deployed.function(name)["Configuration"]["Role"] == role["Arn"]
+
+
+def test_both_functions_read_sounds_that_requests_name(
+    deployed: Deployment, open_bucket: Any
+) -> None:
+    sound = {"Bucket": BUCKET, "Key": "sounds/a.wav"}
+    open_bucket.put_object(**sound, Body=b"RIFF")
+    for name in IMAGES:
+        role = deployed.cloud.client("s3", role=f"arn:aws:iam::{ACCOUNT}:role/ser-{name}")
+        with deployed.cloud.guarded():
+            assert role.get_object(**sound)["Body"].read() == b"RIFF"
+            with pytest.raises(ClientError, match="AccessDenied"):
+                role.put_object(**sound, Body=b"")
 
 
 def test_actions_without_permission_are_refused(deployed: Deployment, open_bucket: Any) -> None:

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from ser.service.inference.predictor import Predictor
-from ser.service.inference.request import PredictRequest, ReportRequest
+from ser.service.inference.request import ENROLMENTS, PredictRequest, ReportRequest
 
-__all__ = ["PredictRequest", "Predictor", "ReportRequest"]
+__all__ = ["ENROLMENTS", "PredictRequest", "Predictor", "ReportRequest"]

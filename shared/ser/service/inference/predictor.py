@@ -5,20 +5,21 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
-from itertools import islice
-from typing import TYPE_CHECKING, Any, TypeVar
+from itertools import chain, islice
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import msgspec
 from msgspec import UNSET
 
+from ser._domain_profile import DomainProfile
 from ser._speaker_profile import SpeakerProfile
 from ser.errors import Fault, InvalidInput, NotFound, SerError, within
-from ser.model import NO_PROFILE, Model, Prediction
+from ser.model import NO_DOMAIN_PROFILE, NO_PROFILE, Model, Prediction
 from ser.registry import READY, PublishedModel
 from ser.service import problems
 from ser.service.answers import PredictAnswer, Problem
 from ser.service.inference.models import LoadedModel, Models
-from ser.service.inference.request import PredictRequest, ReportRequest
+from ser.service.inference.request import ENROLMENTS, PredictRequest, ReportRequest
 from ser.service.inference.sounds import (
     RequestedSound,
     enrolment_sounds,
@@ -39,6 +40,13 @@ T = TypeVar("T")
 
 MAX_THREADS = 8
 """Largest number of threads; each may hold the memory of one chunk of sound."""
+
+
+class Profiles(NamedTuple):
+    """The profiles that a request is answered with."""
+
+    speaker: SpeakerProfile | None
+    domain: DomainProfile | None
 
 
 class Predictor:
@@ -65,27 +73,36 @@ class Predictor:
         with within("model_save_path"):
             loaded = self._models.get(request.model_save_path, request.model_id)
         model, published = loaded.model, loaded.published
-        check_profile(request, model)
+        check_profiles(request, model)
         fetcher = Fetcher(settings)
         sounds = (
             list(held_out_sounds(request, published))
             if request.sample_name
             else list(uploaded_sounds(request, fetcher))
         )
-        outcomes: Iterator[Signal | SerError] = read_signals(
-            [*sounds, *enrolment_sounds(request, fetcher)], settings
-        )
+        enrolled = [list(enrolment_sounds(request, field, fetcher)) for field in ENROLMENTS]
+        outcomes: Iterator[Signal | SerError] = read_signals(chain(sounds, *enrolled), settings)
         if not request.reports_errors:
             outcomes = iter(require_signals(outcomes))
         heard = list(islice(outcomes, len(sounds)))
-        profile = self._speaker_profile(request, model, require_signals(outcomes))
+        signals = iter(require_signals(outcomes))
+        profiles = self._profiles(
+            request, model, *(list(islice(signals, len(each))) for each in enrolled)
+        )
 
         def judge(sound: RequestedSound, outcome: Signal | SerError) -> Prediction | SerError:
             if isinstance(outcome, SerError):
                 return outcome
-            return model.predict(outcome, SAMPLING_RATE, known=sound.known, profile=profile)
+            return model.predict(
+                outcome,
+                SAMPLING_RATE,
+                known=sound.known,
+                profile=profiles.speaker,
+                domain=profiles.domain,
+                abstain_below=request.abstain_below,
+            )
 
-        return answer_of(request, loaded, sounds, self._map(judge, sounds, heard), profile)
+        return answer_of(request, loaded, sounds, self._map(judge, sounds, heard), profiles)
 
     def report(self, request: ReportRequest) -> tuple[str, bytes]:
         """Return the id of the model of ``request``, and its report: HTML in UTF-8.
@@ -104,16 +121,27 @@ class Predictor:
                 detail = f"Model {published.model_id} was published without a report."
                 raise NotFound(detail) from error
 
-    def _speaker_profile(
-        self, request: PredictRequest, model: Model, signals: Sequence[Signal]
-    ) -> SpeakerProfile | None:
-        """Return the profile of ``request``, extended by ``signals``, the sounds of enrolment."""
-        profiles = self._map(
-            lambda signal: model.enrol([signal], SAMPLING_RATE, known=request.known), signals
+    def _profiles(
+        self,
+        request: PredictRequest,
+        model: Model,
+        of_speaker: Sequence[Signal],
+        of_domain: Sequence[Signal],
+    ) -> Profiles:
+        """Return the profiles of ``request``, extended by the sounds of its enrolments."""
+        speakers = self._map(
+            lambda signal: model.enrol([signal], SAMPLING_RATE, known=request.known), of_speaker
         )
+        # The metadata of the request are not those of the many speakers of a domain.
+        domains = self._map(lambda signal: model.enrol_domain([signal], SAMPLING_RATE), of_domain)
         if request.speaker_profile:
-            profiles.append(request.speaker_profile)
-        return SpeakerProfile.pooled(profiles) if profiles else None
+            speakers.append(request.speaker_profile)
+        if request.domain_profile:
+            domains.append(request.domain_profile)
+        return Profiles(
+            SpeakerProfile.pooled(speakers) if speakers else None,
+            DomainProfile.pooled(domains) if domains else None,
+        )
 
     def _map(self, work: Callable[..., T], *arguments: Sequence[Any]) -> list[T]:
         """Return the results of ``work`` for each of ``arguments``; several use all cores."""
@@ -128,14 +156,26 @@ class Predictor:
         return ThreadPoolExecutor(min(os.cpu_count() or 1, MAX_THREADS))
 
 
-def check_profile(request: PredictRequest, model: Model) -> None:
-    """Raise :class:`InvalidInput` if ``model`` cannot use the enrolment or profile of a request."""
-    given = [f for f in ("enrolment", "speaker_profile") if getattr(request, f) is not None]
-    if given and not model.takes_profile:
-        raise InvalidInput(*(Fault((field,), NO_PROFILE) for field in given))
+def check_profiles(request: PredictRequest, model: Model) -> None:
+    """Raise :class:`InvalidInput` if ``model`` cannot use the enrolments or profiles of a
+    request."""
+    faults = [
+        Fault((field,), refusal)
+        for fields, taken, refusal in (
+            (("enrolment", "speaker_profile"), model.takes_profile, NO_PROFILE),
+            (("domain_enrolment", "domain_profile"), model.takes_domain_profile, NO_DOMAIN_PROFILE),
+        )
+        for field in fields
+        if getattr(request, field) is not None and not taken
+    ]
+    if faults:
+        raise InvalidInput(*faults)
     if request.speaker_profile:
         with within("speaker_profile"):
             model.check_profile(request.speaker_profile)
+    if request.domain_profile:
+        with within("domain_profile"):
+            model.check_domain_profile(request.domain_profile)
 
 
 def answer_of(
@@ -143,7 +183,7 @@ def answer_of(
     loaded: LoadedModel,
     sounds: Sequence[RequestedSound],
     judgements: Sequence[Prediction | SerError],
-    profile: SpeakerProfile | None,
+    profiles: Profiles,
 ) -> PredictAnswer:
     """Return the answer with a prediction or an error for each of ``sounds``."""
     names = [str(label) for label in loaded.model.labels]
@@ -160,8 +200,12 @@ def answer_of(
             for each in predictions
         ],
         emotions=[label.emotion if label else None for label in labels],
+        confidence=[each.confidence if each else None for each in predictions],
+        familiarity=[each.familiarity if each else None for each in predictions],
+        reason=[each.reason if each else None for each in predictions],
         errors=[problem_of(each) for each in judgements] if request.reports_errors else UNSET,
-        speaker_profile=profile or UNSET,
+        speaker_profile=profiles.speaker or UNSET,
+        domain_profile=profiles.domain or UNSET,
         model_id=loaded.published.model_id,
         notes=[ready_note(loaded.published)] if loaded.published.model_id == READY else UNSET,
     )

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from msgspec import Meta
 
 from ser import _metadata
+from ser._domain_profile import DomainProfile
 from ser._schemas import Name, Schema, parse
 from ser._speaker_profile import SpeakerProfile
 from ser.errors import Fault
@@ -33,6 +34,9 @@ ModelSavePath = Annotated[
         "where the setting `SER_MODEL_SAVE_PATH` names one, and for the model `ready`."
     ),
 ]
+
+ENROLMENTS = ("enrolment", "domain_enrolment")
+"""The fields with sounds that the model is adapted to."""
 
 
 class PredictRequest(Schema, frozen=True, kw_only=True):
@@ -72,6 +76,28 @@ class PredictRequest(Schema, frozen=True, kw_only=True):
             "`enrolment`, and fits every model whose front-end has the same digest."
         ),
     ] = None
+    domain_enrolment: Annotated[
+        Uploads | None,
+        Meta(
+            description="Other sounds of the same channel, room or corpus, preferably of many "
+            "speakers and emotions, whose mean the model takes in place of that of its training. "
+            "No labels are needed; some 20 sounds are enough."
+        ),
+    ] = None
+    domain_profile: Annotated[
+        DomainProfile | None,
+        Meta(
+            description="`domain_profile` of an earlier answer. It is extended by the sounds of "
+            "`domain_enrolment`, and fits every model whose front-end has the same digest."
+        ),
+    ] = None
+    abstain_below: Annotated[
+        Annotated[float, Meta(ge=0, le=1)] | None,
+        Meta(
+            description="A confidence from 0 to 1: the `prediction` and `emotions` of a sound with "
+            "a lower one are null, and `reason` says so. Its probabilities are answered."
+        ),
+    ] = None
     speaker: Annotated[
         Name | None,
         Meta(description="The speaker, for models trained on SpeakerAndGenderAndTextType."),
@@ -100,7 +126,7 @@ class PredictRequest(Schema, frozen=True, kw_only=True):
         if (names is None) == (sounds is None):
             number = "neither is given" if names is None else "both are given"
             yield Fault(("audio",), f"{number}; allowed: either audio or sample_name")
-        for name in ("sample_name", "audio", "enrolment"):
+        for name in ("sample_name", "audio", *ENROLMENTS):
             if given.get(name) == []:
                 yield Fault((name,), "an empty list; allowed: one or more")
 

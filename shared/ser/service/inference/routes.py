@@ -33,6 +33,9 @@ PREDICT = Route(
         "prediction": ["N"],
         "probabilities": [{"A - Angst": 0.25, "N - Neutral": 0.75}],
         "emotions": ["neutral"],
+        "confidence": [0.75],
+        "familiarity": [0.62],
+        "reason": [None],
         "model_id": "20261122T152630Z-f05f17da",
     },
 )

@@ -64,11 +64,14 @@ def uploaded_sounds(request: PredictRequest, fetcher: Fetcher) -> Iterator[Reque
         yield RequestedSound(loc, upload.name, partial(upload.read, fetcher), request.known)
 
 
-def enrolment_sounds(request: PredictRequest, fetcher: Fetcher) -> Iterator[RequestedSound]:
-    """Yield the sounds for enrolment."""
-    for loc, upload in (request.enrolment or Uploads()).located("enrolment"):
+def enrolment_sounds(
+    request: PredictRequest, field: str, fetcher: Fetcher
+) -> Iterator[RequestedSound]:
+    """Yield the sounds in ``field``, one of :data:`.ENROLMENTS`."""
+    uploads: Uploads | None = getattr(request, field)
+    for loc, upload in (uploads or Uploads()).located(field):
         read = partial(upload.read, fetcher)
-        yield RequestedSound(loc, upload.name, read, request.known, silence_allowed=False)
+        yield RequestedSound(loc, upload.name, read, {}, silence_allowed=False)
 
 
 def held_out_sounds(request: PredictRequest, published: PublishedModel) -> Iterator[RequestedSound]:

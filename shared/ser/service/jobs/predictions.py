@@ -14,7 +14,7 @@ import msgspec
 from msgspec.structs import replace
 
 from ser.errors import NotFound, within
-from ser.service.inference import Predictor, PredictRequest
+from ser.service.inference import ENROLMENTS, Predictor, PredictRequest
 from ser.service.inference.request import allowed_location
 from ser.service.inference.uploads import Uploads
 from ser.service.jobs.handover import request_key
@@ -97,12 +97,10 @@ def restore_uploads(_kind: type[Uploads], value: Any) -> Uploads:
 
 def described(request: PredictRequest) -> dict[str, Any]:
     """Return ``request`` with the names or addresses of its sounds in place of the sounds."""
-    fields: dict[str, Any] = msgspec.to_builtins(
-        replace(request, audio=None, enrolment=None, speaker_profile=None)
-    )
+    names = ("audio", *ENROLMENTS)
+    left_out = dict.fromkeys((*names, "speaker_profile", "domain_profile"))
+    fields: dict[str, Any] = msgspec.to_builtins(replace(request, **left_out))
     sounds = {
-        name: value.described()
-        for name in ("audio", "enrolment")
-        if (value := getattr(request, name)) is not None
+        name: value.described() for name in names if (value := getattr(request, name)) is not None
     }
     return {name: value for name, value in fields.items() if value is not None} | sounds

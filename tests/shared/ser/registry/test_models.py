@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import pickle
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import buckets
 import graphs
 import made
 from ser.errors import AlteredModel, Conflict, NotFound, SerError
-from ser.registry import Registry, new_model_id
+from ser.registry import Registry, new_model_id, open_registry
 from ser.sounds import SAMPLING_RATE
 from ser.store import Store
 
@@ -213,3 +216,27 @@ def test_all_errors_of_a_registry_are_those_of_the_package(registry: Registry) -
     for use in (registry.model, registry.load, registry.show, registry.delete):
         with pytest.raises(SerError, match="no model or alias 'best'"):
             use("best")
+
+
+def test_a_model_is_pickled_as_its_address(
+    registry: Registry, s3_address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {**buckets.ENVIRONMENT, "AWS_ENDPOINT_URL": s3_address}.items():
+        monkeypatch.setenv(name, value)
+    model = registry.model(publish(registry, **FACTS)).load()
+    pickled = pickle.dumps(model)
+    assert len(pickled) < model.size / 2
+    again = pickle.loads(pickled)
+    assert (again.model_id, again.manifest) == (model.model_id, model.manifest)
+    predictions = [each.predict(SIGNAL, SAMPLING_RATE).probabilities for each in (model, again)]
+    assert predictions[0] == predictions[1]
+
+
+def test_the_address_of_a_model_leads_there_from_another_process(
+    bounds: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = open_registry("model").model(publish(open_registry("model")))
+    pickled = pickle.dumps(model)
+    (bounds / "elsewhere").mkdir()
+    monkeypatch.chdir(bounds / "elsewhere")
+    assert pickle.loads(pickled).predict(SIGNAL, SAMPLING_RATE).speech is True

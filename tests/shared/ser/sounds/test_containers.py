@@ -6,6 +6,7 @@ import io
 import sys
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -110,16 +111,26 @@ def test_a_corpus_may_consist_of_any_container() -> None:
     assert {".w64", ".caf", ".rf64", ".wav", ".mp3"} <= SUFFIXES
 
 
-def test_a_container_that_refers_to_another_file_opens_none(tmp_path: Path) -> None:
-    """The data reference of a QuickTime file may name a file of this machine."""
-    secret = tmp_path / "secret.wav"
-    secret.write_bytes(made.sound(SIGNAL, RATE))
-    data = tracks.track(SIGNAL, RATE, "mov", "pcm_s16be")
-    place = data.index(b"url \0\0\0\1")
-    # The flag 1 says that the samples are in this file; without it the address follows.
-    referring = data[: place + 4] + bytes(4) + data[place + 8 :]
-    with suppress(InvalidInput):
-        assert np.isfinite(read_sound(referring)).all()
+def test_a_file_whose_samples_are_in_another_file_is_refused(
+    bounds: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = tracks.track(SIGNAL, RATE, "mov", "pcm_s16be")
+    (bounds / "secret.mov").write_bytes(whole)
+    referring = tracks.referring(whole, "secret.mov")
+    with pytest.raises(InvalidInput, match="no frame can be decoded"):
+        read_sound(referring)
+    # Here FFmpeg follows the reference; the guard refuses it even then.
+    follow = {"enable_drefs": "1"}
+    with av.open(io.BytesIO(referring), "r", format="mov", options=follow) as opened:
+        assert sum(frame.samples for frame in opened.decode(audio=0)) == len(SIGNAL)
+    open_container: Any = av.open
+
+    def follow_references(*arguments: Any, options: dict[str, str], **others: Any) -> Any:
+        return open_container(*arguments, options={**options, **follow}, **others)
+
+    monkeypatch.setattr(av, "open", follow_references)
+    with pytest.raises(InvalidInput, match="cannot be opened"):
+        read_sound(referring)
 
 
 @pytest.mark.skipif(browsers.CHROMIUM is None, reason="Chromium is not installed")

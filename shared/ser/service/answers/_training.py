@@ -1,131 +1,12 @@
-"""Answers of the functions: the JSON objects that they send, errors excepted.
-
-An optional field is absent from an answer that has no value for it.
-"""
+"""Answers of train, except those about jobs."""
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated
 
-import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from ser._speaker_profile import SpeakerProfile
-
-
-class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """Base of all answers and their parts."""
-
-
-class Status(Answer, frozen=True, kw_only=True):
-    """The answer of a function's root."""
-
-    status: Annotated[str, Meta(description="`OK!`")] = msgspec.field(name="Status")
-    endpoints: Annotated[list[str], Meta(description="The paths of the function.")] = msgspec.field(
-        name="Available Endpoints"
-    )
-
-
-class Health(Answer, frozen=True, kw_only=True):
-    """The state of a function."""
-
-    status: Annotated[str, Meta(description="`ok` while the function is running.")]
-
-
-class Problem(Answer, frozen=True, kw_only=True):
-    """A problem document (RFC 9457)."""
-
-    type: Annotated[str, Meta(description="A URN that identifies the kind of problem.")]
-    title: Annotated[str, Meta(description="The kind of problem in words.")]
-    status: Annotated[int, Meta(description="The HTTP status.")]
-    detail: Annotated[
-        str, Meta(description="An explanation that names the bad value and the allowed ones.")
-    ]
-    errors: Annotated[
-        list[ProblemError] | UnsetType,
-        Meta(description="With status 422: one entry for each fault."),
-    ] = UNSET
-    instance: Annotated[
-        str | UnsetType,
-        Meta(description="Id of the request; absent where a job or one of several sounds failed."),
-    ] = UNSET
-
-
-class ProblemError(Answer, frozen=True, kw_only=True):
-    """One bad value of a request."""
-
-    loc: Annotated[
-        list[str | int],
-        Meta(description="Path to the value: field names and list indices, outermost first."),
-    ]
-    msg: Annotated[str, Meta(description="The reason, with the allowed values.")]
-
-
-class PredictAnswer(Answer, frozen=True, kw_only=True):
-    """Predictions. Lists are parallel: one entry for each sound of the request."""
-
-    sample_name: Annotated[
-        list[str | None],
-        Meta(
-            description="Names of held-out utterances and of uploaded files, the latter without "
-            "folders and unprintable characters; null for a sound without a name. Equal names "
-            "stay equal: the order is that of the request."
-        ),
-    ]
-    ground_truth: Annotated[
-        list[str | None], Meta(description="True labels of held-out utterances; null for uploads.")
-    ]
-    speech: Annotated[
-        list[bool | None],
-        Meta(
-            description="False for a sound in which no voice speaks. Its `prediction` and "
-            "`emotions` are null, and its `probabilities` are equal."
-        ),
-    ]
-    too_short: Annotated[
-        list[bool | None],
-        Meta(
-            description="True for a sound with less than 0.5 s of speech: its `probabilities` are "
-            "uncertain. Always false with models of versions before 0.2."
-        ),
-    ]
-    prediction: Annotated[
-        list[str | None], Meta(description="Labels in the code of the corpus, such as `W`.")
-    ]
-    probabilities: Annotated[
-        list[dict[str, float] | None],
-        Meta(description="Probability of each emotion by label; the sum of each entry is 1."),
-    ]
-    emotions: Annotated[list[str | None], Meta(description="Labels in English, such as `anger`.")]
-    errors: Annotated[
-        list[Problem | None] | UnsetType,
-        Meta(
-            description="Only after a request with `on_error: report`: the problem of each sound "
-            "that cannot be judged, all other values of which are null; null for all others."
-        ),
-    ] = UNSET
-    speaker_profile: Annotated[
-        SpeakerProfile | UnsetType,
-        Meta(
-            description="Only after a request with `enrolment` or `speaker_profile`: the profile "
-            "of the speaker, to be sent with later requests."
-        ),
-    ] = UNSET
-    model_id: Annotated[
-        str,
-        Meta(
-            description="Id of the model, never an alias; `ready` for the model that is part of "
-            "the software."
-        ),
-    ]
-    notes: Annotated[
-        list[str] | UnsetType,
-        Meta(
-            description="Only of the model `ready`: a sentence that says so, and what it was "
-            "trained on."
-        ),
-    ] = UNSET
+from ser.service.answers._base import Answer
 
 
 class ClassMetrics(Answer, frozen=True, kw_only=True):
@@ -182,6 +63,13 @@ class Enrolment(Answer, frozen=True, kw_only=True):
     without: Annotated[float, Meta(description="Mean UAR of the same sounds without enrolment.")]
 
 
+class Degraded(Answer, frozen=True, kw_only=True):
+    """UAR of degraded sounds."""
+
+    uar: Annotated[float, Meta(description="UAR after the degradation.")]
+    lost: Annotated[float, Meta(description="Difference to the UAR before it.")]
+
+
 class Coverage(Answer, frozen=True, kw_only=True):
     """Figures of the most confident predictions alone."""
 
@@ -192,13 +80,6 @@ class Coverage(Answer, frozen=True, kw_only=True):
     ]
     uar: Annotated[float, Meta(description="Mean recall of the emotions that occur among them.")]
     wa: Annotated[float, Meta(description="Share of correct predictions among them.")]
-
-
-class Degraded(Answer, frozen=True, kw_only=True):
-    """UAR of degraded sounds."""
-
-    uar: Annotated[float, Meta(description="UAR after the degradation.")]
-    lost: Annotated[float, Meta(description="Difference to the UAR before it.")]
 
 
 class Adapted(Answer, frozen=True, kw_only=True):
@@ -314,77 +195,3 @@ class TrainAnswer(Answer, frozen=True, kw_only=True):
         Meta(description="A sentence about the comparisons behind the default recipe."),
     ]
     seconds: Annotated[dict[str, float], Meta(description="Duration of each step in seconds.")]
-
-
-class JobState(Answer, frozen=True, kw_only=True):
-    """The state of a job."""
-
-    job_id: Annotated[str, Meta(description="Id of the job, and of the model of a training.")]
-    status: Literal["queued", "running", "succeeded", "failed", "cancelled"]
-    stage: Annotated[str, Meta(description="The current step.")]
-    progress: Annotated[float, Meta(description="Completed share of the step, from 0 to 1.")]
-    attempts: Annotated[int, Meta(description="Number of attempts so far.")]
-    created_at: datetime
-    begun_at: datetime | None
-    ended_at: datetime | None
-    trigger: Annotated[
-        dict[str, str] | None,
-        Meta(
-            description="The object whose arrival created the job: `uri`, `bucket`, `key`, "
-            "`version` and `etag`."
-        ),
-    ]
-
-
-class JobSummary(JobState, frozen=True, kw_only=True):
-    """A job as lists show it: without request and result."""
-
-    problem: Annotated[
-        Problem | None, Meta(description="The failure of the job, or of its last attempt.")
-    ]
-
-
-class JobAnswer(JobState, frozen=True, kw_only=True):
-    """A job with its request and its result."""
-
-    request: Annotated[
-        dict[str, Any], Meta(description="The body of POST /train, without secrets.")
-    ]
-    result: Annotated[
-        TrainAnswer | None, Meta(description="The answer of POST /train, once succeeded.")
-    ]
-    problem: Annotated[
-        Problem | None, Meta(description="The failure of the job, or of its last attempt.")
-    ]
-
-
-class PredictJobAnswer(JobState, frozen=True, kw_only=True):
-    """A job of predict with its request and its result."""
-
-    request: Annotated[
-        dict[str, Any],
-        Meta(
-            description="The fields of POST /predict, with names and addresses in place of sounds."
-        ),
-    ]
-    result: Annotated[
-        PredictAnswer | None, Meta(description="The answer of POST /predict, once succeeded.")
-    ]
-    problem: Annotated[
-        Problem | None, Meta(description="The failure of the job, or of its last attempt.")
-    ]
-
-
-class JobList(Answer, frozen=True, kw_only=True):
-    """Jobs, newest first."""
-
-    jobs: list[JobSummary]
-
-
-class EventsAnswer(Answer, frozen=True, kw_only=True):
-    """The jobs of a notification, all of which have ended, and the objects refused."""
-
-    jobs: list[JobSummary]
-    refused: Annotated[
-        list[Problem], Meta(description="One problem for each object that is not identified.")
-    ]

@@ -1,0 +1,56 @@
+"""Answers of the functions: the JSON objects that they send, errors excepted.
+
+An optional field is absent from an answer that has no value for it.
+"""
+
+from __future__ import annotations
+
+from ser.service.answers._base import Answer, Health, Problem, ProblemError, Status
+from ser.service.answers._inference import PredictAnswer
+from ser.service.answers._jobs import (
+    EventsAnswer,
+    JobAnswer,
+    JobList,
+    JobState,
+    JobSummary,
+    PredictJobAnswer,
+)
+from ser.service.answers._training import (
+    Adapted,
+    ClassMetrics,
+    CorpusFacts,
+    Coverage,
+    Degraded,
+    Enrolment,
+    Metrics,
+    Rejected,
+    ReliabilityBin,
+    TrainAnswer,
+    Transfer,
+)
+
+__all__ = [
+    "Adapted",
+    "Answer",
+    "ClassMetrics",
+    "CorpusFacts",
+    "Coverage",
+    "Degraded",
+    "Enrolment",
+    "EventsAnswer",
+    "Health",
+    "JobAnswer",
+    "JobList",
+    "JobState",
+    "JobSummary",
+    "Metrics",
+    "PredictAnswer",
+    "PredictJobAnswer",
+    "Problem",
+    "ProblemError",
+    "Rejected",
+    "ReliabilityBin",
+    "Status",
+    "TrainAnswer",
+    "Transfer",
+]
