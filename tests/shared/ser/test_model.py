@@ -430,6 +430,8 @@ def test_the_wanted_confidence_is_a_number_from_0_to_1(model: Model, share: Any)
     for call in (model.predict, lambda _, **options: model.predict_many([], **options)):
         with pytest.raises(InvalidInput, match=r"abstain_below.*allowed: a number from 0 to 1"):
             call(SIGNALS[0], sampling_rate=SAMPLING_RATE, abstain_below=share)
+
+
 def test_a_model_is_not_pickled_but_says_how_to_send_one(model: Model) -> None:
     with pytest.raises(TypeError, match=r"allowed: .*ser\.load_model"):
         pickle.dumps(model)
