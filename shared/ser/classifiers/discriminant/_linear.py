@@ -60,6 +60,8 @@ class Discriminant:
         The covariance within the classes is mixed with that of independent features with equal
         variances; ``shrinkage`` is the weight of the latter, 0..1.
         """
+        from scipy.linalg import cho_factor, cho_solve
+
         centres = moments.sums / moments.counts[:, None]
         covariance = moments.products - moments.sums.T @ centres
         covariance /= moments.counts.sum()
@@ -68,7 +70,8 @@ class Discriminant:
         covariance *= 1 - shrinkage
         # With one utterance per class there is no variance, and the nearest utterance decides.
         covariance[diagonal] += shrinkage * (variance if variance > ROUNDING else 1.0)
-        weights = np.asarray(np.linalg.solve(covariance, centres.T))
+        # It is positive definite, so Cholesky's factors take half the time of others.
+        weights = np.asarray(cho_solve(cho_factor(covariance, overwrite_a=True), centres.T))
         return cls(weights, -0.5 * np.einsum("cf,fc->c", centres, weights))
 
     def scores(self, Z: Matrix) -> Matrix:
