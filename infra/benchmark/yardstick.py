@@ -26,11 +26,7 @@ from ser.training import PreparedCorpus, compose, extract_features, fit, load_an
 METHOD = MFCC(dc_elimination=False)
 """MFCCs as librosa computes them: the first coefficient remains the level."""
 
-ACCURATE = {
-    "dataset_feature_extract_methods": {"Encoder": {}},
-    "dataset_augmentation": {},
-    "model_config": {"shrinkage": 0.5, "limit": 2.0},
-}
+ACCURATE = {"preset": "accurate"}
 """Fields of the training of a model with a pretrained encoder."""
 
 
