@@ -111,13 +111,17 @@ def test_onnxruntime_web_gives_the_answer_of_predict(
     exec(make_inputs_required, {})
     waveform = {"waveform": SIGNAL}
     enrolled = speaker_inputs(profile["speaker_profile"])
+    no_domain = {
+        "domain_mean": np.zeros_like(enrolled["speaker_mean"]),
+        "domain_count": np.zeros((), np.float32),
+    }
     zeros = {name: np.zeros_like(value) for name, value in enrolled.items()}
     alone, refused, with_zeros, with_profile = run_in_node(
         project,
         ("model.onnx", waveform),
         ("model.onnx", waveform | enrolled),
-        ("model-all-inputs.onnx", waveform | zeros),
-        ("model-all-inputs.onnx", waveform | enrolled),
+        ("model-all-inputs.onnx", waveform | zeros | no_domain),
+        ("model-all-inputs.onnx", waveform | enrolled | no_domain),
     )
     plain = probabilities(ask(predict, bounds, file))
     assert alone["probabilities"] == pytest.approx(plain, abs=TOLERANCE)
