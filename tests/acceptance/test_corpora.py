@@ -32,6 +32,6 @@ def test_the_figures_of_two_corpora_are_near_those_of_the_documentation(
     assert found["UAR, emodb, the five other speakers"] >= 0.92
     assert found["UAR, emovo, speakers left out"] >= 0.52
     assert found["ECE, emodb, speakers left out"] <= 0.05
-    assert found["ECE, emovo, speakers left out"] <= 0.10
+    assert found["ECE, emovo, speakers left out"] <= 0.14
     assert found["UAR, emodb → emovo"] >= 0.54
     assert found["UAR, emovo → emodb"] >= 0.80

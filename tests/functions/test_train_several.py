@@ -38,7 +38,7 @@ def several(train_body: dict[str, Any], bounds: Path) -> dict[str, Any]:
     sample = json.loads((ROOT / "requests" / "several-corpora.json").read_text())
     emodb, other, _ = sample["remote_url"]
     sources = [emodb | {"remote_url": "corpus.zip"}, other | {"remote_url": "ravdess.zip"}]
-    return {**sample, **train_body, "remote_url": sources}
+    return {**sample, **train_body, "preset": None, "remote_url": sources}
 
 
 def test_a_training_on_two_corpora_reports_each_and_leaves_each_out(

@@ -207,7 +207,7 @@ def test_places_are_separated_by_spaces_or_commas_and_may_be_quoted(
 ) -> None:
     for name in ("one", "other", "two words", "a,comma"):
         (bounds / f"{name}.zip").touch()
-    assert Choices(corpus, *[""] * 5).places == places
+    assert Choices(corpus, *[""] * 6).places == places
 
 
 @pytest.mark.parametrize(

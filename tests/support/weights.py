@@ -15,7 +15,9 @@ REASON = "the weights of the preset accurate are missing"
 def found() -> bool:
     """Return whether this machine can train with the preset accurate."""
     try:
-        require_encoders(parse(Recipe, with_defaults({"preset": "accurate"})))
+        require_encoders(
+            parse(Recipe, with_defaults({"preset": "accurate"})), EncoderSources(hub=False)
+        )
     except InvalidInput:
         return False
     return True

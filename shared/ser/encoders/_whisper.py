@@ -50,7 +50,7 @@ def whisper_model(tensors: Mapping[str, NDArray[np.float16]], layers: int) -> on
     outputs: dict[str, Var] = {}
     for number in range(layers):
         states, neurons = add_layer(states, weights, f"layers.{number}")
-        outputs |= {f"neurons{number + 1}": neurons, f"layer{number + 1}": states}
+        outputs |= {f"layer{number + 1}": states, f"neurons{number + 1}": neurons}
     return build({"log_mel": log_mel}, outputs)
 
 

@@ -30,7 +30,7 @@ def web(serve: Any) -> str:
 
 def sources(bounds: Path, **others: Any) -> EncoderSources:
     settings = Settings(allowed_paths=(bounds,), allowed_hosts=frozenset({"127.0.0.1"}))
-    return EncoderSources(access=Access(settings), **others)
+    return EncoderSources(**{"cache": None, "access": Access(settings)} | others)
 
 
 def faults(caught: pytest.ExceptionInfo[InvalidInput]) -> list[tuple[str | int, ...]]:
@@ -87,7 +87,7 @@ def test_an_object_in_a_bucket_is_opened(
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        ("whisper-bse", "does not exist.*allowed: whisper-base, the path"),
+        ("whisper-bse", "does not exist.*allowed: whisper-tiny, whisper-base, whisper-small, the path"),
         ("folder", "does not exist, or is not a file"),
         ("../outside.onnx", "outside of SER_ALLOWED_PATHS"),
         ("link.onnx", "outside of SER_ALLOWED_PATHS"),
@@ -108,7 +108,7 @@ def test_a_wrong_place_is_refused_before_anything_is_read(
 
 
 def test_a_private_address_is_refused(web: str, bounds: Path) -> None:
-    strict = EncoderSources(access=Access(Settings(allowed_paths=(bounds,))))
+    strict = EncoderSources(cache=None, access=Access(Settings(allowed_paths=(bounds,))))
     with pytest.raises(InvalidInput, match=r"source: host '127.0.0.1' has the address"):
         strict.open(web, SHA256)
 

@@ -63,7 +63,7 @@ def test_int8_is_refused_where_it_gains_nothing() -> None:
 
 def test_the_front_end_keeps_origin_and_names_at_both_precisions(sources: EncoderSources) -> None:
     exact, small = (
-        Encoder(source=NAME, precision=precision).opened(sources)
+        Encoder(source=NAME, precision=precision, part_seconds=1).opened(sources)
         for precision in ("float16", "int8")
     )
     assert exact.origin == small.origin

@@ -317,7 +317,7 @@ def test_a_body_of_an_earlier_version_is_not_mistaken_for_a_complete_request(job
 
 
 def test_a_request_of_a_later_version_is_kept_unread(jobs: Jobs) -> None:
-    later = msgspec.to_builtins(REQUEST) | {"preset": "light"}
+    later = msgspec.to_builtins(REQUEST) | {"field_of_a_later_version": "light"}
     job = jobs.read(store_document(jobs, request=later, unread_request=None))
     assert (job.request, job.unread_request) == (None, later)
 
