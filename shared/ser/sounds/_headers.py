@@ -99,7 +99,8 @@ def voc_end(data: bytes) -> int:
 def nist_end(data: bytes) -> int:
     """Return where the samples of a NIST file end; 0 if its header does not say so."""
     header = data[8:16].strip()
-    fields = dict(re.findall(rb"(\w+) -i (\d+)", data[:1024]))
+    # Some writers declare numbers as strings, such as libsndfile the width of A-law.
+    fields = dict(re.findall(rb"(\w+) -(?:i|s\d+) (\d+)", data[:1024]))
     wanted = (b"sample_count", b"channel_count", b"sample_n_bytes")
     if not header.isdigit() or not fields.keys() >= set(wanted):
         return 0

@@ -87,7 +87,10 @@ def test_an_object_in_a_bucket_is_opened(
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        ("whisper-bse", "does not exist.*allowed: whisper-tiny, whisper-base, whisper-small, the path"),
+        (
+            "whisper-bse",
+            "does not exist.*allowed: whisper-tiny, whisper-base, whisper-small, the path",
+        ),
         ("folder", "does not exist, or is not a file"),
         ("../outside.onnx", "outside of SER_ALLOWED_PATHS"),
         ("link.onnx", "outside of SER_ALLOWED_PATHS"),
