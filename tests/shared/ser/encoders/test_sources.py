@@ -279,7 +279,7 @@ def test_without_network_and_packages_the_error_says_what_helps(
 def test_an_unknown_encoder_is_refused_with_the_known_ones() -> None:
     for action in (EncoderSources().open, EncoderSources().check):
         with pytest.raises(
-            InvalidInput, match="'whisper-huge' does not exist.*allowed: whisper-tiny"
+            InvalidInput, match=r"'whisper-huge' does not exist.*allowed: whisper-tiny"
         ):
             action("whisper-huge")
 
