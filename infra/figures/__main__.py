@@ -72,7 +72,7 @@ def main() -> None:
 
 def measure(choices: Choices) -> dict[str, float]:
     """Return all figures by the name of their row."""
-    recipe = {"preset": choices.preset}
+    recipe = PRESETS[choices.preset]
     evaluations = {
         name: evaluate_alone(name, path, recipe, choices.evaluation)
         for name, path in choices.corpora.items()
