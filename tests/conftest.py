@@ -16,6 +16,23 @@ settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
 
 
+SLOW = (
+    "tests/acceptance/",
+    "tests/infra/test_benchmark.py",
+    "tests/infra/test_images.py",
+    "tests/test_notebook.py",
+    "tests/test_readme_script.py",
+)
+"""Files whose tests take minutes each: trainings on real corpora, images, whole environments."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests in :data:`SLOW`."""
+    for item in items:
+        if item.nodeid.startswith(SLOW):
+            item.add_marker(pytest.mark.slow)
+
+
 class ByFile(LoadScopeScheduling):  # type: ignore[misc]
     """Tests of one file run in one process, one after the other, since they share fixtures."""
 
