@@ -41,7 +41,7 @@ DEFAULT_PRESET: PresetName = "accurate"
 commands, and for corpora that arrive without a request."""
 
 SELECTION_NOTES: Mapping[str, str] = {
-    "accurate": "About 70 sets of features and settings were compared on half of the speakers of "
+    "accurate": "About 70 sets of features of the encoder were compared on half of the speakers of "
     "EmoDB (03, 08, 10, 13, 15), EMOVO, nEMO and RAVDESS together.",
     "light": "About 660 recipes were compared on five of EmoDB's ten speakers (03, 08, 10, 13, 15) "
     "to choose the defaults; the figures of the other five were examined five times.",
