@@ -10,10 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 import ser
+from ser.sounds import SAMPLING_RATE, Signal
 
-Signal = NDArray[np.float32]
-
-SAMPLING_RATE = 16_000
 MODELS = 5
 """Number of models, each of which leaves out a random speaker."""
 OF_EACH_CORPUS = 100
@@ -77,7 +75,7 @@ def familiarities(model: ser.Model, sounds: Sequence[Path | Signal]) -> list[flo
     found = []
     for sound in sounds:
         rate = None if isinstance(sound, Path) else SAMPLING_RATE
-        value = getattr(model.predict(sound, rate), "familiarity", None)
+        value = model.predict(sound, rate).familiarity
         if value is None:
             return None
         found.append(value)

@@ -41,8 +41,6 @@ REPORTS = ROOT / "evaluation"
 PLACES = ("data_path", "remote_url", "model_save_path")
 """Fields of a request that name places; ``CORPUS`` and ``SAVE`` name them here."""
 UNUSED = (*PLACES, "alias", "evaluation")
-FROM_SETTINGS = ("encoders", "dask_scheduler")
-"""Parameters of :func:`ser.evaluate` that the settings give."""
 USAGE = 'Name a corpus: make evaluate CORPUS=<zip, folder or CSV table> (or several: "a.zip b.zip")'
 
 
