@@ -68,7 +68,7 @@ def main() -> None:
         console.print(f"Both functions answer behind {stack.url}.")
         console.print(
             f"POST /train with {file.relative_to(ROOT)}: a model, and for the figures one more "
-            "for each speaker, trained without that speaker. About a minute."
+            "for each speaker, trained without that speaker. A minute or two."
         )
         trained = post(f"{stack.url}/train", request)
         console.print(f"POST /predict with the {len(trained['test_samples'])} held-out utterances.")
