@@ -16,8 +16,9 @@ Examples
 
 from __future__ import annotations
 
-from ser.classifiers._base import Classifier, FittedClassifier, Origins
+from ser.classifiers._base import Classifier, FittedClassifier
 from ser.classifiers._keras import KerasClassifier
+from ser.classifiers._rows import ArrayRows, Block, Origins, Rows
 from ser.classifiers._trees import RandomForestClassifier, XGBoostClassifier
 from ser.classifiers.discriminant import DiscriminantClassifier
 
@@ -34,11 +35,14 @@ MODEL_TYPES: dict[str, type[Classifier]] = {
 
 __all__ = [
     "MODEL_TYPES",
+    "ArrayRows",
+    "Block",
     "Classifier",
     "DiscriminantClassifier",
     "FittedClassifier",
     "KerasClassifier",
     "Origins",
     "RandomForestClassifier",
+    "Rows",
     "XGBoostClassifier",
 ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Protocol, Self
 
 import msgspec
@@ -13,64 +12,18 @@ from numpy.typing import ArrayLike, NDArray
 
 from ser._progress import ProgressCallback, ignore_share
 from ser._schemas import Schema, convert, parse
+from ser.classifiers._rows import ArrayRows, FeatureMatrix, Origins, Rows
 from ser.errors import InvalidInput, within
 
 if TYPE_CHECKING:
     import onnx
 
-FeatureMatrix = NDArray[np.float32]
-"""Features, shape (rows, features)."""
-ClassIndices = NDArray[np.int64]
-"""Index of the class of each row, 0..n-1, shape (rows,)."""
 RandomState = Annotated[int, Meta(ge=0, le=2**32 - 1)]
 """Seed of all random numbers of a training."""
 
 OPSETS = {"": 17, "ai.onnx.ml": 3}
 """Operator sets requested from every converter."""
 DEFAULT_RANDOM_STATE = 42
-
-
-@dataclass(frozen=True, eq=False)
-class Origins:
-    """The speaker, the utterance, its take, variant and corpus of each row of a training set.
-
-    Selecting rows from it works as it does with an array. scikit-learn therefore splits it
-    along with ``X`` and ``y`` when it is given as a parameter of ``fit``.
-    """
-
-    speakers: NDArray[np.str_]
-    """Speaker of each row, shape (rows,); an empty string if unknown."""
-    names: NDArray[np.str_]
-    """Name of the utterance from which each row was cut, shape (rows,)."""
-    variants: NDArray[np.int64]
-    """0 for the recording itself, k for its k-th augmented copy; shape (rows,)."""
-    takes: NDArray[np.str_]
-    """Take of each row, shape (rows,): the name of its utterance, or a name that it shares with the
-    other versions of the same recording."""
-    corpora: NDArray[np.str_] = field(default_factory=lambda: np.empty(0, np.str_))
-    """Corpus of each row, shape (rows,). Default: empty strings, for a single corpus."""
-
-    def __post_init__(self) -> None:
-        if not len(self.corpora):
-            object.__setattr__(self, "corpora", np.full(len(self.names), ""))
-
-    def __len__(self) -> int:
-        return len(self.names)
-
-    @property
-    def shape(self) -> tuple[int]:
-        """Shape of an array with one value for each row: (rows,)."""
-        return (len(self),)
-
-    def __getitem__(self, rows: Any) -> Origins:
-        """Return the origins of ``rows``: a mask, indices or a slice."""
-        return Origins(
-            self.speakers[rows],
-            self.names[rows],
-            self.variants[rows],
-            self.takes[rows],
-            self.corpora[rows],
-        )
 
 
 class FittedClassifier(Protocol):
@@ -165,31 +118,38 @@ class Classifier(ABC):
             A hyper-parameter is invalid, or too large for ``X``; ``X``, ``y`` and ``origins``
             differ in length; or ``X`` contains NaN or infinity.
         """
-        params = {name: python_scalar(value) for name, value in self.get_params().items()}
-        with within("random_state"):
-            convert(params.pop("random_state"), RandomState)
-        config = parse(self.config_type, params)
-        features = feature_matrix(X)
-        classes, indices = np.unique(label_vector(y), return_inverse=True)
-        for name, values in (("y", indices), ("origins", origins)):
+        features, labels = feature_matrix(X), label_vector(y)
+        for name, values in (("y", labels), ("origins", origins)):
             if values is not None and len(values) != len(features):
                 raise InvalidInput(
                     f"{name} has {len(values)} rows; allowed: {len(features)}, as X has"
                 )
-        self.fitted_ = self._fit(config, features, indices, origins, on_progress)
-        self.classes_, self.n_features_in_ = classes, features.shape[1]
+        classes, indices = np.unique(labels, return_inverse=True)
+        self.fit_rows(ArrayRows(features, indices, origins), on_progress=on_progress)
+        self.classes_ = classes
+        return self
+
+    def fit_rows(self, rows: Rows, *, on_progress: ProgressCallback = ignore_share) -> Self:
+        """Train on ``rows``, which are read in blocks, and return this estimator.
+
+        ``classes_`` are the indices of the classes of ``rows``, of which each has a row.
+
+        Raises
+        ------
+        InvalidInput
+            A hyper-parameter is invalid, or too large for ``rows``.
+        """
+        params = {name: python_scalar(value) for name, value in self.get_params().items()}
+        with within("random_state"):
+            convert(params.pop("random_state"), RandomState)
+        config = parse(self.config_type, params)
+        self.fitted_ = self._fit(config, rows, on_progress)
+        self.classes_, self.n_features_in_ = np.unique(rows.y), rows.columns
         return self
 
     @abstractmethod
-    def _fit(
-        self,
-        config: Any,
-        X: FeatureMatrix,
-        y: ClassIndices,
-        origins: Origins | None,
-        on_progress: ProgressCallback,
-    ) -> FittedClassifier:
-        """Return the parameters learned from ``X`` and ``y`` with the validated ``config``."""
+    def _fit(self, config: Any, rows: Rows, on_progress: ProgressCallback) -> FittedClassifier:
+        """Return the parameters learned from ``rows`` with the validated ``config``."""
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float32]:
         """Return the probabilities, float32 of shape (rows, classes), in the order of ``classes_``.

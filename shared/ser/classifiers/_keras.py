@@ -12,14 +12,8 @@ from numpy.typing import NDArray
 
 from ser._progress import ProgressCallback
 from ser._schemas import Schema
-from ser.classifiers._base import (
-    DEFAULT_RANDOM_STATE,
-    OPSETS,
-    Classifier,
-    ClassIndices,
-    FeatureMatrix,
-    Origins,
-)
+from ser.classifiers._base import DEFAULT_RANDOM_STATE, OPSETS, Classifier
+from ser.classifiers._rows import ClassIndices, FeatureMatrix, Rows
 from ser.errors import InvalidInput, within
 
 if TYPE_CHECKING:
@@ -83,12 +77,10 @@ class KerasClassifier(Classifier):
     def _fit(
         self,
         config: KerasConfig,
-        X: FeatureMatrix,
-        y: ClassIndices,
-        origins: Origins | None,
+        rows: Rows,
         on_progress: ProgressCallback,
     ) -> FittedKeras:
-        del origins
+        X, y = rows.as_arrays()
         components, notes = choose_components(config.input_dim, *X.shape)
         projection = fit_projection(X, components, self.random_state)
         network = fit_network(projection.transform(X), y, config, self.random_state, on_progress)

@@ -13,14 +13,8 @@ from numpy.typing import NDArray
 
 from ser._progress import ProgressCallback
 from ser._schemas import Schema
-from ser.classifiers._base import (
-    DEFAULT_RANDOM_STATE,
-    OPSETS,
-    Classifier,
-    ClassIndices,
-    FeatureMatrix,
-    Origins,
-)
+from ser.classifiers._base import DEFAULT_RANDOM_STATE, OPSETS, Classifier
+from ser.classifiers._rows import FeatureMatrix, Rows
 
 if TYPE_CHECKING:
     import onnx
@@ -77,12 +71,10 @@ class RandomForestClassifier(Classifier):
     def _fit(
         self,
         config: RandomForestConfig,
-        X: FeatureMatrix,
-        y: ClassIndices,
-        origins: Origins | None,
+        rows: Rows,
         on_progress: ProgressCallback,
     ) -> FittedTrees:
-        del origins
+        X, y = rows.as_arrays()
         from sklearn import ensemble
 
         options = msgspec.to_builtins(config)
@@ -151,12 +143,10 @@ class XGBoostClassifier(Classifier):
     def _fit(
         self,
         config: XGBoostConfig,
-        X: FeatureMatrix,
-        y: ClassIndices,
-        origins: Origins | None,
+        rows: Rows,
         on_progress: ProgressCallback,
     ) -> FittedTrees:
-        del origins
+        X, y = rows.as_arrays()
         import xgboost
 
         options = msgspec.to_builtins(config)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ser.classifiers._base import ClassIndices, Origins
+from ser.classifiers._rows import ClassIndices, Origins
 from ser.classifiers.discriminant._calibration import (
     FEWEST_SPEAKERS,
     TrainingSet,

@@ -7,12 +7,12 @@ temperature corrects that (Guo et al., On calibration of modern neural networks,
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ser.classifiers._base import ClassIndices, FeatureMatrix, Origins
+from ser.classifiers._rows import ClassIndices, Origins, Rows
 from ser.classifiers.discriminant._linear import Discriminant, Moments
 from ser.classifiers.discriminant._scaling import Matrix
 
@@ -40,18 +40,18 @@ class TrainingSet:
     """Number of classes."""
 
     @classmethod
-    def of(
-        cls, X: FeatureMatrix, y: ClassIndices, origins: Origins | None, random_state: int
-    ) -> TrainingSet:
-        """Return the training set of ``X`` and ``y``, with folds for the calibration.
+    def of(cls, rows: Rows, random_state: int) -> TrainingSet:
+        """Return the training set of ``rows``, with folds for the calibration.
 
         The folds are the corpora, if several contain each emotion: a temperature that was fitted
         to speakers of known corpora would be too low for a new one. Otherwise they are those of
-        :func:`assign_folds`. Without ``origins``, every row is an utterance of an unknown speaker.
+        :func:`assign_folds`.
         """
-        if origins is None:
-            names = np.arange(len(X)).astype(str)
-            origins = Origins(np.full(len(X), ""), names, np.zeros(len(X), np.int64), names)
+        blocks = [*rows.blocks()]
+        utterances = np.concatenate([block.utterances for block in blocks])
+        variants = np.concatenate([block.variants for block in blocks])
+        X, y = np.concatenate([block.X for block in blocks]), rows.y[utterances]
+        origins = replace(rows.origins[utterances], variants=variants)
         found, corpora = np.unique(origins.corpora, return_inverse=True)
         shared = min(len(np.unique(origins.corpora[y == label])) for label in np.unique(y)) > 1
         folds = corpora if len(found) > 1 and shared else assign_folds(origins, random_state)

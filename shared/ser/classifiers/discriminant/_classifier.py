@@ -12,13 +12,8 @@ from numpy.typing import NDArray
 
 from ser._progress import ProgressCallback
 from ser._schemas import Schema
-from ser.classifiers._base import (
-    DEFAULT_RANDOM_STATE,
-    Classifier,
-    ClassIndices,
-    FeatureMatrix,
-    Origins,
-)
+from ser.classifiers._base import DEFAULT_RANDOM_STATE, Classifier
+from ser.classifiers._rows import FeatureMatrix, Rows
 from ser.classifiers.discriminant._adaptation import (
     Adaptation,
     default_domain_inputs,
@@ -95,12 +90,10 @@ class DiscriminantClassifier(Classifier):
     def _fit(
         self,
         config: DiscriminantConfig,
-        X: FeatureMatrix,
-        y: ClassIndices,
-        origins: Origins | None,
+        rows: Rows,
         on_progress: ProgressCallback,
     ) -> FittedDiscriminant:
-        training = TrainingSet.of(X, y, origins, self.random_state)
+        training = TrainingSet.of(rows, self.random_state)
         scaler = Scaler.of(training.X.mean(axis=0), training.X.std(axis=0), config.limit)
         Z = scaler.standardise(training.X)
         ordinary = fit_calibrated(Z, training, config.shrinkage)
@@ -109,12 +102,13 @@ class DiscriminantClassifier(Classifier):
         on_progress(0.8)
         familiarity = fit_familiarity(training, self.random_state)
         on_progress(1.0)
+        everything = Moments.of(Z, training.y, training.classes)
         notes = [UNCALIBRATED] * (ordinary is None) + [NO_ENROLMENT] * (adaptation is None)
         return FittedDiscriminant(
             msgspec.to_builtins(config),
             notes,
             scaler,
-            ordinary or Discriminant.of(Moments.of(Z, y, training.classes), config.shrinkage),
+            ordinary or Discriminant.of(everything, config.shrinkage),
             adaptation,
             familiarity,
         )

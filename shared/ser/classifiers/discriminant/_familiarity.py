@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ser.classifiers._base import Origins
+from ser.classifiers._rows import Origins
 from ser.classifiers.discriminant._adaptation import mix_in_graph
 from ser.classifiers.discriminant._calibration import TrainingSet, assign_folds, masks
 from ser.classifiers.discriminant._scaling import (

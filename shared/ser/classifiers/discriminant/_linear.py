@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ser.classifiers._base import ClassIndices
+from ser.classifiers._rows import ClassIndices
 from ser.classifiers.discriminant._scaling import Matrix, Vector, constant
 
 if TYPE_CHECKING:

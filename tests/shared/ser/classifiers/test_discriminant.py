@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from ser.classifiers import DiscriminantClassifier, Origins
+from ser.classifiers import ArrayRows, DiscriminantClassifier, Origins
 from ser.classifiers.discriminant._adaptation import (
     DEVIATION_HALF_TRUST,
     EMOTIONAL_SHARE,
@@ -132,12 +132,8 @@ def test_utterances_whose_sorted_names_cycle_through_the_emotions_are_calibrated
 def test_a_fold_that_contains_all_rows_of_an_emotion_is_skipped() -> None:
     X, y, origins = speech(0, speakers=4)
     one_speaker_is_afraid = (y != 3) | (origins.speakers == "0")
-    training = TrainingSet.of(
-        X[one_speaker_is_afraid],
-        y[one_speaker_is_afraid],
-        origins[one_speaker_is_afraid],
-        random_state=0,
-    )
+    everything = ArrayRows(X, y, origins)
+    training = TrainingSet.of(everything.only(one_speaker_is_afraid), random_state=0)
     assert fit_calibrated(training.X / training.X.std(axis=0), training, shrinkage=0.6) is not None
 
 
@@ -269,10 +265,9 @@ def test_rows_of_unknown_speakers_do_not_affect_the_enrolment() -> None:
     X, y, origins = speech(0)
     unknown = np.arange(len(y)) % 6 == 0
     hidden = replace(origins, speakers=np.where(unknown, "", origins.speakers))
-    training = TrainingSet.of(X, y, hidden, random_state=0)
-    scrambled = TrainingSet.of(
-        np.where(unknown[:, None], 9 * X[::-1], X), y, hidden, random_state=0
-    )
+    training = TrainingSet.of(ArrayRows(X, y, hidden), random_state=0)
+    others = np.where(unknown[:, None], 9 * X[::-1], X)
+    scrambled = TrainingSet.of(ArrayRows(others, y, hidden), random_state=0)
     mean = training.X.mean(axis=0)
     first, second = (fit_adaptation(each, mean, 2.0, 0.6) for each in (training, scrambled))
     assert first
@@ -282,7 +277,7 @@ def test_rows_of_unknown_speakers_do_not_affect_the_enrolment() -> None:
 
 def test_the_deviation_is_that_from_the_mean_of_the_own_speaker() -> None:
     X, y, origins = speech(0, voice=9)
-    training = TrainingSet.of(X, y, origins, random_state=0)
+    training = TrainingSet.of(ArrayRows(X, y, origins), random_state=0)
     adaptation = fit_adaptation(training, training.X.mean(axis=0), 2.0, 0.6)
     assert adaptation
     own = training.X.reshape(8, 24, COLUMNS)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ser.classifiers import Origins
+from ser.classifiers import ArrayRows, Origins
 from ser.classifiers.discriminant._calibration import (
     FEWEST_SPEAKERS,
     FOLDS,
@@ -76,7 +76,7 @@ def test_corpora_are_left_out_whole_if_no_emotion_occurs_in_one_alone(shared: bo
         y[corpora != "c"] %= 2
     speakers = np.char.add(corpora, (np.arange(rows) % 4).astype(str))
     origins = Origins(speakers, names, np.zeros(rows, np.int64), names, corpora)
-    training = TrainingSet.of(np.ones((rows, 1), np.float32), y, origins, 0)
+    training = TrainingSet.of(ArrayRows(np.ones((rows, 1), np.float32), y, origins), 0)
     assert len(set(training.folds)) == (3 if shared else FOLDS)
     for speaker in set(speakers):
         assert len(set(training.folds[speakers == speaker])) == 1

@@ -10,7 +10,7 @@ import onnxruntime
 import pytest
 from numpy.typing import NDArray
 
-from ser.classifiers import DiscriminantClassifier, Origins
+from ser.classifiers import ArrayRows, DiscriminantClassifier, Origins
 from ser.classifiers.discriminant._adaptation import HALF_TRUST
 from ser.classifiers.discriminant._calibration import TrainingSet
 from ser.classifiers.discriminant._familiarity import Familiarity, fit_familiarity
@@ -39,7 +39,7 @@ def labels(origins: Origins) -> NDArray[np.int64]:
 
 
 def fit(X: NDArray[np.float32], origins: Origins) -> Familiarity:
-    found = fit_familiarity(TrainingSet.of(X, labels(origins), origins, 0), 0)
+    found = fit_familiarity(TrainingSet.of(ArrayRows(X, labels(origins), origins), 0), 0)
     assert found
     return found
 
@@ -137,4 +137,4 @@ def test_few_utterances_and_constant_features_give_a_number() -> None:
 def test_one_recording_has_no_familiarity() -> None:
     X, origins = recordings(0, speakers=1, utterances=2)
     same = replace(origins, takes=np.array(["x", "x"]))
-    assert fit_familiarity(TrainingSet.of(X, np.array([0, 1]), same, 0), 0) is None
+    assert fit_familiarity(TrainingSet.of(ArrayRows(X, np.array([0, 1]), same), 0), 0) is None
