@@ -26,11 +26,16 @@ SLOW = (
 """Files whose tests take minutes each: trainings on real corpora, images, whole environments."""
 
 
+FIRST = (*SLOW, "tests/test_readme.py", "tests/infra/aws/", "tests/infra/deployment/")
+"""Files to start with: at the end, one process would run them while all others wait."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests in :data:`SLOW`."""
+    """Mark the tests in :data:`SLOW`, and move those in :data:`FIRST` to the front."""
     for item in items:
         if item.nodeid.startswith(SLOW):
             item.add_marker(pytest.mark.slow)
+    items.sort(key=lambda item: not item.nodeid.startswith(FIRST))
 
 
 class ByFile(LoadScopeScheduling):  # type: ignore[misc]
