@@ -12,6 +12,7 @@ from msgspec import Meta
 
 from ser._progress import ProgressCallback
 from ser._schemas import Schema
+from ser.classifiers import _trees
 from ser.classifiers._base import DEFAULT_RANDOM_STATE, Classifier
 from ser.classifiers._rows import Block, Rows
 from ser.classifiers._trees import Depth, FittedTrees, Share, Trees
@@ -42,8 +43,8 @@ class XGBoostClassifier(Classifier):
 
     By default each tree uses a small share of the features, because neighbouring frames and bands
     have similar features, and the training time grows with their number. The features are read
-    in blocks, and their bins are kept in files for the time of the training; the memory holds
-    a few blocks, and about 12 bytes for each row and class.
+    in blocks. The bins of a large training set are kept in files for the time of the training, so
+    the memory holds a few blocks, and about 12 bytes for each row and class.
 
     Parameters
     ----------
@@ -111,7 +112,11 @@ def boost(rows: Rows, params: dict[str, Any], rounds: int, on_progress: Progress
 
 
 def binned(rows: Rows, max_bin: int, folder: Path) -> Any:
-    """Return ``rows`` as a matrix of bins, which XGBoost keeps in files in ``folder``."""
+    """Return ``rows`` as a matrix of bins.
+
+    If it is large, XGBoost keeps it in files in ``folder``, and reads them again for each level of
+    a tree; that takes two to three times as long as in memory.
+    """
     import xgboost
 
     class Blocks(xgboost.DataIter):  # type: ignore[misc]
@@ -126,8 +131,10 @@ def binned(rows: Rows, max_bin: int, folder: Path) -> Any:
                 return True
             return False
 
-    blocks = Blocks(cache_prefix=str(folder / "bins"))
-    return xgboost.ExtMemQuantileDMatrix(blocks, max_bin=max_bin)
+    if rows.count * rows.columns <= _trees.VALUES_IN_MEMORY:
+        return xgboost.QuantileDMatrix(Blocks(), max_bin=max_bin)
+    on_disk = Blocks(cache_prefix=str(folder / "bins"))
+    return xgboost.ExtMemQuantileDMatrix(on_disk, max_bin=max_bin)
 
 
 def boosted_to_onnx(boosted: Any, columns: int) -> Any:

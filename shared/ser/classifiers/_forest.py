@@ -13,12 +13,11 @@ from numpy.typing import NDArray
 
 from ser._progress import ProgressCallback
 from ser._schemas import Schema
+from ser.classifiers import _trees
 from ser.classifiers._base import DEFAULT_RANDOM_STATE, OPSETS, Classifier
 from ser.classifiers._rows import Block, ClassIndices, FeatureMatrix, Rows
 from ser.classifiers._trees import Depth, FittedTrees, Share, Trees
 
-SAMPLE_VALUES = 2**24
-"""Maximum number of features in memory: 64 MiB, 16,900 rows of 990 features."""
 TREES_PER_SAMPLE = 10
 """Trees that share a sample of the rows if not all rows fit into memory."""
 SAMPLED = (
@@ -46,9 +45,9 @@ DEFAULTS = RandomForestConfig()
 class RandomForestClassifier(Classifier):
     """scikit-learn's random forest (Breiman, Random forests, Machine Learning 45, 2001).
 
-    If the rows are too many for the memory (:data:`SAMPLE_VALUES`), every ten trees grow on
-    another random sample of them (Breiman, Pasting small votes for classification in large
-    databases and on-line, Machine Learning 36, 1999). This also bounds the size of a tree.
+    If the rows are too many for the memory, every ten trees grow on another random sample of
+    them (Breiman, Pasting small votes for classification in large databases and on-line, Machine
+    Learning 36, 1999). This also bounds the size of a tree.
 
     Parameters
     ----------
@@ -112,7 +111,7 @@ def samples(rows: Rows, trees: int, random_state: int) -> Iterator[Sample]:
 
     A sample has the classes in the proportions of all rows, and at least one row of each.
     """
-    fitting = SAMPLE_VALUES // rows.columns
+    fitting = _trees.VALUES_IN_MEMORY // rows.columns
     if rows.count <= fitting:
         yield Sample(trees, *rows.as_arrays())
         return

@@ -19,7 +19,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from xgboost import XGBClassifier
 
-from ser.classifiers import MODEL_TYPES, Block, Classifier, Origins, Rows
+from ser.classifiers import MODEL_TYPES, Block, Classifier, Origins, Rows, _trees
 from ser.classifiers import _forest as forest
 from ser.classifiers._keras import StoredRows
 from ser.classifiers._projection import Projection
@@ -76,11 +76,11 @@ def test_the_model_does_not_depend_on_the_blocks(
     kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     X, y = data()
-    monkeypatch.setattr(forest, "SAMPLE_VALUES", 100 * X.shape[1])
+    monkeypatch.setattr(_trees, "VALUES_IN_MEMORY", 100 * X.shape[1])
     in_blocks = BlockRows(X, y, 7)
     monkeypatch.setattr(in_blocks, "as_arrays", None)  # they are too large for it
     first = fitted(kind, in_blocks)
-    assert in_blocks.most_kept == 0
+    assert in_blocks.most_kept <= 1  # the previous one, while the next is read
     probabilities = first.predict_proba(X)
     np.testing.assert_allclose(outputs(first, X), probabilities, rtol=0, atol=1e-5)
     np.testing.assert_array_equal(fitted(kind, in_blocks).predict_proba(X), probabilities)
@@ -105,7 +105,7 @@ def test_each_ten_trees_of_a_larger_forest_grow_on_a_sample_with_all_classes(
 ) -> None:
     X, y = data(400)
     y[-1] = 3  # a class of one row
-    monkeypatch.setattr(forest, "SAMPLE_VALUES", 50 * X.shape[1])
+    monkeypatch.setattr(_trees, "VALUES_IN_MEMORY", 50 * X.shape[1])
     samples = [*forest.samples(BlockRows(X, y, 6), 25, random_state=0)]
     assert [sample.trees for sample in samples] == [10, 20, 25]
     assert [np.bincount(sample.y).tolist() for sample in samples] == [[16, 16, 16, 1]] * 3
@@ -146,14 +146,19 @@ def test_every_row_is_drawn_equally_often() -> None:
     assert 200 - 5 * 11.5 < often.min() <= often.max() < 200 + 5 * 11.5
 
 
-def test_boosted_trees_agree_with_those_of_rows_in_memory() -> None:
+@pytest.mark.parametrize("in_memory", [1, 10**9])
+def test_boosted_trees_agree_with_those_of_rows_in_memory(
+    in_memory: int, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     X, y = data(600)
+    monkeypatch.setattr(_trees, "VALUES_IN_MEMORY", in_memory)
     config = {"n_estimators": 10}
     rows = MODEL_TYPES["XGBoostClassifier"].from_config(config).fit_rows(BlockRows(X, y, 5))
     expected = XGBClassifier(**rows.config, tree_method="hist", random_state=42).fit(X, y)
     differences = np.abs(rows.predict_proba(X) - expected.predict_proba(X))
     assert differences.mean() < 0.01
     assert np.mean(rows.predict(X) == expected.predict(X)) > 0.98
+    assert capfd.readouterr().err == ""  # the files are not removed before XGBoost closes them
 
 
 def test_boosting_reports_its_progress_after_each_round() -> None:
@@ -186,9 +191,10 @@ def test_each_epoch_reads_every_row_once_in_an_order_of_its_own(tmp_path: Path) 
     batches = [*stored.batches(16, 2, random_state=1)]
     assert [len(labels) for _, labels in batches] == [16, 16, 16, 2] * 2
     expected = np.column_stack([projection(X), y])
-    epochs = [np.concatenate([np.column_stack(b) for b in part]) for part in (batches[:4], batches[4:])]
+    epochs = [
+        np.concatenate([np.column_stack(b) for b in part]) for part in (batches[:4], batches[4:])
+    ]
     for epoch in epochs:
-        np.testing.assert_array_equal(np.sort(epoch[:, 0]), np.sort(expected[:, 0]))
         np.testing.assert_array_equal(
             epoch[epoch[:, 0].argsort()], expected[expected[:, 0].argsort()]
         )
