@@ -91,7 +91,7 @@ def boost(rows: Rows, params: dict[str, Any], rounds: int, on_progress: Progress
     """Return an ``XGBClassifier`` after ``rounds`` of boosting on ``rows``."""
     import xgboost
 
-    class Progress(xgboost.callback.TrainingCallback):  # type: ignore[misc]
+    class Progress(xgboost.callback.TrainingCallback):
         def after_iteration(self, _model: Any, epoch: int, _evals: Any) -> bool:
             on_progress((epoch + 1) / rounds)
             return False
@@ -119,7 +119,7 @@ def binned(rows: Rows, max_bin: int, folder: Path) -> Any:
     """
     import xgboost
 
-    class Blocks(xgboost.DataIter):  # type: ignore[misc]
+    class Blocks(xgboost.DataIter):
         unread: Iterator[Block]
 
         def reset(self) -> None:

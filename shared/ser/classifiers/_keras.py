@@ -178,7 +178,7 @@ class StoredRows:
                     batch = np.empty(min(size, self.count - start), self.record)
                     for place, row in enumerate(order[start : start + size]):
                         file.seek(int(row) * self.record.itemsize)
-                        file.readinto(batch[place : place + 1])
+                        file.readinto(batch[place : place + 1].data)
                     yield batch["components"], batch["class"]
 
 

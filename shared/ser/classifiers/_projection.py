@@ -36,10 +36,10 @@ class Factor:
         """Return the factor of the rows of ``block``."""
         X = np.ones((len(block.X), 1 + block.X.shape[1]))
         X[:, 1:] = block.X
-        return cls(np.linalg.qr(X, mode="r"))
+        return cls(np.asarray(np.linalg.qr(X, mode="r")))
 
     def __add__(self, other: Factor) -> Factor:
-        return Factor(np.linalg.qr(np.vstack([self.R, other.R]), mode="r"))
+        return Factor(np.asarray(np.linalg.qr(np.vstack([self.R, other.R]), mode="r")))
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class Projection:
 
     def __call__(self, X: FeatureMatrix) -> FeatureMatrix:
         """Return the components of ``X``, shape (rows, components)."""
-        return ((X - self.mean) / self.deviation) @ self.axes
+        return np.asarray(((X - self.mean) / self.deviation) @ self.axes, np.float32)
 
     def to_onnx(self) -> onnx.ModelProto:
         """Return the projection as a graph from ``features`` to ``components``."""

@@ -41,7 +41,7 @@ class BlockRows(Rows):
         self.most_kept = 0
 
     def blocks(self) -> Iterator[Block]:
-        handed_out = []
+        handed_out: list[weakref.ref[Any]] = []
         for part in self._parts:
             self.most_kept = max(self.most_kept, sum(ref() is not None for ref in handed_out))
             X = self._X[part]
@@ -191,11 +191,10 @@ def test_each_epoch_reads_every_row_once_in_an_order_of_its_own(tmp_path: Path) 
     batches = [*stored.batches(16, 2, random_state=1)]
     assert [len(labels) for _, labels in batches] == [16, 16, 16, 2] * 2
     expected = np.column_stack([projection(X), y])
-    epochs = [
-        np.concatenate([np.column_stack(b) for b in part]) for part in (batches[:4], batches[4:])
-    ]
-    for epoch in epochs:
+    pairs = [np.column_stack(batch) for batch in batches]
+    first, second = np.concatenate(pairs[:4]), np.concatenate(pairs[4:])
+    for epoch in (first, second):
         np.testing.assert_array_equal(
             epoch[epoch[:, 0].argsort()], expected[expected[:, 0].argsort()]
         )
-    assert not np.array_equal(*epochs)
+    assert not np.array_equal(first, second)
