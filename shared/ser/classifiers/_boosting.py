@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
+import numpy as np
 from msgspec import Meta
 
 from ser._progress import ProgressCallback
@@ -15,6 +15,7 @@ from ser._schemas import Schema
 from ser.classifiers import _trees
 from ser.classifiers._base import DEFAULT_RANDOM_STATE, Classifier
 from ser.classifiers._rows import Block, Rows
+from ser.classifiers._scratch import scratch_folder
 from ser.classifiers._trees import Depth, FittedTrees, Share, Trees
 
 
@@ -99,10 +100,14 @@ def boost(rows: Rows, params: dict[str, Any], rounds: int, on_progress: Progress
     classes = int(rows.y.max()) + 1
     multiclass = {"objective": "multi:softprob", "num_class": classes}
     objective = multiclass if classes > 2 else {"objective": "binary:logistic"}
-    with tempfile.TemporaryDirectory() as folder:
+    values = rows.count * rows.columns
+    on_disk = values > _trees.VALUES_IN_MEMORY
+    # The files are smaller than the features. XGBoost closes them before the folder is removed,
+    # because nothing but the call of the training refers to the matrix.
+    with scratch_folder(values * np.dtype(np.float32).itemsize if on_disk else 0) as folder:
         booster = xgboost.train(
             params | objective,
-            binned(rows, params["max_bin"], Path(folder)),
+            binned(rows, params["max_bin"], folder / "bins" if on_disk else None),
             num_boost_round=rounds,
             callbacks=[Progress()],
         )
@@ -111,11 +116,10 @@ def boost(rows: Rows, params: dict[str, Any], rounds: int, on_progress: Progress
     return boosted
 
 
-def binned(rows: Rows, max_bin: int, folder: Path) -> Any:
-    """Return ``rows`` as a matrix of bins.
+def binned(rows: Rows, max_bin: int, path: Path | None) -> Any:
+    """Return ``rows`` as a matrix of bins, in memory or in files whose names begin with ``path``.
 
-    If it is large, XGBoost keeps it in files in ``folder``, and reads them again for each level of
-    a tree; that takes two to three times as long as in memory.
+    Files are read again for each level of a tree; that takes two to three times as long.
     """
     import xgboost
 
@@ -131,10 +135,9 @@ def binned(rows: Rows, max_bin: int, folder: Path) -> Any:
                 return True
             return False
 
-    if rows.count * rows.columns <= _trees.VALUES_IN_MEMORY:
+    if path is None:
         return xgboost.QuantileDMatrix(Blocks(), max_bin=max_bin)
-    on_disk = Blocks(cache_prefix=str(folder / "bins"))
-    return xgboost.ExtMemQuantileDMatrix(on_disk, max_bin=max_bin)
+    return xgboost.ExtMemQuantileDMatrix(Blocks(cache_prefix=str(path)), max_bin=max_bin)
 
 
 def boosted_to_onnx(boosted: Any, columns: int) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +17,7 @@ from ser._schemas import Schema
 from ser.classifiers._base import DEFAULT_RANDOM_STATE, OPSETS, Classifier
 from ser.classifiers._projection import Projection
 from ser.classifiers._rows import ClassIndices, FeatureMatrix, Rows
+from ser.classifiers._scratch import scratch_folder
 from ser.errors import InvalidInput, within
 
 if TYPE_CHECKING:
@@ -88,11 +88,11 @@ class KerasClassifier(Classifier):
     ) -> FittedKeras:
         components, notes = choose_components(config.input_dim, rows.count, rows.columns)
         projection = Projection.of(rows, components)
-        with tempfile.TemporaryDirectory() as folder:
-            stored = StoredRows.write(Path(folder, "components"), rows, projection)
-            network = fit_network(
-                stored, int(rows.y.max()) + 1, config, self.random_state, on_progress
-            )
+        record = np.dtype([("components", np.float32, (components,)), ("class", np.int64)])
+        with scratch_folder(rows.count * record.itemsize) as folder:
+            stored = StoredRows.write(folder / "components", record, rows, projection)
+            classes = int(rows.y.max()) + 1
+            network = fit_network(stored, classes, config, self.random_state, on_progress)
         options = msgspec.to_builtins(config) | {"input_dim": components}
         return FittedKeras(options, notes, projection, network)
 
@@ -154,10 +154,10 @@ class StoredRows:
     """Number of rows."""
 
     @classmethod
-    def write(cls, path: Path, rows: Rows, projection: Projection) -> StoredRows:
+    def write(
+        cls, path: Path, record: np.dtype[np.void], rows: Rows, projection: Projection
+    ) -> StoredRows:
         """Write the ``projection`` of ``rows`` to ``path``."""
-        components = projection.axes.shape[1]
-        record = np.dtype([("components", np.float32, (components,)), ("class", np.int64)])
         with path.open("wb") as file:
             for block in rows.blocks():
                 records = np.empty(len(block.X), record)

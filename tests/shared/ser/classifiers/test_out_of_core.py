@@ -5,7 +5,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import onnxruntime
@@ -23,12 +23,17 @@ from ser.classifiers import MODEL_TYPES, Block, Classifier, Origins, Rows, _tree
 from ser.classifiers import _forest as forest
 from ser.classifiers._keras import StoredRows
 from ser.classifiers._projection import Projection
+from ser.errors import StorageFull
 
 CONFIGS: dict[str, dict[str, Any]] = {
     "KerasClassifier": {"epochs": 3, "lr": 0.01, "dropout": 0.1, "input_dim": 20},
     "RandomForestClassifier": {"n_estimators": 12},
     "XGBoostClassifier": {"n_estimators": 3, "subsample": 0.8},
 }
+
+
+class Usage(NamedTuple):
+    free: int
 
 
 class BlockRows(Rows):
@@ -187,7 +192,8 @@ def test_each_epoch_reads_every_row_once_in_an_order_of_its_own(tmp_path: Path) 
     X, y = data(50)
     rows = BlockRows(X, y, 3)
     projection = Projection.of(rows, 4)
-    stored = StoredRows.write(tmp_path / "rows", rows, projection)
+    record = np.dtype([("components", np.float32, (4,)), ("class", np.int64)])
+    stored = StoredRows.write(tmp_path / "rows", record, rows, projection)
     batches = [*stored.batches(16, 2, random_state=1)]
     assert [len(labels) for _, labels in batches] == [16, 16, 16, 2] * 2
     expected = np.column_stack([projection(X), y])
@@ -198,3 +204,14 @@ def test_each_epoch_reads_every_row_once_in_an_order_of_its_own(tmp_path: Path) 
             epoch[epoch[:, 0].argsort()], expected[expected[:, 0].argsort()]
         )
     assert not np.array_equal(first, second)
+
+
+@pytest.mark.parametrize("kind", ["KerasClassifier", "XGBoostClassifier"])
+def test_a_training_without_space_for_its_files_is_refused_before_it_begins(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    X, y = data()
+    monkeypatch.setattr(_trees, "VALUES_IN_MEMORY", 1)
+    monkeypatch.setattr("shutil.disk_usage", lambda _path: Usage(free=1 << 14))
+    with pytest.raises(StorageFull, match="temporary files of 0 MiB, and 0 MiB are free"):
+        fitted(kind, BlockRows(X, y, 2))
