@@ -90,9 +90,11 @@ class RandomForestClassifier(Classifier):
             # A warm start keeps the trees that have grown, and adds the next ones.
             forest.set_params(n_estimators=sample.trees).fit(sample.X, sample.y)
             on_progress(sample.trees / config.n_estimators)
-        notes = [SAMPLED.format(trees=TREES_PER_SAMPLE, drawn=len(sample.X), rows=rows.count)]
-        complete = len(sample.X) == rows.count
-        return FittedTrees(options, [] if complete else notes, rows.columns, forest, forest_to_onnx)
+            drawn = len(sample.X)
+            del sample  # before the next one is drawn
+        note = SAMPLED.format(trees=TREES_PER_SAMPLE, drawn=drawn, rows=rows.count)
+        notes = [note] if drawn < rows.count else []
+        return FittedTrees(options, notes, rows.columns, forest, forest_to_onnx)
 
 
 class Sample(NamedTuple):
@@ -119,8 +121,7 @@ def samples(rows: Rows, trees: int, random_state: int) -> Iterator[Sample]:
     counts = rows.sum(partial(count_classes, rows.y))
     sizes = np.maximum(counts * fitting // rows.count, 1)
     for grown in range(0, trees, TREES_PER_SAMPLE):
-        drawn = draw(rows, counts, sizes, random)
-        yield Sample(min(grown + TREES_PER_SAMPLE, trees), *drawn)
+        yield Sample(min(grown + TREES_PER_SAMPLE, trees), *draw(rows, counts, sizes, random))
 
 
 def count_classes(y: ClassIndices, block: Block) -> NDArray[np.int64]:
