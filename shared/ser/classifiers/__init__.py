@@ -17,9 +17,10 @@ Examples
 from __future__ import annotations
 
 from ser.classifiers._base import Classifier, FittedClassifier
+from ser.classifiers._boosting import XGBoostClassifier
+from ser.classifiers._forest import RandomForestClassifier
 from ser.classifiers._keras import KerasClassifier
 from ser.classifiers._rows import ArrayRows, Block, Origins, Rows
-from ser.classifiers._trees import RandomForestClassifier, XGBoostClassifier
 from ser.classifiers.discriminant import DiscriminantClassifier
 
 MODEL_TYPES: dict[str, type[Classifier]] = {

@@ -1,8 +1,10 @@
-"""A small neural network on principal components of the features."""
+"""A small neural network on principal components of the features, which are read from disk."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
@@ -13,7 +15,9 @@ from numpy.typing import NDArray
 from ser._progress import ProgressCallback
 from ser._schemas import Schema
 from ser.classifiers._base import DEFAULT_RANDOM_STATE, OPSETS, Classifier
+from ser.classifiers._projection import Projection
 from ser.classifiers._rows import ClassIndices, FeatureMatrix, Rows
+from ser.classifiers._scratch import scratch_folder
 from ser.errors import InvalidInput, within
 
 if TYPE_CHECKING:
@@ -45,7 +49,9 @@ DEFAULTS = KerasConfig()
 class KerasClassifier(Classifier):
     """Scaler, PCA, dropout, 100 rectified linear units, dropout, softmax.
 
-    Trained with Adam on the cross-entropy.
+    Trained with Adam on the cross-entropy. The principal components of the rows are kept in a
+    file for the time of the training; the memory holds a block of rows, and the order of all rows:
+    16 bytes for each.
 
     Parameters
     ----------
@@ -80,10 +86,13 @@ class KerasClassifier(Classifier):
         rows: Rows,
         on_progress: ProgressCallback,
     ) -> FittedKeras:
-        X, y = rows.as_arrays()
-        components, notes = choose_components(config.input_dim, *X.shape)
-        projection = fit_projection(X, components, self.random_state)
-        network = fit_network(projection.transform(X), y, config, self.random_state, on_progress)
+        components, notes = choose_components(config.input_dim, rows.count, rows.columns)
+        projection = Projection.of(rows, components)
+        record = np.dtype([("components", np.float32, (components,)), ("class", np.int64)])
+        with scratch_folder(rows.count * record.itemsize) as folder:
+            stored = StoredRows.write(folder / "components", record, rows, projection)
+            classes = int(rows.y.max()) + 1
+            network = fit_network(stored, classes, config, self.random_state, on_progress)
         options = msgspec.to_builtins(config) | {"input_dim": components}
         return FittedKeras(options, notes, projection, network)
 
@@ -94,33 +103,27 @@ class FittedKeras:
 
     config: dict[str, Any]
     notes: list[str]
-    projection: Any = field(repr=False)
+    projection: Projection = field(repr=False)
     network: Any = field(repr=False)
 
     def predict_proba(self, X: FeatureMatrix) -> NDArray[np.float32]:
-        probabilities = self.network.predict(self.projection.transform(X), verbose=0)
+        probabilities = self.network.predict(self.projection(X), verbose=0)
         return np.asarray(probabilities, dtype=np.float32)
 
     def to_onnx(self) -> onnx.ModelProto:
-        import skl2onnx
         import tensorflow
         import tf2onnx
-        from skl2onnx.common.data_types import FloatTensorType
 
         from ser import _graph as graph
 
-        columns = self.projection.n_features_in_
-        projection = skl2onnx.to_onnx(
-            self.projection,
-            initial_types=[("features", FloatTensorType([None, columns]))],
-            target_opset=OPSETS,
-        )
         network, _ = tf2onnx.convert.from_function(
             tensorflow.function(lambda inputs: self.network(inputs, training=False)),
             input_signature=[tensorflow.TensorSpec(self.network.input_shape, name="components")],
             opset=OPSETS[""],
         )
-        return graph.join(projection, network, source="features", result="probabilities")
+        return graph.join(
+            self.projection.to_onnx(), network, source="features", result="probabilities"
+        )
 
 
 def choose_components(input_dim: int | None, rows: int, columns: int) -> tuple[int, list[str]]:
@@ -136,47 +139,89 @@ def choose_components(input_dim: int | None, rows: int, columns: int) -> tuple[i
     return input_dim, []
 
 
-def fit_projection(X: FeatureMatrix, components: int, random_state: int) -> Any:
-    """Return a fitted pipeline of a standard scaler and a PCA."""
-    from sklearn.decomposition import PCA
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
+@dataclass(frozen=True)
+class StoredRows:
+    """Principal components and classes of rows in a file, from which rows are read in any order.
 
-    pipeline = make_pipeline(StandardScaler(), PCA(components, random_state=random_state))
-    return pipeline.fit(X)
+    They are read into memory of their own, not mapped, so that the pages of the file count as
+    the cache of the system and not as memory of the process.
+    """
+
+    path: Path
+    record: np.dtype[np.void]
+    """A row: its ``components`` and its ``class``."""
+    count: int
+    """Number of rows."""
+
+    @classmethod
+    def write(
+        cls, path: Path, record: np.dtype[np.void], rows: Rows, projection: Projection
+    ) -> StoredRows:
+        """Write the ``projection`` of ``rows`` to ``path``."""
+        with path.open("wb") as file:
+            for block in rows.blocks():
+                records = np.empty(len(block.X), record)
+                records["components"] = projection(block.X)
+                records["class"] = rows.y[block.utterances]
+                records.tofile(file)
+        return cls(path, record, rows.count)
+
+    def batches(
+        self, size: int, epochs: int, random_state: int
+    ) -> Iterator[tuple[FeatureMatrix, ClassIndices]]:
+        """Yield components and classes of ``size`` rows at a time, in a new order in each epoch."""
+        random = np.random.default_rng(random_state)
+        with self.path.open("rb", buffering=0) as file:
+            for _ in range(epochs):
+                order = random.permutation(self.count)
+                for start in range(0, self.count, size):
+                    batch = np.empty(min(size, self.count - start), self.record)
+                    for place, row in enumerate(order[start : start + size]):
+                        file.seek(int(row) * self.record.itemsize)
+                        file.readinto(batch[place : place + 1].data)
+                    yield batch["components"], batch["class"]
 
 
 def fit_network(
-    Z: FeatureMatrix,
-    y: ClassIndices,
+    rows: StoredRows,
+    classes: int,
     config: KerasConfig,
     random_state: int,
     on_progress: ProgressCallback,
 ) -> Any:
-    """Return a network trained on principal components ``Z``, shape (rows, components)."""
+    """Return a network trained on ``rows``."""
     import keras
     import tensorflow
 
     keras.utils.set_random_seed(random_state)
     tensorflow.config.experimental.enable_op_determinism()
+    (components,) = rows.record["components"].shape
     network = keras.Sequential(
         [
-            keras.Input((Z.shape[1],)),
+            keras.Input((components,)),
             keras.layers.Dropout(config.dropout),
             keras.layers.Dense(HIDDEN_UNITS, activation="relu"),
             keras.layers.Dropout(config.dropout),
-            keras.layers.Dense(int(y.max()) + 1, activation="softmax"),
+            keras.layers.Dense(classes, activation="softmax"),
         ]
     )
     network.compile(keras.optimizers.Adam(config.lr), loss="sparse_categorical_crossentropy")
     after_each_epoch = keras.callbacks.LambdaCallback(
         on_epoch_end=lambda epoch, _logs: on_progress((epoch + 1) / config.epochs)
     )
+    # One dataset of all epochs: a dataset of one epoch is opened anew by Keras, twice.
+    batches = tensorflow.data.Dataset.from_generator(
+        lambda: rows.batches(config.batch_size, config.epochs, random_state),
+        output_signature=(
+            tensorflow.TensorSpec((None, components), tensorflow.float32),
+            tensorflow.TensorSpec((None,), tensorflow.int64),
+        ),
+    )
     network.fit(
-        Z,
-        y,
+        batches,
         epochs=config.epochs,
-        batch_size=config.batch_size,
+        steps_per_epoch=-(-rows.count // config.batch_size),
+        shuffle=False,
         callbacks=[after_each_epoch],
         verbose=0,
     )
