@@ -17,7 +17,7 @@ import spox.opset.ai.onnx.v17 as op
 from spox import Tensor, argument, build, inline
 
 from ser._metadata import MetadataEncoding
-from ser._packing import pack
+from ser._packing import pack, shorten_names
 from ser._speech_graph import Selection, select_speech
 from ser.frontends import FrontEnds
 from ser.sounds import SAMPLING_RATE, SPEECH_FRAME
@@ -185,6 +185,7 @@ def compose(
     }
     model = fold_constants(build(arguments, results))
     pack(model)
+    shorten_names(model)
     # An initializer with the name of an input is its default, and makes the input optional.
     model.graph.initializer.extend(
         value for value in classifier.graph.initializer if value.name in arguments

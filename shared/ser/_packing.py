@@ -1,9 +1,11 @@
-"""Storage of a model's large weights in half precision, where that changes none of them."""
+"""Storage of a model in few bytes: large weights in half precision, where that changes none of
+them, and short names."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from itertools import count
 
 import numpy as np
 import onnx
@@ -79,3 +81,39 @@ def subgraphs(node: onnx.NodeProto) -> Iterator[onnx.GraphProto]:
         if attribute.type == onnx.AttributeProto.GRAPH:
             yield attribute.g
         yield from attribute.graphs
+
+
+def shorten_names(model: onnx.ModelProto) -> None:
+    """Give the values inside ``model`` short names; its inputs and outputs keep theirs.
+
+    Programs that build graphs name each value after all the functions around it, which takes a
+    tenth of the file of a small model.
+    """
+    kept = {value.name: value.name for value in (*model.graph.input, *model.graph.output)}
+    rename(model.graph, kept, map("v{}".format, count()))
+
+
+def rename(graph: onnx.GraphProto, outer: Mapping[str, str], unused: Iterator[str]) -> None:
+    """Rename the values of ``graph`` and of its subgraphs.
+
+    ``outer`` has the new names of the values that are known already.
+    """
+    names = dict(outer)
+
+    def new_name(name: str) -> str:
+        # An output that is not needed has no name.
+        if name and name not in names:
+            names[name] = next(unused)
+        return names.get(name, name)
+
+    for value in (*graph.initializer, *graph.input):
+        value.name = new_name(value.name)
+    for node in graph.node:
+        node.name = ""
+        node.input[:] = [new_name(name) for name in node.input]
+        for subgraph in subgraphs(node):
+            rename(subgraph, names, unused)
+        node.output[:] = [new_name(name) for name in node.output]
+    for value in graph.output:
+        value.name = new_name(value.name)
+    del graph.value_info[:]

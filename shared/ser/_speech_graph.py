@@ -142,12 +142,11 @@ def spectrum(padded: Var, kernels: speech.Kernels) -> tuple[Var, Var]:
 
     The shares have the shape (1, bins, frames).
     """
-    low = op.conv(
-        op.reshape(padded, integers(1, 1, -1)),
-        op.const(kernels.low_pass[None, None]),
-        strides=[speech.DECIMATION],
-        pads=[speech.FILTER_PADDING] * 2,
-    )
+    # With the samples of a group as channels, the filter takes half the time of one with a stride.
+    around = op.pad(padded, integers(speech.FILTER_PADDING, speech.FILTER_PADDING))
+    groups = op.reshape(around, integers(1, -1, speech.DECIMATION))
+    taps = kernels.low_pass.reshape(1, -1, speech.DECIMATION)
+    low = op.conv(op.transpose(groups, perm=[0, 2, 1]), op.const(taps.transpose(0, 2, 1)))
     waves = op.conv(
         low,
         op.const(kernels.transform[:, None]),

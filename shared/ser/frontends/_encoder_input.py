@@ -31,9 +31,8 @@ def log_mel(chunks: Var) -> Var:
     """
     import spox.opset.ai.onnx.v17 as op
 
-    power = spectrum.power_spectrum(
-        chunks, spectrum.hann(FFT_LENGTH), stride=STRIDE, fft_length=FFT_LENGTH
-    )
+    folded = spectrum.centred_frames(chunks, FFT_LENGTH, stride=STRIDE, fft_length=FFT_LENGTH)
+    power = spectrum.power_spectrum(folded, spectrum.hann(FFT_LENGTH), fft_length=FFT_LENGTH)
     filters = op.const(spectrum.mel_filters(MEL_BANDS, FFT_LENGTH))
     bands = op.max([op.matmul(filters, power), number(POWER_FLOOR)])
     levels = op.mul(op.log(bands), number(1 / np.log(10)))

@@ -94,15 +94,18 @@ class MFCC(FrontEnd, frozen=True, kw_only=True):
         filters = spectrum.mel_filters(
             self.num_filters, self.fft_length, low=self.low_frequency, high=self.high_frequency
         )
-        power = spectrum.power_spectrum(chunks, window, stride=stride, fft_length=self.fft_length)
+        frames = spectrum.centred_frames(
+            chunks, len(window), stride=stride, fft_length=self.fft_length
+        )
+        power = spectrum.power_spectrum(frames, window, fft_length=self.fft_length)
         coefficients = op.matmul(
             op.const(spectrum.cosine_transform(self.num_cepstral, self.num_filters)),
             decibels(op.matmul(op.const(filters), power)),
         )
         if self.dc_elimination:
-            energy = spectrum.frames(
+            energy = spectrum.correlations(
                 op.mul(chunks, chunks),
-                np.square(window)[None],
+                np.square(window),
                 stride=stride,
                 fft_length=self.fft_length,
             )

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ser._spectra import FoldedFrames, fold_frames
+from ser._spectra import power_spectrum as folded_power_spectrum
 from ser.sounds import SAMPLING_RATE
 
 if TYPE_CHECKING:
@@ -28,48 +30,52 @@ def hann(length: int) -> NDArray[np.float64]:
     return window
 
 
-def frames(chunks: Var, kernels: NDArray[Any], *, stride: int, fft_length: int) -> Var:
-    """Return the correlation of each frame with each of ``kernels``, shape (chunks, rows, frames).
+def correlations(chunks: Var, kernel: NDArray[Any], *, stride: int, fft_length: int) -> Var:
+    """Return the correlation of each frame with ``kernel``, shape (chunks, 1, frames).
 
-    The kernels have the shape (rows, window). Frames are centred as in librosa: the centre of
-    frame t is sample t * stride, the signal is padded with zeros, and the window is centred in
-    the transform.
+    Frames are those of :func:`centred_frames`.
     """
     import spox.opset.ai.onnx.v17 as op
 
-    window = kernels.shape[1]
-    before = fft_length // 2 - (fft_length - window) // 2
-    after = 2 * (fft_length // 2) - fft_length + window - before
     return op.conv(
         op.unsqueeze(chunks, op.const(np.array([1]))),
-        op.const(kernels[:, None, :].astype(np.float32)),
+        op.const(kernel[None, None].astype(np.float32)),
         strides=[stride],
-        pads=[before, after],
+        pads=padding(len(kernel), fft_length),
     )
 
 
+def centred_frames(chunks: Var, length: int, *, stride: int, fft_length: int) -> FoldedFrames:
+    """Return the frames of ``chunks`` for a window of ``length`` samples.
+
+    Frames are centred as in librosa: the centre of frame t is sample t * stride, the signal is
+    padded with zeros, and the window is centred in the transform.
+    """
+    # The first sample of a periodic window is 0, and the others are symmetric.
+    before, after = padding(length, fft_length)
+    return fold_frames(chunks, length - 1, stride=stride, padding=(before - 1, after))
+
+
+def padding(length: int, fft_length: int) -> tuple[int, int]:
+    """Return the number of zeros before and after a signal for a window of ``length`` samples."""
+    before = fft_length // 2 - (fft_length - length) // 2
+    return before, 2 * (fft_length // 2) - fft_length + length - before
+
+
 def power_spectrum(
-    chunks: Var,
+    frames: FoldedFrames,
     window: NDArray[np.float64],
     *,
-    stride: int,
     fft_length: int,
     bins: slice = slice(None),
 ) -> Var:
     """Return the power of each frame at ``bins`` of the transform, shape (chunks, bins, frames).
 
-    The transform is a matrix product, which is as fast as an FFT at these lengths, and uses only
-    operators that all runtimes have.
+    ``window`` is a periodic one. It may be shorter than that of :func:`centred_frames` by an even
+    number of samples.
     """
-    import spox.opset.ai.onnx.v17 as op
-
     frequencies = np.arange(fft_length // 2 + 1)[bins]
-    angles = 2 * np.pi / fft_length * np.outer(frequencies, np.arange(len(window)))
-    parts = [
-        frames(chunks, window * wave(angles), stride=stride, fft_length=fft_length)
-        for wave in (np.cos, np.sin)
-    ]
-    return op.add(*(op.mul(part, part) for part in parts))
+    return folded_power_spectrum(frames, window[1:], fft_length, frequencies)
 
 
 def mel_filters(

@@ -188,7 +188,8 @@ def file() -> bytes:
 def test_the_file_has_large_weights_in_half_precision_only(file: bytes) -> None:
     model = onnx.load_from_string(file)
     large = [each for each in small_encoder.tensors().values() if each.size >= FEWEST]
-    assert types(model.graph).count(TensorProto.FLOAT16) == len(large)
+    # The axes of the familiarity are rounded to it.
+    assert types(model.graph).count(TensorProto.FLOAT16) == len(large) + 1
     inside = [exact_half(each) for part in subgraphs(model.graph) for each in part.initializer]
     assert all(each is None for each in inside)
 

@@ -115,16 +115,18 @@ class Functionals(FrontEnd, frozen=True, kw_only=True):
         from ser.frontends.functionals import _pitch as pitch
         from ser.frontends.functionals._array import join
 
-        power = descriptors.relative_power(chunks)
+        frames = pitch.folded_frames(chunks)
+        power = descriptors.relative_power(frames)
         energy = descriptors.energy(power)
         active = energy.values > -self.active_range
-        periodicity = pitch.periodicity(chunks, active, self.voicing_threshold)
+        periodicity = pitch.periodicity(frames, active, self.voicing_threshold)
+        levels = descriptors.decibels(power, descriptors.LARGEST_RANGE)
         mel_levels = descriptors.mel_levels(power, self.num_filters)
         in_all_frames = join(
             descriptors.cepstra(mel_levels, self.num_cepstral, self.num_filters),
             energy,
-            descriptors.spectral_shape(power),
-            descriptors.spectral_balance(power),
+            descriptors.spectral_shape(power, levels),
+            descriptors.spectral_balance(power, levels),
             descriptors.zero_crossings(chunks),
         )
         return Contours(power, in_all_frames, periodicity.contours, active, periodicity.voiced)

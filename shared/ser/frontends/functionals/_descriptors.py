@@ -19,6 +19,7 @@ import spox.opset.ai.onnx.v17 as op
 from numpy.typing import NDArray
 from spox import Var
 
+from ser._spectra import FoldedFrames
 from ser.frontends import _spectrum as spectrum
 from ser.frontends.functionals._array import FRAMES, ROWS, Array, Named, concat
 from ser.sounds import SAMPLING_RATE
@@ -36,15 +37,15 @@ SILENCE = 1e-12
 """Minimum power of a frame; a lower power counts as silence."""
 DYNAMIC_RANGE = 60.0
 """Maximum distance of a level from the loudest frame in dB."""
+LARGEST_RANGE = 300.0
+"""Maximum distance in dB of the smallest power that is told from zero."""
 ROLL_OFFS = (0.25, 0.75)
 SLOPES = ((0, 500), (500, 1500), (1500, 4000))
 
 
-def relative_power(chunks: Var) -> Array:
+def relative_power(frames: FoldedFrames) -> Array:
     """Return the power of each frame at each frequency of ``FREQUENCIES[BINS]``."""
-    power = Array(
-        spectrum.power_spectrum(chunks, WINDOW, stride=STRIDE, fft_length=len(WINDOW), bins=BINS)
-    )
+    power = Array(spectrum.power_spectrum(frames, WINDOW, fft_length=len(WINDOW), bins=BINS))
     return power / power.sum(ROWS).max(FRAMES).at_least(SILENCE)
 
 
@@ -70,9 +71,13 @@ def energy(power: Array) -> Named:
     return Named(("energy",), decibels(power.sum(ROWS)))
 
 
-def spectral_shape(power: Array) -> Named:
-    """Return centroid, bandwidth and roll-offs in Hz, flatness in dB, and flux."""
-    share = power / power.sum(ROWS).at_least(SILENCE)
+def spectral_shape(power: Array, levels: Array) -> Named:
+    """Return centroid, bandwidth and roll-offs in Hz, flatness in dB, and flux.
+
+    ``levels`` are those of ``power`` in dB.
+    """
+    total = power.sum(ROWS).at_least(SILENCE)
+    share = power / total
     frequencies = FREQUENCIES[None, BINS]
     centroid = share.project(frequencies)
     bandwidth = (share.project(frequencies**2) - centroid * centroid).at_least(0.0).sqrt()
@@ -81,7 +86,8 @@ def spectral_shape(power: Array) -> Named:
         (cumulated < part).sum(ROWS) * float(FREQUENCIES[1]) + float(FREQUENCIES[BINS][0])
         for part in ROLL_OFFS
     ]
-    flatness = decibels(share, dynamic_range=100).mean(ROWS) - decibels(share.mean(ROWS))
+    share_levels = (levels - decibels(total, LARGEST_RANGE)).at_least(-100.0)
+    flatness = share_levels.mean(ROWS) - decibels(share.mean(ROWS))
     amplitude = share.sqrt()
     change = amplitude - amplitude.shift(1)
     flux = (change * change).sum(ROWS).sqrt()
@@ -92,13 +98,14 @@ def spectral_shape(power: Array) -> Named:
     )
 
 
-def spectral_balance(power: Array) -> Named:
+def spectral_balance(power: Array, levels: Array) -> Named:
     """Return alpha ratio and Hammarberg index in dB, and slopes of the spectrum in dB per kHz.
 
+    ``levels`` are those of ``power`` in dB.
     The alpha ratio compares 50 to 1000 Hz with 1000 to 5000 Hz; the Hammarberg index compares the
     peaks below 2000 Hz and from 2000 to 5000 Hz.
     """
-    levels = decibels(power, dynamic_range=80)
+    levels = levels.at_least(-80.0)
     low, high = (
         decibels(power.project(band_mask(*band)[None]), dynamic_range=80)
         for band in ((50, 1000), (1000, 5000))

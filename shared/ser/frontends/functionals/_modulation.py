@@ -23,13 +23,15 @@ STRIDE = 4
 def modulation(levels: Array) -> Named:
     """Return the logarithm of the mean power of the ``levels``, in dB, around each rate."""
     time = (np.arange(len(WINDOW)) - len(WINDOW) / 2) * FRAME_SECONDS
-    waves = np.concatenate([wave(2 * np.pi * np.outer(RATES, time)) for wave in (np.cos, np.sin)])
-    kernels = WINDOW * waves
-    # Remove the mean of each kernel, since a constant level is not modulated.
-    kernels -= kernels.sum(axis=1, keepdims=True) * WINDOW / WINDOW.sum()
-    responses = (levels - levels.mean(FRAMES)).correlate(kernels, stride=STRIDE)
-    both_waves = np.kron(np.eye(BANDS), np.tile(np.eye(len(RATES)), 2))
-    power = (responses * responses).project(both_waves).mean(FRAMES)
+    centred = levels - levels.mean(FRAMES)
+    powers = []
+    for wave in (np.cos, np.sin):
+        kernels = WINDOW * wave(2 * np.pi * np.outer(RATES, time))
+        # Remove the mean of each kernel, since a constant level is not modulated.
+        kernels -= kernels.sum(axis=1, keepdims=True) * WINDOW / WINDOW.sum()
+        responses = centred.correlate(kernels, stride=STRIDE)
+        powers.append(responses * responses)
+    power = (powers[0] + powers[1]).mean(FRAMES)
     return Named(
         tuple(f"modulation.band{band}.{rate}hz" for band in range(BANDS) for rate in RATES),
         (power + 1.0).log(),

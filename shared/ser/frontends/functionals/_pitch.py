@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from spox import Var
 
+from ser._spectra import FoldedFrames
 from ser.frontends import _spectrum as spectrum
 from ser.frontends.functionals._array import ROWS, Array, Named, concat, constant
 from ser.frontends.functionals._descriptors import LOWEST_FREQUENCY, SILENCE, STRIDE, decibels
@@ -48,16 +49,19 @@ class Periodicity(NamedTuple):
     """Mask of the active frames with a pitch."""
 
 
-def periodicity(chunks: Var, active: Array, threshold: float) -> Periodicity:
+def folded_frames(chunks: Var) -> FoldedFrames:
+    """Return the frames of ``chunks``, from which all spectra are computed."""
+    return spectrum.centred_frames(chunks, len(WINDOW), stride=STRIDE, fft_length=FFT_LENGTH)
+
+
+def periodicity(frames: FoldedFrames, active: Array, threshold: float) -> Periodicity:
     """Return the contours pitch, voicing, hnr, h1_h2 and h1_h3, and the voiced frames.
 
     The pitch is in semitones; voicing is the autocorrelation at the pitch, 0 to 1; the
     harmonics-to-noise ratio and the level of the first harmonic relative to the second and the
     third are in dB. An active frame is voiced if its voicing exceeds ``threshold``.
     """
-    power = Array(
-        spectrum.power_spectrum(chunks, WINDOW, stride=STRIDE, fft_length=FFT_LENGTH, bins=BINS)
-    )
+    power = Array(spectrum.power_spectrum(frames, WINDOW, fft_length=FFT_LENGTH, bins=BINS))
     power = power / power.sum(ROWS).at_least(SILENCE)
     similarity = autocorrelation(power)
     candidates = peaks(similarity)
@@ -98,7 +102,7 @@ def autocorrelation(power: Array) -> Array:
 def peaks(similarity: Array) -> Array:
     """Return the values at :data:`LAGS`, with -1 in place of values that are not local maxima."""
     before, at, after = (similarity.rows(start, start + len(LAGS)) for start in (0, 1, 2))
-    return at.where((at > before) * (at > after), -1.0)
+    return at.above(before.at_least(after), -1.0)
 
 
 def pitch_at(similarity: Array, index: Array) -> Array:

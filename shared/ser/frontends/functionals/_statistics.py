@@ -20,8 +20,6 @@ STATISTICS = (
 )
 REACH = 2
 """Number of frames on either side from which a delta is computed."""
-ABOVE_ALL = 1e9
-"""A number above all values of a contour; it sorts frames outside of the mask last."""
 
 
 def summary(contours: Named, mask: Array) -> Named:
@@ -31,38 +29,42 @@ def summary(contours: Named, mask: Array) -> Named:
     """
     changes = deltas(contours, mask)
     names = (*contours.names, *changes.names)
-    values = concat([contours.values, changes.values])
+    held = held_frames(mask)
+    values = concat([contours.values, changes.values]).frames_of(held)
+    time = (mask.at_least(1.0).cumulative_sum(FRAMES) * FRAME_SECONDS).frames_of(held)
     found = concat(
         [
-            moments(values, mask),
-            percentiles(values, mask, PERCENTILES),
-            slope_and_bow(values, mask),
+            moments(values),
+            interpolated(values, held.sum(FRAMES), PERCENTILES),
+            slope_and_bow(values, held.sum(FRAMES), time),
         ],
         axis=FRAMES,
     )
+    found *= mask.max(FRAMES)
     return Named(
         tuple(f"{name}.{statistic}" for name in names for statistic in STATISTICS),
         found.column(len(names) * len(STATISTICS)),
     )
 
 
-def mean(values: Array, mask: Array) -> Array:
-    return (values * mask).sum(FRAMES) / mask.sum(FRAMES).at_least(1.0)
+def held_frames(mask: Array) -> Array:
+    """Return ``mask``, or a mask of all frames if it is 0 in each of them."""
+    return mask - mask.max(FRAMES) + 1.0
 
 
-def moments(values: Array, mask: Array) -> Array:
+def moments(values: Array) -> Array:
     """Return mean, deviation, skewness and kurtosis, along the axis of the frames."""
-    centre = mean(values, mask)
+    centre = values.mean(FRAMES)
     away = values - centre
     square = away * away
-    variance = mean(square, mask)
+    variance = square.mean(FRAMES)
     scale = variance.at_least(1e-8)
     return concat(
         [
             centre,
             variance.sqrt(),
-            mean(square * away, mask) / (scale * scale.sqrt()),
-            mean(square * square, mask) / (scale * scale),
+            (square * away).mean(FRAMES) / (scale * scale.sqrt()),
+            (square * square).mean(FRAMES) / (scale * scale),
         ],
         axis=FRAMES,
     )
@@ -73,28 +75,35 @@ def percentiles(values: Array, mask: Array, shares: Sequence[float]) -> Array:
 
     Values are interpolated linearly, as by numpy.
     """
-    count = mask.sum(FRAMES)
-    rank = constant(shares, FRAMES) * (count - 1.0).at_least(0.0)
-    weights = 1.0 - (positions(mask).transpose() - rank).abs()
-    return values.where(mask, ABOVE_ALL).ascending().times(weights.at_least(0.0)) * (count > 0.0)
+    held = held_frames(mask)
+    found = interpolated(values.frames_of(held), held.sum(FRAMES), shares)
+    return found * mask.max(FRAMES)
 
 
-def positions(mask: Array) -> Array:
-    """Return 0, 1, 2, ... along the frames of ``mask``."""
-    return mask.at_least(1.0).cumulative_sum(FRAMES) - 1.0
+def interpolated(values: Array, count: Array, shares: Sequence[float]) -> Array:
+    """Return the percentiles at ``shares`` of the ``count`` frames of ``values``."""
+    last = count - 1.0
+    rank = constant(shares, FRAMES) * last
+    below = rank.whole()
+    ascending = values.ascending()
+    lower, upper = (ascending.pick_frames(each) for each in (below, (below + 1.0).at_most(last)))
+    return lower + (upper - lower) * (rank - below)
 
 
-def slope_and_bow(values: Array, mask: Array) -> Array:
-    """Return slope and bow of the parabola through each contour, along the axis of the frames."""
-    time = positions(mask) * FRAME_SECONDS
-    late = (time - mean(time, mask)) * mask
-    spread = mean(late * late, mask)
-    outside = (late * late - spread) * mask
-    slope = mean(late * values, mask) / spread.at_least(FRAME_SECONDS**2)
-    bow = mean(outside * values, mask) / mean(outside * outside, mask).sqrt().at_least(
-        FRAME_SECONDS**2
-    )
-    return concat([slope, bow], axis=FRAMES)
+def slope_and_bow(values: Array, count: Array, time: Array) -> Array:
+    """Return slope and bow of the parabola through each contour, along the axis of the frames.
+
+    ``time`` has the seconds of each of the ``count`` frames.
+    """
+    late = time - time.mean(FRAMES)
+    spread = (late * late).mean(FRAMES)
+    outside = late * late - spread
+    width = (outside * outside).mean(FRAMES).sqrt()
+    shapes = [
+        late / spread.at_least(FRAME_SECONDS**2),
+        outside / width.at_least(FRAME_SECONDS**2),
+    ]
+    return values.times(concat(shapes).transpose()) / count
 
 
 def deltas(contours: Named, mask: Array) -> Named:
@@ -112,12 +121,15 @@ def deltas(contours: Named, mask: Array) -> Named:
 
 def correlations(contours: Named, mask: Array) -> Named:
     """Return Pearson's correlation of each pair of ``contours`` over the frames of ``mask``."""
-    away = (contours.values - mean(contours.values, mask)) * mask
+    held = held_frames(mask)
+    values = contours.values.frames_of(held)
+    away = values - values.mean(FRAMES)
     scaled = away / (away * away).sum(FRAMES).sqrt().at_least(1e-3)
     count = len(contours.names)
     pairs = [(one, other) for one in range(count) for other in range(one)]
-    cells = np.eye(count**2)[[one * count + other for one, other in pairs]]
+    cells = [one * count + other for one, other in pairs]
+    found = scaled.times(scaled.transpose()).column(count**2).choose_rows(cells)
     return Named(
         tuple(f"{contours.names[one]}~{contours.names[other]}" for one, other in pairs),
-        scaled.times(scaled.transpose()).column(count**2).project(cells),
+        found * mask.max(FRAMES),
     )

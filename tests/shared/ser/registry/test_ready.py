@@ -12,7 +12,7 @@ import ser
 from ser.errors import InvalidInput, NotFound
 from ser.registry import READY_FOLDER, PublishedModel, ready_model
 
-MAX_BYTES = 4_000_000
+MAX_BYTES = 1_800_000
 """Largest size of the folder, which every image of the functions contains."""
 
 
