@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 from ser.errors import Conflict, RemoteFailed
+from ser.fetching._ranges import is_worthwhile, ranged_chunks
 from ser.fetching._transport import (
     CHUNK,
     Content,
@@ -32,9 +33,14 @@ def open_object(
     key: str,
     patience: Patience,
     version: Version,
+    in_ranges: bool,
     received: Received,
 ) -> Iterator[Content]:
-    """Yield the content of an object after the bytes ``received``, or all of it."""
+    """Yield the content of an object after the bytes ``received``, or all of it.
+
+    With ``in_ranges`` a large object of S3 comes in parallel ranges; the rest of one that was
+    interrupted comes in one piece.
+    """
     from botocore.exceptions import ClientError
 
     uri = f"{store}://{bucket}/{key}"
@@ -56,8 +62,15 @@ def open_object(
                     raise
                 found = client.get_object(**wanted)
         require_version(uri, found, store, version)
-        chunks = stack.enter_context(closing(found["Body"])).iter_chunks(CHUNK)
         start = received.size if "ContentRange" in found else 0
+        body = stack.enter_context(closing(found["Body"]))
+        if in_ranges and store == "s3" and not start and is_worthwhile(found["ContentLength"]):
+            body.close()
+            wanted_version = {"VersionId": found["VersionId"]} if "VersionId" in found else {}
+            chunks = ranged_chunks(client, bucket, key, found["ETag"], wanted_version)
+            stack.enter_context(closing(chunks))
+        else:
+            chunks = body.iter_chunks(CHUNK)
         yield Content(
             start,
             start + found["ContentLength"],
@@ -103,6 +116,6 @@ def bucket_errors(uri: str) -> Iterator[None]:
         raise Interrupted(str(error)) from error
     except (BotoCoreError, ClientError) as error:
         code = error.response["Error"]["Code"] if isinstance(error, ClientError) else ""
-        kind = Missing if code in ("NoSuchKey", "NoSuchVersion") else RemoteFailed
+        kind = Missing if code in ("NoSuchKey", "NoSuchVersion", "404") else RemoteFailed
         hint = "; a prefix ends with a slash" if code == "NoSuchKey" else ""
         raise kind(f"{uri} cannot be read: {error}{hint}") from error
