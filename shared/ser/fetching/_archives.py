@@ -7,7 +7,6 @@ import shutil
 import zipfile
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from functools import partial
 from pathlib import Path
 
 from ser._addresses import printable
@@ -34,7 +33,7 @@ def open_archive(path: Path, limits: Limits) -> AbstractContextManager[Archive]:
     """Open the archive at ``path``, whose content must be within ``limits``."""
     if not tar_suffix(path):
         return open_zip(path, limits)
-    return nullcontext(TarArchive(path.name, partial(path.open, "rb"), limits))
+    return nullcontext(TarArchive(path.name, lambda: path.open("rb"), limits))
 
 
 def extract(

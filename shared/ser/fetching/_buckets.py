@@ -67,8 +67,8 @@ def open_object(
         if in_ranges and store == "s3" and not start and is_worthwhile(found["ContentLength"]):
             body.close()
             wanted_version = {"VersionId": found["VersionId"]} if "VersionId" in found else {}
-            chunks = ranged_chunks(client, bucket, key, found["ETag"], wanted_version)
-            stack.enter_context(closing(chunks))
+            ranges = ranged_chunks(client, bucket, key, found["ETag"], wanted_version)
+            chunks: Iterator[bytes] = stack.enter_context(closing(ranges))
         else:
             chunks = body.iter_chunks(CHUNK)
         yield Content(

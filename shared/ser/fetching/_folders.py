@@ -6,8 +6,8 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from io import BufferedReader
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
 from ser.errors import InvalidInput
 from ser.fetching._access import FULL_ACCESS, Access
@@ -57,7 +57,7 @@ class FolderPlace(Place):
         with readable(self.folder / file.name), self._path(file).open("rb") as opened:
             return hashlib.file_digest(opened, "sha256").digest()
 
-    def open(self, file: StoredFile, read_ahead: int) -> BufferedReader:
+    def open(self, file: StoredFile, read_ahead: int) -> BinaryIO:
         with readable(self.folder / file.name):
             return self._path(file).open("rb", buffering=read_ahead)
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from io import BufferedReader, RawIOBase
+from io import RawIOBase
 from pathlib import Path, PurePosixPath
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 from ser.limits import UNLIMITED, Limit
 
@@ -74,7 +74,7 @@ class Place(ABC):
         """Return 32 bytes that change with the content of ``file``."""
 
     @abstractmethod
-    def open(self, file: StoredFile, read_ahead: int) -> BufferedReader:
+    def open(self, file: StoredFile, read_ahead: int) -> BinaryIO:
         """Return ``file``, open for reading at any position.
 
         ``read_ahead`` is the number of bytes that one request to a bucket asks for at least.

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from io import BufferedReader
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, BinaryIO
 
 from ser._addresses import printable
 from ser.errors import Conflict, InvalidInput, RemoteFailed, TooLarge
@@ -113,7 +113,7 @@ class PrefixPlace(Place):
     def fingerprint(self, file: StoredFile) -> bytes:
         return hashlib.sha256(f"{file.size}:{file.etag}".encode()).digest()
 
-    def open(self, file: StoredFile, read_ahead: int) -> BufferedReader:
+    def open(self, file: StoredFile, read_ahead: int) -> BinaryIO:
         return BufferedReader(RangeFile(partial(self.read, file), file.size), read_ahead)
 
     @cached_property

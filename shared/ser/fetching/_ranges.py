@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from queue import Full, Queue
 from threading import Event
 from typing import Any
@@ -26,7 +26,7 @@ def is_worthwhile(size: int) -> bool:
 
 def ranged_chunks(
     client: Any, bucket: str, key: str, etag: str, version: Mapping[str, str]
-) -> Iterator[bytes]:
+) -> Generator[bytes, None, None]:
     """Yield the bytes of an object in their order; each range must be of the version ``etag``.
 
     The transfer begins with the first chunk and ends when the iterator is closed.
