@@ -6,7 +6,7 @@ its documentation).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from typing import Any
@@ -38,8 +38,7 @@ def open_object(
 ) -> Iterator[Content]:
     """Yield the content of an object after the bytes ``received``, or all of it.
 
-    With ``in_ranges`` a large object of S3 comes in parallel ranges; the rest of one that was
-    interrupted comes in one piece.
+    With ``in_ranges`` the bytes of a large object of S3 come in parallel ranges of one version.
     """
     from botocore.exceptions import ClientError
 
@@ -64,13 +63,12 @@ def open_object(
         require_version(uri, found, store, version)
         start = received.size if "ContentRange" in found else 0
         body = stack.enter_context(closing(found["Body"]))
-        if in_ranges and store == "s3" and not start and is_worthwhile(found["ContentLength"]):
+        chunks: Iterator[bytes] = body.iter_chunks(CHUNK)
+        if in_ranges and store == "s3" and is_worthwhile(found["ContentLength"]):
             body.close()
-            wanted_version = {"VersionId": found["VersionId"]} if "VersionId" in found else {}
-            ranges = ranged_chunks(client, bucket, key, found["ETag"], wanted_version)
-            chunks: Iterator[bytes] = stack.enter_context(closing(ranges))
-        else:
-            chunks = body.iter_chunks(CHUNK)
+            read = partial(read_range, client, wanted, found["ETag"])
+            ranges = ranged_chunks(read, start, found["ContentLength"])
+            chunks = stack.enter_context(closing(ranges))
         yield Content(
             start,
             start + found["ContentLength"],
@@ -78,6 +76,30 @@ def open_object(
             found.get("ContentType", ""),
             translate_errors(chunks, errors),
         )
+
+
+def read_range(client: Any, wanted: Mapping[str, str], etag: str, first: int, last: int) -> bytes:
+    """Return the bytes ``first`` to ``last`` of the object ``wanted`` if its ETag is ``etag``.
+
+    Raises
+    ------
+    Interrupted
+        The object has another ETag, so another attempt has to begin anew.
+    """
+    from botocore.exceptions import ClientError
+
+    try:
+        found = client.get_object(**wanted, Range=f"bytes={first}-{last}", IfMatch=etag)
+    except ClientError as error:
+        if error.response["ResponseMetadata"]["HTTPStatusCode"] in (412, 416):
+            raise Interrupted("the object has changed") from error
+        raise
+    with closing(found["Body"]) as body:
+        # Some servers ignore If-Match.
+        if found["ETag"] != etag:
+            raise Interrupted("the object has changed")
+        content: bytes = body.read()
+        return content
 
 
 def create_client(endpoint: str | None, patience: Patience) -> Any:

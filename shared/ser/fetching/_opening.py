@@ -26,7 +26,7 @@ def opener_for(
 ) -> Opener:
     """Return a function that opens ``remote_url``.
 
-    With ``in_ranges`` large objects of S3 come in parallel ranges, which needs boto3.
+    With ``in_ranges`` large objects of S3 come in parallel ranges, which need more memory.
 
     Reading an object in a bucket or a local file raises :class:`~ser.errors.Conflict`, after the
     last byte at the latest, if the content is not of ``version``.

@@ -547,7 +547,7 @@ def store(credentials: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.fixture
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ranges so small that the corpus has several."""
-    monkeypatch.setattr(_ranges, "PART_BYTES", 50_000)
+    monkeypatch.setattr(_ranges, "PART_BYTES", 9_000)
     monkeypatch.setattr(_ranges, "WORTHWHILE_BYTES", len(CORPUS))
 
 
@@ -557,7 +557,7 @@ def test_a_large_object_in_s3_comes_in_ranges_of_its_version(
     shares: list[float] = []
     arrived = get("s3://corpora/a/corpus.zip", destination, on_progress=shares.append)
     assert_arrived(arrived, destination)
-    assert len(shares) > len(CORPUS) // 50_000
+    assert len(shares) > len(CORPUS) // 9_000
     assert shares == sorted(shares)
 
     def changed(size: int) -> bool:
@@ -567,13 +567,8 @@ def test_a_large_object_in_s3_comes_in_ranges_of_its_version(
         return True
 
     monkeypatch.setattr(_buckets, "is_worthwhile", changed)
-    with pytest.raises(RemoteFailed, match="did not match expected ETag"):
+    with pytest.raises(RemoteFailed, match="the object has changed"):
         get("s3://corpora/a/corpus.zip", destination)
-    with closing(boto3.client("s3")) as client:
-        enabled = {"Status": "Enabled"}
-        client.put_bucket_versioning(Bucket="corpora", VersioningConfiguration=enabled)
-        client.put_object(Bucket="corpora", Key="a/corpus.zip", Body=CORPUS)
-    assert_arrived(get("s3://corpora/a/corpus.zip", destination), destination)
 
 
 def test_a_large_object_above_the_limit_is_refused_before_its_ranges_are_sent(
@@ -593,8 +588,7 @@ def test_a_large_object_is_continued_after_the_ranges_that_arrived(
     def cutting(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         content = b"".join(s3(environ, start_response))
         asked.append(environ.get("HTTP_RANGE", ""))
-        # The second range breaks whenever it is sent.
-        return [content[:10] if asked[-1].startswith("bytes=50000-9") else content]
+        return [content[:10] if asked[-1].startswith("bytes=9000-1") else content]
 
     with served(cutting) as address:
         monkeypatch.setenv("AWS_ENDPOINT_URL", address)
@@ -602,7 +596,7 @@ def test_a_large_object_is_continued_after_the_ranges_that_arrived(
             client.create_bucket(Bucket="corpora")
             client.put_object(Bucket="corpora", Key="corpus.zip", Body=CORPUS)
         assert_arrived(get("s3://corpora/corpus.zip", destination), destination)
-    assert asked[-1] == "bytes=50010-"
+    assert asked[-1] == "bytes=9000-"
 
 
 def test_an_object_in_s3_is_fetched_and_a_missing_one_named(store: None, destination: Path) -> None:
