@@ -1,4 +1,5 @@
-"""Limits on corpora and sounds. The library sets none; a service passes its own."""
+"""Limits on corpora and sounds. The library sets one, on the samples that are published with a
+model; a service passes its own."""
 
 from __future__ import annotations
 
@@ -31,6 +32,8 @@ class Limit(NamedTuple):
 
 
 UNLIMITED = Limit()
+MAX_SAMPLES = 200
+"""Largest number of held-out samples that are published with a model, unless a caller sets it."""
 
 
 class Limits(NamedTuple):
@@ -39,11 +42,13 @@ class Limits(NamedTuple):
     download_bytes: Limit = UNLIMITED
     """Size of the archive in bytes."""
     extracted_bytes: Limit = UNLIMITED
-    """Size of the archive's content, or of a folder that is read in place, in bytes."""
-    files: Limit = UNLIMITED
-    """Number of sounds in a folder that is read in place."""
+    """Size of the archive's content, or of the files that are read in place, in bytes."""
+    entries: Limit = UNLIMITED
+    """Number of entries of an archive, or of files or sounds that are read in place."""
     audio_seconds: Limit = UNLIMITED
     """Duration of one sound in seconds."""
+    samples: Limit = Limit(MAX_SAMPLES)
+    """Number of held-out samples that are published with a model; metrics use all of them."""
 
     def less(self, downloaded: int, extracted: int) -> Limits:
         """Return the limits for one more source, given the bytes of the others."""

@@ -1,10 +1,11 @@
-"""POST /train on corpora as people have them: archives of any producer, folders, prefixes."""
+"""POST /train on corpora as people have them: archives of any producer, folders, shards."""
 
 from __future__ import annotations
 
 import io
+import json
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from unicodedata import normalize
@@ -14,6 +15,7 @@ import pytest
 
 import buckets
 import made
+import shards
 from clients import Client
 from ser import open_registry
 
@@ -92,24 +94,60 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         yield client
 
 
-def test_loose_files_in_a_bucket_and_in_a_folder_are_trained_on_alike(
+def put(bucket: Any, files: Mapping[str, bytes]) -> None:
+    for key, content in files.items():
+        bucket.put_object(Bucket="corpora", Key=key, Body=content)
+
+
+def test_every_form_of_a_corpus_gives_the_model_of_its_archive(
     train: Client, train_body: dict[str, Any], bounds: Path, bucket: Any
 ) -> None:
-    for path, sound in IN_FOLDERS.items():
-        bucket.put_object(Bucket="corpora", Key=f"set/{path}", Body=sound)
-        (bounds / "set" / path).parent.mkdir(parents=True, exist_ok=True)
-        (bounds / "set" / path).write_bytes(sound)
+    rows = [("file", "emotion", "speaker"), *((n, LABELS[n[5]], n[:2]) for n in NAMES)]
+    loose = SOUNDS | {"labels.csv": "\n".join(map(",".join, rows)).encode()}
+    made.archive(bounds / "corpus.zip", loose)
+    put(bucket, {f"loose/{name}": content for name, content in loose.items()})
+    halves = {"000": sorted(NAMES)[:9], "001": sorted(NAMES)[9:]}
+    classes = [*LABELS.values()]
+    for number, names in halves.items():
+        samples = {
+            each: content
+            for name in names
+            for each, content in {
+                name: SOUNDS[name],
+                f"{name[:-4]}.json": json.dumps(
+                    {"label": LABELS[name[5]], "speaker": name[:2]}
+                ).encode(),
+            }.items()
+        }
+        table = [
+            {
+                "audio": {"bytes": SOUNDS[name], "path": name},
+                "label": classes.index(LABELS[name[5]]),
+                "speaker_id": name[:2],
+            }
+            for name in names
+        ]
+        put(bucket, {f"tars/set-{number}.tar": shards.tar(samples)})
+        put(bucket, {f"tables/set-{number}.parquet": shards.parquet(table, {"label": classes})})
     answers = [
-        trained(train, train_body, remote_url=source, data_path=f"data/{n}", corpus=BY_FOLDER)
-        for n, source in enumerate(("s3://corpora/set/", "set"))
+        trained(train, train_body, remote_url=source, data_path=f"data/{n}", **fields)
+        for n, (source, fields) in enumerate(
+            [
+                ("corpus.zip", {"corpus": {"table": "labels.csv"}}),
+                ("s3://corpora/loose/", {"corpus": {"table": "labels.csv"}}),
+                ("s3://corpora/tars/set-{000..001}.tar", {}),
+                ("s3://corpora/tables/", {}),
+            ]
+        )
     ]
-    assert answers[0]["metrics"] == answers[1]["metrics"]
-    assert answers[0]["test_samples"] == answers[1]["test_samples"]
-    manifest = open_registry("model").model(answers[0]["model_id"]).manifest
-    assert manifest["corpus"]["remote_url"] == "s3://corpora/set/"
-    # The folder is read in place, and the objects are copied.
-    assert (bounds / "data" / "0" / "pristine" / "archive.tar").exists()
-    assert not (bounds / "data" / "1" / "pristine").exists()
+    for answer in answers[1:]:
+        assert answer["metrics"] == answers[0]["metrics"]
+        manifest = open_registry("model").model(answer["model_id"]).manifest
+        assert manifest["corpus"]["remote_url"].startswith("s3://corpora/")
+        assert manifest["corpus"]["size"] > sum(map(len, SOUNDS.values()))
+    # Only the archive is copied.
+    assert [each.parent.name for each in bounds.glob("data/*/pristine")] == ["0"]
+    assert [*bounds.glob("data/[123]/**/*.wav")] == []
 
 
 def test_an_archive_in_an_archive_is_named(
@@ -150,13 +188,15 @@ def test_links_that_lead_out_of_the_allowed_paths_are_refused(
         (bounds / "set" / name).unlink()
 
 
-def test_the_limit_on_content_holds_for_folders(
+def test_the_limits_hold_for_folders_and_name_their_setting(
     train: Client, train_body: dict[str, Any], bounds: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("SER_MAX_EXTRACTED_MB", "0.01")
     (bounds / "set").mkdir()
     for name, sound in SOUNDS.items():
         (bounds / "set" / name).write_bytes(sound)
-    response = train.post("/train", json=train_body | {"remote_url": "set"})
-    assert response.status_code == 413
-    assert "SER_MAX_EXTRACTED_MB" in response.json["detail"]
+    for setting, value in (("SER_MAX_EXTRACTED_MB", "0.01"), ("SER_MAX_ENTRIES", "15")):
+        with monkeypatch.context() as patched:
+            patched.setenv(setting, value)
+            response = train.post("/train", json=train_body | {"remote_url": "set"})
+        assert response.status_code == 413
+        assert f"({setting})" in response.json["detail"]

@@ -14,9 +14,11 @@ from ser.corpora._base import (
     tabulate,
 )
 from ser.corpora._choice import CorpusChoice, corpus_schema
-from ser.corpora._files import ArchiveFiles, CorpusFiles, corpus_files
+from ser.corpora._files import ArchiveFiles, CorpusFiles
 from ser.corpora._folder import CorpusFolder, Provenance
 from ser.corpora._inventory import CorpusPart, Inventory
+from ser.corpora._opening import check_source, corpus_files
+from ser.corpora._shard_names import expand
 from ser.corpora._source import (
     COMMON,
     MAX_SOURCES,
@@ -28,6 +30,7 @@ from ser.corpora._source import (
 )
 from ser.corpora._sources import Sources, open_sources
 from ser.corpora._speakers import require_speakers, speaker_dependent
+from ser.corpora.contents import StoredSound
 from ser.corpora.grammars import CORPORA
 
 __all__ = [
@@ -49,10 +52,13 @@ __all__ = [
     "SourceLike",
     "Sources",
     "SourcesLike",
+    "StoredSound",
     "Table",
     "Utterance",
+    "check_source",
     "corpus_files",
     "corpus_schema",
+    "expand",
     "find_sounds",
     "is_utf8",
     "open_sources",

@@ -159,12 +159,18 @@ def require_sounds(folder: Path) -> list[PurePosixPath]:
     """
     if sounds := find_sounds(folder):
         return sounds
-    others = sorted(
-        path
-        for file in folder.rglob("*")
-        if not is_clutter(path := PurePosixPath(file.relative_to(folder).as_posix()))
-        and file.is_file()
+    raise missing_sounds(
+        sorted(
+            path
+            for file in folder.rglob("*")
+            if not is_clutter(path := PurePosixPath(file.relative_to(folder).as_posix()))
+            and file.is_file()
+        )
     )
+
+
+def missing_sounds(others: Sequence[PurePosixPath]) -> InvalidInput:
+    """Return the error for a corpus without sounds, which has the files ``others``."""
     message = f"the corpus contains no sounds ({', '.join(sorted(SUFFIXES))})"
     if packed := [*map(str, filter(is_archive, others))]:
         shown = ", ".join(packed[:MAX_SHOWN]) + ", ..." * (len(packed) > MAX_SHOWN)
@@ -174,7 +180,7 @@ def require_sounds(folder: Path) -> list[PurePosixPath]:
         )
     elif others:
         message += f"; it contains {', '.join(map(str, others[:3]))}" + ", ..." * (len(others) > 3)
-    raise InvalidInput(message)
+    return InvalidInput(message)
 
 
 def is_archive(file: PurePosixPath) -> bool:

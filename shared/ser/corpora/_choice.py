@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -13,10 +13,12 @@ from msgspec import Meta
 
 from ser._schemas import Name, Schema, as_mapping, parse, shown
 from ser.corpora._base import SYNTHETIC, Corpus, tabulate
+from ser.corpora._csv_files import Row
 from ser.corpora._documents import find_documents, labelled_by_any_table, note_unused
 from ser.corpora._labelled import labelled_by_emotion_folder, labelled_by_folder
 from ser.corpora._patterns import check_pattern
-from ser.corpora._tables import labelled_by_table
+from ser.corpora._sidecars import labelled_by_sidecars
+from ser.corpora._tables import labelled_by_rows, labelled_by_table
 from ser.corpora.grammars import CORPORA
 from ser.errors import InvalidInput
 
@@ -73,8 +75,8 @@ class CorpusChoice:
 class NamedCorpus(Schema, CorpusChoice, frozen=True, kw_only=True):
     """A known corpus by its name, or ``auto``: each known corpus that folders of sounds fit.
 
-    If no file name fits any corpus, ``auto`` uses a table with the labels, or else folders with
-    names of emotions.
+    If no file name fits any corpus, ``auto`` uses a table with the labels, or else files beside the
+    sounds, or else folders with names of emotions.
     """
 
     name: CorpusName
@@ -87,9 +89,11 @@ class NamedCorpus(Schema, CorpusChoice, frozen=True, kw_only=True):
             if self.name in (AUTO, corpus.name)
         ]
         if self.name == AUTO and not any(tabulate(sounds, each).utterances for each in corpora):
-            labelled = labelled_by_any_table(
-                folder, documents, sounds
-            ) or labelled_by_emotion_folder(sounds)
+            labelled = (
+                labelled_by_any_table(folder, documents, sounds)
+                or labelled_by_sidecars(folder, sounds)
+                or labelled_by_emotion_folder(sounds)
+            )
             corpora = [labelled] if labelled else corpora
         corpora = [each.noting(note_unused(documents, each.tables)) for each in corpora]
         if is_synthetic(folder):
@@ -119,6 +123,25 @@ class TableCorpus(Schema, CorpusChoice, frozen=True, kw_only=True):
 
     def corpora(self, folder: Path, sounds: Sequence[PurePosixPath]) -> Sequence[Corpus]:
         return [labelled_by_table(folder, sounds, self.table)]
+
+
+@dataclass(frozen=True)
+class StoredLabels(CorpusChoice):
+    """Labels, speakers and so on that are stored with each sound; no request names this choice."""
+
+    rows: Mapping[PurePosixPath, Sequence[Row]]
+    """The row of each sound by path."""
+    origin: str
+    """The thing that has the rows, for messages."""
+    flaws: Mapping[PurePosixPath, str] = field(default_factory=dict)
+    """Reasons to reject sounds whose row cannot be read."""
+
+    def corpora(self, folder: Path, sounds: Sequence[PurePosixPath]) -> Sequence[Corpus]:
+        del sounds
+        corpus = labelled_by_rows(self.rows, self.origin, flaws=self.flaws)
+        return [
+            replace(corpus, name=f"synthetic {corpus.name}") if is_synthetic(folder) else corpus
+        ]
 
 
 KINDS: dict[str, type[NamedCorpus | FolderCorpus | TableCorpus]] = {

@@ -24,13 +24,15 @@ from ser.errors import Busy, Conflict, InvalidInput, TooLarge, within
 from ser.fetching import (
     FULL_ACCESS,
     Access,
+    FolderPlace,
+    Place,
     Version,
     archive_suffix,
     extract,
     fetch,
     redact_url,
 )
-from ser.limits import NO_LIMITS, Limits
+from ser.limits import Limits
 
 T = TypeVar("T")
 
@@ -43,7 +45,8 @@ class Provenance(msgspec.Struct, frozen=True):
     url_sha256: str
     """SHA-256 of the whole URL, which distinguishes URLs that differ only in their secret parts."""
     sha256: str
-    """SHA-256 of the archive; for a folder, of the names and contents of its files."""
+    """SHA-256 of the archive; else of the names and contents of the files, where those in buckets
+    have their ETags for the contents."""
     size: int
     """Size of the files in bytes."""
 
@@ -68,12 +71,9 @@ class CorpusFolder:
     interruption at most one step is repeated.
     """
 
-    def __init__(
-        self, path: Path, *, access: Access = FULL_ACCESS, limits: Limits = NO_LIMITS
-    ) -> None:
+    def __init__(self, path: Path, *, access: Access = FULL_ACCESS) -> None:
         self.path = path
         self._access = access
-        self._limits = limits
         self._pristine = path / "pristine"
         self._provenance = path / "pristine" / "source.json"
         self._working = path / "working"
@@ -115,7 +115,13 @@ class CorpusFolder:
             yield
 
     def download(
-        self, remote_url: str, *, version: Version, force: bool, on_progress: ProgressCallback
+        self,
+        remote_url: str,
+        *,
+        version: Version,
+        force: bool,
+        limits: Limits,
+        on_progress: ProgressCallback,
     ) -> Provenance:
         """Fetch ``version`` of the archive at ``remote_url``, unless it is kept already.
 
@@ -144,7 +150,7 @@ class CorpusFolder:
                 remote_url,
                 self._incoming_archive,
                 access=self._access,
-                limit=self._limits.download_bytes,
+                limit=limits.download_bytes,
                 on_progress=on_progress,
                 version=version,
             )
@@ -178,6 +184,7 @@ class CorpusFolder:
         self,
         inspect: Callable[[Path, list[PurePosixPath]], T],
         *,
+        limits: Limits,
         on_progress: ProgressCallback,
     ) -> T:
         """Unpack the newest archive to ``working/``, and return the result of ``inspect``.
@@ -190,20 +197,17 @@ class CorpusFolder:
         if incoming is None:
             provenance = read_record(self._provenance)
             if not self._working.exists() or read_record(self._extracted) != provenance:
-                self._unpack(self._archive, self._working, on_progress)
+                extract(self._archive, self._working, limits=limits, on_progress=on_progress)
                 write_record(self._extracted, provenance)
             return inspect(self._working, require_sounds(self._working))
         try:
-            self._unpack(self._incoming_archive, self._incoming, on_progress)
+            extract(self._incoming_archive, self._incoming, limits=limits, on_progress=on_progress)
             result = inspect(self._incoming, require_sounds(self._incoming))
         except (InvalidInput, TooLarge):
             self._refuse()
             raise
         self._accept(incoming)
         return result
-
-    def _unpack(self, archive: Path, folder: Path, on_progress: ProgressCallback) -> None:
-        extract(archive, folder, limit=self._limits.extracted_bytes, on_progress=on_progress)
 
     def _accept(self, provenance: Provenance) -> None:
         suffix = archive_suffix(self._incoming_archive)
@@ -221,9 +225,14 @@ class CorpusFolder:
         self._incoming_archive.unlink()
         shutil.rmtree(self._incoming, ignore_errors=True)
 
-    def read(self, file: PurePosixPath) -> bytes:
-        """Return the content of the file at the path ``file``, relative to ``working/``."""
-        return (self._working / file).read_bytes()
+    @property
+    def content(self) -> Place:
+        """The content of the accepted archive."""
+        return FolderPlace(self._working)
+
+    def content_size(self) -> int:
+        """Return the size of the content in bytes."""
+        return sum(file.stat().st_size for file in self._working.rglob("*") if file.is_file())
 
     def forget_features(self) -> None:
         """Remove ``features/``."""

@@ -16,7 +16,7 @@ from ser._addresses import printable
 from ser._progress import ProgressCallback, ignore_share
 from ser.corpora._base import Table, Utterance, is_utf8, recognise
 from ser.corpora._choice import CorpusChoice
-from ser.corpora._files import CorpusFiles, corpus_files
+from ser.corpora._files import CorpusFiles
 from ser.corpora._folder import CorpusFolder, Provenance
 from ser.corpora._inventory import (
     CorpusPart,
@@ -27,7 +27,9 @@ from ser.corpora._inventory import (
     require_utterances,
 )
 from ser.corpora._names import folder_name, new_name, slug, stem
+from ser.corpora._opening import corpus_files
 from ser.corpora._source import COMMON, LabelRule, SourcesLike, read_sources
+from ser.corpora.contents import StoredSound
 from ser.errors import Fault, InvalidInput, within
 from ser.fetching import ANY, FULL_ACCESS, Access, Version, redact_url
 from ser.limits import NO_LIMITS, Limits
@@ -36,7 +38,7 @@ from ser.limits import NO_LIMITS, Limits
 class OpenFiles(Protocol):
     """A function that returns the files of one place, without reading or fetching them."""
 
-    def __call__(self, place: str, data_path: Path, /, *, limits: Limits) -> CorpusFiles:
+    def __call__(self, place: str, data_path: Path, /) -> CorpusFiles:
         """Return the files at ``place``; those that are fetched are kept in ``data_path``."""
 
 
@@ -75,13 +77,13 @@ class Sources:
         self._files = [self._open(index) for index in range(len(self._sources))]
         self._corpus_files: dict[str, CorpusFiles] = {}
 
-    def _open(self, index: int, *, downloaded: int = 0, extracted: int = 0) -> CorpusFiles:
-        """Return the files of a source, with the limits less the sizes of other sources."""
+    def _open(self, index: int) -> CorpusFiles:
+        """Return the files of a source."""
         url, folder = self._sources[index].remote_url, self._data_path
         if len(self._sources) > 1:
             folder = folder / "sources" / folder_name(url)
         with self._fault_of(index):
-            return self._open_files(url, folder, limits=self._limits.less(downloaded, extracted))
+            return self._open_files(url, folder)
 
     @property
     def entries(self) -> list[dict[str, Any]]:
@@ -123,10 +125,11 @@ class Sources:
         If ``force``, files that are kept are fetched again, and kept features are removed.
         """
         found: list[Provenance] = []
-        for index in range(len(self._files)):
+        for index, files in enumerate(self._files):
+            limits = self._limits.less(sum(each.size for each in found), 0)
+            share = self._share(index, on_progress)
             with self._fault_of(index):
-                files = self._open(index, downloaded=sum(each.size for each in found))
-                found.append(files.obtain(force=force, on_progress=self._share(index, on_progress)))
+                found.append(files.obtain(force=force, limits=limits, on_progress=share))
         return tuple(found)
 
     def inventory(
@@ -170,22 +173,21 @@ class Sources:
     def _tables(self, corpus: CorpusChoice, on_progress: ProgressCallback) -> list[list[Table]]:
         """Return the tables of the corpora in each source."""
         found: list[list[Table]] = []
-        sizes: list[int] = []
-        for index, source in enumerate(self._sources):
+        taken = 0
+        for index, (source, files) in enumerate(zip(self._sources, self._files, strict=True)):
             with self._fault_of(index):
-                files = self._open(index, extracted=sum(sizes))
                 choice = files.choice(CorpusChoice.parse(source.corpus or corpus))
 
                 def inspect(
                     folder: Path, sounds: list[PurePosixPath], choice: CorpusChoice = choice
                 ) -> tuple[Table, ...]:
-                    if len(self._files) > 1:
-                        sizes.append(content_size(folder))
                     names = [*filter(is_utf8, sounds)]
                     return recognise(sounds, choice.corpora(folder, names))
 
+                limits = self._limits.less(0, taken)
                 share = self._share(index, on_progress)
-                found.append([*files.inspect(inspect, on_progress=share)])
+                found.append([*files.inspect(inspect, limits=limits, on_progress=share)])
+                taken += files.size if index + 1 < len(self._files) else 0
         return found
 
     def _parts(
@@ -210,11 +212,21 @@ class Sources:
         return slug(stem(self._sources[part.source].remote_url) if nameless else part.corpus)
 
     def read(self, utterance: Utterance) -> bytes:
-        """Return the content of the file of ``utterance``, which :meth:`inventory` returned."""
+        """Return the content of the file of ``utterance``, which :meth:`inventory` returned.
+
+        Several threads may call it at the same time.
+        """
+        return self.locate(utterance).read()
+
+    def locate(self, utterance: Utterance) -> StoredSound:
+        """Return the address of the file of ``utterance``, which :meth:`inventory` returned.
+
+        It can be pickled, and read on another machine that reaches the place.
+        """
         if not utterance.corpus:
-            return self._files[0].read(utterance.file)
+            return self._files[0].locate(utterance.file)
         file = utterance.file.relative_to(utterance.corpus)
-        return self._corpus_files[utterance.corpus].read(file)
+        return self._corpus_files[utterance.corpus].locate(file)
 
     def clean(self, *, archive: bool) -> None:
         """Remove the files kept on this machine, and, if ``archive``, the archives too."""
@@ -280,8 +292,3 @@ def notes_on_several(inventories: Sequence[Inventory]) -> Iterator[str]:
             place = found[0].parts[0].provenance.remote_url
             counts = ", ".join(f"{each.name} ({len(each.utterances)})" for each in found)
             yield f"{place} contains {len(found)} corpora, each with its own speakers: {counts}"
-
-
-def content_size(folder: Path) -> int:
-    """Return the size of all files below ``folder`` in bytes."""
-    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())

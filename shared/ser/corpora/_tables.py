@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 
 from ser.corpora._base import MAX_SHOWN, Corpus, Rejection, Utterance
 from ser.corpora._csv_files import Row, read_table
@@ -25,6 +27,27 @@ def labelled_by_table(folder: Path, sounds: Iterable[PurePosixPath], table: str)
     """
     content = read_table(folder, table)
     rows, strays, found = group_rows(content.rows, table, {*sounds})
+    corpus = labelled_by_rows(rows, table)
+    return replace(corpus, missing=strays, notes=content.notes + found + corpus.notes)
+
+
+def labelled_by_rows(
+    rows: Mapping[PurePosixPath, Sequence[Row]],
+    origin: str,
+    *,
+    flaws: Mapping[PurePosixPath, str] = MappingProxyType({}),
+) -> Corpus:
+    """Return the corpus described by ``rows``, one of each sound.
+
+    Spellings of a label, speaker or gender are united.
+
+    Parameters
+    ----------
+    origin
+        The file that has the rows, for messages.
+    flaws
+        Reasons to reject sounds whose row cannot be read.
+    """
     used = [row for each in rows.values() for row in each]
     united = {
         column: unite_spellings(value for row in used if (value := row.get(column, "")).strip())
@@ -32,15 +55,17 @@ def labelled_by_table(folder: Path, sounds: Iterable[PurePosixPath], table: str)
     }
 
     def parse(file: PurePosixPath) -> Utterance:
-        if len(rows[file]) != 1:
-            raise ValueError(f"{table} has {len(rows[file])} rows for it; allowed: one")
+        if file in flaws:
+            raise ValueError(flaws[file])
+        if (count := len(rows.get(file, ()))) != 1:
+            raise ValueError(f"{origin} has {count} rows for it; allowed: one")
         (row,) = rows[file]
         values = {
             column: spellings[row[column]] if row.get(column, "").strip() else ""
             for column, spellings in united.items()
         }
         if not values["emotion"]:
-            raise ValueError(f"{table} has no emotion for it")
+            raise ValueError(f"{origin} has no emotion for it")
         return Utterance(
             name=flat_name(file),
             file=file,
@@ -51,10 +76,10 @@ def labelled_by_table(folder: Path, sounds: Iterable[PurePosixPath], table: str)
             take=row.get("take", "").strip(),
         )
 
-    notes = content.notes + found
+    notes: tuple[str, ...] = ()
     for column, spellings in united.items():
         notes += spellings.notes("labels" if column == "emotion" else f"{column}s")
-    return Corpus("table", make_labels(united["emotion"]), parse, strays, notes)
+    return Corpus("table", make_labels(united["emotion"]), parse, notes=notes)
 
 
 def group_rows(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import Literal
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from ser.corpora import Utterance
 from ser.errors import InvalidInput
+from ser.limits import Limit
 
 Split = Literal["utterance", "speaker"]
 
@@ -58,6 +60,30 @@ def draw(values: Sequence[str], random: np.random.Generator) -> set[str]:
     """Return a tenth of ``values``, at least one, drawn at random."""
     count = max(1, round(HELD_OUT_SHARE * len(values)))
     return {str(value) for value in random.choice(values, count, replace=False)}
+
+
+def published_samples(
+    utterances: Sequence[Utterance],
+    held_out: Collection[str],
+    limit: Limit,
+    random_state: int,
+) -> set[str]:
+    """Return the names of up to ``limit`` utterances of ``held_out``, to be published with a model.
+
+    Emotions have the shares that they have in ``held_out``, to one utterance, and each has one
+    unless there are more emotions than the limit.
+    """
+    random = np.random.default_rng(random_state)
+    ranked: list[tuple[float, str, str]] = []
+    for code in sorted({u.code for u in utterances}):
+        names = sorted(u.name for u in utterances if u.code == code and u.name in held_out)
+        # In the order of these ranks, every beginning has all emotions in about equal shares.
+        ranked += [
+            (rank / len(names), code, str(name))
+            for rank, name in enumerate(random.permutation(names))
+        ]
+    chosen = sorted(ranked)[: len(ranked) if math.isinf(limit.value) else int(limit.value)]
+    return {name for *_, name in chosen}
 
 
 def speaker_folds(utterances: Sequence[Utterance], count: int | None = None) -> Folds:

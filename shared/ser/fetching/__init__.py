@@ -1,4 +1,5 @@
-"""Fetching of archives from HTTP servers, buckets and local files, with resumption and checks.
+"""Fetching of archives from HTTP servers, buckets and local files, with resumption and checks; and
+places whose files are read without a copy.
 
 A failure that another attempt may avoid raises :class:`Interrupted`; every other failure raises an
 error of :mod:`ser.errors`.
@@ -9,7 +10,11 @@ from __future__ import annotations
 from ser.fetching._access import CLOUD_STORAGE, FULL_ACCESS, Access
 from ser.fetching._archives import ARCHIVE_SUFFIXES, archive_suffix, extract
 from ser.fetching._clutter import is_clutter
-from ser.fetching._opening import opener_for
+from ser.fetching._entries import Entry, checked_entries
+from ser.fetching._folders import FolderPlace
+from ser.fetching._opening import open_place, opener_for
+from ser.fetching._places import Place, StoredFile
+from ser.fetching._tars import TarArchive, is_compressed
 from ser.fetching._transfer import Download, fetch
 from ser.fetching._transport import (
     ANY,
@@ -37,16 +42,24 @@ __all__ = [
     "Access",
     "Content",
     "Download",
+    "Entry",
+    "FolderPlace",
     "Interrupted",
     "Missing",
     "Opener",
     "Patience",
+    "Place",
     "Received",
+    "StoredFile",
+    "TarArchive",
     "Version",
     "archive_suffix",
+    "checked_entries",
     "extract",
     "fetch",
     "is_clutter",
+    "is_compressed",
+    "open_place",
     "opener_for",
     "redact_url",
 ]

@@ -12,10 +12,10 @@ from pathlib import Path
 from ser._addresses import printable
 from ser._progress import ProgressCallback, ignore_share
 from ser.errors import InvalidInput, StorageFull
-from ser.fetching._entries import Archive, broken, check_entries, useful_entries
+from ser.fetching._entries import Archive, broken, checked_entries, useful_entries
 from ser.fetching._tars import TarArchive, tar_suffix
 from ser.fetching._zips import open_zip
-from ser.limits import UNLIMITED, Limit
+from ser.limits import NO_LIMITS, Limits
 
 ARCHIVE_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 """Suffixes of the archives that are read; their content decides, not their name."""
@@ -29,16 +29,18 @@ def archive_suffix(path: Path) -> str | None:
     return tar_suffix(path) or (".zip" if zipfile.is_zipfile(path) else None)
 
 
-def open_archive(path: Path, limit: Limit = UNLIMITED) -> AbstractContextManager[Archive]:
-    """Open the archive at ``path``, whose content may have ``limit`` bytes."""
-    return nullcontext(TarArchive(path, limit)) if tar_suffix(path) else open_zip(path)
+def open_archive(path: Path, limits: Limits) -> AbstractContextManager[Archive]:
+    """Open the archive at ``path``, whose content must be within ``limits``."""
+    if not tar_suffix(path):
+        return open_zip(path, limits)
+    return nullcontext(TarArchive(path.name, lambda: path.open("rb"), limits))
 
 
 def extract(
     archive: Path,
     folder: Path,
     *,
-    limit: Limit = UNLIMITED,
+    limits: Limits = NO_LIMITS,
     on_progress: ProgressCallback = ignore_share,
 ) -> None:
     """Extract ``archive`` to ``folder``, completely or not at all.
@@ -51,15 +53,14 @@ def extract(
     InvalidInput
         The archive is broken or has a forbidden entry, or ``folder`` cannot be written.
     TooLarge
-        The content has more than ``limit`` bytes or
-        :data:`~ser.fetching._entries.MAX_ENTRIES` entries.
+        The content has more bytes or entries than ``limits`` allow.
     StorageFull
         The disk has no space for the content.
     """
     fresh = folder.with_name(f".{folder.name}.extracting")
     former = folder.with_name(f".{folder.name}.replaced")
-    with open_archive(archive, limit) as opened, write_errors(folder):
-        size = check_entries(opened, limit)
+    with open_archive(archive, limits) as opened, write_errors(folder):
+        size = sum(entry.size for entry in checked_entries(opened, limits))
         remove(fresh)
         try:
             fresh.mkdir(parents=True)

@@ -6,12 +6,13 @@ its documentation).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from typing import Any
 
 from ser.errors import Conflict, RemoteFailed
+from ser.fetching._ranges import is_worthwhile, ranged_chunks
 from ser.fetching._transport import (
     CHUNK,
     Content,
@@ -32,9 +33,13 @@ def open_object(
     key: str,
     patience: Patience,
     version: Version,
+    in_ranges: bool,
     received: Received,
 ) -> Iterator[Content]:
-    """Yield the content of an object after the bytes ``received``, or all of it."""
+    """Yield the content of an object after the bytes ``received``, or all of it.
+
+    With ``in_ranges`` the bytes of a large object of S3 come in parallel ranges of one version.
+    """
     from botocore.exceptions import ClientError
 
     uri = f"{store}://{bucket}/{key}"
@@ -56,8 +61,14 @@ def open_object(
                     raise
                 found = client.get_object(**wanted)
         require_version(uri, found, store, version)
-        chunks = stack.enter_context(closing(found["Body"])).iter_chunks(CHUNK)
         start = received.size if "ContentRange" in found else 0
+        body = stack.enter_context(closing(found["Body"]))
+        chunks: Iterator[bytes] = body.iter_chunks(CHUNK)
+        if in_ranges and store == "s3" and is_worthwhile(found["ContentLength"]):
+            body.close()
+            read = partial(read_range, client, wanted, found["ETag"])
+            ranges = ranged_chunks(read, start, found["ContentLength"])
+            chunks = stack.enter_context(closing(ranges))
         yield Content(
             start,
             start + found["ContentLength"],
@@ -65,6 +76,30 @@ def open_object(
             found.get("ContentType", ""),
             translate_errors(chunks, errors),
         )
+
+
+def read_range(client: Any, wanted: Mapping[str, str], etag: str, first: int, last: int) -> bytes:
+    """Return the bytes ``first`` to ``last`` of the object ``wanted`` if its ETag is ``etag``.
+
+    Raises
+    ------
+    Interrupted
+        The object has another ETag, so another attempt has to begin anew.
+    """
+    from botocore.exceptions import ClientError
+
+    try:
+        found = client.get_object(**wanted, Range=f"bytes={first}-{last}", IfMatch=etag)
+    except ClientError as error:
+        if error.response["ResponseMetadata"]["HTTPStatusCode"] in (412, 416):
+            raise Interrupted("the object has changed") from error
+        raise
+    with closing(found["Body"]) as body:
+        # Some servers ignore If-Match.
+        if found["ETag"] != etag:
+            raise Interrupted("the object has changed")
+        content: bytes = body.read()
+        return content
 
 
 def create_client(endpoint: str | None, patience: Patience) -> Any:
@@ -103,6 +138,6 @@ def bucket_errors(uri: str) -> Iterator[None]:
         raise Interrupted(str(error)) from error
     except (BotoCoreError, ClientError) as error:
         code = error.response["Error"]["Code"] if isinstance(error, ClientError) else ""
-        kind = Missing if code in ("NoSuchKey", "NoSuchVersion") else RemoteFailed
+        kind = Missing if code in ("NoSuchKey", "NoSuchVersion", "404") else RemoteFailed
         hint = "; a prefix ends with a slash" if code == "NoSuchKey" else ""
         raise kind(f"{uri} cannot be read: {error}{hint}") from error

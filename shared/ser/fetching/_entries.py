@@ -18,9 +18,8 @@ from zipfile import BadZipFile
 from ser._addresses import printable
 from ser.errors import InvalidInput, SerError, TooLarge
 from ser.fetching._clutter import is_clutter
-from ser.limits import Limit
+from ser.limits import Limits
 
-MAX_ENTRIES = 100_000  # including folders that have no entry, but contain one
 MAX_NAME_LENGTH = 1_024
 TOO_LONG = f"has a name above {MAX_NAME_LENGTH:,} characters"
 
@@ -51,6 +50,8 @@ class Entry:
     open: Callable[[], IO[bytes]]
     """Function that opens the content, which has ``size`` bytes at most. It can be called until the
     next entry is read."""
+    start: int = 0
+    """Position of the content in a tar archive that is not compressed."""
 
     @property
     def is_folder(self) -> bool:
@@ -91,9 +92,10 @@ def broken(name: str) -> Iterator[None]:
         raise InvalidInput(f"{name} is broken: {error}") from error
 
 
-def check_entries(archive: Archive, limit: Limit) -> int:
-    """Return the size of the content of ``archive`` in bytes; raise an error unless all entries are
-    harmless and within limits."""
+def checked_entries(archive: Archive, limits: Limits) -> Iterator[Entry]:
+    """Yield the entries of ``archive``; raise an error at the first one that is not harmless or
+    not within ``limits``."""
+    # Folders that have no entry, but contain one, count as well.
     names: dict[str, str] = {}
     size = 0
     for entry in useful_entries(archive):
@@ -101,11 +103,14 @@ def check_entries(archive: Archive, limit: Limit) -> int:
             shown = printable(entry.stored[:MAX_NAME_LENGTH])
             raise InvalidInput(f"{shown!r} in {archive.name} {reason}")
         size += entry.size
-        if len(names) > MAX_ENTRIES:
-            raise TooLarge(f"{archive.name} has too many entries; allowed: {MAX_ENTRIES:,}")
-        if size > limit.value:
-            raise TooLarge(f"{archive.name} extracts to {size:,} bytes or more; allowed: {limit}")
-    return size
+        if len(names) > limits.entries.value:
+            raise TooLarge(f"{archive.name} has too many entries; allowed: {limits.entries}")
+        if size > limits.extracted_bytes.value:
+            raise TooLarge(
+                f"{archive.name} extracts to {size:,} bytes or more; "
+                f"allowed: {limits.extracted_bytes}"
+            )
+        yield entry
 
 
 def useful_entries(archive: Archive) -> Iterator[Entry]:
@@ -115,15 +120,19 @@ def useful_entries(archive: Archive) -> Iterator[Entry]:
 
 def find_flaw(entry: Entry) -> str | None:
     """Return the reason to refuse the entry; ``None`` if it is harmless."""
-    name, path = entry.name, entry.path
+    negative = "has a negative size" if entry.size < 0 else None
+    return find_flaw_of_name(entry.name) or entry.flaw or negative
+
+
+def find_flaw_of_name(name: str) -> str | None:
+    """Return the reason to refuse ``name``, a path with slashes; ``None`` if it is harmless."""
+    path = PurePosixPath(name)
     flaws = {
-        "has no name": not (path.name or entry.is_folder),
+        "has no name": not (path.name or name.endswith("/")),
         TOO_LONG: len(name) > MAX_NAME_LENGTH,
         "has NUL in its name": "\0" in name,
         "has an absolute path": name.startswith("/") or re.match("[A-Za-z]:", name) is not None,
         "leads out of the archive by '..'": ".." in path.parts,
-        entry.flaw: bool(entry.flaw),
-        "has a negative size": entry.size < 0,
     }
     return next((reason for reason, found in flaws.items() if found), None)
 

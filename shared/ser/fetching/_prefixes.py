@@ -1,154 +1,126 @@
-"""The objects below a prefix of a bucket, read as the tar archive of them.
+"""The objects below a prefix of a bucket, read where they are.
 
-The archive depends only on the keys and contents of the objects, so its checksum identifies them,
-and any part of it can be sent again.
+Each object is read in the version that was listed: an object with another ETag is a conflict, so
+the listing identifies everything that is read.
 """
 
 from __future__ import annotations
 
 import hashlib
-import tarfile
+import time
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
+from io import BufferedReader
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, BinaryIO
 
-from ser.errors import InvalidInput, TooLarge
+from ser._addresses import printable
+from ser.errors import Conflict, InvalidInput, RemoteFailed, TooLarge
 from ser.fetching._buckets import bucket_errors, create_client
 from ser.fetching._clutter import is_clutter
-from ser.fetching._entries import MAX_ENTRIES
-from ser.fetching._transport import (
-    CHUNK,
-    Content,
-    Interrupted,
-    Patience,
-    Received,
-    translate_errors,
-)
-
-END = bytes(2 * tarfile.BLOCKSIZE)
-"""The end of a tar archive."""
+from ser.fetching._entries import find_flaw_of_name
+from ser.fetching._places import Place, RangeFile, StoredFile
+from ser.fetching._transport import PATIENCE, Interrupted, Patience
+from ser.limits import UNLIMITED, Limit
 
 
 @dataclass(frozen=True)
-class Member:
-    """An object as a member of the archive."""
+class PrefixPlace(Place):
+    """The objects of ``bucket`` below ``prefix``, which is empty or ends with a slash."""
 
-    key: str
-    size: int
-    """Size of the object in bytes."""
-    etag: str
-    header: bytes
-
-    @property
-    def padding(self) -> int:
-        """Number of zero bytes after the content."""
-        return -self.size % tarfile.BLOCKSIZE
+    store: str
+    endpoint: str | None
+    bucket: str
+    prefix: str
+    names: tuple[str, ...] = ()
+    """The ends of the keys of the only objects to list; empty: all."""
+    patience: Patience = PATIENCE
 
     @property
-    def length(self) -> int:
-        """Number of bytes in the archive."""
-        return len(self.header) + self.size + self.padding
+    def address(self) -> str:
+        return f"{self.store}://{self.bucket}/{self.prefix}"
 
+    def files(self, limit: Limit = UNLIMITED) -> list[StoredFile]:
+        found: dict[PurePosixPath, StoredFile] = {}
+        for file in self._named() if self.names else self._listed():
+            if reason := find_flaw_of_name(str(file.path)):
+                raise InvalidInput(f"{printable(file.name)!r} in {self.address} {reason}")
+            if twin := found.get(file.path):
+                raise InvalidInput(f"{file.name!r} in {self.address} clashes with {twin.name!r}")
+            found[file.path] = file
+            if len(found) > limit.value:
+                raise TooLarge(f"{self.address} has too many objects; allowed: {limit}")
+        if not found:
+            raise InvalidInput(
+                f"{self.address} contains no objects; allowed: a prefix with the files of a corpus"
+            )
+        return [found[path] for path in sorted(found)]
 
-@contextmanager
-def open_prefix(
-    store: str,
-    endpoint: str | None,
-    bucket: str,
-    prefix: str,
-    patience: Patience,
-    received: Received,
-) -> Iterator[Content]:
-    """Yield the archive of the objects below ``prefix`` after the bytes ``received``, or all of it.
+    def _listed(self) -> Iterator[StoredFile]:
+        with bucket_errors(self.address):
+            pages = self._client.get_paginator("list_objects_v2")
+            for page in pages.paginate(Bucket=self.bucket, Prefix=self.prefix):
+                for each in page.get("Contents", []):
+                    name = each["Key"].removeprefix(self.prefix)
+                    # Consoles create an object with a final slash for a folder.
+                    if not name.endswith("/") and name and not is_clutter(PurePosixPath(name)):
+                        yield StoredFile(name, each["Size"], each["ETag"])
 
-    ``prefix`` ends with a slash.
-    """
-    uri = f"{store}://{bucket}/{prefix}"
-    errors = partial(bucket_errors, uri)
-    with ExitStack() as stack:
-        with errors():
-            client = stack.enter_context(closing(create_client(endpoint, patience)))
-            members = list_members(client, uri, bucket, prefix)
-        validator = validator_of(members)
-        start = received.size if received.validator == validator else 0
-        chunks = archive_chunks(client, bucket, members, start)
-        total = sum(member.length for member in members) + len(END)
-        yield Content(
-            start, total, validator, "application/x-tar", translate_errors(chunks, errors)
-        )
+    def _named(self) -> Iterator[StoredFile]:
+        for name in self.names:
+            with bucket_errors(f"{self.address}{name}"):
+                found = self._client.head_object(Bucket=self.bucket, Key=f"{self.prefix}{name}")
+            yield StoredFile(name, found["ContentLength"], found["ETag"])
 
+    def read(self, file: StoredFile, start: int = 0, size: int | None = None) -> bytes:
+        size = file.size - start if size is None else size
+        if not size:
+            return b""
+        retries = 0
+        while True:
+            try:
+                return self._read(file, start, size)
+            except Interrupted as error:
+                if retries == self.patience.retries:
+                    raise RemoteFailed(
+                        f"{self.address}{file.name} cannot be read: {error}"
+                    ) from error
+            time.sleep(self.patience.pause * 2**retries)
+            retries += 1
 
-def list_members(client: Any, uri: str, bucket: str, prefix: str) -> list[Member]:
-    """Return the objects below ``prefix`` in the order of their keys.
+    def _read(self, file: StoredFile, start: int, size: int) -> bytes:
+        from botocore.exceptions import ClientError
 
-    Raises
-    ------
-    InvalidInput
-        There are none.
-    TooLarge
-        There are more than an archive may have entries.
-    """
-    members: list[Member] = []
-    for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
-        for found in page.get("Contents", []):
-            key = found["Key"]
-            # Consoles create an object with a final slash for a folder.
-            if key.endswith("/") or is_clutter(PurePosixPath(key)):
-                continue
-            header = header_of(key.removeprefix(prefix).lstrip("/"), found["Size"])
-            members.append(Member(key, found["Size"], found["ETag"], header))
-        if len(members) > MAX_ENTRIES:
-            raise TooLarge(f"{uri} has too many objects; allowed: {MAX_ENTRIES:,}")
-    if not members:
-        raise InvalidInput(
-            f"{uri} contains no objects; allowed: a prefix with the files of a corpus"
-        )
-    return sorted(members, key=lambda member: member.key)
+        changed = Conflict(f"{self.address}{file.name} has changed since it was listed.")
+        span = f"bytes={start}-{start + size - 1}"
+        with bucket_errors(f"{self.address}{file.name}"):
+            try:
+                found = self._client.get_object(
+                    Bucket=self.bucket, Key=f"{self.prefix}{file.name}", Range=span
+                )
+            except ClientError as error:
+                if error.response["ResponseMetadata"]["HTTPStatusCode"] == 416:
+                    raise changed from error
+                raise
+            with closing(found["Body"]) as body:
+                if found["ETag"] != file.etag or found["ContentLength"] != size:
+                    raise changed
+                content: bytes = body.read()
+                return content
 
+    def fingerprint(self, file: StoredFile) -> bytes:
+        return hashlib.sha256(f"{file.size}:{file.etag}".encode()).digest()
 
-def header_of(name: str, size: int) -> bytes:
-    """Return the header of a member, the same for equal names and sizes."""
-    info = tarfile.TarInfo(name)
-    info.size = size
-    return info.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape")
+    def open(self, file: StoredFile, read_ahead: int) -> BinaryIO:
+        return BufferedReader(RangeFile(partial(self.read, file), file.size), read_ahead)
 
+    @cached_property
+    def _client(self) -> Any:
+        # botocore: "clients are thread-safe". The connections are closed with the client.
+        with bucket_errors(self.address):
+            return create_client(self.endpoint, self.patience)
 
-def validator_of(members: list[Member]) -> str:
-    """Return a text that changes with the key, size or content of any member."""
-    digest = hashlib.sha256()
-    for member in members:
-        digest.update(member.header)
-        digest.update(member.etag.encode())
-    return digest.hexdigest()
-
-
-def archive_chunks(client: Any, bucket: str, members: list[Member], start: int) -> Iterator[bytes]:
-    """Yield the bytes of the archive of ``members`` from the byte ``start`` on."""
-    for member in members:
-        if start < member.length:
-            yield from member_chunks(client, bucket, member, start)
-        start = max(0, start - member.length)
-    yield END[start:]
-
-
-def member_chunks(client: Any, bucket: str, member: Member, start: int) -> Iterator[bytes]:
-    """Yield the bytes of ``member`` in the archive from the byte ``start`` on.
-
-    Raises
-    ------
-    Interrupted
-        The object has changed since it was listed.
-    """
-    yield member.header[start:]
-    start = max(0, start - len(member.header))
-    if start < member.size:
-        after = {"Range": f"bytes={start}-"} if start else {}
-        found = client.get_object(Bucket=bucket, Key=member.key, **after)
-        with closing(found["Body"]) as body:
-            if (found["ETag"], found["ContentLength"]) != (member.etag, member.size - start):
-                raise Interrupted(f"{member.key} has changed since it was listed")
-            yield from body.iter_chunks(CHUNK)
-    yield bytes(member.padding)[max(0, start - member.size) :]
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_client"}

@@ -7,7 +7,7 @@ import lzma
 import tarfile
 import zlib
 from bz2 import BZ2File
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import partial
 from gzip import GzipFile
@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import IO, Any, BinaryIO, cast
 
 from ser.errors import TooLarge
-from ser.fetching._entries import MAX_ENTRIES, Archive, Entry, broken
-from ser.limits import Limit
+from ser.fetching._entries import Archive, Entry, broken
+from ser.limits import Limits
 
 BLOCK = tarfile.BLOCKSIZE
 MAX_READ = 1 << 20
@@ -31,27 +31,28 @@ SUFFIXES = {b"\x1f\x8b": ".tar.gz", b"BZh": ".tar.bz2", b"\xfd7zXZ\0": ".tar.xz"
 
 
 class TarArchive(Archive):
-    """The tar archive at ``path``, whose content may have ``limit`` bytes.
+    """The tar archive that ``open_file`` opens, whose content must be within ``limits``.
 
     The archive is read from its start to its end for each list of entries, because a compressed
     archive has no directory.
     """
 
-    def __init__(self, path: Path, limit: Limit) -> None:
-        self.name = path.name
-        self._path = path
-        self._limit = limit
+    def __init__(self, name: str, open_file: Callable[[], BinaryIO], limits: Limits) -> None:
+        self.name = name
+        self._open_file = open_file
+        self._limits = limits
 
     def entries(self) -> Iterator[Entry]:
-        with self._path.open("rb") as file, broken(self.name), closing(decompress(file)) as data:
-            stream = TarStream(data, self.name, self._limit)
+        with self._open_file() as file, broken(self.name), closing(decompress(file)) as data:
+            stream = TarStream(data, self.name, self._limits)
             # A file for tarfile needs no more than the methods of this one.
             with tarfile.TarFile(
                 fileobj=cast("IO[bytes]", stream), encoding="utf-8", errors="surrogateescape"
             ) as tar:
                 for info in tar:
                     name, flaw = name_of(info), flaw_of(info)
-                    yield Entry(name, name, info.size, flaw, partial(open_member, tar, info))
+                    opener = partial(open_member, tar, info)
+                    yield Entry(name, name, info.size, flaw, opener, info.offset_data)
             stream.finish()
 
 
@@ -72,6 +73,11 @@ def compression_of(file: BinaryIO) -> bytes:
     beginning = file.read(6)
     file.seek(0)
     return next((magic for magic in SUFFIXES if beginning.startswith(magic)), b"")
+
+
+def is_compressed(file: BinaryIO) -> bool:
+    """Return whether ``file``, which is at its start, is compressed."""
+    return compression_of(file) != b""
 
 
 def decompress(file: BinaryIO) -> BinaryIO:
@@ -111,8 +117,8 @@ class TarStream:
     """Decompressed bytes of a tar archive for :mod:`tarfile`: read forwards only, a bounded number
     at once, and a bounded number in total."""
 
-    def __init__(self, data: IO[bytes], name: str, limit: Limit) -> None:
-        self._data, self._name, self._limit = data, name, limit
+    def __init__(self, data: IO[bytes], name: str, limits: Limits) -> None:
+        self._data, self._name, self._limits = data, name, limits
         self._position = 0
         self._last = b""
 
@@ -138,9 +144,10 @@ class TarStream:
         except OSError as error:  # gzip and bz2 raise it for broken content
             raise tarfile.ReadError(str(error)) from error
         self._position += len(data)
-        if self._position > self._limit.value + MAX_HEADER_BYTES * MAX_ENTRIES:
+        content, entries = self._limits.extracted_bytes, self._limits.entries
+        if self._position > content.value + MAX_HEADER_BYTES * entries.value:
             raise TooLarge(
-                f"{self._name} extracts to {self._position:,} bytes or more; allowed: {self._limit}"
+                f"{self._name} extracts to {self._position:,} bytes or more; allowed: {content}"
             )
         self._last = data
         return data

@@ -55,8 +55,8 @@ def fetch(
     Parameters
     ----------
     remote_url
-        ``http(s)://``, ``s3://bucket/key``, ``s3://bucket/prefix/`` (fetched as the tar archive of
-        the objects below it), the same with ``gs://``, a local path or its ``file://`` URL.
+        ``http(s)://``, ``s3://bucket/key``, ``gs://bucket/key``, a local path or its ``file://``
+        URL.
     access
         Rules for hosts (applied again at every redirect), buckets and paths.
     limit
@@ -83,7 +83,7 @@ def fetch(
     StorageFull
         The disk has no space for the archive.
     """
-    opener = opener_for(remote_url, access, patience, version)
+    opener = opener_for(remote_url, access, patience, version, in_ranges=True)
     part = PartialDownload(remote_url, destination, limit, on_progress)
     with write_errors(destination):
         destination.parent.mkdir(parents=True, exist_ok=True)

@@ -11,9 +11,11 @@ from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
 from ser.errors import TooLarge
-from ser.fetching._entries import MAX_ENTRIES, Archive, Entry, broken
+from ser.fetching._entries import Archive, Entry, broken
+from ser.limits import Limits
 
-MAX_DIRECTORY_BYTES = 256 * MAX_ENTRIES
+MAX_ENTRY_BYTES = 256
+"""Maximum number of bytes for each entry in the directory of an archive, on average."""
 UTF8 = 0x800
 """The flag of entries with names in UTF-8."""
 
@@ -25,11 +27,15 @@ class BoundedFile(io.FileIO):
     counted, and needs ten times its size in memory.
     """
 
+    def __init__(self, path: Path, limits: Limits) -> None:
+        super().__init__(path)
+        self._limit = limits.entries
+
     def read(self, size: int | None = -1, /) -> bytes:
-        if size is not None and size > MAX_DIRECTORY_BYTES:
+        if size is not None and size > MAX_ENTRY_BYTES * self._limit.value:
             raise TooLarge(
                 f"{Path(str(self.name)).name} has a directory of {size:,} bytes; "
-                f"allowed: {MAX_DIRECTORY_BYTES:,}"
+                f"allowed: {MAX_ENTRY_BYTES} for each of {self._limit} entries"
             )
         return super().read(size)
 
@@ -50,9 +56,9 @@ class ZipArchive(Archive):
 
 
 @contextmanager
-def open_zip(path: Path) -> Iterator[Archive]:
+def open_zip(path: Path, limits: Limits) -> Iterator[Archive]:
     """Yield the zip archive at ``path``, open for reading."""
-    with BoundedFile(path) as file:
+    with BoundedFile(path, limits) as file:
         with broken(path.name):
             zipped = ZipFile(file)
         with zipped:

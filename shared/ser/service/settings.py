@@ -13,13 +13,11 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from ser.errors import InvalidInput
-from ser.limits import Limit, Limits
+from ser.limits import MAX_SAMPLES, Limit, Limits
 
 if TYPE_CHECKING:
     from ser.parallel import Workers
 
-MAX_FILES = 100_000
-"""Maximum number of sounds in a folder that a request names."""
 MEGABYTE = 1_000_000
 SOUND_BYTES_PER_SECOND = 48_000 * 2 * 2
 """Size of uncompressed sound as devices record it at most: 48 kHz, stereo, 16 bit. It leaves room
@@ -47,6 +45,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Hosts exempt from the ban on private, loopback and link-local addresses."""
     max_download_bytes: int = 1024 * MEGABYTE
     max_extracted_bytes: int = 4096 * MEGABYTE
+    max_entries: int = 100_000
+    """Largest number of entries of an archive, or of files or sounds that are read in place."""
+    max_samples: int = MAX_SAMPLES
+    """Largest number of held-out samples that are published with a model."""
     max_body_bytes: int = 600 * SOUND_BYTES_PER_SECOND + MEGABYTE
     """Default: enough for ``max_audio_seconds`` of uncompressed sound, and its other fields."""
     max_audio_seconds: float = 600.0
@@ -86,8 +88,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return Limits(
             download_bytes=Limit(self.max_download_bytes, "SER_MAX_DOWNLOAD_MB"),
             extracted_bytes=Limit(self.max_extracted_bytes, "SER_MAX_EXTRACTED_MB"),
-            files=Limit(MAX_FILES),
+            entries=Limit(self.max_entries, "SER_MAX_ENTRIES"),
             audio_seconds=Limit(self.max_audio_seconds, "SER_MAX_AUDIO_SECONDS"),
+            samples=Limit(self.max_samples, "SER_MAX_SAMPLES"),
         )
 
     @property
@@ -131,6 +134,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             ),
             max_download_bytes=megabytes("SER_MAX_DOWNLOAD_MB", default.max_download_bytes),
             max_extracted_bytes=megabytes("SER_MAX_EXTRACTED_MB", default.max_extracted_bytes),
+            max_entries=math.ceil(positive(env, "SER_MAX_ENTRIES", default.max_entries)),
+            max_samples=math.ceil(positive(env, "SER_MAX_SAMPLES", default.max_samples)),
             max_body_bytes=megabytes("SER_MAX_BODY_MB", enough),
             max_audio_seconds=seconds,
             max_trainings=math.ceil(positive(env, "SER_MAX_TRAININGS", default.max_trainings)),

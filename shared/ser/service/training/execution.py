@@ -10,7 +10,6 @@ from typing import Any
 from ser._progress import Progress, ignore_progress
 from ser.corpora import CorpusFiles, Sources, corpus_files
 from ser.errors import Fault, InvalidInput, Location
-from ser.limits import Limits
 from ser.registry import open_registry
 from ser.service.access import Access
 from ser.service.settings import Settings
@@ -48,10 +47,8 @@ def execute(
     context = context or JobContext()
     access, version_of = Access(settings), context.version_of
 
-    def open_files(place: str, data_path: Path, /, *, limits: Limits) -> CorpusFiles:
-        return corpus_files(
-            place, data_path, access=access, limits=limits, version=version_of(place)
-        )
+    def open_files(place: str, data_path: Path, /) -> CorpusFiles:
+        return corpus_files(place, data_path, access=access, version=version_of(place))
 
     with fields_of_the_request():
         return train_recipe(

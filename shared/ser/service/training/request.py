@@ -14,10 +14,10 @@ from typing import Annotated, Any
 import msgspec
 
 from ser._schemas import Name, Parsed, parse
-from ser.corpora import Source, read_sources
+from ser.corpora import Source, check_source, read_sources
 from ser.encoders import EncoderSources
 from ser.errors import Fault, InvalidInput, within
-from ser.fetching import ANY, Patience, Version, opener_for
+from ser.fetching import ANY, Version
 from ser.registry import ALIAS, check_alias, new_model_id, open_registry
 from ser.service.access import Access
 from ser.service.settings import Settings
@@ -160,7 +160,7 @@ def require_all_fetchable(given: str | list[Source], access: Access) -> str | li
     for index, source in enumerate(read_sources(given)):
         try:
             with within(*((index,) if isinstance(given, list) else ())):
-                opener_for(source.remote_url, access, Patience())
+                check_source(source.remote_url, access)
         except InvalidInput as error:
             faults += error.faults
     if faults:

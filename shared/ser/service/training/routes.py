@@ -18,11 +18,13 @@ FIELDS = {
     "of the chunks, unless they are given. `accurate`: a pretrained encoder; 422 where its weights "
     "are missing. `light`: no encoder. Mandatory without a `model_type`.",
     "data_path": "A folder for the corpus: `pristine/` holds the archive, `working/` its content.",
-    "remote_url": "A zip or tar archive: `http(s)://`, `s3://bucket/key`, `gs://bucket/key`, or a "
-    "path; the files below `s3://bucket/prefix/` or `gs://bucket/prefix/`; or a folder, or a CSV "
-    "table beside its sounds, by its path. Or a list of sources, each an object with `remote_url`, "
-    "`corpus` and `labels`, or a place alone: labels with the same English word are one class, "
-    "speakers are kept apart.",
+    "remote_url": "An archive, zip or tar, which is copied: `http(s)://`, `s3://bucket/key`, "
+    "`gs://bucket/key`, or a path. Or files that are read where they are: a folder, or "
+    "`s3://bucket/prefix/` or `gs://bucket/prefix/`, with loose sounds, tar shards as webdataset "
+    "writes them, or Parquet tables as Hugging Face `datasets` does; several shards by a pattern, "
+    "`corpus-{000000..000009}.tar`; or a CSV or Parquet table. Or a list of sources, each an "
+    "object with `remote_url`, `corpus` and `labels`, or a place alone: labels with the same "
+    "English word are one class, speakers are kept apart.",
     "corpus": "The rules for the emotion and the speaker of each file.",
     "labels": "New labels by label (a code, or the English word), null to leave one out; or "
     "a list of the labels to keep; or `common`: only the emotions that all corpora share. Follows "

@@ -114,10 +114,10 @@ def test_archives_in_an_archive_or_folder_are_named(bounds: Path, source: str) -
 def test_a_file_that_cannot_be_read_is_named(bounds: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     written(bounds / "corpus", SOUNDS)
 
-    def fail(path: Path) -> bytes:
+    def fail(path: Path, mode: str) -> bytes:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Path, "read_bytes", fail)
+    monkeypatch.setattr(Path, "open", fail)
     with pytest.raises(InvalidInput, match=rf"source: .*{NAMES[0]} cannot be read: Permission"):
         load("corpus")
 
@@ -126,9 +126,9 @@ def test_the_limits_hold_for_folders(bounds: Path) -> None:
     written(bounds / "corpus", SOUNDS)
     (bounds / "corpus" / "labels.csv").write_bytes(bytes(100))
     size = sum(map(len, SOUNDS.values())) + 100
-    exact = Limits(extracted_bytes=Limit(size), files=Limit(len(SOUNDS)))
+    exact = Limits(extracted_bytes=Limit(size), entries=Limit(len(SOUNDS), "SER_MAX_ENTRIES"))
     assert len(load("corpus", limits=exact).utterances) == len(NAMES)
     with pytest.raises(TooLarge, match=f"have {size:,} bytes; allowed: "):
         load("corpus", limits=exact._replace(extracted_bytes=Limit(size - 1)))
-    with pytest.raises(TooLarge, match="has 7 sounds; allowed: 6"):
-        load("corpus", limits=exact._replace(files=Limit(6)))
+    with pytest.raises(TooLarge, match=r"has 7 sounds; allowed: 6 \(SER_MAX_ENTRIES\)"):
+        load("corpus", limits=exact._replace(entries=Limit(6, "SER_MAX_ENTRIES")))

@@ -12,7 +12,14 @@ from hypothesis import strategies as st
 from ser.corpora import Utterance
 from ser.corpora.grammars.emodb import parse
 from ser.errors import InvalidInput
-from ser.evaluation import corpus_folds, hold_out, speaker_folds, text_folds
+from ser.evaluation import (
+    corpus_folds,
+    hold_out,
+    published_samples,
+    speaker_folds,
+    text_folds,
+)
+from ser.limits import UNLIMITED, Limit
 
 SPEAKERS = ("03", "08", "09", "10", "11")
 
@@ -69,6 +76,37 @@ def test_whole_speakers_are_held_out() -> None:
     held_out = hold_out(corpus, "speaker", 0)
     (speaker,) = {u.speaker for u in corpus if u.name in held_out}
     assert held_out == {u.name for u in corpus if u.speaker == speaker}
+
+
+@given(
+    counts=st.dictionaries(st.sampled_from("WLEAFTN"), st.integers(2, 60), min_size=2),
+    limit=st.integers(1, 200),
+    seed=st.integers(0, 99),
+)
+def test_published_samples_have_the_shares_of_the_emotions(
+    counts: dict[str, int], limit: int, seed: int
+) -> None:
+    corpus = utterances(counts)
+    held_out = {u.name for u in corpus if u.name[-1] != "a"} or {u.name for u in corpus}
+    published = published_samples(corpus, held_out, Limit(limit), seed)
+    assert published <= held_out
+    assert len(published) == min(limit, len(held_out))
+    of_all = {c: sum(u.code == c for u in corpus if u.name in held_out) for c in counts}
+    for code, count in of_all.items():
+        chosen = sum(u.code == code for u in corpus if u.name in published)
+        assert chosen >= min(count, 1) or limit < len(counts)
+        # Each emotion is rounded up at most.
+        assert abs(chosen - count * len(published) / len(held_out)) < len(counts)
+
+
+def test_published_samples_follow_the_random_state_and_not_the_order() -> None:
+    corpus = utterances({"W": 30, "L": 30})
+    names = {u.name for u in corpus}
+    first = published_samples(corpus, names, Limit(10), 1)
+    assert first == published_samples(corpus[::-1], names, Limit(10), 1)
+    assert first != published_samples(corpus, names, Limit(10), 2)
+    assert sum("L" in name for name in first) == 5
+    assert published_samples(corpus, names, UNLIMITED, 1) == names
 
 
 def test_each_speaker_is_left_out_once() -> None:

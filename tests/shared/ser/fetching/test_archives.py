@@ -18,13 +18,12 @@ from hypothesis import strategies as st
 
 from ser.errors import InvalidInput, SerError, StorageFull, TooLarge
 from ser.fetching._archives import extract
-from ser.fetching._entries import MAX_ENTRIES
-from ser.fetching._zips import MAX_DIRECTORY_BYTES
-from ser.limits import Limit
+from ser.limits import Limit, Limits
 
 from .servers import full_disk
 
 LIMIT = 1_000_000
+MAX_ENTRIES = 1_000
 ENTRIES = {"wav/03a01Fa.wav": b"RIFF" * 100, "wav/03a01Wa.wav": b"", "readme.txt": b"read me"}
 
 
@@ -71,7 +70,11 @@ def save(archive: bytes, folder: Path) -> Path:
 
 
 def extract_bytes(archive: bytes, folder: Path, max_bytes: int = LIMIT) -> None:
-    extract(save(archive, folder), folder, limit=Limit(max_bytes, "SER_MAX_EXTRACTED_MB"))
+    limits = Limits(
+        extracted_bytes=Limit(max_bytes, "SER_MAX_EXTRACTED_MB"),
+        entries=Limit(MAX_ENTRIES, "SER_MAX_ENTRIES"),
+    )
+    extract(save(archive, folder), folder, limits=limits)
 
 
 def assert_untouched(folder: Path) -> None:
@@ -106,7 +109,10 @@ def test_progress_rises_to_one(tmp_path: Path) -> None:
     (tmp_path / "archive.zip").write_bytes(zip_of(ENTRIES))
     shares: list[float] = []
     extract(
-        tmp_path / "archive.zip", tmp_path / "to", limit=Limit(LIMIT), on_progress=shares.append
+        tmp_path / "archive.zip",
+        tmp_path / "to",
+        limits=Limits(extracted_bytes=Limit(LIMIT)),
+        on_progress=shares.append,
     )
     assert shares == sorted(shares)
     assert shares[-1] == 1.0
@@ -269,7 +275,7 @@ def test_an_entry_larger_than_declared_does_not_exceed_the_limit(
     archive = save(zip_with("bomb", file_size=1), folder)
     # If more than the declared byte were written, the disk would be full.
     with full_disk(1), pytest.raises(InvalidInput, match=r"'bomb' in archive\.zip is broken"):
-        extract(archive, folder, limit=Limit(1))
+        extract(archive, folder, limits=Limits(extracted_bytes=Limit(1)))
     assert_untouched(folder)
 
 
@@ -287,14 +293,16 @@ def directory_of(names: Iterable[str]) -> bytes:
     ids=["files", "files and folders"],
 )
 def test_too_many_entries_are_refused(folder: Path, names: Iterable[str]) -> None:
-    with pytest.raises(TooLarge, match=r"too many entries; allowed: 100,000"):
+    with pytest.raises(TooLarge, match=r"too many entries; allowed: 1,000 \(SER_MAX_ENTRIES\)"):
         extract_bytes(directory_of(names), folder)
     assert_untouched(folder)
 
 
 def test_a_disproportionate_directory_is_refused_before_it_is_loaded(folder: Path) -> None:
-    names = ["a" * 65_535] * (MAX_DIRECTORY_BYTES // 65_535 + 1)
-    with pytest.raises(TooLarge, match="directory of"):
+    names = ["a" * 65_535] * (256 * MAX_ENTRIES // 65_535 + 1)
+    with pytest.raises(
+        TooLarge, match=r"directory of [0-9,]+ bytes; allowed: 256 .* 1,000 \(SER_MAX_ENTRIES\)"
+    ):
         extract_bytes(directory_of(names), folder)
 
 
@@ -356,7 +364,7 @@ def test_any_damage_raises_an_error_of_the_package_and_changes_nothing(
 def test_a_full_disk_is_reported_and_leaves_the_old_content(folder: Path) -> None:
     archive = save(zip_of({"small": b"small", "large": bytes(10_000)}), folder)
     with full_disk(1_000), pytest.raises(StorageFull, match="cannot be written"):
-        extract(archive, folder, limit=Limit(LIMIT))
+        extract(archive, folder, limits=Limits(extracted_bytes=Limit(LIMIT)))
     assert_untouched(folder)
 
 
@@ -366,5 +374,5 @@ def test_a_folder_that_cannot_be_created_is_reported(tmp_path: Path) -> None:
         extract(
             save(zip_of(ENTRIES), tmp_path / "a" / "b"),
             tmp_path / "file" / "to",
-            limit=Limit(1_000),
+            limits=Limits(extracted_bytes=Limit(1_000)),
         )

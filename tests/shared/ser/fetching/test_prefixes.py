@@ -1,33 +1,23 @@
-"""The objects below a prefix of a bucket are fetched as one tar archive."""
+"""Files are read where they are, in folders and below prefixes, in the version that was listed."""
 
 from __future__ import annotations
 
-import hashlib
-import io
-import json
-import tarfile
+import os
+import pickle
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ser.errors import InvalidInput, RemoteFailed, TooLarge
-from ser.fetching import (
-    FULL_ACCESS,
-    NOTHING,
-    PATIENCE,
-    Download,
-    Interrupted,
-    fetch,
-    opener_for,
-)
-from ser.fetching._archives import extract
-from ser.fetching._prefixes import archive_chunks, list_members, open_prefix
+from ser.errors import Conflict, InvalidInput, RemoteFailed, TooLarge
+from ser.fetching import FULL_ACCESS, Patience, Place, StoredFile, fetch, open_place
 from ser.limits import Limit
 from ser.service.access import Access
 from ser.service.settings import Settings
 
-OBJECTS = {"a/1.wav": b"1" * 700, "a/2.wav": b"", "b/Ä 3.wav": b"3" * 512, "labels.csv": b"file"}
+FILES = {"a/1.wav": b"1" * 700, "a/2.wav": b"", "b/Ä 3.wav": b"3" * 512, "labels.csv": b"file"}
+CLUTTER = {"a/._1.wav": b"fork", "__MACOSX/a/1.wav": b"", "a/.DS_Store": b""}
 
 
 @pytest.fixture
@@ -40,111 +30,146 @@ def corpus(client: Any, bucket: str, s3_address: str, monkeypatch: pytest.Monkey
         "AWS_DEFAULT_REGION": "us-east-1",
     }.items():
         monkeypatch.setenv(name, value)
-    others = {"": b"", "a/": b"", "a/._1.wav": b"fork", "__MACOSX/a/1.wav": b"", "a/.DS_Store": b""}
-    for key, content in (OBJECTS | others).items():
+    for key, content in (FILES | CLUTTER | {"": b"", "a/": b""}).items():
         client.put_object(Bucket=bucket, Key=f"set/{key}", Body=content)
     client.put_object(Bucket=bucket, Key="settings.json", Body=b"{}")
     return f"s3://{bucket}/set/"
 
 
-def members_of(archive: Path) -> dict[str, bytes]:
-    with tarfile.open(archive) as tar:
-        return {info.name: tar.extractfile(info).read() for info in tar}  # type: ignore[union-attr]
+@pytest.fixture(params=["folder", "prefix"])
+def place(request: pytest.FixtureRequest, tmp_path: Path, corpus: str) -> Place:
+    for name, content in (FILES | CLUTTER).items():
+        (tmp_path / "set" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "set" / name).write_bytes(content)
+    return open_place(
+        {"folder": str(tmp_path / "set"), "prefix": corpus}[request.param], FULL_ACCESS
+    )
 
 
-def test_a_prefix_is_fetched_as_an_archive_and_extracted(corpus: str, tmp_path: Path) -> None:
-    shares: list[float] = []
-    fetched = fetch(corpus, tmp_path / "a", access=FULL_ACCESS, on_progress=shares.append)
-    content = (tmp_path / "a").read_bytes()
-    assert fetched == Download(hashlib.sha256(content).hexdigest(), len(content))
-    assert members_of(tmp_path / "a") == OBJECTS
-    assert shares == sorted(shares)
-    assert shares[-1] == 1.0
-    # Equal objects have equal checksums, wherever and whenever they are fetched.
-    assert fetch(corpus, tmp_path / "b", access=FULL_ACCESS) == fetched
-    extract(tmp_path / "a", tmp_path / "to")
-    assert (tmp_path / "to" / "b" / "Ä 3.wav").read_bytes() == OBJECTS["b/Ä 3.wav"]
+def test_the_files_are_listed_with_their_sizes_and_without_clutter(place: Place) -> None:
+    assert {file.name: file.size for file in place.files()} == {
+        name: len(content) for name, content in FILES.items()
+    }
+    assert [str(file.path) for file in place.files()] == sorted(FILES)
 
 
-def test_any_part_of_the_archive_can_be_sent_again(client: Any, corpus: str) -> None:
-    bucket = corpus.split("/")[2]
-    members = list_members(client, corpus, bucket, "set/")
-    whole = b"".join(archive_chunks(client, bucket, members, 0))
-    assert len(whole) == sum(member.length for member in members) + 1_024
-    with tarfile.open(fileobj=io.BytesIO(whole)) as tar:
-        assert tar.getnames() == [*OBJECTS]
-    for start in {0, 1, 511, 512, 513, 1_211, 1_212, 1_535, 1_536, 2_047, 2_048, 2_049, 4_000} | {
-        len(whole) - 1,
-        len(whole),
-    }:
-        assert b"".join(archive_chunks(client, bucket, members, start)) == whole[start:], start
+def test_any_part_of_a_file_is_read_by_any_thread_and_after_a_journey(place: Place) -> None:
+    there = pickle.loads(pickle.dumps(place))
+    for each in (place, there):
+        files = each.files()
+        with ThreadPoolExecutor(4) as threads:
+            assert [*threads.map(each.read, files)] == [FILES[file.name] for file in files]
+        first = files[0]
+        assert each.read(first, 699) == b"1"
+        assert each.read(first, 10, 3) == b"111"
+        with each.open(first, 100) as opened:
+            opened.seek(-2, os.SEEK_END)
+            assert opened.read() == b"11"
+            opened.seek(50)
+            assert len(opened.read(625)) == 625
 
 
-@pytest.mark.parametrize("changed", [False, True])
-def test_an_interrupted_fetch_is_continued_unless_an_object_has_changed(
-    client: Any, corpus: str, tmp_path: Path, changed: bool
+def test_the_fingerprint_of_a_file_follows_its_content(
+    place: Place, corpus: str, client: Any
 ) -> None:
-    with opener_for(corpus, FULL_ACCESS)(NOTHING) as content:
-        whole = b"".join(content.chunks)
-    # Other bytes than those of the archive show which were fetched again.
-    (tmp_path / "archive.part").write_bytes(whole[:512] + b"kept" + whole[516:600])
-    note = {"url": corpus, "validator": content.validator}
-    (tmp_path / "archive.part.json").write_text(json.dumps(note))
-    if changed:
-        client.put_object(Bucket=corpus.split("/")[2], Key="set/a/1.wav", Body=b"0" * 700)
-    fetch(corpus, tmp_path / "archive", access=FULL_ACCESS)
-    first = b"0" * 700 if changed else b"kept" + b"1" * 696
-    assert members_of(tmp_path / "archive") == OBJECTS | {"a/1.wav": first}
+    first = [place.fingerprint(file) for file in place.files()]
+    assert first == [place.fingerprint(file) for file in place.files()]
+    replace(place, corpus, client, b"0" * 700)
+    again = [place.fingerprint(file) for file in place.files()]
+    assert [a == b for a, b in zip(first, again, strict=True)] == [False, True, True, True]
 
 
-def test_an_object_that_changes_after_it_was_listed_is_never_mixed_in(
-    client: Any, corpus: str
+def replace(place: Place, corpus: str, client: Any, content: bytes) -> None:
+    """Replace the first file."""
+    if folder := place.on_this_machine:
+        (folder / "a/1.wav").write_bytes(content)
+    else:
+        client.put_object(Bucket=corpus.split("/")[2], Key="set/a/1.wav", Body=content)
+
+
+@pytest.mark.parametrize("content", [b"0" * 700, b"0" * 9, b""])
+def test_an_object_that_changes_after_it_was_listed_is_a_conflict(
+    client: Any, corpus: str, content: bytes
 ) -> None:
-    _, _, bucket, *_ = corpus.split("/")
-    with open_prefix("s3", None, bucket, "set/", PATIENCE, NOTHING) as content:
-        client.put_object(Bucket=bucket, Key="set/b/Ä 3.wav", Body=b"4" * 512)
-        with pytest.raises(Interrupted, match="has changed since it was listed"):
-            b"".join(content.chunks)
+    place = open_place(corpus, FULL_ACCESS)
+    first = place.files()[0]
+    replace(place, corpus, client, content)
+    with pytest.raises(Conflict, match=r"set/a/1\.wav has changed since it was listed"):
+        place.read(first)
+    with pytest.raises(Conflict), place.open(first, 100) as opened:
+        opened.read()
 
 
-def test_a_prefix_above_a_limit_is_refused_before_an_object_is_read(
-    corpus: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_some_files_alone_are_listed(place: Place, corpus: str, tmp_path: Path) -> None:
+    url = str(place.on_this_machine or corpus)
+    names = ("b/Ä 3.wav", "a/2.wav")
+    chosen = open_place(url, FULL_ACCESS, names=names).files()
+    assert [file.name for file in chosen] == sorted(names)
+    with pytest.raises((InvalidInput, RemoteFailed), match=r"4\.wav cannot be read"):
+        open_place(url, FULL_ACCESS, names=("a/4.wav",)).files()
+
+
+def test_a_prefix_with_too_many_objects_or_none_is_refused(corpus: str) -> None:
+    with pytest.raises(TooLarge, match=r"too many objects; allowed: 3 \(SER_MAX_ENTRIES\)"):
+        open_place(corpus, FULL_ACCESS).files(Limit(3, "SER_MAX_ENTRIES"))
+    with pytest.raises(InvalidInput, match="contains no objects; allowed: a prefix with the files"):
+        open_place(corpus.replace("set/", "other/"), FULL_ACCESS).files()
+
+
+@pytest.mark.parametrize("key", ["../up.csv", "a/../../up.csv", "a//1.wav"])
+def test_keys_that_are_no_paths_of_their_own_are_refused(
+    corpus: str, client: Any, key: str
 ) -> None:
-    with pytest.raises(TooLarge, match=r"set/ has [0-9,]+ bytes or more; allowed: 1,000"):
-        fetch(corpus, tmp_path / "archive", access=FULL_ACCESS, limit=Limit(1_000))
-    monkeypatch.setattr("ser.fetching._prefixes.MAX_ENTRIES", 3)
-    with pytest.raises(TooLarge, match="too many objects; allowed: 3"):
-        fetch(corpus, tmp_path / "archive", access=FULL_ACCESS)
-    assert list(tmp_path.iterdir()) == []
+    client.put_object(Bucket=corpus.split("/")[2], Key=f"set/{key}", Body=b"")
+    with pytest.raises(InvalidInput, match=r"leads out|clashes with"):
+        open_place(corpus, FULL_ACCESS).files()
 
 
-@pytest.mark.parametrize(
-    ("suffix", "kind", "reason"),
-    [
-        (
-            "other/",
-            InvalidInput,
-            "other/ contains no objects; allowed: a prefix with the files of a corpus",
-        ),
-        ("set", RemoteFailed, "NoSuchKey.*; a prefix ends with a slash"),
-    ],
-)
-def test_a_prefix_without_objects_or_slash_is_refused(
-    corpus: str, tmp_path: Path, suffix: str, kind: type[Exception], reason: str
+def test_a_connection_that_breaks_is_tried_again(
+    corpus: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(kind, match=reason):
-        fetch(corpus.replace("set/", suffix), tmp_path / "archive", access=FULL_ACCESS)
+    from botocore.response import StreamingBody
+
+    place = open_place(corpus, FULL_ACCESS, patience=Patience(retries=2, pause=0.0))
+    first = place.files()[0]
+    whole, broken = StreamingBody.read, [True, True]
+
+    def read(body: StreamingBody, *arguments: Any) -> bytes:
+        from botocore.exceptions import IncompleteReadError
+
+        content: bytes = whole(body, *arguments)
+        if broken and broken.pop():
+            raise IncompleteReadError(actual_bytes=1, expected_bytes=700)
+        return content
+
+    monkeypatch.setattr(StreamingBody, "read", read)
+    assert place.read(first) == FILES["a/1.wav"]
+    broken += [True] * 3
+    with pytest.raises(RemoteFailed, match=r"a/1\.wav cannot be read"):
+        place.read(first)
 
 
-def test_the_rules_for_buckets_hold_for_prefixes(corpus: str, tmp_path: Path) -> None:
-    access = Access(Settings(allowed_paths=(tmp_path,), allowed_buckets=("others",)))
+def test_a_key_without_slash_is_an_object(corpus: str, tmp_path: Path) -> None:
+    with pytest.raises(RemoteFailed, match=r"NoSuchKey.*; a prefix ends with a slash"):
+        fetch(corpus.replace("set/", "set"), tmp_path / "archive", access=FULL_ACCESS)
+
+
+def test_the_rules_of_access_hold_for_places(corpus: str, tmp_path: Path) -> None:
+    access = Access(Settings(allowed_paths=(tmp_path / "in",), allowed_buckets=("others",)))
     with pytest.raises(InvalidInput, match="SER_ALLOWED_BUCKETS"):
-        fetch(corpus, tmp_path / "archive", access=access)
+        open_place(corpus, access)
+    with pytest.raises(InvalidInput, match="SER_ALLOWED_PATHS"):
+        open_place(str(tmp_path), access)
+    (tmp_path / "in").mkdir()
+    (tmp_path / "secret.wav").write_bytes(b"secret")
+    (tmp_path / "in" / "link.wav").symlink_to(tmp_path / "secret.wav")
+    with pytest.raises(InvalidInput, match="SER_ALLOWED_PATHS"):
+        open_place(str(tmp_path / "in"), access).read(StoredFile("link.wav", 6))
 
 
 def test_a_prefix_of_cloud_storage_is_read_through_the_protocol_of_s3(
     corpus: str, s3_address: str, tmp_path: Path
 ) -> None:
     settings = Settings(allowed_paths=(tmp_path,), cloud_storage=s3_address)
-    fetch(corpus.replace("s3:", "gs:"), tmp_path / "archive", access=Access(settings))
-    assert members_of(tmp_path / "archive") == OBJECTS
+    place = open_place(corpus.replace("s3:", "gs:"), Access(settings))
+    assert {file.name: place.read(file) for file in place.files()} == FILES

@@ -18,10 +18,11 @@ from hypothesis import strategies as st
 from ser.errors import InvalidInput, SerError, TooLarge
 from ser.fetching import _tars, archive_suffix
 from ser.fetching._archives import extract
-from ser.limits import Limit
+from ser.limits import Limit, Limits
 
 ENTRIES = {"wav/03a01Fa.wav": b"RIFF" * 200, "wav/03a01Wa.wav": b"", "Ärger/ü.txt": b"read me"}
 LIMIT = 1_000_000
+MAX_ENTRIES = 100
 
 COMPRESSIONS: dict[str, Callable[[bytes], bytes]] = {
     ".tar": bytes,
@@ -72,7 +73,11 @@ def extract_bytes(archive: bytes, folder: Path, limit: int = LIMIT) -> None:
     path = folder.parents[1] / "archive.tar"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(archive)
-    extract(path, folder, limit=Limit(limit, "SER_MAX_EXTRACTED_MB"))
+    limits = Limits(
+        extracted_bytes=Limit(limit, "SER_MAX_EXTRACTED_MB"),
+        entries=Limit(MAX_ENTRIES, "SER_MAX_ENTRIES"),
+    )
+    extract(path, folder, limits=limits)
 
 
 def assert_refused(archive: bytes, folder: Path, reason: str, kind: type = InvalidInput) -> None:
@@ -161,10 +166,10 @@ def test_xz_that_needs_much_memory_is_refused(folder: Path) -> None:
         extract_bytes(lzma.compress(PLAIN, filters=filters), folder)
 
 
-def test_too_many_entries_are_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ser.fetching._entries.MAX_ENTRIES", 10)
-    archive = tar_of(member(str(number)) for number in range(11))
-    assert_refused(archive, folder, "too many entries; allowed: 10", TooLarge)
+def test_too_many_entries_are_refused(folder: Path) -> None:
+    archive = tar_of(member(str(number)) for number in range(MAX_ENTRIES + 1))
+    reason = rf"too many entries; allowed: {MAX_ENTRIES} \(SER_MAX_ENTRIES\)"
+    assert_refused(archive, folder, reason, TooLarge)
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,11 @@ import os
 import random
 import socket
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+from wsgiref.types import StartResponse, WSGIEnvironment
 from zipfile import ZipFile
 
 import boto3
@@ -22,11 +23,13 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from moto.server import ThreadedMotoServer
 
+from applications import served
 from ser._progress import ProgressCallback, ignore_share
 from ser.errors import InvalidInput, RemoteFailed, StorageFull, TooLarge
-from ser.fetching import MAX_REDIRECTS, Download, Patience, fetch
+from ser.fetching import MAX_REDIRECTS, Download, Patience, _buckets, _ranges, fetch
 from ser.limits import Limit
 from ser.service.access import Access
 from ser.service.settings import Settings
@@ -539,6 +542,61 @@ def store(credentials: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         client.put_object(Bucket="corpora", Key="a/corpus.zip", Body=CORPUS)
     yield
     server.stop()
+
+
+@pytest.fixture
+def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ranges so small that the corpus has several."""
+    monkeypatch.setattr(_ranges, "PART_BYTES", 9_000)
+    monkeypatch.setattr(_ranges, "WORTHWHILE_BYTES", len(CORPUS))
+
+
+def test_a_large_object_in_s3_comes_in_ranges_of_its_version(
+    store: None, small_parts: None, destination: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shares: list[float] = []
+    arrived = get("s3://corpora/a/corpus.zip", destination, on_progress=shares.append)
+    assert_arrived(arrived, destination)
+    assert len(shares) > len(CORPUS) // 9_000
+    assert shares == sorted(shares)
+
+    def changed(size: int) -> bool:
+        """Replace the object after its version has been seen, and before its ranges are."""
+        with closing(boto3.client("s3")) as client:
+            client.put_object(Bucket="corpora", Key="a/corpus.zip", Body=bytes(size))
+        return True
+
+    monkeypatch.setattr(_buckets, "is_worthwhile", changed)
+    with pytest.raises(RemoteFailed, match="the object has changed"):
+        get("s3://corpora/a/corpus.zip", destination)
+
+
+def test_a_large_object_above_the_limit_is_refused_before_its_ranges_are_sent(
+    store: None, small_parts: None, destination: Path
+) -> None:
+    with pytest.raises(TooLarge, match="SER_MAX_DOWNLOAD_MB"):
+        get("s3://corpora/a/corpus.zip", destination, max_bytes=len(CORPUS) - 1)
+    assert_kept(destination)
+
+
+def test_a_large_object_is_continued_after_the_ranges_that_arrived(
+    credentials: None, small_parts: None, destination: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    s3 = DomainDispatcherApplication(create_backend_app)
+    asked: list[str] = []
+
+    def cutting(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        content = b"".join(s3(environ, start_response))
+        asked.append(environ.get("HTTP_RANGE", ""))
+        return [content[:10] if asked[-1].startswith("bytes=9000-1") else content]
+
+    with served(cutting) as address:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", address)
+        with closing(boto3.client("s3")) as client:
+            client.create_bucket(Bucket="corpora")
+            client.put_object(Bucket="corpora", Key="corpus.zip", Body=CORPUS)
+        assert_arrived(get("s3://corpora/corpus.zip", destination), destination)
+    assert asked[-1] == "bytes=9000-"
 
 
 def test_an_object_in_s3_is_fetched_and_a_missing_one_named(store: None, destination: Path) -> None:
