@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from ser.errors import Conflict
 
-SHARD_BYTES = 2**24
+SHARD_BYTES = 2**23
 """Size after which a shard ends. Products of larger matrices are not faster."""
 SHARD_ROWS = 4096
 """Number of rows after which a shard ends, if they have few columns."""

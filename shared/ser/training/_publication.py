@@ -32,6 +32,9 @@ class LazyFiles(Mapping[str, bytes]):
     def __getitem__(self, name: str) -> bytes:
         return self._contents[name]()
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._contents
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._contents)
 
