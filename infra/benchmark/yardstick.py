@@ -52,7 +52,7 @@ def make_yardstick(place: Workplace) -> Yardstick:
     assert isinstance(network, FittedKeras)
     usual = place.registries / "usual" / "network"
     write(usual, network, corpus.loaded)
-    return Yardstick(usual, same_network, corpus.loaded.signals)
+    return Yardstick(usual, same_network, tuple(corpus.loaded.signals))
 
 
 def publish_model(

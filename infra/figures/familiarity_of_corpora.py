@@ -56,7 +56,8 @@ def main(archives: list[str]) -> None:
         speechless = [front_end.run(["features"], {"waveform": s})[0] for s in sounds]
         own, elsewhere, nowhere = [], [], []
         for names in speaker_folds(loaded.utterances).values():
-            fitted = fit_classifier(classifier, rows.without(names), 42)
+            others_than_these = rows.only(~np.isin(rows.origins.names, [*names]))
+            fitted = fit_classifier(classifier, others_than_these, 42)
             graph = fitted.to_onnx().SerializeToString()
             left_out = [
                 features
@@ -75,7 +76,7 @@ def prepared(archive: str, methods: Mapping[str, Any]) -> tuple[LoadedCorpus, Ex
     """Return the corpus in ``archive`` with its features."""
     with tempfile.TemporaryDirectory() as folder:
         loaded = load_corpus(open_sources(archive, Path(folder)), split_at=None)
-    return loaded, extract(loaded, methods)
+        return loaded, extract(loaded, methods)
 
 
 def familiarities(graph: bytes, sounds: Features) -> list[float]:

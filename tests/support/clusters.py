@@ -104,6 +104,12 @@ def slow(item: int) -> int:
     return item
 
 
+def slow_first(item: int) -> int:
+    """Return ``item``; the first one takes longer than many others."""
+    time.sleep(0.5 if item == 0 else 0)
+    return item
+
+
 def refusing(item: int) -> int:
     """Raise an error as a training does."""
     from ser.errors import Fault, InvalidInput

@@ -1,12 +1,14 @@
-"""Loading of corpora: from files to features and classes in memory.
+"""Loading of corpora: from files to features and classes.
 
 The steps are functions on immutable values: :func:`load_corpus` returns a :class:`LoadedCorpus`,
-:func:`extract` an :class:`ExtractedCorpus`, :func:`training_rows` the :class:`TrainingRows`.
-:class:`Dataset` performs these steps one after the other.
+:func:`extract` an :class:`ExtractedCorpus`, :func:`training_rows` the rows for a classifier.
+:class:`Dataset` performs these steps one after the other. Neither signals nor features are held in
+memory: sounds are decoded once to be examined and once for each extraction, features are written to
+disk while they are computed, and read in blocks.
 """
 
 from ser.dataset._dataset import Dataset
-from ser.dataset._duplicates import Recording
+from ser.dataset._duplicates import SignalFacts
 from ser.dataset._extraction import (
     ExtractedCorpus,
     Extractor,
@@ -16,7 +18,9 @@ from ser.dataset._extraction import (
     refuse_growing_features,
 )
 from ser.dataset._loading import FULL_SCALE, LoadedCorpus, load_corpus
-from ser.dataset._rows import FeatureRows, TrainingRows, training_rows
+from ser.dataset._rows import FeatureRows, ShardRows, TrainingRows, training_rows
+from ser.dataset._signals import Recording, Signals, read_unchanged
+from ser.dataset._stored import StoredFeatures
 
 __all__ = [
     "FULL_SCALE",
@@ -26,11 +30,16 @@ __all__ = [
     "FeatureRows",
     "LoadedCorpus",
     "Recording",
+    "ShardRows",
+    "SignalFacts",
+    "Signals",
+    "StoredFeatures",
     "TrainingRows",
     "extract",
     "load_corpus",
     "metadata_of",
     "random_generator",
+    "read_unchanged",
     "refuse_growing_features",
     "training_rows",
 ]

@@ -2,32 +2,43 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import hashlib
 import os
-import zipfile
-from collections.abc import Sequence
-from contextlib import suppress
-from itertools import islice
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
-import numpy as np
-from numpy.typing import NDArray
 
 import ser
 from ser._metadata import MetadataEncoding
-from ser.dataset._duplicates import Recording
+from ser.corpora import Utterance
+from ser.dataset._duplicates import SignalFacts
+from ser.dataset._shards import (
+    FeatureMatrix,
+    Shards,
+    TemporaryFolder,
+    open_shards,
+    write_shards,
+)
+from ser.errors import StorageFull
 from ser.frontends import Augmentations
 
-MAX_FILES = 4
-"""Maximum number of files; those that were used least recently are removed."""
-
-FeatureMatrix = NDArray[np.float32]
-"""Features of one signal, shape (chunks, features)."""
+MAX_ENTRIES = 4
+"""Maximum number of entries; those that were used least recently are removed."""
+UNFINISHED = ".part"
+"""Suffix of the folder of an extraction that has not ended."""
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+"""Errors of the file system that mean that no space is left."""
 
 
 def cache_key(
-    recordings: Sequence[Recording],
+    utterances: Sequence[Utterance],
+    facts: Sequence[SignalFacts],
     front_end: bytes,
     encoding: MetadataEncoding,
     augmentations: Augmentations,
@@ -38,54 +49,121 @@ def cache_key(
     The version represents the code that runs the front-end, and ``augmentations.fingerprint`` the
     code that makes the copies.
     """
-    utterances = [utterance for utterance, _ in recordings]
     settings = (ser.__version__, encoding, random_state, utterances)
     checksum = hashlib.sha256(msgspec.json.encode(settings, enc_hook=str))
     checksum.update(front_end)
     checksum.update(augmentations.fingerprint)
-    for _, signal in recordings:
-        checksum.update(signal.data)
+    for each in facts:
+        checksum.update(each.digest)
     return checksum.hexdigest()
 
 
 class FeatureCache:
-    """A cache of features by key, in files of ``folder``; a damaged file counts as missing.
+    """A cache of features by key, each in a folder of its own; a damaged entry counts as missing.
 
-    An entry has the features of each recording, followed by those of its copies. If ``folder`` is
-    ``None``, nothing is kept.
+    If ``folder`` is ``None`` or cannot be written, features are kept in a temporary folder, which
+    is removed with the last reference to them.
     """
 
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
 
-    def read(self, key: str) -> list[list[FeatureMatrix]] | None:
+    def read(self, key: str) -> Shards | None:
         """Return the features with the key ``key``; ``None`` if they are missing."""
         if self._folder is None:
             return None
-        file = self._folder / f"{key}.npz"
-        try:
-            with file.open("rb") as opened, np.load(opened, allow_pickle=False) as kept:
-                rows, counts = kept["rows"], kept["counts"]
-            os.utime(file)
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-            return None
-        chunks = iter(np.split(rows, counts.ravel().cumsum()[:-1]))
-        return [list(islice(chunks, sounds)) for sounds in [counts.shape[1]] * len(counts)]
+        shards = open_shards(self._folder / key)
+        if shards:
+            with suppress(OSError):
+                os.utime(shards.folder)
+        return shards
 
-    def write(self, key: str, features: Sequence[Sequence[FeatureMatrix]]) -> None:
-        """Keep ``features``; an error is ignored, since it only makes later trainings slower."""
+    def write(self, key: str, features: Iterable[Sequence[FeatureMatrix]], columns: int) -> Shards:
+        """Write ``features`` while they are computed, and return them.
+
+        They are an entry once all of them are written; an interruption leaves nothing.
+
+        Parameters
+        ----------
+        features
+            The features of each utterance, followed by those of its copies.
+        columns
+            Number of features.
+
+        Raises
+        ------
+        StorageFull
+            No space is left.
+        """
+        try:
+            folder = self._new_folder(key)
+            if folder is None:
+                owner = TemporaryFolder()
+                return replace(write_shards(owner.path, features, columns), owner=owner)
+            with removed_unless_renamed(folder):
+                written = write_shards(folder, features, columns)
+                return replace(written, folder=self._publish(folder, key))
+        except OSError as error:
+            if error.errno in FULL:
+                raise StorageFull(f"no space is left for features: {error}") from error
+            raise
+
+    def _new_folder(self, key: str) -> Path | None:
+        """Return an empty folder for a new entry; ``None`` if there cannot be one."""
         if self._folder is None:
-            return
-        counts = np.array([[len(sound) for sound in sounds] for sounds in features])
-        rows = np.concatenate([sound for sounds in features for sound in sounds])
-        unfinished = self._folder / f"{key}.{os.getpid()}.part"
-        with suppress(OSError):
-            self._folder.mkdir(parents=True, exist_ok=True)
-            with unfinished.open("wb") as file:
-                np.savez(file, rows=rows, counts=counts)
-            unfinished.replace(self._folder / f"{key}.npz")
-            newest_first = sorted(
-                self._folder.glob("*.npz"), key=lambda kept: kept.stat().st_mtime, reverse=True
-            )
-            for old in newest_first[MAX_FILES:]:
-                old.unlink(missing_ok=True)
+            return None
+        folder = self._folder / f"{key}.{os.urandom(4).hex()}{UNFINISHED}"
+        try:
+            folder.mkdir(parents=True)
+        except OSError:
+            return None
+        return folder
+
+    def _publish(self, folder: Path, key: str) -> Path:
+        """Make ``folder`` the entry of ``key``, and return its new path."""
+        assert self._folder is not None
+        entry = self._folder / key
+        if entry.exists():
+            entry.rename(former := entry.with_name(f"{folder.name}{UNFINISHED}"))
+            shutil.rmtree(former, ignore_errors=True)
+        folder.rename(entry)
+        kept = [each for each in self._folder.iterdir() if each.suffix != UNFINISHED]
+        newest_first = sorted(kept, key=lambda each: each.stat().st_mtime, reverse=True)
+        for old in newest_first[MAX_ENTRIES:]:
+            remove(old)
+        for left in self._folder.glob(f"*{UNFINISHED}"):
+            with suppress(OSError), locked(left):
+                remove(left)
+        return entry
+
+
+@contextmanager
+def removed_unless_renamed(folder: Path) -> Iterator[None]:
+    """Lock ``folder``, and remove it at the end of the context, if it still has this name.
+
+    The lock ends with the process, so other processes remove what a killed one has left.
+    """
+    with ExitStack() as stack:
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        with suppress(OSError):  # some network file systems have no locks
+            stack.enter_context(locked(folder))
+        yield
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Lock ``folder`` while the context is open; raise :class:`OSError` if it is locked."""
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(opened)
+
+
+def remove(entry: Path) -> None:
+    """Remove an entry: a folder, or a file as written by former versions."""
+    if entry.is_dir():
+        shutil.rmtree(entry, ignore_errors=True)
+    else:
+        entry.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""A corpus, step by step: from its files to features and classes in memory."""
+"""A corpus, step by step: from its files to features and classes."""
 
 from __future__ import annotations
 
@@ -205,10 +205,12 @@ class Dataset:
     def load(
         self, *, split_at: SplitAt = "min", normalize: bool = True, force: bool = False
     ) -> LoadedCorpus:
-        """Return the utterances as signals, with the length of the chunks and the gain.
+        """Return the utterances with the length of the chunks and the gain.
 
-        Signals are mono at 16 kHz. ``rejected`` lists every file that
-        cannot be decoded, is silent, or is a copy of another sound, with the reason.
+        All sounds are decoded once. ``rejected`` lists every file that cannot be decoded, is
+        silent, or is a copy of another sound, with the reason. ``signals``, mono at 16 kHz, are
+        decoded again when they are used, so memory does not grow with the corpus; the files must
+        stay as they are.
 
         Parameters
         ----------
@@ -268,8 +270,8 @@ class Dataset:
     ) -> ExtractedCorpus:
         """Return the features of every utterance, and the graph that computes them.
 
-        Features that have been extracted from the same sounds with the same settings before are
-        read from ``features/``.
+        Features are written to ``features/`` while they are extracted, and read when they are used.
+        Those of the same sounds with the same settings are not extracted again.
 
         Parameters
         ----------
@@ -314,6 +316,10 @@ class Dataset:
             A method or a key of a CONFIG is unknown, or a value is invalid; utterances stay whole
             (``split_at`` null), but the features of a method grow with the duration; or all
             methods use metadata that are unknown for all utterances.
+        Conflict
+            A sound has changed since :meth:`load`.
+        StorageFull
+            No space is left for the features.
         """
         self._extracted = extract(
             self._loaded or self.load(),
@@ -328,14 +334,21 @@ class Dataset:
         return self._extracted
 
     def get_features(self, names: Iterable[str] | None = None) -> FeatureRows:
-        """Return the features of the utterances ``names`` (default: all), a row for each chunk."""
+        """Return the features of the utterances ``names`` (default: all), a row for each chunk.
+
+        All of them are in memory; :func:`ser.dataset.training_rows` reads them in blocks.
+        """
         return self.get_training_rows(names).as_recorded()
 
     def get_training_rows(self, names: Iterable[str] | None = None) -> TrainingRows:
-        """Return the rows of the utterances ``names`` (default: all) and of their copies."""
+        """Return the rows of the utterances ``names`` (default: all) and of their copies.
+
+        All of them are in memory; :func:`ser.dataset.training_rows` reads them in blocks.
+        """
         extracted = self._extracted or self.feature_extract()
         loaded = self._loaded or self.load()
-        return training_rows(loaded, extracted, None if names is None else set(names))
+        chosen = None if names is None else set(names)
+        return TrainingRows.of(training_rows(loaded, extracted, chosen))
 
     def clean(self, *, archive: bool = False) -> None:
         """Discard all results, and remove ``working/`` and ``features/``.

@@ -16,18 +16,33 @@ STEPS = 2**15
 """Steps between silence and full scale to which samples are rounded before they are compared."""
 
 
-class Recording(NamedTuple):
-    """An utterance and its signal."""
+class SignalFacts(NamedTuple):
+    """The facts about a signal that a corpus keeps in memory."""
+
+    samples: int
+    """Length in samples."""
+    peak: float
+    """Highest absolute value."""
+    digest: bytes
+    """The :func:`fingerprint`."""
+
+    @classmethod
+    def of(cls, signal: Signal) -> SignalFacts:
+        """Return the facts about ``signal``, float32 of shape (samples,)."""
+        return cls(len(signal), float(np.abs(signal).max()), fingerprint(signal))
+
+
+class Decoded(NamedTuple):
+    """An utterance, and the facts about its signal."""
 
     utterance: Utterance
-    signal: Signal
-    """Samples, float32 of shape (samples,), mono, 16 kHz, read-only."""
+    facts: SignalFacts
 
 
 class DistinctRecordings(NamedTuple):
     """The recordings of a corpus without copies of one another."""
 
-    recordings: list[Recording]
+    recordings: list[Decoded]
     """The recordings to use, in their order."""
     rejected: list[Rejection]
     """The copies, and the recordings with contradictory labels."""
@@ -35,7 +50,7 @@ class DistinctRecordings(NamedTuple):
     """Notes for the user on the rejected recordings."""
 
 
-def distinct(recordings: Sequence[Recording], names: Mapping[str, str]) -> DistinctRecordings:
+def distinct(recordings: Sequence[Decoded], names: Mapping[str, str]) -> DistinctRecordings:
     """Return ``recordings`` without copies; ``names`` has the name of each label by its code.
 
     Recordings are the same if their signals agree in every sample, rounded to 16 bits. Lossless
@@ -45,9 +60,9 @@ def distinct(recordings: Sequence[Recording], names: Mapping[str, str]) -> Disti
     The first of several copies is used. If their labels differ, none is used, since it is unknown
     which of the labels is right.
     """
-    groups: dict[bytes, list[Recording]] = defaultdict(list)
+    groups: dict[bytes, list[Decoded]] = defaultdict(list)
     for recording in recordings:
-        groups[fingerprint(recording.signal)].append(recording)
+        groups[recording.facts.digest].append(recording)
     copied = [group for group in groups.values() if len(group) > 1]
     contradictory = [group for group in copied if len({r.utterance.code for r in group}) > 1]
     agreeing = [group for group in copied if len({r.utterance.code for r in group}) == 1]
@@ -69,13 +84,13 @@ def fingerprint(signal: Signal) -> bytes:
     return hashlib.sha256(steps.data).digest()
 
 
-def reject_copies(group: Sequence[Recording]) -> Iterable[Rejection]:
+def reject_copies(group: Sequence[Decoded]) -> Iterable[Rejection]:
     """Return a rejection for each recording of ``group`` except the first."""
     kept, *copies = (recording.utterance for recording in group)
     return [Rejection(str(copy.file), f"the same sound as {kept.file}") for copy in copies]
 
 
-def reject_all(group: Sequence[Recording], names: Mapping[str, str]) -> Iterable[Rejection]:
+def reject_all(group: Sequence[Decoded], names: Mapping[str, str]) -> Iterable[Rejection]:
     """Return a rejection for each recording of ``group``, whose labels contradict each other."""
     labels = " and ".join(sorted({names[each.utterance.code] for each in group}))
     files = [str(recording.utterance.file) for recording in group]
@@ -89,21 +104,21 @@ def reject_all(group: Sequence[Recording], names: Mapping[str, str]) -> Iterable
     ]
 
 
-def note_copies(groups: Sequence[Sequence[Recording]]) -> list[str]:
+def note_copies(groups: Sequence[Sequence[Decoded]]) -> list[str]:
     """Return a note that counts the copies in ``groups``; no note without copies."""
     if copies := sum(len(group) - 1 for group in groups):
         return [f"copies of other sounds: {copies}; each sound is used once, see rejected"]
     return []
 
 
-def note_contradictions(groups: Sequence[Sequence[Recording]]) -> list[str]:
+def note_contradictions(groups: Sequence[Sequence[Decoded]]) -> list[str]:
     """Return a note that counts the recordings in ``groups``; no note without any."""
     if contradictions := sum(map(len, groups)):
         return [f"sounds under two labels or more: {contradictions}; none is used, see rejected"]
     return []
 
 
-def note_speakers(groups: Sequence[Sequence[Recording]]) -> list[str]:
+def note_speakers(groups: Sequence[Sequence[Decoded]]) -> list[str]:
     """Return a note that names speakers with common sounds; no note without any."""
     shared = {frozenset(each.utterance.speaker for each in group) - {""} for group in groups}
     pairs = sorted(" and ".join(sorted(speakers)) for speakers in shared if len(speakers) > 1)

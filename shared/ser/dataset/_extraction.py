@@ -1,10 +1,11 @@
-"""Extraction of features from the signals of a corpus."""
+"""Extraction of features: the second of two passes over the sounds of a corpus."""
 
 from __future__ import annotations
 
 import hashlib
 import zlib
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
@@ -16,9 +17,11 @@ from ser._metadata import FIELDS, MetadataEncoding
 from ser._progress import Progress, ProgressCallback, ignore_progress, step
 from ser._sessions import open_session
 from ser.corpora import Utterance
-from ser.dataset._cache import FeatureCache, FeatureMatrix, cache_key
-from ser.dataset._duplicates import Recording
-from ser.dataset._loading import LoadedCorpus, read_only
+from ser.dataset._cache import FeatureCache, cache_key
+from ser.dataset._loading import LoadedCorpus
+from ser.dataset._shards import FeatureMatrix
+from ser.dataset._signals import Recording
+from ser.dataset._stored import StoredFeatures, StoredPart, View
 from ser.encoders import ENCODERS, EncoderSources
 from ser.errors import InvalidInput, within
 from ser.frontends import DEFAULT_METHODS, Augmentations, FrontEnds
@@ -28,7 +31,7 @@ from ser.sounds import Signal
 
 @dataclass(frozen=True, kw_only=True)
 class ExtractedCorpus:
-    """The features of a corpus, and the graph that computes them. Immutable."""
+    """The features of a corpus, on disk, and the graph that computes them. Immutable."""
 
     front_end: bytes = field(repr=False)
     """The graph from waveform to features, an ONNX file."""
@@ -36,12 +39,23 @@ class ExtractedCorpus:
     """The columns of the input ``metadata`` of the graph."""
     feature_names: tuple[str, ...] = field(repr=False)
     """Names of the features in their order, each with its METHOD_NAME as a prefix."""
-    features: tuple[FeatureMatrix, ...] = field(repr=False)
-    """Features of each utterance: float32 of shape (chunks, features), read-only."""
-    copies: tuple[tuple[FeatureMatrix, ...], ...] = field(repr=False)
-    """Features of the augmented copies of each utterance, in the same form."""
+    stored: StoredFeatures = field(repr=False)
+    """The features, which are read from disk when they are used."""
     encoders: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """Origin, revision, digest and licence of each pretrained encoder, by METHOD_NAME."""
+
+    @property
+    def features(self) -> Sequence[FeatureMatrix]:
+        """Features of each utterance: float32 of shape (chunks, features), read-only.
+
+        An element is read when it is used.
+        """
+        return View(self.stored, slice(0, 1), lambda recorded: recorded[0])
+
+    @property
+    def copies(self) -> Sequence[tuple[FeatureMatrix, ...]]:
+        """Features of the augmented copies of each utterance, in the same form."""
+        return View(self.stored, slice(1, None), tuple)
 
     @cached_property
     def digest(self) -> str:
@@ -110,7 +124,8 @@ def extract(
         are.
     cache
         The folder that keeps the features of each source, which are read if sounds and settings
-        are the same; ``None``: they are not kept. Default: no features are kept.
+        are the same; ``None``: they are kept in a temporary folder as long as the result is in
+        use. Default: temporary folders for all sources.
     renew
         Whether to extract the features again even if ``cache`` contains them.
     encoders
@@ -123,6 +138,10 @@ def extract(
         ``front_ends`` have no features, because the metadata of all utterances are unknown.
     NotFound, RemoteFailed
         No place has the weights of an encoder.
+    Conflict
+        A sound has changed since the corpus was loaded.
+    StorageFull
+        No space is left for the features.
     """
     from ser import _graph as graph
 
@@ -142,27 +161,32 @@ def extract(
     extractor = Extractor(front_end, encoding)
     work = partial(features_with_copies, extractor, augmentations, random_state)
     on_progress = step(progress, "features")
-    found: dict[int, list[FeatureMatrix]] = {}
+    feature_names = front_ends.feature_names(loaded.chunk_samples, encoding)
+    parts: list[StoredPart] = []
+    done = 0
     for source, indices in enumerate(loaded.by_source):
         if not indices:
             continue
-        recordings = [loaded.recordings[index] for index in indices]
         kept = FeatureCache(cache[source] if cache else None)
-        key = cache_key(recordings, front_end, encoding, augmentations, random_state)
-        features = None if renew else kept.read(key)
-        if features is None:
-            share = share_of_all(on_progress, len(found), len(indices), len(loaded.utterances))
-            features = workers.map(work, recordings, by="threads", on_progress=share)
-            kept.write(key, features)
-        found |= zip(indices, features, strict=True)
-    ordered = [found[index] for index in range(len(found))]
+        utterances = [loaded.utterances[index] for index in indices]
+        facts = [loaded.facts[index] for index in indices]
+        key = cache_key(utterances, facts, front_end, encoding, augmentations, random_state)
+        shards = None if renew else kept.read(key)
+        if shards is None:
+            share = share_of_all(on_progress, done, len(indices), len(loaded.utterances))
+            recordings = loaded.recordings_of(indices)
+            with closing(
+                workers.stream(work, recordings, by="threads", on_progress=share)
+            ) as features:
+                shards = kept.write(key, features, len(feature_names))
+        parts.append(StoredPart(shards, np.array(indices)))
+        done += len(indices)
     on_progress(1.0)
     return ExtractedCorpus(
         front_end=front_end,
         encoding=encoding,
-        feature_names=front_ends.feature_names(loaded.chunk_samples, encoding),
-        features=tuple(read_only(recorded) for recorded, *_ in ordered),
-        copies=tuple(tuple(map(read_only, copies)) for _, *copies in ordered),
+        feature_names=feature_names,
+        stored=StoredFeatures(tuple(parts)),
         encoders=front_ends.origins,
     )
 

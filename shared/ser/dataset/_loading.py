@@ -1,12 +1,11 @@
-"""Loading of the files of a corpus as signals in memory."""
+"""Loading of a corpus: the first of two passes over its sounds, which finds facts about them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Literal
-
-import numpy as np
 
 from ser import sounds as audio
 from ser._labels import Label
@@ -22,9 +21,11 @@ from ser.corpora import (
     Sources,
     Utterance,
 )
-from ser.dataset._duplicates import Recording, distinct
+from ser.dataset._duplicates import Decoded, SignalFacts, distinct
+from ser.dataset._signals import Recording, Recordings, Signals
 from ser.errors import InvalidInput, TooLarge, within
 from ser.limits import NO_LIMITS, UNLIMITED, Limit, Limits
+from ser.parallel import THIS_MACHINE
 
 SplitAt = Literal["min", "max", "avg"] | int | None
 
@@ -34,7 +35,10 @@ FULL_SCALE = 10 ** (-0.1 / 20)
 
 @dataclass(frozen=True, kw_only=True)
 class LoadedCorpus:
-    """The signals of a corpus, and the settings for cutting and amplifying them. Immutable."""
+    """The utterances of a corpus, and the settings for cutting and amplifying their signals.
+
+    Signals are not held in memory: they are decoded each time they are used. Immutable.
+    """
 
     name: str
     """Name of the corpus, such as ``emodb``, or of all corpora, such as ``emodb + ravdess``."""
@@ -44,9 +48,12 @@ class LoadedCorpus:
     """The corpora with sounds that can be used."""
     utterances: tuple[Utterance, ...]
     """The utterances whose sounds can be used, sorted by name."""
-    signals: tuple[audio.Signal, ...] = field(repr=False)
+    facts: tuple[SignalFacts, ...] = field(repr=False)
+    """Length, peak and digest of the signal of each utterance."""
+    signals: Sequence[audio.Signal] = field(repr=False)
     """Signal of each utterance, float32 of shape (samples,), mono, 16 kHz, read-only, before the
-    gain."""
+    gain. An element is decoded when it is used, and raises :class:`~ser.errors.Conflict` if its
+    sound has changed since the corpus was loaded."""
     labels: tuple[Label, ...]
     """The emotions of the utterances, in the order of their classes."""
     rejected: tuple[Rejection, ...]
@@ -59,9 +66,13 @@ class LoadedCorpus:
     """Factor by which all signals are multiplied."""
 
     @property
-    def recordings(self) -> list[Recording]:
-        """The utterances with their signals."""
-        return [*map(Recording, self.utterances, self.signals)]
+    def recordings(self) -> Sequence[Recording]:
+        """The utterances with their signals, which are decoded when they are used."""
+        return self.recordings_of(range(len(self.utterances)))
+
+    def recordings_of(self, indices: Sequence[int]) -> Sequence[Recording]:
+        """Return the utterances with the given indices, as :attr:`recordings`."""
+        return Recordings(self.utterances, self.signals, indices)
 
     @property
     def by_source(self) -> list[list[int]]:
@@ -84,7 +95,9 @@ def load_corpus(
     limits: Limits = NO_LIMITS,
     progress: Progress = ignore_progress,
 ) -> LoadedCorpus:
-    """Return the corpora of ``sources`` as signals, with the length of the chunks and the gain.
+    """Return the corpora of ``sources``, with the length of the chunks and the gain.
+
+    All sounds are decoded once, to find faults, copies, durations and peaks.
 
     Parameters
     ----------
@@ -135,7 +148,7 @@ def decode_utterances(
     limit: Limit = UNLIMITED,
     on_progress: ProgressCallback = ignore_share,
 ) -> LoadedCorpus:
-    """Return the utterances of ``inventory`` whose sounds can be used, with their signals.
+    """Return the utterances of ``inventory`` whose sounds can be used.
 
     Copies of a sound are left out as :func:`~ser.dataset._duplicates.distinct` finds them.
 
@@ -144,40 +157,44 @@ def decode_utterances(
     InvalidInput
         No sound can be used.
     """
-    recordings: list[Recording] = []
-    rejected = list(inventory.rejected)
-    for done, utterance in enumerate(inventory.utterances, start=1):
-        try:
-            signal = audio.read_sound(sources.read(utterance), limit=limit)
-            recordings.append(Recording(utterance, read_only(audio.require_sound(signal))))
-        except (InvalidInput, TooLarge) as error:
-            rejected.append(Rejection(str(utterance.file), error.detail))
-        on_progress(done / len(inventory.utterances))
-    found = distinct(recordings, {label.code: label.name for label in inventory.labels})
+    outcomes = THIS_MACHINE.map(
+        partial(inspect, sources, limit),
+        inventory.utterances,
+        by="threads",
+        on_progress=on_progress,
+    )
+    rejected = [*inventory.rejected, *(each for each in outcomes if isinstance(each, Rejection))]
+    decoded = [each for each in outcomes if isinstance(each, Decoded)]
+    found = distinct(decoded, {label.code: label.name for label in inventory.labels})
     rejected += found.rejected
     if not found.recordings:
         with within("source"):
             raise InvalidInput(
                 f"no utterance can be used; {rejected[-1].file}: {rejected[-1].reason}"
             )
-    codes = {utterance.code for utterance, _ in found.recordings}
-    corpora = {utterance.corpus for utterance, _ in found.recordings}
+    utterances = tuple(utterance for utterance, _ in found.recordings)
+    facts = tuple(facts for _, facts in found.recordings)
+    codes, corpora = {u.code for u in utterances}, {u.corpus for u in utterances}
     return LoadedCorpus(
         name=inventory.name,
         provenance=inventory.provenance,
         parts=tuple(part for part in inventory.parts if corpora & {part.name, ""}),
-        utterances=tuple(utterance for utterance, _ in found.recordings),
-        signals=tuple(signal for _, signal in found.recordings),
+        utterances=utterances,
+        facts=facts,
+        signals=Signals(sources, utterances, facts, limit),
         labels=tuple(label for label in inventory.labels if label.code in codes),
         rejected=tuple(rejected),
         notes=(*inventory.notes, *found.notes),
     )
 
 
-def read_only(array: audio.Signal) -> audio.Signal:
-    """Return ``array`` after making it read-only."""
-    array.setflags(write=False)
-    return array
+def inspect(sources: Sources, limit: Limit, utterance: Utterance) -> Decoded | Rejection:
+    """Return ``utterance`` with the facts about its signal, or the reason not to use it."""
+    try:
+        signal = audio.read_sound(sources.read(utterance), limit=limit)
+        return Decoded(utterance, SignalFacts.of(audio.require_sound(signal)))
+    except (InvalidInput, TooLarge) as error:
+        return Rejection(str(utterance.file), error.detail)
 
 
 def cut_and_amplify(loaded: LoadedCorpus, split_at: SplitAt, normalize: bool) -> LoadedCorpus:
@@ -190,21 +207,18 @@ def cut_and_amplify(loaded: LoadedCorpus, split_at: SplitAt, normalize: bool) ->
     """
     return replace(
         loaded,
-        chunk_samples=chunk_length(split_at, loaded.signals),
-        gain=FULL_SCALE / highest_peak(loaded.signals) if normalize else 1.0,
+        chunk_samples=chunk_length(split_at, [facts.samples for facts in loaded.facts]),
+        gain=FULL_SCALE / max(facts.peak for facts in loaded.facts) if normalize else 1.0,
     )
 
 
-def highest_peak(signals: Iterable[audio.Signal]) -> float:
-    """Return the highest absolute value of all ``signals``."""
-    return max(float(np.abs(signal).max()) for signal in signals)
+def chunk_length(split_at: SplitAt, lengths: Sequence[int]) -> int | None:
+    """Return the length of a chunk in samples, given the lengths of all signals.
 
-
-def chunk_length(split_at: SplitAt, signals: Sequence[audio.Signal]) -> int | None:
-    """Return the length of a chunk in samples for ``split_at``; ``None``: utterances stay whole."""
+    ``None``: utterances stay whole.
+    """
     if split_at is None:
         return None
-    lengths = [len(signal) for signal in signals]
     if not isinstance(split_at, int):
         mean = sum(lengths) / len(lengths)
         return {"min": min(lengths), "max": max(lengths), "avg": round(mean)}[split_at]

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Collection, Iterator
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ser.classifiers import Origins
+from ser.classifiers import Block, Origins, Rows
 from ser.dataset._extraction import ExtractedCorpus
 from ser.dataset._loading import LoadedCorpus
+from ser.dataset._stored import StoredFeatures
 
-T = TypeVar("T", bound=np.generic)
+NOT_CHOSEN = -1
 
 
 class FeatureRows(NamedTuple):
-    """The features of utterances, one row for each chunk."""
+    """The features of utterances, one row for each chunk. All arrays are in memory."""
 
     X: NDArray[np.float32]
     """Features, shape (rows, features)."""
@@ -27,7 +28,7 @@ class FeatureRows(NamedTuple):
 
 
 class TrainingRows(NamedTuple):
-    """The rows of utterances and of their augmented copies. Immutable: all arrays are read-only."""
+    """The rows of utterances and of their augmented copies. All arrays are in memory, read-only."""
 
     X: NDArray[np.float32]
     """Features, shape (rows, features)."""
@@ -36,61 +37,99 @@ class TrainingRows(NamedTuple):
     origins: Origins
     """Speaker, utterance, variant, take and corpus of each row."""
 
-    def without(self, names: Collection[str]) -> TrainingRows:
-        """Return the rows of all utterances except those in ``names``."""
-        kept = ~np.isin(self.origins.names, list(names))
-        return with_read_only_arrays(TrainingRows(self.X[kept], self.y[kept], self.origins[kept]))
-
-    def only(self, names: Collection[str]) -> TrainingRows:
-        """Return the rows of the utterances ``names``."""
-        kept = np.isin(self.origins.names, list(names))
-        return with_read_only_arrays(TrainingRows(self.X[kept], self.y[kept], self.origins[kept]))
-
     def as_recorded(self) -> FeatureRows:
         """Return the rows of the utterances themselves, without those of their copies."""
         recorded = self.origins.variants == 0
         return FeatureRows(self.X[recorded], self.y[recorded], self.origins.names[recorded])
 
+    @classmethod
+    def of(cls, rows: Rows) -> TrainingRows:
+        """Return all ``rows`` in memory, in the order of the utterances and their variants."""
+        X = np.empty((rows.count, rows.columns), np.float32)
+        utterances, variants = np.empty(rows.count, np.intp), np.empty(rows.count, np.int64)
+        filled = 0
+        for block in rows.blocks():
+            place = slice(filled, filled + len(block.X))
+            X[place], utterances[place], variants[place] = block
+            filled = place.stop
+        if (np.diff(utterances) < 0).any():  # the utterances of several sources alternate
+            order = np.argsort(utterances, kind="stable")
+            X, utterances, variants = X[order], utterances[order], variants[order]
+        origins = rows.origins[utterances]
+        found = cls(
+            X,
+            rows.y[utterances],
+            Origins(origins.speakers, origins.names, variants, origins.takes, origins.corpora),
+        )
+        for array in (found.X, found.y, *vars(found.origins).values()):
+            array.setflags(write=False)
+        return found
+
+
+class ShardRows(Rows):
+    """Rows that are read from shards, one shard for each block.
+
+    It can be pickled: another process on the same machine reads the files itself.
+
+    Parameters
+    ----------
+    stored
+        The features of a corpus.
+    y, origins
+        Class and origin of each utterance of the corpus.
+    """
+
+    def __init__(self, stored: StoredFeatures, y: NDArray[np.int64], origins: Origins) -> None:
+        self._stored = stored
+        self._chosen = np.arange(len(y))
+        self.y, self.origins = y, origins
+        self.columns = stored.columns
+        self.count = int(stored.counts.sum())
+
+    def blocks(self) -> Iterator[Block]:
+        position = np.full(len(self._stored.counts), NOT_CHOSEN)
+        position[self._chosen] = np.arange(len(self._chosen))
+        for part, number, utterances in self._stored.in_order():
+            if (position[utterances] == NOT_CHOSEN).all():
+                continue
+            counts = self._stored.counts[utterances]
+            variants = np.tile(np.arange(counts.shape[1]), len(counts))
+            rows = Block(
+                part.shards.read(number),
+                np.repeat(position[utterances], counts.sum(axis=1)),
+                np.repeat(variants, counts.ravel()),
+            )
+            kept = rows.utterances != NOT_CHOSEN
+            yield rows if kept.all() else Block(*(each[kept] for each in rows))
+
+    def only(self, chosen: NDArray[np.bool_]) -> Rows:
+        rows = ShardRows(self._stored, self.y, self.origins)
+        rows._chosen = self._chosen[chosen]
+        rows.y, rows.origins = self.y[chosen], self.origins[chosen]
+        rows.count = int(self._stored.counts[rows._chosen].sum())
+        return rows
+
 
 def training_rows(
     loaded: LoadedCorpus, extracted: ExtractedCorpus, names: Collection[str] | None = None
-) -> TrainingRows:
+) -> Rows:
     """Return the rows of the utterances ``names`` (``None``: all) and of their copies.
 
-    Rows have the order of the utterances; the rows of an utterance precede those of its copies.
+    They are read from disk, block by block. An index of a class is one into ``loaded.labels``.
     """
     classes = {label.code: index for index, label in enumerate(loaded.labels)}
-    chosen = [
-        (utterance, variant, chunks)
-        for utterance, recorded, copies in zip(
-            loaded.utterances, extracted.features, extracted.copies, strict=True
-        )
-        if names is None or utterance.name in names
-        for variant, chunks in enumerate((recorded, *copies))
-    ]
-    counts = [len(chunks) for *_, chunks in chosen]
-    columns = len(extracted.feature_names)
-
-    def each_row(values: Sequence[Any], dtype: type[T]) -> NDArray[T]:
-        return np.repeat(np.array(values, dtype), counts)
-
-    return with_read_only_arrays(
-        TrainingRows(
-            X=np.concatenate([np.empty((0, columns), np.float32), *(c for *_, c in chosen)]),
-            y=each_row([classes[utterance.code] for utterance, *_ in chosen], np.int64),
-            origins=Origins(
-                each_row([utterance.speaker for utterance, *_ in chosen], np.str_),
-                each_row([utterance.name for utterance, *_ in chosen], np.str_),
-                each_row([variant for _, variant, _ in chosen], np.int64),
-                each_row([utterance.group for utterance, *_ in chosen], np.str_),
-                each_row([utterance.corpus for utterance, *_ in chosen], np.str_),
-            ),
-        )
+    utterances = loaded.utterances
+    rows = ShardRows(
+        extracted.stored,
+        np.array([classes[utterance.code] for utterance in utterances]),
+        Origins(
+            np.array([utterance.speaker for utterance in utterances]),
+            np.array([utterance.name for utterance in utterances]),
+            np.zeros(len(utterances), np.int64),
+            np.array([utterance.group for utterance in utterances]),
+            np.array([utterance.corpus for utterance in utterances]),
+        ),
     )
-
-
-def with_read_only_arrays(rows: TrainingRows) -> TrainingRows:
-    """Return ``rows`` with all arrays made read-only."""
-    for array in (rows.X, rows.y, *vars(rows.origins).values()):
-        array.setflags(write=False)
-    return rows
+    if names is None:
+        return rows
+    return rows.only(np.array([utterance.name in names for utterance in utterances]))

@@ -57,8 +57,7 @@ def describe_rows(loaded: LoadedCorpus, extracted: ExtractedCorpus) -> str:
 
     The number of chunks is included if it differs from that of the utterances."""
     utterances = len(loaded.utterances)
-    chunks = sum(map(len, extracted.features))
-    rows = chunks + sum(len(copy) for copies in extracted.copies for copy in copies)
+    chunks, rows = int(extracted.stored.counts[:, 0].sum()), int(extracted.stored.counts.sum())
     described = f"{utterances:,} utterances"
     if loaded.chunk_samples is not None:
         seconds = loaded.chunk_samples / SAMPLING_RATE

@@ -14,8 +14,7 @@ from ser._domain_profile import DomainProfile, takes_domain_profile
 from ser._progress import ProgressCallback, ignore_share
 from ser._sessions import open_session
 from ser._speaker_profile import SpeakerProfile, takes_profile
-from ser.classifiers import Classifier
-from ser.dataset import TrainingRows
+from ser.classifiers import Classifier, Rows
 from ser.errors import within
 from ser.evaluation._splits import Folds
 from ser.parallel import THIS_MACHINE, Workers
@@ -25,16 +24,16 @@ FeatureMatrix = NDArray[np.float32]
 
 def fit_classifier(
     classifier: Classifier,
-    rows: TrainingRows,
+    rows: Rows,
     random_state: int,
     on_progress: ProgressCallback = ignore_share,
 ) -> Classifier:
-    """Return a copy of ``classifier`` fitted to ``rows``."""
-    X, y, origins = rows
-    # A copy, because threads may share the classifier, and a fit changes it.
-    estimator = copy(classifier).set_params(random_state=random_state)
+    """Return a copy of ``classifier`` fitted to ``rows``, whose classes may have gaps."""
+    # Copies, because threads may share the classifier, and a fit changes it.
+    estimator, rows = copy(classifier).set_params(random_state=random_state), copy(rows)
+    _, rows.y = np.unique(rows.y, return_inverse=True)
     with within("model_config"):
-        return estimator.fit(X, y, origins=origins, on_progress=on_progress)
+        return estimator.fit_rows(rows, on_progress=on_progress)
 
 
 class FoldClassifier:
@@ -82,16 +81,17 @@ class FittedGraph(NamedTuple):
 
 
 def fit_graph(
-    classifier: Classifier, rows: TrainingRows, random_state: int, names: Collection[str]
+    classifier: Classifier, rows: Rows, random_state: int, names: Collection[str]
 ) -> FittedGraph:
     """Return ``classifier``, fitted to the rows of the utterances ``names``."""
-    fitted = fit_classifier(classifier, rows.only(names), random_state)
+    chosen = rows.only(np.isin(rows.origins.names, [*names]))
+    fitted = fit_classifier(classifier, chosen, random_state)
     return FittedGraph(fitted.to_onnx().SerializeToString(), fitted.notes)
 
 
 def fit_classifiers(
     classifier: Classifier,
-    rows: TrainingRows,
+    rows: Rows,
     trainings: Collection[frozenset[str]],
     *,
     random_state: int = 42,
@@ -115,7 +115,7 @@ def fit_classifiers(
 
 def fit_fold_classifiers(
     classifier: Classifier,
-    rows: TrainingRows,
+    rows: Rows,
     folds: Folds,
     *,
     random_state: int = 42,

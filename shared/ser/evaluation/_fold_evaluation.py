@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 from types import MappingProxyType
@@ -60,7 +61,7 @@ class FoldEvaluation:
 
     def probabilities(self) -> Probabilities:
         """Return the probabilities of the utterances, float32 of shape (utterances, classes)."""
-        return self._predict(self.extracted.features)
+        return np.stack([self._predict_one(*each) for each in self._utterances_with_features()])
 
     @property
     def speakers(self) -> Folds:
@@ -96,15 +97,20 @@ class FoldEvaluation:
     def degradation_effects(self, on_progress: ProgressCallback) -> dict[str, dict[str, float]]:
         """Return the UAR after each degradation, and the loss relative to the original sounds."""
         extractor = Extractor(self.extracted.front_end, self.extracted.encoding)
-        features = self.workers.map(
+        streamed = self.workers.stream(
             partial(degraded_features, extractor, self.random_state),
             self.loaded.recordings,
             by="threads",
             on_progress=on_progress,
         )
+        with closing(streamed) as features:
+            answers = [
+                [self._predict_one(utterance, degraded) for degraded in each]
+                for utterance, each in zip(self.loaded.utterances, features, strict=True)
+            ]
         original, found = self.recorded_metrics()["uar"], {}
-        for name, degraded in zip(DEGRADATIONS, zip(*features, strict=True), strict=True):
-            uar = self._uar(degraded)
+        for name, degraded in zip(DEGRADATIONS, zip(*answers, strict=True), strict=True):
+            uar = metrics(self.loaded.labels, self.loaded.utterances, np.stack(degraded))["uar"]
             found[name] = {"uar": uar, "lost": original - uar}
         return found
 
@@ -117,54 +123,39 @@ class FoldEvaluation:
 
     def _effect(self, enrolled: Folds, skipped: frozenset[str]) -> EnrolmentEffect:
         """Return the UAR with and without enrolment of the sounds ``enrolled``, by speaker."""
-        features = self.extracted.features
         return EnrolmentEffect(
-            enrolled=self._uar(features, self._profiles(enrolled), skipped),
-            not_enrolled=self._uar(features, {}, skipped),
+            enrolled=self._uar(self._profiles(enrolled), skipped),
+            not_enrolled=self._uar({}, skipped),
         )
 
     def _profiles(self, enrolled: Folds) -> dict[str, SpeakerProfile]:
         """Return the profile of each speaker from the utterances ``enrolled``."""
-        digest = self.extracted.digest
-        profile_of = {
-            utterance.name: SpeakerProfile.of(digest, features)
-            for utterance, features in zip(
-                self.loaded.utterances, self.extracted.features, strict=True
-            )
-        }
+        index_of = {u.name: index for index, u in enumerate(self.loaded.utterances)}
+        features, digest = self.extracted.features, self.extracted.digest
         return {
-            speaker: SpeakerProfile.pooled([profile_of[name] for name in sorted(names)])
+            speaker: SpeakerProfile.pooled(
+                [SpeakerProfile.of(digest, features[index_of[name]]) for name in sorted(names)]
+            )
             for speaker, names in enrolled.items()
         }
 
-    def _uar(
-        self,
-        features: Sequence[FeatureMatrix | None],
-        profiles: Mapping[str, SpeakerProfile] = MappingProxyType({}),
-        skipped: Collection[str] = (),
-    ) -> float:
-        kept = [
-            (utterance, each)
-            for utterance, each in zip(self.loaded.utterances, features, strict=True)
-            if utterance.name not in skipped
-        ]
-        answers = [self._predict_one(utterance, each, profiles) for utterance, each in kept]
-        utterances = [utterance for utterance, _ in kept]
+    def _uar(self, profiles: Mapping[str, SpeakerProfile], skipped: Collection[str]) -> float:
+        """Return the UAR on all utterances but those ``skipped``, with profiles of speakers."""
+        utterances, answers = [], []
+        for utterance, features in self._utterances_with_features():
+            if utterance.name not in skipped:
+                utterances.append(utterance)
+                answers.append(self._predict_one(utterance, features, profiles))
         return metrics(self.loaded.labels, utterances, np.stack(answers))["uar"]
 
-    def _predict(self, features: Sequence[FeatureMatrix]) -> Probabilities:
-        return np.stack(
-            [
-                self._predict_one(utterance, each, {})
-                for utterance, each in zip(self.loaded.utterances, features, strict=True)
-            ]
-        )
+    def _utterances_with_features(self) -> Iterator[tuple[Utterance, FeatureMatrix]]:
+        return zip(self.loaded.utterances, self.extracted.features, strict=True)
 
     def _predict_one(
         self,
         utterance: Utterance,
         features: FeatureMatrix | None,
-        profiles: Mapping[str, SpeakerProfile],
+        profiles: Mapping[str, SpeakerProfile] = MappingProxyType({}),
     ) -> Probabilities:
         """Return the probabilities of ``utterance``, with the profile of its speaker.
 

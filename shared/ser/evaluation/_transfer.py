@@ -200,7 +200,7 @@ class TransferEvaluation:
         """Return the profile of the domain of ``sounds``."""
         front_end = self.extracted.digest
         return DomainProfile.pooled(
-            [DomainProfile.of(front_end, self._features[name]) for name in sorted(sounds)]
+            [DomainProfile.of(front_end, self._features_of(name)) for name in sorted(sounds)]
         )
 
     def _answers(
@@ -212,7 +212,7 @@ class TransferEvaluation:
         """Return the probabilities of the tested utterances by name, without those ``skipped``."""
         return {
             name: self.classifiers[trial.trained_on].probabilities(
-                self._features[name], domain=domain
+                self._features_of(name), domain=domain
             )
             for trial in trials
             for name in sorted(trial.tested_on - skipped)
@@ -224,10 +224,13 @@ class TransferEvaluation:
         utterances = [u for u in self.loaded.utterances if u.name in answers]
         return metrics(labels, utterances, np.stack([answers[u.name] for u in utterances]))
 
+    def _features_of(self, name: str) -> NDArray[np.float32]:
+        """Return the features of the utterance ``name``, shape (chunks, features)."""
+        return self.extracted.features[self._index_of[name]]
+
     @cached_property
-    def _features(self) -> dict[str, NDArray[np.float32]]:
-        names = [utterance.name for utterance in self.loaded.utterances]
-        return dict(zip(names, self.extracted.features, strict=True))
+    def _index_of(self) -> dict[str, int]:
+        return {utterance.name: index for index, utterance in enumerate(self.loaded.utterances)}
 
 
 def draws(names: Mapping[str, object], random_state: int) -> Iterator[frozenset[str]]:

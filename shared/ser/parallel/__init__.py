@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Generator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from typing import Literal, TypeVar
@@ -18,6 +20,9 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 By = Literal["threads", "processes"]
+
+IN_FLIGHT_PER_THREAD = 2
+"""Number of items in work, or done and not yet taken, for each thread."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,26 @@ class Workers:
     ) -> list[R]:
         """Return the result of ``work`` for each of ``items``, in their order.
 
+        The parameters and errors are those of :meth:`stream`.
+        """
+        with closing(self.stream(work, items, by=by, on_progress=on_progress)) as found:
+            return [*found]
+
+    def stream(
+        self,
+        work: Callable[[T], R],
+        items: Sequence[T],
+        *,
+        by: By,
+        on_progress: ProgressCallback = ignore_share,
+    ) -> Generator[R, None, None]:
+        """Yield the result of ``work`` for each of ``items``, in their order.
+
+        Work is done ahead of the caller, but only so far that all workers are busy: neither the
+        items nor the results are all in memory, if ``items`` makes an item when it is used. By
+        threads, that is in the thread that works on the item. Closing the generator early cancels
+        the work that has not begun.
+
         On a cluster, ``work`` is sent to each worker once, with everything it refers to; items are
         sent with their tasks. Data that all tasks share should therefore be part of ``work``, and
         neither ``work`` nor an item may refer to a local file.
@@ -57,22 +82,20 @@ class Workers:
         RemoteFailed
             The cluster failed; another attempt may succeed.
         """
-        results: dict[int, R] = {}
         with closing(self._results(work, items, by)) as found:
-            for index, result in found:
-                results[index] = result
-                on_progress(len(results) / len(items))
-        return [results[index] for index in range(len(items))]
+            for done, result in enumerate(found, start=1):
+                on_progress(done / len(items))
+                yield result
 
     def _results(
         self, work: Callable[[T], R], items: Sequence[T], by: By
-    ) -> Generator[tuple[int, R], None, None]:
-        """Yield each result when it arrives, with the index of its item."""
+    ) -> Generator[R, None, None]:
+        """Yield each result in the order of ``items``."""
         if self.scheduler:
             from ser.parallel._cluster import map_on_cluster
 
             return map_on_cluster(self.scheduler, self.environment, work, items)
-        return map_on_this_machine(work, items, by)
+        return by_threads(work, items) if by == "threads" else by_processes(work, items)
 
 
 THIS_MACHINE = Workers()
@@ -97,17 +120,35 @@ def scheduler_address(value: object) -> str:
     return value
 
 
-def map_on_this_machine(
-    work: Callable[[T], R], items: Sequence[T], by: By
-) -> Generator[tuple[int, R], None, None]:
-    """Yield each result in the order of ``items``, with the index of its item."""
+def by_threads(work: Callable[[T], R], items: Sequence[T]) -> Generator[R, None, None]:
+    """Yield each result in the order of ``items``, from a thread for each core.
+
+    joblib's threads are not used, because they run ahead of a slow caller without a limit.
+    """
+    import joblib
+
+    threads = joblib.cpu_count()
+    started: deque[Future[R]] = deque()
+    pool = ThreadPoolExecutor(threads)
+    try:
+        for index in range(len(items)):
+            started.append(pool.submit(lambda index: work(items[index]), index))
+            if len(started) == IN_FLIGHT_PER_THREAD * threads:
+                yield started.popleft().result()
+        while started:
+            yield started.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def by_processes(work: Callable[[T], R], items: Sequence[T]) -> Generator[R, None, None]:
+    """Yield each result in the order of ``items``, from a process for each core."""
     import joblib
     from joblib.externals.loky import get_reusable_executor
 
-    parallel = joblib.Parallel(n_jobs=-1, prefer=by, return_as="generator")
-    yield from enumerate(parallel(joblib.delayed(work)(item) for item in items))
-    if by == "processes":
-        # Idle processes would keep their memory for minutes. On a system without semaphores
-        # joblib has started no processes.
-        with suppress(OSError, NotImplementedError):
-            get_reusable_executor().shutdown(wait=True)
+    parallel = joblib.Parallel(n_jobs=-1, prefer="processes", return_as="generator")
+    yield from parallel(joblib.delayed(work)(item) for item in items)
+    # Idle processes would keep their memory for minutes. On a system without semaphores joblib has
+    # started no processes.
+    with suppress(OSError, NotImplementedError):
+        get_reusable_executor().shutdown(wait=True)

@@ -33,15 +33,18 @@ PATIENCE = 30.0
 """Time to wait for an answer of the scheduler, and for a worker, in seconds."""
 TASKS_PER_WORKER = 2
 """Number of tasks sent to a worker: one runs while the other waits."""
+MAX_FINISHED_PER_WORKER = 2
+"""Number of finished tasks for each worker, of which an earlier task is not finished, at which no
+task is sent: their results are kept until they are next in the order."""
 
 
 def map_on_cluster(
     address: str, environment: Mapping[str, str], function: Callable[[T], R], items: Sequence[T]
-) -> Generator[tuple[int, R], None, None]:
-    """Yield the result of ``function`` for each of ``items``, with the index of the item.
+) -> Generator[R, None, None]:
+    """Yield the result of ``function`` for each of ``items``, in their order.
 
-    Results are yielded as soon as they are ready. Tasks of a worker that stops are restarted on
-    another one. Closing the generator early cancels the running tasks.
+    Tasks of a worker that stops are restarted on another one. Closing the generator early cancels
+    the running tasks.
     """
     with open_client(address) as client:
         remote_work = RemoteWork.of(address, environment, function)
@@ -50,9 +53,13 @@ def map_on_cluster(
         held = client.scatter(remote_work, broadcast=True, hash=False)
         waiting = split_into_tasks(items, max(1, len(client.nthreads())))
         submitted: dict[Future[list[R]], int] = {}
+        finished: dict[int, list[R]] = {}
+        following = 0
         while True:
             # The number of workers may have changed.
-            free = max(0, TASKS_PER_WORKER * len(client.nthreads()) - len(submitted))
+            workers = len(client.nthreads())
+            early = len(finished) > MAX_FINISHED_PER_WORKER * workers
+            free = 0 if early else max(0, TASKS_PER_WORKER * workers - len(submitted))
             for task in islice(waiting, free):
                 future = client.submit(RemoteWork.run, held, task, pure=False)
                 submitted[future] = task.first
@@ -61,7 +68,11 @@ def map_on_cluster(
             if not submitted:
                 require_worker(client)
             for done in next_done(client, [*submitted]):
-                yield from enumerate(done.result(), submitted.pop(done))
+                finished[submitted.pop(done)] = done.result()
+            while following in finished:
+                results = finished.pop(following)
+                following += len(results)
+                yield from results
 
 
 def next_done(client: Client, submitted: Sequence[Future[R]]) -> set[Future[R]]:

@@ -24,35 +24,40 @@ def publish(
         )
     if MANIFEST in files:
         raise InvalidInput(f"a file is named {MANIFEST!r}; allowed: any other name")
-    document = encode(
-        {
-            **manifest,
-            "model_id": model_id,
-            "created_at": timestamp(),
-            "files": {name: Digest.of(data) for name, data in files.items()},
-        }
-    )
+    facts = {**manifest, "model_id": model_id, "created_at": timestamp()}
+    encode(facts)  # raises an error before a file is written
+    digests: dict[str, Digest] = {}
     written: list[str] = []
     try:
-        # All publishers write in the same order, so the second one fails at the first file.
-        for name, data in [*sorted(files.items()), (MANIFEST, document)]:
+        # All publishers write in the same order, so the second one fails at the first file. One
+        # file at a time is in memory.
+        for name in sorted(files):
+            data = files[name]
             create(store, model_id, name, data)
             written.append(name)
-    except Conflict:
+            digests[name] = Digest.of(data)
+        document = encode({**facts, "files": {name: digests[name] for name in files}})
+        create(store, model_id, MANIFEST, document)
+        written.append(MANIFEST)
+    except Taken as error:
         # A rival that is still publishing may have removed our files already.
         if is_published(store, model_id):
             withdraw(store, model_id, written)
-        raise
+        raise Conflict(str(error)) from error
     except BaseException as error:
         if len(written) < len(files) or isinstance(error, InvalidInput | StorageFull):
             withdraw(store, model_id, written)
         raise
 
 
+class Taken(Exception):
+    """The store already contains a file of a model."""
+
+
 def create(store: Store, model_id: str, name: str, data: bytes) -> None:
-    """Write a file of a new model; raise :class:`Conflict` if it exists already."""
+    """Write a file of a new model; raise :class:`Taken` if it exists already."""
     if not store.create(f"{model_id}/{name}", data):
-        raise Conflict(
+        raise Taken(
             f"{store.uri} already contains {name!r} of a model {model_id}, and models are never"
             " overwritten; allowed: a new id"
         )

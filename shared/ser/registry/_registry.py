@@ -83,7 +83,8 @@ class Registry:
         model_id
             A new id from :func:`~ser.registry.new_model_id`.
         files
-            Files by relative name, such as ``model.onnx`` or ``samples/03a01Fa.wav``.
+            Files by relative name, such as ``model.onnx`` or ``samples/03a01Fa.wav``. Each is
+            taken once, when it is written, so a mapping may make it then.
         manifest
             JSON values by name; ``model_id``, ``created_at`` and ``files`` (SHA-256 and size in
             bytes of each) are added.

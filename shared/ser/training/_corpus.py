@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from types import MappingProxyType
 
 from ser._progress import Progress, ignore_progress
+from ser.classifiers import ArrayRows, Rows
 from ser.corpora import Sources, Utterance, require_speakers
 from ser.dataset import (
     ExtractedCorpus,
@@ -20,7 +20,7 @@ from ser.dataset import (
 from ser.errors import Fault, InvalidInput, within
 from ser.evaluation import Folds, hold_out, speaker_folds, speakers_of, text_folds
 from ser.frontends import FrontEnds
-from ser.limits import NO_LIMITS, Limits
+from ser.limits import NO_LIMITS, Limit, Limits
 from ser.parallel import THIS_MACHINE, Workers
 from ser.training._recipe import Recipe
 
@@ -35,8 +35,8 @@ class SplitCorpus:
     """A loaded corpus, and the utterances that are left out of trainings. Immutable."""
 
     loaded: LoadedCorpus
-    held_out: Mapping[str, bytes] = field(repr=False)
-    """The files of the utterances that no model may be trained on, by name."""
+    held_out: frozenset[str] = field(repr=False)
+    """The names of the utterances that no model may be trained on."""
     speakers: Folds = field(repr=False)
     """Utterances by the speaker, or speakers, left out once; empty if no speaker is left out."""
     texts: Folds = field(repr=False)
@@ -52,13 +52,21 @@ class PreparedCorpus:
 
     @property
     def loaded(self) -> LoadedCorpus:
-        """The signals of the corpus and their labels."""
+        """The utterances of the corpus and their labels."""
         return self.split.loaded
 
     @cached_property
-    def rows(self) -> TrainingRows:
+    def rows(self) -> Rows:
         """The rows of all utterances, including the held-out ones, and of their copies."""
         return training_rows(self.loaded, self.extracted)
+
+    def rows_for(self, workers: Workers) -> Rows:
+        """Return :attr:`rows` as ``workers`` can read them.
+
+        The workers of a cluster cannot read files of this machine, so the rows are in memory, and
+        are sent to each worker.
+        """
+        return ArrayRows(*TrainingRows.of(self.rows)) if workers.scheduler else self.rows
 
 
 def load_and_split(
@@ -72,7 +80,7 @@ def load_and_split(
 ) -> SplitCorpus:
     """Return the corpus of ``sources``, split according to ``recipe``.
 
-    The files are locked while they are read, and are not needed afterwards.
+    The files are locked while they are examined. Later reads find out if a sound has changed.
 
     Parameters
     ----------
@@ -102,7 +110,7 @@ def load_and_split(
         if leaves_speakers_out or recipe.split == "speaker":
             refuse_unsuitable_speakers(utterances, WITHOUT_SPEAKERS if hold_out_samples else "")
         with within("source"):
-            names = (
+            held_out = (
                 hold_out(utterances, recipe.split, recipe.random_state)
                 if hold_out_samples
                 else set()
@@ -111,8 +119,7 @@ def load_and_split(
                 speaker_folds(utterances, recipe.speaker_folds) if leaves_speakers_out else {}
             )
         texts = text_folds(utterances) if recipe.evaluation == "full" else {}
-        held_out = {u.name: sources.read(u) for u in utterances if u.name in names}
-    return SplitCorpus(loaded, MappingProxyType(held_out), speakers, texts)
+    return SplitCorpus(loaded, frozenset(held_out), speakers, texts)
 
 
 def extract_features(
@@ -152,3 +159,14 @@ def refuse_unsuitable_speakers(utterances: tuple[Utterance, ...], otherwise: str
         except InvalidInput as error:
             message = f"{error.detail}{example}{otherwise}"
             raise InvalidInput(Fault((name,), message)) from error
+
+
+def published_samples(
+    utterances: Sequence[Utterance], held_out: Collection[str], limit: Limit, random_state: int
+) -> set[str]:
+    """Return the names of up to ``limit`` utterances of ``held_out``, to be published with a model.
+
+    There is no limit yet.
+    """
+    del utterances, limit, random_state
+    return {*held_out}

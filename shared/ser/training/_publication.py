@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from ser.errors import SerError, within
@@ -15,6 +15,31 @@ MANIFEST_ONLY = (
     *("created_at", "files"),
 )
 """Entries of a manifest that are not in the answer of POST /train."""
+
+
+class LazyFiles(Mapping[str, bytes]):
+    """Files by name, each of which is made or read when it is used.
+
+    Parameters
+    ----------
+    contents
+        A function for each file that returns its content.
+    """
+
+    def __init__(self, contents: Mapping[str, Callable[[], bytes]]) -> None:
+        self._contents = contents
+
+    def __getitem__(self, name: str) -> bytes:
+        return self._contents[name]()
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._contents
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._contents)
+
+    def __len__(self) -> int:
+        return len(self._contents)
 
 
 def publish(

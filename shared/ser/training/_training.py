@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as version_of
 from typing import Any
@@ -20,19 +21,24 @@ from ser import _graph as graph
 from ser._progress import Progress, ProgressCallback, ignore_progress, ignore_share, step
 from ser.classifiers import Classifier
 from ser.corpora import CorpusPart, Sources, Utterance, speaker_dependent
-from ser.dataset import LoadedCorpus, metadata_of
+from ser.dataset import LoadedCorpus, Recording, SignalFacts, metadata_of, read_unchanged
 from ser.encoders import ENCODERS, EncoderSources
 from ser.errors import within
 from ser.evaluation import Evaluation, Metrics, fit_classifier, metrics
 from ser.evaluation.report import render
-from ser.limits import NO_LIMITS, Limits
+from ser.limits import NO_LIMITS, UNLIMITED, Limits
 from ser.model import Model, ModelProperties
 from ser.parallel import THIS_MACHINE, Workers
 from ser.registry import Registry, new_model_id
 from ser.sounds import SAMPLING_RATE, Signal
-from ser.training._corpus import PreparedCorpus, extract_features, load_and_split
+from ser.training._corpus import (
+    PreparedCorpus,
+    extract_features,
+    load_and_split,
+    published_samples,
+)
 from ser.training._folds import leave_speakers_out
-from ser.training._publication import answer_of, publish
+from ser.training._publication import LazyFiles, answer_of, publish
 from ser.training._recipe import Recipe
 
 LIBRARIES = (
@@ -106,12 +112,18 @@ def train_recipe(
     with record_duration(seconds, "export"):
         model = compose(recipe, corpus, fitted)
     with record_duration(seconds, "evaluate"):
-        evaluated: dict[str, Any] = {"metrics": held_out_metrics(corpus, model)}
-        step(progress, "evaluate")(1.0)
+        on_progress = step(progress, "evaluate")
+        evaluated: dict[str, Any] = {"metrics": held_out_metrics(corpus, model, on_progress)}
         if evaluation is None and corpus.split.speakers:
             evaluation = leave_speakers_out(recipe, corpus, workers=workers, progress=progress)
         evaluated |= evaluation.as_answer() if evaluation else {"notes": []}
     loaded, held_out = corpus.loaded, corpus.split.held_out
+    published = published_samples(loaded.utterances, held_out, UNLIMITED, recipe.random_state)
+    samples = {
+        utterance: facts
+        for utterance, facts in zip(loaded.utterances, loaded.facts, strict=True)
+        if utterance.name in published
+    }
     facts = {
         "classes": [str(label) for label in loaded.labels],
         **evaluated,
@@ -125,16 +137,22 @@ def train_recipe(
         **facts,
         **corpus_facts(recipe, corpus, sources),
         "model_config": fitted.config,
-        "samples": {u.name: sample_entry(u) for u in loaded.utterances if u.name in held_out},
+        "samples": {utterance.name: sample_entry(utterance) for utterance in samples},
         "model_id": model_id,
         "trigger": trigger,
         "seconds": seconds,
     }
-    contents = {
-        "model.onnx": model,
-        "report.html": render(manifest),
-        **{f"samples/{name}": data for name, data in held_out.items()},
-    }
+    report = render(manifest)
+    contents = LazyFiles(
+        {
+            "model.onnx": lambda: model,
+            "report.html": lambda: report,
+            **{
+                f"samples/{utterance.name}": partial(sample, sources, utterance, facts)
+                for utterance, facts in samples.items()
+            },
+        }
+    )
     before_publishing()
     with record_duration(seconds, "publish"):
         notes = publish(registry, model_id, contents, manifest, aliases)
@@ -235,7 +253,8 @@ def fit(
     recipe: Recipe, corpus: PreparedCorpus, on_progress: ProgressCallback = ignore_share
 ) -> Classifier:
     """Return a classifier fitted to all utterances except the held-out ones."""
-    rows = corpus.rows.without(corpus.split.held_out)
+    held_out = np.isin(corpus.rows.origins.names, [*corpus.split.held_out])
+    rows = corpus.rows.only(~held_out)
     return fit_classifier(recipe.classifier, rows, recipe.random_state, on_progress)
 
 
@@ -257,19 +276,26 @@ def compose(recipe: Recipe, corpus: PreparedCorpus, fitted: Classifier) -> bytes
     return graph.compose(front_end, fitted.to_onnx(), msgspec.structs.asdict(properties))
 
 
-def held_out_metrics(corpus: PreparedCorpus, model: bytes) -> Metrics:
+def held_out_metrics(
+    corpus: PreparedCorpus, model: bytes, on_progress: ProgressCallback = ignore_share
+) -> Metrics:
     """Return the metrics of ``model`` on the held-out utterances."""
-    held_out = [each for each in corpus.loaded.recordings if each[0].name in corpus.split.held_out]
-    loaded_model = Model(model)
-    answers = [probabilities(loaded_model, utterance, signal) for utterance, signal in held_out]
-    utterances = [utterance for utterance, _ in held_out]
-    return metrics(corpus.loaded.labels, utterances, np.stack(answers))
+    loaded, held_out = corpus.loaded, corpus.split.held_out
+    indices = [index for index, u in enumerate(loaded.utterances) if u.name in held_out]
+    answers = THIS_MACHINE.map(
+        partial(probabilities, Model(model)),
+        loaded.recordings_of(indices),
+        by="threads",
+        on_progress=on_progress,
+    )
+    utterances = [loaded.utterances[index] for index in indices]
+    return metrics(loaded.labels, utterances, np.stack(answers))
 
 
-def probabilities(model: Model, utterance: Utterance, signal: Signal) -> Signal:
-    """Return the probabilities of the classes for ``utterance``, float32 of shape (classes,)."""
-    prediction = model.predict(signal, SAMPLING_RATE, known=metadata_of(utterance))
-    return prediction.probabilities.array
+def probabilities(model: Model, recording: Recording) -> Signal:
+    """Return the probabilities of the classes for ``recording``, float32 of shape (classes,)."""
+    known = metadata_of(recording.utterance)
+    return model.predict(recording.signal, SAMPLING_RATE, known=known).probabilities.array
 
 
 def corpus_facts(recipe: Recipe, corpus: PreparedCorpus, sources: Sources) -> dict[str, Any]:
@@ -309,6 +335,11 @@ def part_facts(loaded: LoadedCorpus, part: CorpusPart) -> dict[str, Any]:
         "classes": [str(label) for label in loaded.labels if label.code in codes],
         **msgspec.to_builtins(part.provenance),
     }
+
+
+def sample(sources: Sources, utterance: Utterance, facts: SignalFacts) -> bytes:
+    """Return the file of a held-out utterance for its publication with the model."""
+    return read_unchanged(sources, utterance, facts).content
 
 
 def sample_entry(utterance: Utterance) -> dict[str, str]:

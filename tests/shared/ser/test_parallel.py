@@ -8,10 +8,11 @@ from __future__ import annotations
 import platform
 import socket
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Literal, overload
 
 import pytest
 
@@ -52,6 +53,52 @@ def test_a_cluster_reports_its_progress(two_workers: Cluster) -> None:
     workers = Workers(two_workers.address)
     workers.map(clusters.doubled, range(40), by="threads", on_progress=shares.append)
     assert shares == [done / 40 for done in range(1, 41)]
+
+
+class ItemsMadeWhenUsed(Sequence[int]):
+    """Numbers from 0 that count how many of them were made; ``len`` of them."""
+
+    def __init__(self, count: int) -> None:
+        self.count, self.made = count, 0
+
+    def __len__(self) -> int:
+        return self.count
+
+    @overload
+    def __getitem__(self, index: int) -> int: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[int]: ...
+
+    def __getitem__(self, index: int | slice) -> int | list[int]:
+        found = range(self.count)[index]
+        self.made += len(found) if isinstance(found, range) else 1
+        return [*found] if isinstance(found, range) else found
+
+
+@pytest.mark.parametrize("where", ["here", "there"])
+def test_a_slow_caller_holds_back_the_work(two_workers: Cluster, where: str) -> None:
+    workers = THIS_MACHINE if where == "here" else Workers(two_workers.address)
+    items = ItemsMadeWhenUsed(2000)
+    found = workers.stream(clusters.doubled, items, by="threads")
+    assert next(found) == 0
+    time.sleep(0.2)
+    assert items.made < 1000
+    found.close()
+    assert items.made < 1000
+    with pytest.raises(StopIteration):
+        next(found)
+
+
+def test_results_wait_for_a_slow_first_item(two_workers: Cluster) -> None:
+    for workers in (THIS_MACHINE, Workers(two_workers.address)):
+        found = workers.map(clusters.slow_first, range(200), by="threads")
+        assert found == list(range(200))
+
+
+def test_an_error_on_this_machine_is_raised_in_the_caller() -> None:
+    with pytest.raises(InvalidInput):
+        THIS_MACHINE.map(clusters.refusing, range(5), by="threads")
 
 
 def test_work_is_sent_once_to_each_worker_and_all_workers_take_part(

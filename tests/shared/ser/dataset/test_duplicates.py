@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 import made
 from ser.corpora import Utterance, open_sources
-from ser.dataset import LoadedCorpus, Recording, load_corpus
-from ser.dataset._duplicates import distinct
+from ser.dataset import LoadedCorpus, SignalFacts, load_corpus
+from ser.dataset._duplicates import Decoded, distinct
 from ser.errors import InvalidInput
 
 VOICE = made.signal("03a01Wa.wav")
@@ -23,10 +23,10 @@ NAMES = {"W": "anger", "L": "boredom"}
 
 def recording(
     name: str, signal: NDArray[np.float32], code: str = "W", speaker: str = ""
-) -> Recording:
+) -> Decoded:
     file = PurePosixPath(name)
     utterance = Utterance(name=file.name, file=file, code=code, speaker=speaker, gender="", text="")
-    return Recording(utterance, signal)
+    return Decoded(utterance, SignalFacts.of(signal))
 
 
 def in_steps(signal: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -34,7 +34,7 @@ def in_steps(signal: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(np.rint(signal * 2**15) / 2**15, np.float32)
 
 
-def files(recordings: list[Recording]) -> list[str]:
+def files(recordings: list[Decoded]) -> list[str]:
     return [str(each.utterance.file) for each in recordings]
 
 

@@ -17,10 +17,9 @@ from ser._graph import front_end_model
 from ser._metadata import MetadataEncoding
 from ser._progress import ignore_share
 from ser._speaker_profile import SpeakerProfile
-from ser.classifiers import Origins
 from ser.corpora import Provenance, Utterance
 from ser.corpora.grammars.emodb import LABELS, parse
-from ser.dataset import ExtractedCorpus, LoadedCorpus, TrainingRows
+from ser.dataset import ExtractedCorpus, LoadedCorpus, StoredFeatures
 from ser.evaluation import FoldEvaluation, speaker_folds
 from ser.frontends import FrontEnds
 
@@ -71,12 +70,13 @@ def evaluation(classifiers: dict[str, RecordingClassifier]) -> FoldEvaluation:
         encoding=NOTHING,
     )
     tone = np.sin(2 * np.pi * 440 / 16_000 * np.arange(4000)).astype(np.float32)
-    features = tuple(np.full((1, 1), index, np.float32) for index in range(len(spoken)))
+    features = [[np.full((1, 1), index, np.float32)] for index in range(len(spoken))]
     return FoldEvaluation(
         loaded=LoadedCorpus(
             name="emodb",
             provenance=Provenance("emodb.zip", "", "", 0),
             utterances=spoken,
+            facts=(),
             signals=tuple(tone for _ in spoken),
             labels=LABELS,
             rejected=(),
@@ -86,8 +86,7 @@ def evaluation(classifiers: dict[str, RecordingClassifier]) -> FoldEvaluation:
             front_end=front_end.SerializeToString(),
             encoding=NOTHING,
             feature_names=("x",),
-            features=features,
-            copies=tuple(() for _ in spoken),
+            stored=StoredFeatures.of(features),
         ),
         folds=speaker_folds(spoken),
         classifiers=classifiers,  # type: ignore[arg-type]
@@ -156,15 +155,3 @@ def test_a_sound_without_speech_is_not_given_to_a_classifier(
     # All as recorded, and only the voice, not the tones, after each degradation.
     asked = sum(len(classifier.asked) for classifier in classifiers.values())
     assert asked == len(tones) + len(found)
-
-
-def test_the_copies_of_an_utterance_are_left_out_with_it() -> None:
-    names = np.array(["a", "a", "b", "b", "c"])
-    speakers = np.array(["1", "1", "1", "1", "2"])
-    origins = Origins(speakers, names, np.array([0, 1, 0, 1, 0]), names)
-    rows = TrainingRows(np.arange(5, dtype=np.float32)[:, None], np.arange(5), origins)
-    X, y, origins = rows.without({"a", "c"})
-    assert X.ravel().tolist() == y.tolist() == [2, 3]
-    assert origins.names.tolist() == ["b", "b"]
-    assert origins.speakers.tolist() == ["1", "1"]
-    assert origins.variants.tolist() == [0, 1]

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ser._labels import Label
 from ser._metadata import MetadataEncoding
 from ser.corpora import Provenance, Utterance
-from ser.dataset import ExtractedCorpus, LoadedCorpus
+from ser.dataset import ExtractedCorpus, LoadedCorpus, StoredFeatures
 from ser.evaluation import (
     OTHERS,
     UNLABELLED,
@@ -86,6 +86,7 @@ def evaluation(spoken: tuple[Utterance, ...], *, takes_domain: bool = True) -> T
             name="all",
             provenance=Provenance("all.zip", "", "", 0),
             utterances=spoken,
+            facts=(),
             signals=(),
             labels=tuple(Label(emotion, emotion, emotion) for emotion in emotions),
             rejected=(),
@@ -95,8 +96,9 @@ def evaluation(spoken: tuple[Utterance, ...], *, takes_domain: bool = True) -> T
             front_end=b"",
             encoding=MetadataEncoding({}),
             feature_names=("x",),
-            features=tuple(np.full((1, 1), index, np.float32) for index in range(len(spoken))),
-            copies=(),
+            stored=StoredFeatures.of(
+                [[np.full((1, 1), index, np.float32)] for index in range(len(spoken))]
+            ),
         ),
         classifiers={
             trial.trained_on: Classifier(  # type: ignore[misc]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
@@ -101,6 +101,44 @@ def test_exactly_one_of_concurrent_publishers_of_an_id_succeeds(registry: Regist
 def test_a_publication_that_fails_is_undone(registry: Registry, store: Store) -> None:
     with pytest.raises(InvalidInput, match=r"samples/\.\./x"):
         registry.publish(IDS[0], {**FILES, "samples/../x": b""}, {})
+    assert store.names() == []
+
+
+class FilesMadeWhenUsed(Mapping[str, bytes]):
+    """Files that are made when they are used; one named ``broken`` cannot be made."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.names, self.made = names, list[str]()
+
+    def __getitem__(self, name: str) -> bytes:
+        if name not in self.names:
+            raise KeyError(name)
+        if name == "broken":
+            raise Conflict("the sound has changed")
+        self.made.append(name)
+        return name.encode()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+
+def test_each_file_is_made_once(registry: Registry) -> None:
+    files = FilesMadeWhenUsed(["model.onnx", "a", "samples/b"])
+    registry.publish(IDS[0], files, {})
+    assert sorted(files.made) == ["a", "model.onnx", "samples/b"]
+    model = registry.model(IDS[0])
+    assert {name: model.read(name) for name in files.names} == {n: n.encode() for n in files.names}
+    assert list(model.manifest["files"]) == files.names
+
+
+def test_a_file_that_cannot_be_made_undoes_the_publication(
+    registry: Registry, store: Store
+) -> None:
+    with pytest.raises(Conflict, match="the sound has changed"):
+        registry.publish(IDS[0], FilesMadeWhenUsed(["a", "broken", "model.onnx"]), {})
     assert store.names() == []
 
 

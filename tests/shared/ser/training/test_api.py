@@ -17,9 +17,11 @@ import pytest
 import made
 import ser
 from ser import Evaluation
-from ser.errors import InvalidInput
+from ser.corpora import open_sources
+from ser.errors import Conflict, InvalidInput
 from ser.evaluation import Adapted, Transfer
-from ser.training import LATEST
+from ser.frontends import FrontEnds
+from ser.training import LATEST, Recipe, train_recipe
 
 SMALL: dict[str, Any] = {
     "model_type": "RandomForestClassifier",
@@ -224,7 +226,36 @@ def test_features_are_kept_in_data_path_only(folder: Path, bounds: Path) -> None
     ser.evaluate(folder, **SMALL)
     assert [*bounds.iterdir()] == []
     ser.evaluate(folder, **SMALL, data_path="kept")
-    assert len([*(bounds / "kept" / "features").glob("*.npz")]) == 1
+    assert len([*(bounds / "kept" / "features").iterdir()]) == 1
+
+
+def test_a_held_out_sound_that_changes_before_its_publication_is_a_conflict(
+    folder: Path, bounds: Path
+) -> None:
+    corpus = Path(shutil.copytree(folder, bounds / "corpus"))
+
+    def change() -> None:
+        for sound in (corpus / "wav").iterdir():
+            sound.write_bytes(made.sound(made.signal(sound.name) * 0.5))
+
+    registry = ser.open_registry(bounds / "registry")
+    recipe = Recipe(
+        **{
+            **SMALL,
+            "dataset_feature_extract_methods": FrontEnds.parse(
+                SMALL["dataset_feature_extract_methods"]
+            ),
+        }
+    )
+    with pytest.raises(Conflict, match=r"'wav/.*' has changed since the corpus was loaded"):
+        train_recipe(
+            recipe,
+            open_sources(str(corpus), bounds / "data"),
+            registry,
+            before_publishing=change,
+        )
+    assert [*registry.ids()] == []
+    assert not [file for file in (bounds / "registry").rglob("*") if file.is_file()]
 
 
 def test_the_report_of_an_evaluation_mentions_no_model(
