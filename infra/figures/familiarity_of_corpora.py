@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from figures.familiarity import area, artificial
 from ser._sessions import open_session
-from ser.classifiers import DiscriminantClassifier
+from ser.classifiers import ArrayRows, DiscriminantClassifier
 from ser.corpora import open_sources
 from ser.dataset import ExtractedCorpus, LoadedCorpus, extract, load_corpus, training_rows
 from ser.evaluation import fit_classifier, speaker_folds
@@ -56,7 +56,7 @@ def main(archives: list[str]) -> None:
         speechless = [front_end.run(["features"], {"waveform": s})[0] for s in sounds]
         own, elsewhere, nowhere = [], [], []
         for names in speaker_folds(loaded.utterances).values():
-            fitted = fit_classifier(classifier, rows.without(names), 42)
+            fitted = fit_classifier(classifier, ArrayRows(*rows.without(names)), 42)
             graph = fitted.to_onnx().SerializeToString()
             left_out = [
                 features

@@ -16,9 +16,9 @@ Examples
 
 from __future__ import annotations
 
-from ser.classifiers._base import Classifier, FittedClassifier
+from ser.classifiers._base import Classifier, FittedClassifier, FittedGraph, LeaveOut
 from ser.classifiers._keras import KerasClassifier
-from ser.classifiers._rows import ArrayRows, Block, Origins, Rows
+from ser.classifiers._rows import ArrayRows, Block, Origins, Rows, Table
 from ser.classifiers._trees import RandomForestClassifier, XGBoostClassifier
 from ser.classifiers.discriminant import DiscriminantClassifier
 
@@ -40,9 +40,12 @@ __all__ = [
     "Classifier",
     "DiscriminantClassifier",
     "FittedClassifier",
+    "FittedGraph",
     "KerasClassifier",
+    "LeaveOut",
     "Origins",
     "RandomForestClassifier",
     "Rows",
+    "Table",
     "XGBoostClassifier",
 ]

@@ -17,7 +17,7 @@ __all__ = ["THIS_MACHINE", "UnusableCluster", "Workers", "scheduler_address"]
 T = TypeVar("T")
 R = TypeVar("R")
 
-By = Literal["threads", "processes"]
+By = Literal["threads", "processes", "turns"]
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,9 @@ class Workers:
         ----------
         by
             ``"threads"`` for work that releases the GIL most of the time; ``"processes"`` for
-            libraries with global state, such as the seeds of TensorFlow. On a cluster every worker
-            is a process with one thread.
+            libraries with global state, such as the seeds of TensorFlow; ``"turns"``, one after the
+            other, for work that uses all cores itself. On a cluster every worker is a process with
+            one thread.
 
         Raises
         ------
@@ -101,6 +102,9 @@ def map_on_this_machine(
     work: Callable[[T], R], items: Sequence[T], by: By
 ) -> Generator[tuple[int, R], None, None]:
     """Yield each result in the order of ``items``, with the index of its item."""
+    if by == "turns":
+        yield from enumerate(map(work, items))
+        return
     import joblib
     from joblib.externals.loky import get_reusable_executor
 

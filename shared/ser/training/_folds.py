@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from ser._progress import Progress, ProgressCallback, ignore_progress, step
+from ser.classifiers import ArrayRows
 from ser.evaluation import (
     ENROLLED,
     Evaluation,
@@ -79,7 +80,7 @@ def leave_speakers_out(
         features=describe_features(
             recipe.dataset_feature_extract_methods, recipe.dataset_augmentation, corpus.extracted
         ),
-        split=describe_split(loaded, split.speakers),
+        split=describe_split(loaded, split.speakers, recipe.leave_out),
         rows=describe_rows(loaded, corpus.extracted),
         facts={},
         **full,
@@ -96,9 +97,10 @@ def cross_validate(
     """Return the evaluation of ``recipe`` with one classifier for each fold, fitted without it."""
     classifiers, notes = fit_fold_classifiers(
         recipe.classifier,
-        corpus.rows,
+        ArrayRows(*corpus.rows),
         folds,
         random_state=recipe.random_state,
+        leave_out=recipe.leave_out,
         on_progress=on_progress,
         workers=workers,
     )

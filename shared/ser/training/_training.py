@@ -18,7 +18,7 @@ import onnx
 import ser
 from ser import _graph as graph
 from ser._progress import Progress, ProgressCallback, ignore_progress, ignore_share, step
-from ser.classifiers import Classifier
+from ser.classifiers import ArrayRows, Classifier
 from ser.corpora import CorpusPart, Sources, Utterance, speaker_dependent
 from ser.dataset import LoadedCorpus, metadata_of
 from ser.encoders import ENCODERS, EncoderSources
@@ -235,7 +235,7 @@ def fit(
     recipe: Recipe, corpus: PreparedCorpus, on_progress: ProgressCallback = ignore_share
 ) -> Classifier:
     """Return a classifier fitted to all utterances except the held-out ones."""
-    rows = corpus.rows.without(corpus.split.held_out)
+    rows = ArrayRows(*corpus.rows.without(corpus.split.held_out))
     return fit_classifier(recipe.classifier, rows, recipe.random_state, on_progress)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from ser._progress import ProgressCallback
+from ser.classifiers import ArrayRows
 from ser.dataset import LoadedCorpus
 from ser.evaluation import (
     Metrics,
@@ -41,9 +42,10 @@ def leave_corpora_out(
     trials = [*left_out.values(), *(trial for cell in cells for trial in cell.trials)]
     classifiers, notes = fit_classifiers(
         recipe.classifier,
-        corpus.rows,
+        ArrayRows(*corpus.rows),
         [trial.trained_on for trial in trials],
         random_state=recipe.random_state,
+        leave_out=recipe.leave_out,
         on_progress=on_progress,
         workers=workers,
     )
