@@ -16,11 +16,11 @@ Examples
 
 from __future__ import annotations
 
-from ser.classifiers._base import Classifier, FittedClassifier
+from ser.classifiers._base import Classifier, FittedClassifier, FittedGraph, LeaveOut
 from ser.classifiers._boosting import XGBoostClassifier
 from ser.classifiers._forest import RandomForestClassifier
 from ser.classifiers._keras import KerasClassifier
-from ser.classifiers._rows import ArrayRows, Block, Origins, Rows
+from ser.classifiers._rows import ArrayRows, Block, Origins, Rows, Table
 from ser.classifiers.discriminant import DiscriminantClassifier
 
 MODEL_TYPES: dict[str, type[Classifier]] = {
@@ -41,9 +41,12 @@ __all__ = [
     "Classifier",
     "DiscriminantClassifier",
     "FittedClassifier",
+    "FittedGraph",
     "KerasClassifier",
+    "LeaveOut",
     "Origins",
     "RandomForestClassifier",
     "Rows",
+    "Table",
     "XGBoostClassifier",
 ]

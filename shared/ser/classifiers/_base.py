@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Protocol, Self
+from collections.abc import Sequence
+from copy import copy
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple, Protocol, Self
 
 import msgspec
 import numpy as np
@@ -14,6 +17,7 @@ from ser._progress import ProgressCallback, ignore_share
 from ser._schemas import Schema, convert, parse
 from ser.classifiers._rows import ArrayRows, FeatureMatrix, Origins, Rows
 from ser.errors import InvalidInput, within
+from ser.parallel import THIS_MACHINE, Workers
 
 if TYPE_CHECKING:
     import onnx
@@ -24,6 +28,11 @@ RandomState = Annotated[int, Meta(ge=0, le=2**32 - 1)]
 OPSETS = {"": 17, "ai.onnx.ml": 3}
 """Operator sets requested from every converter."""
 DEFAULT_RANDOM_STATE = 42
+
+LeaveOut = Literal["exact", "differences"]
+"""How classifiers are fitted without some utterances. ``exact``: each as if there were no others.
+``differences``: the sums of the utterances that are left out are subtracted from those of all. This
+is faster, but their features, not their labels, remain in the scalers."""
 
 
 class FittedClassifier(Protocol):
@@ -53,6 +62,13 @@ class FittedClassifier(Protocol):
         """
 
 
+class FittedGraph(NamedTuple):
+    """The graph of a fitted classifier, an ONNX file, and the notes of its training."""
+
+    graph: bytes
+    notes: list[str]
+
+
 class Classifier(ABC):
     """Base of all classifiers: an estimator with the methods of scikit-learn's classifiers.
 
@@ -67,6 +83,8 @@ class Classifier(ABC):
 
     config_type: ClassVar[type[Schema]]
     """Schema of the ``model_config`` in a training request."""
+    forms: ClassVar[tuple[LeaveOut, ...]] = ("exact",)
+    """Forms of :meth:`fit_parts`."""
 
     classes_: NDArray[Any]
     """Labels in the order of the probabilities, shape (classes,); set by :meth:`fit`."""
@@ -132,20 +150,58 @@ class Classifier(ABC):
     def fit_rows(self, rows: Rows, *, on_progress: ProgressCallback = ignore_share) -> Self:
         """Train on ``rows``, which are read in blocks, and return this estimator.
 
-        ``classes_`` are the indices of the classes of ``rows``, of which each has a row.
+        ``classes_`` are the indices of the classes of ``rows`` that have rows.
 
         Raises
         ------
         InvalidInput
             A hyper-parameter is invalid, or too large for ``rows``.
         """
+        config = self._checked_config()
+        classes, indices = np.unique(rows.y, return_inverse=True)
+        if classes[-1] >= len(classes):
+            rows = copy(rows)
+            rows.y = indices
+        self.fitted_ = self._fit(config, rows, on_progress)
+        self.classes_, self.n_features_in_ = classes, rows.columns
+        return self
+
+    def fit_parts(
+        self,
+        rows: Rows,
+        parts: Sequence[NDArray[np.bool_]],
+        *,
+        leave_out: LeaveOut = "exact",
+        on_progress: ProgressCallback = ignore_share,
+        workers: Workers = THIS_MACHINE,
+    ) -> list[FittedGraph]:
+        """Return the graphs of this estimator fitted to each of ``parts`` of ``rows``.
+
+        The graphs are for evaluations: they have no familiarity.
+
+        Parameters
+        ----------
+        parts
+            The utterances of each fit, masks of shape (utterances,).
+        leave_out
+            One of :attr:`forms`.
+
+        Raises
+        ------
+        InvalidInput
+            As for :meth:`fit_rows`.
+        """
+        assert leave_out in self.forms
+        work = partial(fit_graph, self, rows)
+        # Training libraries have global state, such as the seeds of TensorFlow.
+        return workers.map(work, parts, by="processes", on_progress=on_progress)
+
+    def _checked_config(self) -> Any:
+        """Return the hyper-parameters as an instance of :attr:`config_type`."""
         params = {name: python_scalar(value) for name, value in self.get_params().items()}
         with within("random_state"):
             convert(params.pop("random_state"), RandomState)
-        config = parse(self.config_type, params)
-        self.fitted_ = self._fit(config, rows, on_progress)
-        self.classes_, self.n_features_in_ = np.unique(rows.y), rows.columns
-        return self
+        return parse(self.config_type, params)
 
     @abstractmethod
     def _fit(self, config: Any, rows: Rows, on_progress: ProgressCallback) -> FittedClassifier:
@@ -246,6 +302,12 @@ class Classifier(ABC):
     def __repr__(self) -> str:
         params = ", ".join(f"{name}={value!r}" for name, value in self.get_params().items())
         return f"{type(self).__name__}({params})"
+
+
+def fit_graph(classifier: Classifier, rows: Rows, part: NDArray[np.bool_]) -> FittedGraph:
+    """Return the graph of ``classifier`` fitted to a part of ``rows``."""
+    fitted = copy(classifier).fit_rows(rows.only(part))
+    return FittedGraph(fitted.to_onnx().SerializeToString(), fitted.notes)
 
 
 def python_scalar(value: object) -> object:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import suppress
+from copy import copy
 from dataclasses import dataclass, field
-from functools import reduce
-from operator import add
 from typing import Any, NamedTuple, Protocol, Self, TypeVar
 
 import numpy as np
@@ -80,6 +80,12 @@ class Block(NamedTuple):
     variants: NDArray[np.int64]
     """0 for the recording itself, k for its k-th augmented copy; shape (rows,)."""
 
+    @property
+    def recorded(self) -> Block:
+        """The rows of the recordings, without those of augmented copies."""
+        rows = self.variants == 0
+        return Block(self.X[rows], self.utterances[rows], self.variants[rows])
+
 
 class Summand(Protocol):
     """A result that can be added to others of its kind, in any order."""
@@ -88,6 +94,24 @@ class Summand(Protocol):
 
 
 S = TypeVar("S", bound=Summand)
+K = TypeVar("K", bound=Hashable)
+
+
+class Table(dict[K, S]):
+    """Sums by key. The sum of two tables adds the values of the keys that both have."""
+
+    def __add__(self, other: Table[K, S]) -> Table[K, S]:
+        total = Table({**self, **other})
+        total.update({key: self[key] + other[key] for key in self.keys() & other.keys()})
+        return total
+
+    def __iadd__(self, other: Table[K, S]) -> Table[K, S]:
+        for key, value in other.items():
+            if key in self:
+                self[key] += value
+            else:
+                self[key] = value
+        return self
 
 
 class Rows(ABC):
@@ -113,9 +137,16 @@ class Rows(ABC):
     def sum(self, work: Callable[[Block], S]) -> S:
         """Return the sum of the results of ``work`` for all blocks.
 
-        ``work`` can be pickled, since the blocks may be on other machines.
+        ``work`` can be pickled, since the blocks may be on other machines. Results are added in
+        place where they support it, so ``work`` returns new ones.
         """
-        return reduce(add, map(work, self.blocks()))
+        results = map(work, self.blocks())
+        total = next(results)
+        # A loop variable would keep a result in memory while the next one is made.
+        with suppress(StopIteration):
+            while True:
+                total += next(results)
+        return total
 
     @abstractmethod
     def only(self, chosen: NDArray[np.bool_]) -> Rows:
@@ -157,35 +188,42 @@ class ArrayRows(Rows):
         utterances = np.argsort(np.argsort(first))[found]
         first = np.sort(first)
         self._X, self._utterances, self._variants = X, utterances, origins.variants
-        self._order = np.argsort(utterances, kind="stable")
+        self._rows = np.argsort(utterances, kind="stable")
         self.y = y[first]
-        self.origins = Origins(
-            origins.speakers[first],
-            origins.names[first],
-            np.zeros(len(first), np.int64),
-            origins.takes[first],
-            origins.corpora[first],
-        )
+        self.origins = origins_of_utterances(origins, first)
         self.count, self.columns = X.shape
 
     def blocks(self) -> Iterator[Block]:
-        ordered = self._utterances[self._order]
+        ordered = self._utterances[self._rows]
         start = 0
         while start < self.count:
             last = ordered[min(start + BLOCK_ROWS, self.count) - 1]
             stop = int(np.searchsorted(ordered, last, side="right"))
-            rows = self._order[start:stop]
+            rows = self._rows[start:stop]
             yield Block(self._X[rows], self._utterances[rows], self._variants[rows])
             start = stop
 
     def only(self, chosen: NDArray[np.bool_]) -> Rows:
-        rows = chosen[self._utterances]
-        kept = self._utterances[rows]
-        origins = self.origins[kept]
-        with_variants = Origins(
-            origins.speakers, origins.names, self._variants[rows], origins.takes, origins.corpora
-        )
-        return ArrayRows(self._X[rows], self.y[kept], with_variants)
+        kept = copy(self)
+        kept._rows = self._rows[chosen[self._utterances[self._rows]]]
+        kept._utterances = (np.cumsum(chosen) - 1)[self._utterances]
+        kept.y, kept.origins = self.y[chosen], self.origins[chosen]
+        kept.count = len(kept._rows)
+        return kept
 
     def as_arrays(self) -> tuple[FeatureMatrix, ClassIndices]:
-        return self._X, self.y[self._utterances]
+        if self.count == len(self._X):
+            return self._X, self.y[self._utterances]
+        rows = np.sort(self._rows)
+        return self._X[rows], self.y[self._utterances[rows]]
+
+
+def origins_of_utterances(origins: Origins, first: NDArray[np.intp]) -> Origins:
+    """Return the origins of utterances, given the index of the first row of each."""
+    return Origins(
+        origins.speakers[first],
+        origins.names[first],
+        np.zeros(len(first), np.int64),
+        origins.takes[first],
+        origins.corpora[first],
+    )

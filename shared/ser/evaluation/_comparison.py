@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from ser.classifiers import LeaveOut
 from ser.dataset import ExtractedCorpus, LoadedCorpus
 from ser.evaluation._splits import Folds
 from ser.frontends import Augmentations, FrontEnds
@@ -45,11 +46,15 @@ def with_options(name: str, method: msgspec.Struct) -> str:
     return " ".join([name, *changed])
 
 
-def describe_split(loaded: LoadedCorpus, folds: Folds) -> str:
-    """Return the split in words, as in ``each of 10 speakers left out once``."""
+def describe_split(loaded: LoadedCorpus, folds: Folds, leave_out: LeaveOut = "exact") -> str:
+    """Return the split in words, as in ``each of 10 speakers left out once``.
+
+    The form in which they are left out is included if it is not exact.
+    """
     speakers = {utterance.speaker for utterance in loaded.utterances}
     grouped = f", in {len(folds)} folds" if len(folds) < len(speakers) else ""
-    return f"each of {len(speakers)} speakers left out once{grouped}"
+    form = ", by differences of sums" if leave_out == "differences" else ""
+    return f"each of {len(speakers)} speakers left out once{grouped}{form}"
 
 
 def describe_rows(loaded: LoadedCorpus, extracted: ExtractedCorpus) -> str:

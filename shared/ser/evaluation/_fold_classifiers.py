@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from copy import copy
-from functools import partial
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +12,7 @@ from ser._domain_profile import DomainProfile, takes_domain_profile
 from ser._progress import ProgressCallback, ignore_share
 from ser._sessions import open_session
 from ser._speaker_profile import SpeakerProfile, takes_profile
-from ser.classifiers import Classifier, Rows
+from ser.classifiers import Classifier, LeaveOut, Rows
 from ser.errors import within
 from ser.evaluation._splits import Folds
 from ser.parallel import THIS_MACHINE, Workers
@@ -28,10 +26,9 @@ def fit_classifier(
     random_state: int,
     on_progress: ProgressCallback = ignore_share,
 ) -> Classifier:
-    """Return a copy of ``classifier`` fitted to ``rows``, whose classes may have gaps."""
-    # Copies, because threads may share the classifier, and a fit changes it.
-    estimator, rows = copy(classifier).set_params(random_state=random_state), copy(rows)
-    _, rows.y = np.unique(rows.y, return_inverse=True)
+    """Return a copy of ``classifier`` fitted to ``rows``."""
+    # A copy, because threads may share the classifier, and a fit changes it.
+    estimator = copy(classifier).set_params(random_state=random_state)
     with within("model_config"):
         return estimator.fit_rows(rows, on_progress=on_progress)
 
@@ -73,39 +70,29 @@ class FoldClassifier:
         return np.asarray(pooled / pooled.sum(), np.float32)
 
 
-class FittedGraph(NamedTuple):
-    """The graph of a fitted classifier, and the notes of its training."""
-
-    graph: bytes
-    notes: list[str]
-
-
-def fit_graph(
-    classifier: Classifier, rows: Rows, random_state: int, names: Collection[str]
-) -> FittedGraph:
-    """Return ``classifier``, fitted to the rows of the utterances ``names``."""
-    chosen = rows.only(np.isin(rows.origins.names, [*names]))
-    fitted = fit_classifier(classifier, chosen, random_state)
-    return FittedGraph(fitted.to_onnx().SerializeToString(), fitted.notes)
-
-
 def fit_classifiers(
     classifier: Classifier,
     rows: Rows,
     trainings: Collection[frozenset[str]],
     *,
     random_state: int = 42,
+    leave_out: LeaveOut = "exact",
     on_progress: ProgressCallback = ignore_share,
     workers: Workers = THIS_MACHINE,
 ) -> tuple[dict[frozenset[str], FoldClassifier], list[str]]:
     """Return a classifier for each of ``trainings``, and the notes of all, without repetitions.
 
     A training is the set of the names of its utterances. Scaling, classifier and calibration are
-    fitted to these utterances and their copies alone.
+    fitted to these utterances and their copies alone; but if ``leave_out`` is ``"differences"``,
+    scaling is fitted to all of ``rows``.
     """
     chosen = [*dict.fromkeys(trainings)]
-    work = partial(fit_graph, classifier, rows, random_state)
-    fitted = workers.map(work, chosen, by="processes", on_progress=on_progress)
+    parts = [np.isin(rows.origins.names, [*names]) for names in chosen]
+    estimator = copy(classifier).set_params(random_state=random_state)
+    with within("model_config"):
+        fitted = estimator.fit_parts(
+            rows, parts, leave_out=leave_out, on_progress=on_progress, workers=workers
+        )
     notes = dict.fromkeys(note for each in fitted for note in each.notes)
     classifiers = {
         names: FoldClassifier(each.graph) for names, each in zip(chosen, fitted, strict=True)
@@ -119,10 +106,14 @@ def fit_fold_classifiers(
     folds: Folds,
     *,
     random_state: int = 42,
+    leave_out: LeaveOut = "exact",
     on_progress: ProgressCallback = ignore_share,
     workers: Workers = THIS_MACHINE,
 ) -> tuple[dict[str, FoldClassifier], list[str]]:
-    """Return a classifier for each fold, fitted without the utterances of the fold, and notes."""
+    """Return a classifier for each fold, fitted without the utterances of the fold, and notes.
+
+    ``leave_out`` is that of :func:`fit_classifiers`.
+    """
     everything = frozenset(rows.origins.names.tolist())
     others = {fold: everything - names for fold, names in folds.items()}
     classifiers, notes = fit_classifiers(
@@ -130,6 +121,7 @@ def fit_fold_classifiers(
         rows,
         others.values(),
         random_state=random_state,
+        leave_out=leave_out,
         on_progress=on_progress,
         workers=workers,
     )

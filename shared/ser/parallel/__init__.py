@@ -19,7 +19,7 @@ __all__ = ["THIS_MACHINE", "UnusableCluster", "Workers", "scheduler_address"]
 T = TypeVar("T")
 R = TypeVar("R")
 
-By = Literal["threads", "processes"]
+By = Literal["threads", "processes", "turns"]
 
 IN_FLIGHT_PER_THREAD = 2
 """Number of items in work, or done and not yet taken, for each thread."""
@@ -72,8 +72,9 @@ class Workers:
         ----------
         by
             ``"threads"`` for work that releases the GIL most of the time; ``"processes"`` for
-            libraries with global state, such as the seeds of TensorFlow. On a cluster every worker
-            is a process with one thread.
+            libraries with global state, such as the seeds of TensorFlow; ``"turns"``, one after the
+            other, for work that uses all cores itself. On a cluster every worker is a process with
+            one thread.
 
         Raises
         ------
@@ -95,7 +96,7 @@ class Workers:
             from ser.parallel._cluster import map_on_cluster
 
             return map_on_cluster(self.scheduler, self.environment, work, items)
-        return by_threads(work, items) if by == "threads" else by_processes(work, items)
+        return LOCAL[by](work, items)
 
 
 THIS_MACHINE = Workers()
@@ -152,3 +153,11 @@ def by_processes(work: Callable[[T], R], items: Sequence[T]) -> Generator[R, Non
     # started no processes.
     with suppress(OSError, NotImplementedError):
         get_reusable_executor().shutdown(wait=True)
+
+
+def in_turns(work: Callable[[T], R], items: Sequence[T]) -> Generator[R, None, None]:
+    """Yield each result in the order of ``items``, from the thread of the caller."""
+    yield from map(work, items)
+
+
+LOCAL = {"threads": by_threads, "processes": by_processes, "turns": in_turns}

@@ -79,7 +79,7 @@ def leave_speakers_out(
         features=describe_features(
             recipe.dataset_feature_extract_methods, recipe.dataset_augmentation, corpus.extracted
         ),
-        split=describe_split(loaded, split.speakers),
+        split=describe_split(loaded, split.speakers, recipe.leave_out),
         rows=describe_rows(loaded, corpus.extracted),
         facts={},
         **full,
@@ -99,6 +99,7 @@ def cross_validate(
         corpus.rows_for(workers),
         folds,
         random_state=recipe.random_state,
+        leave_out=recipe.leave_out,
         on_progress=on_progress,
         workers=workers,
     )

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from ser._schemas import Schema
-from ser.classifiers import MODEL_TYPES, Classifier
+from ser._schemas import Schema, shown
+from ser.classifiers import MODEL_TYPES, Classifier, LeaveOut
 from ser.corpora import CorpusChoice, LabelRule
 from ser.dataset import refuse_growing_features
 from ser.encoders import ENCODERS, EncoderSources
@@ -55,6 +55,7 @@ class Recipe(Schema, frozen=True, kw_only=True):
     split: Split = "utterance"
     evaluation: EvaluationKind = "holdout"
     speaker_folds: Annotated[int, Meta(ge=2)] | None = None
+    leave_out: LeaveOut = "exact"
 
     @classmethod
     def cross_check(cls, values: Mapping[str, Any], given: Mapping[str, Any]) -> Iterator[Fault]:
@@ -65,6 +66,14 @@ class Recipe(Schema, frozen=True, kw_only=True):
                     MODEL_TYPES[values["model_type"]].from_config(values.get("model_config", {}))
         except InvalidInput as error:
             yield from error.faults
+        if "model_type" in values and "leave_out" in values:
+            forms = MODEL_TYPES[values["model_type"]].forms
+            if values["leave_out"] not in forms:
+                yield Fault(
+                    ("leave_out",),
+                    f"{shown(values['leave_out'])} is not possible with "
+                    f"{values['model_type']}; allowed: {', '.join(forms)}",
+                )
         try:
             methods = values.get("dataset_feature_extract_methods")
             if methods is None and "dataset_feature_extract_methods" not in given:

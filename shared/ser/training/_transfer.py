@@ -44,6 +44,7 @@ def leave_corpora_out(
         corpus.rows_for(workers),
         [trial.trained_on for trial in trials],
         random_state=recipe.random_state,
+        leave_out=recipe.leave_out,
         on_progress=on_progress,
         workers=workers,
     )

@@ -6,17 +6,18 @@ its own speaker, or at least of its own domain, separates the two.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ser.classifiers._rows import ClassIndices, Origins
+from ser.classifiers._rows import Block, Origins, Rows, Table
 from ser.classifiers.discriminant._calibration import (
     FEWEST_SPEAKERS,
-    TrainingSet,
+    Calibrated,
+    Training,
     count_speakers,
     fit_calibrated,
 )
@@ -27,6 +28,13 @@ from ser.classifiers.discriminant._scaling import (
     Vector,
     constant,
     standardise_in_graph,
+)
+from ser.classifiers.discriminant._sums import (
+    Conditions,
+    Sample,
+    Speakers,
+    Statistics,
+    groups,
 )
 
 if TYPE_CHECKING:
@@ -144,82 +152,117 @@ class Adaptation:
         return mix_in_graph(centre.known, self.discriminant.scores_in_graph(Z), ordinary)
 
 
-def fit_adaptation(
-    training: TrainingSet, mean: Vector, limit: float, shrinkage: float
-) -> Adaptation | None:
-    """Return the adaptation learned from the rows whose speaker or corpus is known.
+def fit_adaptations(
+    rows: Rows,
+    speakers: Speakers,
+    conditions: Conditions,
+    trainings: Sequence[Training],
+    scaler: Scaler,
+    shrinkage: float,
+) -> list[Adaptation | None]:
+    """Return the adaptation of each of ``trainings`` to speakers and corpora that are known.
 
-    Each speaker is normalised as if all sounds of the speaker and of the corpus were enrolled. The
-    result is ``None`` if there is a single corpus with fewer than :data:`FEWEST_SPEAKERS` known
-    speakers, or if no speaker can be left out without losing an emotion.
+    Each speaker is normalised as if all sounds of the speaker and of the corpus were enrolled. A
+    result is ``None`` if the training has a single corpus with fewer than :data:`FEWEST_SPEAKERS`
+    known speakers, or if no speaker can be left out without losing an emotion.
 
     Parameters
     ----------
-    mean
-        Mean of all rows, shape (features,).
-    limit, shrinkage
-        See :class:`Scaler` and :meth:`Discriminant.of`.
+    conditions
+        The statistics of each of ``speakers`` in each variant.
+    scaler
+        The scaler of all rows.
+    shrinkage
+        See :meth:`Discriminant.of`.
     """
-    several = len(set(training.origins.corpora)) > 1
-    if not several and count_speakers(training.origins) < FEWEST_SPEAKERS:
-        return None
-    training = training[(training.origins.speakers != "") | several]
-    groups = rows_by_recording_condition(training.origins)
-    variance = sum(len(rows) * training.X[rows].var(axis=0) for rows, _ in groups)
-    population = Scaler.of(mean, np.sqrt(variance / len(training.X)), limit)
-    means = corpus_means(training, mean) if several else {}
-    Z = np.empty_like(training.X)
-    for rows, count in groups:
-        own = training.X[rows]
-        prior = means.get(str(training.origins.corpora[rows[0]]), mean)
-        Z[rows] = speaker_scaler(population, prior, own, count).standardise(own)
-    discriminant = fit_calibrated(Z, training, shrinkage)
-    if not discriminant:
-        return None
-    return Adaptation(population, discriminant, directions_between(Z, training.y))
+    unknown = ~speakers.known[speakers.utterances]
+    adaptable = {}
+    for index, training in enumerate(trainings):
+        origins = rows.origins[training.folds >= 0]
+        if has_several_corpora(origins):
+            adaptable[index] = training
+        elif count_speakers(origins) >= FEWEST_SPEAKERS:
+            adaptable[index] = training.without(unknown)
+    if not adaptable:
+        return [None] * len(trainings)
+    several = has_several_corpora(rows.origins)
+    chosen = {key: each for key, each in conditions.items() if several or speakers.known[key[0]]}
+    variance = sum(each.squares for each in chosen.values())
+    count = sum(each.rows for each in chosen.values())
+    population = Scaler.of(scaler.mean, np.sqrt(variance / count), scaler.limit)
+    priors = corpus_means(speakers, conditions, scaler.mean) if several else {}
+    standardise = StandardiseBySpeaker(population, priors, speakers, conditions)
+    fitted = fit_calibrated(rows, standardise, [*adaptable.values()], shrinkage)
+    found = dict(zip(adaptable, fitted, strict=True))
+    return [adaptation_of(population, found.get(index)) for index in range(len(trainings))]
 
 
-def corpus_means(training: TrainingSet, mean: Vector) -> dict[str, Vector]:
+def has_several_corpora(origins: Origins) -> bool:
+    """Return whether utterances with ``origins`` are of several corpora."""
+    return len(np.unique(origins.corpora)) > 1
+
+
+def adaptation_of(population: Scaler, fitted: Calibrated | None) -> Adaptation | None:
+    """Return the adaptation with the discriminant ``fitted``; ``None`` if it is not calibrated."""
+    if fitted is None or fitted.temperature is None:
+        return None
+    discriminant = fitted.discriminant.with_temperature(fitted.temperature)
+    return Adaptation(population, discriminant, directions_between(fitted.centres))
+
+
+def corpus_means(speakers: Speakers, conditions: Conditions, mean: Vector) -> dict[int, Vector]:
     """Return the mean of the recordings of each corpus, shrunken towards ``mean``."""
-    found = {}
-    for corpus in np.unique(training.origins.corpora):
-        rows = (training.origins.corpora == corpus) & (training.origins.variants == 0)
-        known = trust(len(np.unique(training.origins.names[rows])), HALF_TRUST)
-        found[str(corpus)] = known * training.X[rows].mean(axis=0) + (1 - known) * mean
-    return found
+    recorded: Table[int, Statistics] = Table()
+    for (speaker, variant), each in conditions.items():
+        if variant == 0:
+            recorded += Table({int(speakers.corpora[speaker]): each})
+    return {
+        corpus: mix(trust(each.utterances, HALF_TRUST), each.mean, mean)
+        for corpus, each in recorded.items()
+    }
 
 
-def speaker_scaler(population: Scaler, prior: Vector, X: Matrix, count: int) -> Scaler:
-    """Return the scaler of a speaker from the features ``X`` of ``count`` enrolled sounds.
+@dataclass(frozen=True)
+class StandardiseBySpeaker:
+    """Standardisation of each row by the statistics of its speaker in its variant."""
+
+    population: Scaler
+    priors: Mapping[int, Vector]
+    """Mean of each corpus; that of the population for all others."""
+    speakers: Speakers
+    conditions: Conditions
+
+    def __call__(self, block: Block) -> Sample:
+        Z = np.empty(block.X.shape)
+        speakers = self.speakers.utterances[block.utterances]
+        for (speaker, variant), rows in groups(speakers, block.variants):
+            prior = self.priors.get(int(self.speakers.corpora[speaker]), self.population.mean)
+            own = speaker_scaler(self.population, prior, self.conditions[speaker, variant])
+            Z[rows] = own.standardise(block.X[rows])
+        return Sample(Z, block.utterances)
+
+
+def speaker_scaler(population: Scaler, prior: Vector, enrolled: Statistics) -> Scaler:
+    """Return the scaler of a speaker from the statistics of the ``enrolled`` sounds.
 
     ``prior`` is the mean of the corpus, shape (features,), to which the mean is shrunken.
     """
-    known = trust(count, HALF_TRUST)
-    known_deviation = trust(count, DEVIATION_HALF_TRUST)
-    mean = known * X.mean(axis=0) + (1 - known) * prior
-    variance = known_deviation * X.var(axis=0) + (1 - known_deviation) * population.deviation**2
+    mean = mix(trust(enrolled.utterances, HALF_TRUST), enrolled.mean, prior)
+    known = trust(enrolled.utterances, DEVIATION_HALF_TRUST)
+    variance = mix(known, enrolled.variance, population.deviation**2)
     return Scaler(mean, np.sqrt(variance), population.limit)
 
 
-def rows_by_recording_condition(origins: Origins) -> list[tuple[NDArray[np.intp], int]]:
-    """Return the rows of each speaker in each variant, and the number of their utterances.
-
-    A telephone line changes a voice as much as another speaker would, so each variant of a
-    speaker is normalised separately. The rows of unknown speakers are those of their corpus.
-    """
-    found: dict[tuple[str, str, int], list[int]] = defaultdict(list)
-    keys = zip(origins.corpora, origins.speakers, origins.variants, strict=True)
-    for row, key in enumerate(keys):
-        found[key].append(row)
-    return [(np.array(rows), len(np.unique(origins.names[rows]))) for rows in found.values()]
-
-
-def directions_between(Z: Matrix, y: ClassIndices) -> Matrix:
-    """Return the orthonormal directions between the means of the classes of ``Z``, which has the
-    shape (rows, features); the directions have the shape (directions, features)."""
-    centres = np.stack([Z[y == label].mean(axis=0) for label in np.unique(y)])
+def directions_between(centres: Matrix) -> Matrix:
+    """Return the orthonormal directions between the means of classes, shape (classes, features);
+    the directions have the shape (directions, features)."""
     _, lengths, directions = np.linalg.svd(centres - centres.mean(axis=0), full_matrices=False)
     return np.asarray(directions[lengths > ROUNDING * max(lengths[0], ROUNDING)])
+
+
+def mix(known: float, own: Vector, common: Vector) -> Vector:
+    """Return ``own`` and ``common``, weighted by ``known`` and the rest to 1."""
+    return known * own + (1 - known) * common
 
 
 def trust(count: float, half_trust: float) -> float:
@@ -235,7 +278,7 @@ def trust_in_graph(count: Var, half_trust: float) -> Var:
 
 
 def mix_in_graph(known: Var, own: Var, common: Var) -> Var:
-    """Return ``own`` and ``common``, weighted by ``known`` and the rest to 1, as a node."""
+    """Return the output of :func:`mix` as a node of a graph."""
     import spox.opset.ai.onnx.v17 as op
 
     return op.add(op.mul(known, own), op.mul(op.sub(constant(1), known), common))

@@ -2,56 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Sequence
 
-import msgspec
 import numpy as np
-from msgspec import Meta
 from numpy.typing import NDArray
 
-from ser._progress import ProgressCallback
-from ser._schemas import Schema
-from ser.classifiers._base import DEFAULT_RANDOM_STATE, Classifier
-from ser.classifiers._rows import FeatureMatrix, Rows
-from ser.classifiers.discriminant._adaptation import (
-    Adaptation,
-    default_domain_inputs,
-    default_speaker_inputs,
-    domain_centre,
-    fit_adaptation,
+from ser._progress import ProgressCallback, ignore_share
+from ser.classifiers._base import DEFAULT_RANDOM_STATE, Classifier, FittedGraph, LeaveOut
+from ser.classifiers._rows import Rows
+from ser.classifiers.discriminant._fitted import FittedDiscriminant
+from ser.classifiers.discriminant._fitting import (
+    DiscriminantConfig,
+    fit_by_differences,
+    fit_everything,
+    fit_exactly,
 )
-from ser.classifiers.discriminant._calibration import (
-    FEWEST_SPEAKERS,
-    TrainingSet,
-    fit_calibrated,
-)
-from ser.classifiers.discriminant._familiarity import Familiarity, fit_familiarity
-from ser.classifiers.discriminant._linear import Discriminant, Moments, softmax
-from ser.classifiers.discriminant._scaling import Scaler, constant, standardise_in_graph
-
-if TYPE_CHECKING:
-    import onnx
-    from spox import Var
-
-UNCALIBRATED = (
-    "the probabilities are not calibrated (temperature 1): "
-    "each fold of the training data contains all utterances of an emotion"
-)
-NO_ENROLMENT = (
-    "speakers cannot be enrolled: "
-    f"that requires {FEWEST_SPEAKERS} or more known speakers with the same emotions"
-)
-
-
-class DiscriminantConfig(Schema, frozen=True, kw_only=True):
-    """The ``model_config`` of :class:`DiscriminantClassifier`."""
-
-    shrinkage: Annotated[float, Meta(gt=0, le=1)] = 0.5
-    """Weight of the covariance of independent features, from 0 to 1."""
-    limit: Annotated[float, Meta(gt=0, le=100)] = 1.5
-    """Number of standard deviations from its mean at which a feature is clipped."""
-
+from ser.parallel import THIS_MACHINE, Workers
 
 DEFAULTS = DiscriminantConfig()
 
@@ -75,6 +41,7 @@ class DiscriminantClassifier(Classifier):
     """
 
     config_type = DiscriminantConfig
+    forms = ("exact", "differences")
 
     def __init__(
         self,
@@ -93,78 +60,20 @@ class DiscriminantClassifier(Classifier):
         rows: Rows,
         on_progress: ProgressCallback,
     ) -> FittedDiscriminant:
-        training = TrainingSet.of(rows, self.random_state)
-        scaler = Scaler.of(training.X.mean(axis=0), training.X.std(axis=0), config.limit)
-        Z = scaler.standardise(training.X)
-        ordinary = fit_calibrated(Z, training, config.shrinkage)
-        on_progress(0.4)
-        adaptation = fit_adaptation(training, scaler.mean, config.limit, config.shrinkage)
-        on_progress(0.8)
-        familiarity = fit_familiarity(training, self.random_state)
-        on_progress(1.0)
-        everything = Moments.of(Z, training.y, training.classes)
-        notes = [UNCALIBRATED] * (ordinary is None) + [NO_ENROLMENT] * (adaptation is None)
-        return FittedDiscriminant(
-            msgspec.to_builtins(config),
-            notes,
-            scaler,
-            ordinary or Discriminant.of(everything, config.shrinkage),
-            adaptation,
-            familiarity,
-        )
+        return fit_everything(config, rows, self.random_state, on_progress)
 
-
-@dataclass(frozen=True)
-class FittedDiscriminant:
-    """The scaler and the discriminants of a trained :class:`DiscriminantClassifier`."""
-
-    config: dict[str, Any]
-    notes: list[str]
-    scaler: Scaler = field(repr=False)
-    ordinary: Discriminant = field(repr=False)
-    adaptation: Adaptation | None = field(repr=False)
-    familiarity: Familiarity | None = field(repr=False)
-
-    def predict_proba(self, X: FeatureMatrix) -> NDArray[np.float32]:
-        return softmax(self.ordinary.scores(self.scaler.standardise(X))).astype(np.float32)
-
-    def to_onnx(self) -> onnx.ModelProto:
-        from onnx import numpy_helper
-        from spox import Tensor, argument, build
-
-        columns = len(self.scaler.mean)
-        defaults = default_domain_inputs(columns)
-        if self.adaptation:
-            defaults |= default_speaker_inputs(columns)
-        features = argument(Tensor(np.float32, (None, columns)))
-        options = {name: argument(Tensor(np.float32, d.shape)) for name, d in defaults.items()}
-        model = build({"features": features, **options}, self._outputs(features, **options))
-        # An initializer with the name of an input is its default, and makes the input optional.
-        model.graph.initializer.extend(
-            numpy_helper.from_array(value, name) for name, value in defaults.items()
-        )
-        return model
-
-    def _outputs(
-        self, features: Var, *, domain_mean: Var, domain_count: Var, **speaker: Var
-    ) -> dict[str, Var]:
-        """Return the outputs of the graph by name; ``speaker`` has its inputs about a speaker."""
-        import spox.opset.ai.onnx.v17 as op
-
-        outputs = {}
-        centre = domain_centre(self.scaler.mean, domain_mean, domain_count)
-        if self.familiarity:
-            outputs["familiarity"] = self.familiarity.in_graph(features, centre.known, domain_mean)
-        if self.adaptation:
-            centre = self.adaptation.centre_in_graph(
-                centre, speaker["speaker_mean"], speaker["speaker_count"]
-            )
-        Z = standardise_in_graph(
-            features, centre.mean, constant(self.scaler.deviation), self.scaler.limit
-        )
-        scores = self.ordinary.scores_in_graph(Z)
-        if self.adaptation:
-            scores = self.adaptation.scores_in_graph(
-                features, scores, centre, speaker["speaker_deviation"], speaker["speaker_count"]
-            )
-        return outputs | {"probabilities": op.softmax(scores, axis=1)}
+    def fit_parts(
+        self,
+        rows: Rows,
+        parts: Sequence[NDArray[np.bool_]],
+        *,
+        leave_out: LeaveOut = "exact",
+        on_progress: ProgressCallback = ignore_share,
+        workers: Workers = THIS_MACHINE,
+    ) -> list[FittedGraph]:
+        config = self._checked_config()
+        if leave_out == "differences":
+            fitted = fit_by_differences(config, rows, parts, self.random_state, on_progress)
+        else:
+            fitted = fit_exactly(config, rows, parts, self.random_state, on_progress, workers)
+        return [FittedGraph(each.to_onnx().SerializeToString(), each.notes) for each in fitted]

@@ -7,15 +7,19 @@ and for sounds without speech; the probabilities of the classes do not show thes
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import reduce
+from operator import add
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ser.classifiers._rows import Origins
+from ser.classifiers._rows import Block, Rows
 from ser.classifiers.discriminant._adaptation import mix_in_graph
-from ser.classifiers.discriminant._calibration import TrainingSet, assign_folds, masks
+from ser.classifiers.discriminant._calibration import FOLDS, CellMoments, assign_folds
+from ser.classifiers.discriminant._linear import Moments, unpacked
 from ser.classifiers.discriminant._scaling import (
     Matrix,
     Scaler,
@@ -23,6 +27,7 @@ from ser.classifiers.discriminant._scaling import (
     constant,
     standardise_in_graph,
 )
+from ser.classifiers.discriminant._sums import MeansOfUtterances, Speakers, groups
 
 if TYPE_CHECKING:
     from spox import Var
@@ -56,25 +61,34 @@ class Distance:
     """Weight of the square in each direction."""
 
     @classmethod
-    def of(cls, X: Matrix, corpora: NDArray[np.str_]) -> Distance:
-        """Return the distance to the utterances ``X``, shape (utterances, features)."""
-        from sklearn.utils.extmath import randomized_svd
+    def of(cls, moments: Moments, scaler: Scaler) -> Distance:
+        """Return the distance to utterances with ``moments``, whose classes are the corpora.
 
-        found, corpus = np.unique(corpora, return_inverse=True)
-        centres = np.stack([X[corpus == each].mean(axis=0) for each in range(len(found))])
-        offsets = X - centres[corpus]
-        deviation = Scaler.of(X.mean(axis=0), offsets.std(axis=0), LIMIT).deviation
-        Z = offsets / deviation
-        count = min(AXES, *Z.shape)
-        _, lengths, axes = randomized_svd(Z, count, random_state=0)
+        The moments are those of the means of the utterances, standardised by ``scaler``.
+        """
+        from scipy.linalg import eigh
+
+        moments = moments.only(np.flatnonzero(moments.counts))
+        count = moments.counts.sum()
+        centres = scaler.mean + scaler.deviation * moments.centres
+        covariance = unpacked(moments.covariance(), centres.shape[1])
+        # A rounding error may be negative.
+        offsets = scaler.deviation * np.sqrt(np.maximum(np.diag(covariance), 0))
+        mean = (moments.counts / count) @ centres
+        deviation = Scaler.of(mean, offsets, LIMIT).deviation
+        unit = scaler.deviation / deviation
+        covariance *= unit * unit[:, None]
+        number = min(AXES, int(count), len(unit))
+        total = np.trace(covariance)
+        main = len(unit) - number, len(unit) - 1
+        variances, axes = eigh(covariance, subset_by_index=main, overwrite_a=True)
         # Half precision suffices for directions, and halves their part of a model's file.
         axes = axes.astype(np.float16).astype(np.float64)
-        variances, total = lengths**2 / len(Z), Z.var(axis=0).sum()
         # Equal utterances have no variance.
-        mean = total / Z.shape[1] or 1.0
-        rest = max(total - variances.sum(), 0.0) / max(Z.shape[1] - count, 1)
-        along, shared = (SHRINKAGE * mean + (1 - SHRINKAGE) * each for each in (variances, rest))
-        return cls(centres, deviation, axes.T, 1 / along - 1 / shared, float(1 / shared))
+        average = total / len(unit) or 1.0
+        rest = max(total - variances.sum(), 0.0) / max(len(unit) - number, 1)
+        along, shared = (SHRINKAGE * average + (1 - SHRINKAGE) * each for each in (variances, rest))
+        return cls(centres, deviation, axes, 1 / along - 1 / shared, float(1 / shared))
 
     def logarithms(self, X: NDArray[np.floating]) -> Vector:
         """Return the logarithm of the distance of each row of ``X``, shape (rows,)."""
@@ -134,33 +148,47 @@ class Familiarity:
         return op.sigmoid(op.div(op.sub(constant(self.middle), logarithm), constant(self.width)))
 
 
-def fit_familiarity(training: TrainingSet, random_state: int) -> Familiarity | None:
-    """Return the familiarity learned from the recordings of ``training``, without their copies.
+def fit_familiarity(
+    rows: Rows, speakers: Speakers, scaler: Scaler, random_state: int
+) -> Familiarity | None:
+    """Return the familiarity learned from the recordings of ``rows``, without their copies.
 
     Its distribution is that of the distances of left-out speakers (or takes, as in
     :func:`assign_folds`), since the recordings of known speakers are closer. The result is ``None``
     if all rows are of one take.
     """
-    X, origins = mean_of_each_utterance(training)
-    folds = assign_folds(origins, random_state)
-    left_out = [
-        Distance.of(X[~mask], origins.corpora[~mask]).logarithms(X[mask])
-        for mask in masks(folds)
-        if not mask.all()
-    ]
-    if not left_out:
-        return None
-    low, middle, high = np.quantile(np.concatenate(left_out), [TAIL, 0.5, 1 - TAIL])
-    width = max(high - low, SMALLEST) / (2 * np.log(1 / TAIL - 1))
-    return Familiarity(Distance.of(X, origins.corpora), float(middle), float(width))
-
-
-def mean_of_each_utterance(training: TrainingSet) -> tuple[Matrix, Origins]:
-    """Return the mean of the rows of each recording, shape (utterances, features), and origins."""
-    recorded = training[training.origins.variants == 0]
-    _, first, utterance, counts = np.unique(
-        recorded.origins.names, return_index=True, return_inverse=True, return_counts=True
+    corpora = speakers.corpora[speakers.utterances]
+    folds = assign_folds(rows.origins, random_state)
+    standardise = MeansOfUtterances(scaler)
+    moments = rows.sum(
+        CellMoments(standardise, corpora, folds, np.ones(FOLDS, bool), int(corpora.max()) + 1)
     )
-    sums = np.zeros((len(counts), recorded.X.shape[1]))
-    np.add.at(sums, utterance, recorded.X)
-    return sums / counts[:, None], recorded.origins[first]
+    if len(moments) < 2:
+        return None
+    everything = reduce(add, moments.values())
+    distances = {fold: Distance.of(everything - part, scaler) for fold, part in moments.items()}
+    left_out = np.concatenate(rows.sum(LeftOutDistances(folds, distances)))
+    low, middle, high = np.quantile(left_out, [TAIL, 0.5, 1 - TAIL])
+    width = max(high - low, SMALLEST) / (2 * np.log(1 / TAIL - 1))
+    return Familiarity(Distance.of(everything, scaler), float(middle), float(width))
+
+
+@dataclass(frozen=True)
+class LeftOutDistances:
+    """The logarithms of the distances of recorded utterances, each from all other folds."""
+
+    folds: NDArray[np.intp]
+    """Fold of each utterance, shape (utterances,)."""
+    distances: Mapping[int, Distance]
+    """The distance from the utterances of all other folds, by the fold."""
+
+    def __call__(self, block: Block) -> list[Vector]:
+        X, utterances = UNSCALED(block)
+        return [
+            self.distances[fold].logarithms(X[rows])
+            for (fold,), rows in groups(self.folds[utterances])
+        ]
+
+
+UNSCALED = MeansOfUtterances(Scaler(np.zeros(()), np.ones(()), np.inf))
+"""The features of recorded utterances in their own units."""

@@ -39,7 +39,9 @@ class Scaler:
 
     def standardise(self, X: NDArray[np.floating]) -> Matrix:
         """Return ``X``, shape (rows, features), standardised and clipped at the limit."""
-        return np.clip((X - self.mean) / self.deviation, -self.limit, self.limit)
+        Z = X - self.mean
+        Z /= self.deviation
+        return np.clip(Z, -self.limit, self.limit, out=Z)
 
 
 def standardise_in_graph(features: Var, mean: Var, deviation: Var, limit: float) -> Var:

@@ -13,20 +13,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from ser.classifiers import ArrayRows, DiscriminantClassifier, Origins
+from ser.classifiers import DiscriminantClassifier, Origins
 from ser.classifiers.discriminant._adaptation import (
     DEVIATION_HALF_TRUST,
     EMOTIONAL_SHARE,
     HALF_TRUST,
     Adaptation,
-    fit_adaptation,
-    rows_by_recording_condition,
     speaker_scaler,
 )
-from ser.classifiers.discriminant._calibration import FOLDS, TrainingSet, fit_calibrated
-from ser.classifiers.discriminant._classifier import NO_ENROLMENT, UNCALIBRATED, FittedDiscriminant
+from ser.classifiers.discriminant._calibration import FOLDS
+from ser.classifiers.discriminant._fitted import FittedDiscriminant
+from ser.classifiers.discriminant._fitting import NO_ENROLMENT, UNCALIBRATED
 from ser.classifiers.discriminant._linear import softmax
 from ser.classifiers.discriminant._scaling import Scaler
+from ser.classifiers.discriminant._sums import Statistics
 
 EMOTIONS, COLUMNS = 4, 60
 seeds = st.integers(0, 2**32 - 1)
@@ -132,9 +132,10 @@ def test_utterances_whose_sorted_names_cycle_through_the_emotions_are_calibrated
 def test_a_fold_that_contains_all_rows_of_an_emotion_is_skipped() -> None:
     X, y, origins = speech(0, speakers=4)
     one_speaker_is_afraid = (y != 3) | (origins.speakers == "0")
-    everything = ArrayRows(X, y, origins)
-    training = TrainingSet.of(everything.only(one_speaker_is_afraid), random_state=0)
-    assert fit_calibrated(training.X / training.X.std(axis=0), training, shrinkage=0.6) is not None
+    fitted = DiscriminantClassifier().fit(
+        X[one_speaker_is_afraid], y[one_speaker_is_afraid], origins=origins[one_speaker_is_afraid]
+    )
+    assert UNCALIBRATED not in fitted.notes
 
 
 def test_utterances_too_few_for_calibration_are_trained_on_with_a_note() -> None:
@@ -198,15 +199,22 @@ def scaler_of_enrolled(
     offset = (X.mean(axis=0) - prior) / adaptation.population.deviation
     explained = offset @ adaptation.directions.T @ adaptation.directions
     moved = X - EMOTIONAL_SHARE * explained * adaptation.population.deviation
-    return speaker_scaler(adaptation.population, prior, moved, count)
+    return speaker_scaler(adaptation.population, prior, enrolled(moved, count))
+
+
+def enrolled(X: NDArray[np.floating], count: int) -> Statistics:
+    """The statistics of the features ``X`` of ``count`` sounds."""
+    wide = X.astype(np.float64)
+    return Statistics(len(X), count, wide.mean(axis=0), len(X) * wide.var(axis=0))
 
 
 def test_enrolled_sounds_weigh_as_much_as_the_population_at_half_trust() -> None:
     population = Scaler(np.zeros(1), np.ones(1), limit=3.0)
     own, prior = np.array([[3.0], [5.0]]), np.array([1.0])
-    mean = speaker_scaler(population, prior, own, int(HALF_TRUST)).mean
+    mean = speaker_scaler(population, prior, enrolled(own, int(HALF_TRUST))).mean
     assert mean == pytest.approx((4 + 1) / 2)
-    deviation = speaker_scaler(population, prior, 3 * own, int(DEVIATION_HALF_TRUST)).deviation
+    wide = enrolled(3 * own, int(DEVIATION_HALF_TRUST))
+    deviation = speaker_scaler(population, prior, wide).deviation
     assert deviation == pytest.approx(np.sqrt(5))
 
 
@@ -265,33 +273,26 @@ def test_rows_of_unknown_speakers_do_not_affect_the_enrolment() -> None:
     X, y, origins = speech(0)
     unknown = np.arange(len(y)) % 6 == 0
     hidden = replace(origins, speakers=np.where(unknown, "", origins.speakers))
-    training = TrainingSet.of(ArrayRows(X, y, hidden), random_state=0)
-    others = np.where(unknown[:, None], 9 * X[::-1], X)
-    scrambled = TrainingSet.of(ArrayRows(others, y, hidden), random_state=0)
-    mean = training.X.mean(axis=0)
-    first, second = (fit_adaptation(each, mean, 2.0, 0.6) for each in (training, scrambled))
-    assert first
-    assert second
-    np.testing.assert_array_equal(first.discriminant.weights, second.discriminant.weights)
+    # In another order, with other labels: the mean of all rows, which counts, is the same.
+    scrambled = X.copy()
+    scrambled[unknown] = X[unknown][::-1]
+    first, second = (
+        learned(DiscriminantClassifier().fit(each, y, origins=hidden)) for each in (X, scrambled)
+    )
+    assert first.adaptation
+    assert second.adaptation
+    weights = first.adaptation.discriminant.weights
+    np.testing.assert_allclose(weights, second.adaptation.discriminant.weights, rtol=1e-6)
+    assert np.abs(first.ordinary.weights - second.ordinary.weights).max() > 1e-3
 
 
 def test_the_deviation_is_that_from_the_mean_of_the_own_speaker() -> None:
     X, y, origins = speech(0, voice=9)
-    training = TrainingSet.of(ArrayRows(X, y, origins), random_state=0)
-    adaptation = fit_adaptation(training, training.X.mean(axis=0), 2.0, 0.6)
+    adaptation = learned(DiscriminantClassifier().fit(X, y, origins=origins)).adaptation
     assert adaptation
-    own = training.X.reshape(8, 24, COLUMNS)
+    own = X.astype(np.float64).reshape(8, 24, COLUMNS)
     within = (own - own.mean(axis=1, keepdims=True)).reshape(-1, COLUMNS).std(axis=0)
     np.testing.assert_allclose(adaptation.population.deviation, within)
-
-
-def test_each_variant_of_a_speaker_is_normalised_separately_and_counts_its_utterances() -> None:
-    names = np.array(["x", "x", "y", "z", "x", "y"])
-    origins = Origins(
-        np.array(["a", "a", "a", "b", "a", "a"]), names, np.array([0, 0, 0, 0, 1, 1]), names
-    )
-    found = {tuple(rows.tolist()): count for rows, count in rows_by_recording_condition(origins)}
-    assert found == {(0, 1, 2): 2, (3,): 1, (4, 5): 2}
 
 
 def test_a_constant_feature_and_speakers_with_one_utterance_give_valid_probabilities() -> None:
