@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import functions_framework
-from flask import Request, Response
+from werkzeug.wrappers import Request, Response
 
 from ser.registry import READY
 from ser.service.answers import PredictAnswer, PredictJobAnswer
 from ser.service.http import Function, Page, Reply, get_health
 from ser.service.inference import Predictor, PredictRequest, ReportRequest, routes
+from ser.service.preparation import MODELS
 from ser.service.routes import Call
 
-predictor = Predictor()
+predictor = Predictor(MODELS)
 
 
 def post_predict(call: Call[PredictRequest]) -> PredictAnswer | Reply:
@@ -56,7 +56,6 @@ function = Function(
 )
 
 
-@functions_framework.http
 def predict(request: Request) -> Response:
     """Answer a request."""
     return function(request)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import functions_framework
 import msgspec
-from flask import Request, Response
+from werkzeug.wrappers import Request, Response
 
 from ser.service import problems
 from ser.service.answers import (
@@ -102,7 +101,6 @@ function = Function(
 )
 
 
-@functions_framework.http
 def train(request: Request) -> Response:
     """Answer a request."""
     return function(request)

@@ -108,8 +108,8 @@ def own_folders(home: Path) -> dict[str, str]:
 def function_command(name: str, address: str) -> list[str]:
     host, port = address.split(":")
     source = str(ROOT / "functions" / name / "main.py")
-    framework = str(SCRIPTS / "functions-framework")
-    return [framework, "--source", source, "--target", name, "--host", host, "--port", port]
+    server = [sys.executable, "-m", "ser.service.serving"]
+    return [*server, "--source", source, "--target", name, "--host", host, "--port", port]
 
 
 def gateway_command() -> list[str]:

@@ -90,7 +90,10 @@ def open_model(data: bytes) -> OpenedModel:
     """
     try:
         graph, weights = take_weights(data)
+        del data  # so that it is not in memory twice
         session = open_session(graph, optimize=False, weights=weights)
+        # onnxruntime keeps the file in case the session changes its providers, which none does.
+        session._model_bytes = None
     except ValueError as error:
         raise unreadable_model(str(error)) from error
     properties = ModelProperties.read(session.get_modelmeta().custom_metadata_map)

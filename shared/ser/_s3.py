@@ -7,11 +7,15 @@ from typing import Any
 from botocore.config import Config
 from botocore.session import get_session
 
+from ser._s3_data import DataLoader
+
 
 def create_client(
     endpoint: str | None = None, *, connect_timeout: float = 5, read_timeout: float = 30
 ) -> Any:
     """Return a botocore client of S3 with the standard AWS variables and files.
+
+    It has the operations in :data:`ser._s3_data.OPERATIONS`.
 
     Parameters
     ----------
@@ -35,4 +39,6 @@ def create_client(
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
     )
-    return get_session().create_client("s3", endpoint_url=endpoint, config=config)
+    session = get_session()
+    session.register_component("data_loader", DataLoader(session.get_config_variable("data_path")))
+    return session.create_client("s3", endpoint_url=endpoint, config=config)

@@ -9,6 +9,7 @@ import time
 import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from os import environ
 from pathlib import Path
 from urllib.parse import urlencode
@@ -18,6 +19,7 @@ import onnx
 import pytest
 import spox.opset.ai.onnx.v17 as op
 import urllib3
+from botocore.session import get_session
 from spox import Tensor, argument, build
 
 import graphs
@@ -27,6 +29,7 @@ from clients import ROOT
 from ser import _graph as graph
 from ser import sounds as audio
 from ser._metadata import MetadataEncoding
+from ser._s3 import create_client
 from ser.frontends import FrontEnds
 from stack import HOST, free_port, function_command, process
 
@@ -104,6 +107,41 @@ def test_a_model_with_an_encoder_imports_nothing_more(tmp_path: Path) -> None:
     before, first = loaded({"model_id": model_id, "model_save_path": str(tmp_path)}, sound)
     training = {"onnx", "spox", "scipy", "sklearn", "librosa", "ser._packing"}
     assert not (before | first) & training
+
+
+SERVED = """
+import json, sys
+import ser.service.serving.__main__
+main = sorted(sys.modules)
+from pathlib import Path
+from ser.service.serving.server import module_at
+module_at(Path(sys.argv[1]))
+print(json.dumps([main, sorted(sys.modules)]))
+"""
+
+
+def test_the_server_imports_no_framework_and_its_main_process_no_libraries() -> None:
+    command = [sys.executable, "-c", SERVED, str(ROOT / "functions/predict/main.py")]
+    run = subprocess.run(command, capture_output=True, check=True)
+    main, worker = map(set, json.loads(run.stdout))
+    assert not main & {"asyncio", "msgspec", "numpy", "ser.errors", "werkzeug"}
+    framework = {"blinker", "click", "cloudevents", "flask", "functions_framework", "itsdangerous"}
+    unused = {"asyncio", "botocore", "jinja2", "onnxruntime", "soundfile", "urllib3", "uvicorn"}
+    assert not worker & (framework | unused)
+
+
+def test_a_client_of_s3_takes_a_third_of_the_memory_that_botocore_would_take(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    create_client()  # imports
+    sizes = []
+    for create in (create_client, partial(get_session().create_client, "s3")):
+        tracemalloc.start()
+        _client = create()
+        sizes.append(tracemalloc.get_traced_memory()[0])
+        tracemalloc.stop()
+    assert sizes[0] < sizes[1] / 3
 
 
 def test_an_s3_registry_imports_botocore_and_not_boto3() -> None:

@@ -21,8 +21,8 @@ from ser.model import Model, Prediction
 from ser.registry import Registry, open_registry
 from ser.service.answers import PredictAnswer
 from ser.service.inference import Predictor, PredictRequest, predictor
-from ser.service.inference.models import ALIAS_SECONDS, Models
 from ser.service.inference.uploads import Upload, Uploads
+from ser.service.models import ALIAS_SECONDS, Models
 from ser.service.settings import Settings
 from ser.store._folder import FolderStore
 
@@ -73,15 +73,15 @@ def test_an_alias_is_read_at_intervals_and_then_followed(
     now = 0.0
     models = Models(clock=lambda: now)
     registry.move("production", old)
-    assert models.get(str(tmp_path), "production").published.model_id == old
+    assert models.get(str(tmp_path), "production").model_id == old
     registry.move("production", new)
     models.get(str(tmp_path), new)
     asked.clear()
     now = ALIAS_SECONDS / 2
-    assert models.get(str(tmp_path), "production").published.model_id == old
+    assert models.get(str(tmp_path), "production").model_id == old
     assert asked == []
     now = ALIAS_SECONDS
-    assert models.get(str(tmp_path), "production").published.model_id == new
+    assert models.get(str(tmp_path), "production").model_id == new
     assert asked == ["read aliases/production.json"]
 
 
@@ -99,7 +99,7 @@ def test_an_answer_during_the_move_of_an_alias_belongs_to_one_model(
 
     def ask(_: int) -> bool:
         kept = models.get(str(tmp_path), "latest")
-        return made_with[kept.published.model_id] == kept.model.properties.front_end
+        return made_with[kept.model_id] == kept.properties.front_end
 
     with ThreadPoolExecutor(4) as pool:
         answers = pool.map(ask, range(40))
@@ -115,7 +115,7 @@ def test_concurrent_first_requests_load_a_model_once(tmp_path: Path, asked: list
 
     def ask(_: int) -> Model:
         together.wait()
-        return models.get(str(tmp_path), model_id).model
+        return models.get(str(tmp_path), model_id)
 
     with ThreadPoolExecutor(8) as pool:
         assert len({id(model) for model in pool.map(ask, range(8))}) == 1
@@ -132,7 +132,7 @@ def test_concurrent_first_requests_open_a_registry_once(
         opened.append(uri)
         return open_registry(uri)
 
-    monkeypatch.setattr("ser.service.inference.models.open_registry", slowly)
+    monkeypatch.setattr("ser.service.models.open_registry", slowly)
     models = Models()
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(models.registry, [str(tmp_path)] * 8))
@@ -148,7 +148,7 @@ def test_loading_a_model_is_retried_after_a_failure(tmp_path: Path) -> None:
     with pytest.raises(AlteredModel):
         models.get(str(tmp_path), model_id)
     file.write_bytes(data)
-    assert models.get(str(tmp_path), model_id).published.model_id == model_id
+    assert models.get(str(tmp_path), model_id).model_id == model_id
 
 
 def test_the_least_recently_used_model_is_dropped_first(tmp_path: Path, asked: list[str]) -> None:
@@ -171,13 +171,13 @@ def test_a_missing_name_is_the_alias_production_if_there_is_one_and_latest_other
     with pytest.raises(NotFound, match="latest"):
         models.get(str(tmp_path), None)
     registry.move("latest", new)
-    assert models.get(str(tmp_path), None).published.model_id == new
+    assert models.get(str(tmp_path), None).model_id == new
     asked.clear()
-    assert models.get(str(tmp_path), None).published.model_id == new
+    assert models.get(str(tmp_path), None).model_id == new
     assert asked == []
     registry.move("production", old)
     now = ALIAS_SECONDS
-    assert models.get(str(tmp_path), None).published.model_id == old
+    assert models.get(str(tmp_path), None).model_id == old
 
 
 def test_a_model_above_the_limit_is_the_only_one_in_memory(tmp_path: Path) -> None:

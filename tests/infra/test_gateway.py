@@ -11,8 +11,11 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -65,13 +68,13 @@ def functions(folder: Path) -> Iterator[dict[str, str]]:
 
 
 @contextmanager
-def gateway(caddy: str, places: dict[str, str]) -> Iterator[Stack]:
+def gateway(caddy: str, places: dict[str, str], **settings: str) -> Iterator[Stack]:
     """Yield the gateway of the compose file, whether or not functions answer at ``places``."""
     port = free_port()
     command = [caddy, "run", "--adapter", "caddyfile", "--config", str(CADDYFILE)]
     with ExitStack() as stack:
         home = own_folders(Path(stack.enter_context(TemporaryDirectory()), "home"))
-        here = {"PORT": str(port), "SER_BIND": HOST}
+        here = {"PORT": str(port), "SER_BIND": HOST, **settings}
         environment = os.environ | compose.environment("gateway", places) | home | here
         running = stack.enter_context(process(command, environment))
         started = Stack(f"http://{HOST}:{port}", [running])
@@ -277,3 +280,48 @@ def test_an_unavailable_function_is_a_problem_with_the_id_of_the_request(
             assert problem.headers["Content-Type"] == "application/problem+json"
             assert problem.json()["instance"] == "mine"
         assert ask("POST", f"{stack.url}/train", json={}).status == 422
+
+
+def test_no_request_is_lost_in_a_connection_that_is_closed_while_idle(
+    caddy: str, folder: Path
+) -> None:
+    """The function closes an idle connection after 2 s here, the gateway after 1 s."""
+    address = f"{HOST}:{free_port()}"
+    home = own_folders(folder / f"idle-{caddy.count('/')}")
+    environment = os.environ | home | {"KEEP_ALIVE": "2"}
+    with (
+        process(function_command("predict", address), environment),
+        gateway(caddy, {"predict:8080": address}, SER_GATEWAY_KEEP_ALIVE="1s") as stack,
+    ):
+        deadline = time.monotonic() + 60
+        while ask("POST", f"{stack.url}/predict", json={}).status != 422:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+        def statuses(pause: float) -> list[int]:
+            found = []
+            for _ in range(3):
+                found.append(ask("POST", f"{stack.url}/predict", json={}).status)
+                time.sleep(pause)
+            return found
+
+        # Around the times at which either of them closes a connection.
+        pauses = [base + step / 1000 for base in (1.0, 2.0) for step in (-20, -5, 0, 5, 20)]
+        with ThreadPoolExecutor(len(pauses)) as clients:
+            assert set(chain(*clients.map(statuses, pauses))) == {422}
+
+
+def test_a_function_keeps_an_idle_connection_longer_than_the_gateway(
+    functions: dict[str, str], url: str
+) -> None:
+    ask("GET", f"{url}/predict/healthz")  # it has started
+    host, port = functions["predict:8080"].split(":")
+    connection = HTTPConnection(host, int(port), timeout=60)
+    for pause in (3.0, 0.0):  # gunicorn's own default is 2 s
+        connection.request("GET", "/healthz")
+        answer = connection.getresponse()
+        assert (answer.status, answer.read()) == (200, b'{"status":"ok"}\n')
+        assert answer.headers["Connection"] == "keep-alive"
+        time.sleep(pause)
+        connection.auto_open = 0  # raises an error in place of a second connection
+    connection.close()

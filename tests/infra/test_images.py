@@ -251,10 +251,12 @@ def test_the_image_for_lambda_adds_the_adapter_to_the_function(
     function, config = (built.buildah.config(each) for each in (built.images["predict"], image))
     adapter = {name: value for name, value in variables(config) if name.startswith("AWS_LWA_")}
     assert adapter == {
-        "AWS_LWA_READINESS_CHECK_PROTOCOL": "tcp",
+        "AWS_LWA_READINESS_CHECK_PATH": "/healthz",
         "AWS_LWA_PASS_THROUGH_PATH": "/events",
     }
-    assert set(variables(config)) == {*variables(function), *adapter.items()}
+    # An instance of Lambda gets one request at a time.
+    own = {*adapter.items(), ("WORKERS", "1")}
+    assert set(variables(config)) == {*variables(function), *own}
     assert (config["Cmd"], config["User"]) == (function["Cmd"], function["User"])
     container = images.container(built.buildah, image, built.scratch)
     assert container.run("/opt/extensions/lambda-adapter").stdout == "adapter\n"

@@ -31,6 +31,7 @@ for distribution in importlib.metadata.distributions():
 WITHOUT_BYTECODE = """
 import os, sys
 import functions_framework
+import ser.service.serving.server
 functions_framework.create_app(os.environ["FUNCTION_TARGET"], os.environ["FUNCTION_SOURCE"])
 for name, module in sys.modules.items():
     cached = getattr(module, "__cached__", None)

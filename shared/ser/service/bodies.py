@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple, cast
 
 import msgspec
-from flask import Request
 from werkzeug.datastructures import FileStorage, MultiDict
-from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser
+from werkzeug.wrappers import Request
 
 from ser._schemas import shown
 from ser.errors import TooLarge
@@ -92,11 +93,8 @@ def read_body(request: Request, settings: Settings) -> bytes:
         raise UnsupportedMediaType(f"The body is encoded as {encoding!r}; allowed: no encoding.")
     limit = settings.max_body_bytes
     body = request.stream.read(limit + 1)
-    # A client reads the answer after it has sent its body, and gateways drop an answer that comes
-    # earlier. So the rest of a large body is drained, up to a limit.
-    left = PAST_BYTES if len(body) > limit else 0
-    while left > 0 and (drained := request.stream.read(MEGABYTE)):
-        left -= len(drained)
+    if len(body) > limit:
+        drain(request)
     # functions-framework would read the body again after the answer, without a limit.
     request.environ |= {"wsgi.input": io.BytesIO(), "CONTENT_LENGTH": "0"}
     request.__dict__.pop("stream", None)
@@ -105,6 +103,19 @@ def read_body(request: Request, settings: Settings) -> bytes:
             f"The body is larger than {limit / MEGABYTE:g} MB, the limit set by SER_MAX_BODY_MB."
         )
     return body
+
+
+def drain(request: Request) -> None:
+    """Read the rest of the body of ``request``, up to :data:`PAST_BYTES`.
+
+    A client reads the answer after it has sent its body, and gateways drop an answer that comes
+    earlier.
+    """
+    left = PAST_BYTES
+    # A client that has gone sends no more.
+    with suppress(HTTPException, OSError):
+        while left > 0 and (drained := request.stream.read(MEGABYTE)):
+            left -= len(drained)
 
 
 def decode_object(body: bytes) -> Fields:

@@ -1,31 +1,36 @@
 """A function over HTTP: it finds the route of a request, runs its handler and answers.
 
-functions-framework hands every path to the one function it runs, and its own crash handler reveals
-internals to callers; so no exception may escape :class:`Function`.
+Two servers run it: that of :mod:`ser.service.serving`, which needs werkzeug alone, and
+functions-framework, whose requests and responses are Flask's, subclasses of werkzeug's. Both hand
+every path to the one function, and the crash handler of functions-framework reveals internals to
+callers; so no exception may escape :class:`Function`.
 """
 
 from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
-from flask import Request, Response
 from werkzeug import exceptions
 from werkzeug.datastructures import MultiDict
 from werkzeug.routing import Map, Rule
+from werkzeug.wrappers import Request, Response
 
 from ser._schemas import parse, shortened
 from ser.errors import NotFound, SerError
 from ser.service import origins, problems
 from ser.service.answers import Health, JobState, Status
-from ser.service.bodies import JSON_TYPE, joined, read_fields
+from ser.service.bodies import JSON_TYPE, drain, joined, read_fields
 from ser.service.problems import MethodNotAllowed
 from ser.service.routes import RESPOND_ASYNC, Call, Route
 from ser.service.settings import Settings
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIEnvironment
 
 log = logging.getLogger("ser")
 
@@ -85,7 +90,7 @@ Step = Callable[[Exchange, Proceed], Response]
 
 
 class Function:
-    """The callable that functions-framework runs: ``Function(...)(request)``.
+    """A function of a request, ``Function(...)(request)``, and as a WSGI :meth:`application`.
 
     Beside its routes it answers ``/`` (the first route, and a status on ``GET``), ``/healthz`` and
     ``/openapi.json``, the latter also below the path of the first route.
@@ -130,6 +135,15 @@ class Function:
 
     def __call__(self, request: Request) -> Response:
         return self._pipeline(Exchange(request))
+
+    def application(
+        self, environ: WSGIEnvironment, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        """Answer a request by WSGI."""
+        request = Request(environ)
+        response = self(request)
+        drain(request)
+        return response(environ, start_response)
 
     def _match(self, exchange: Exchange, proceed: Proceed) -> Response:
         """Find the route and the handler; answer OPTIONS; refuse unknown paths and methods."""

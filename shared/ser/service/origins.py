@@ -6,7 +6,7 @@ send keys themselves.
 
 from __future__ import annotations
 
-from flask import Request, Response
+from werkzeug.wrappers import Request, Response
 
 from ser.service.settings import ANY_ORIGIN
 

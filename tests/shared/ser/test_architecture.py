@@ -14,7 +14,7 @@ PACKAGE = Path(ser.__file__).parent
 
 LAYERS = (
     {"errors", "limits", "_features", "_labels", "_progress", "_sessions", "_threads"},
-    {"_packing", "_spectra", "_wire"},
+    {"_packing", "_s3_data", "_spectra", "_wire"},
     {"_addresses", "_s3", "_weights"},
     {"_schemas", "_metadata", "_prediction", "fetching", "parallel", "sounds"},
     {"store", "_model_file", "_profile", "_speech_graph"},

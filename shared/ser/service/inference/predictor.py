@@ -18,7 +18,6 @@ from ser.model import NO_DOMAIN_PROFILE, NO_PROFILE, Model, Prediction
 from ser.registry import READY, PublishedModel
 from ser.service import problems
 from ser.service.answers import PredictAnswer, Problem
-from ser.service.inference.models import LoadedModel, Models
 from ser.service.inference.request import ENROLMENTS, PredictRequest, ReportRequest
 from ser.service.inference.sounds import (
     RequestedSound,
@@ -29,6 +28,7 @@ from ser.service.inference.sounds import (
     uploaded_sounds,
 )
 from ser.service.inference.uploads import Fetcher
+from ser.service.models import Models
 from ser.service.settings import Settings
 from ser.sounds import SAMPLING_RATE, Signal
 
@@ -71,12 +71,11 @@ class Predictor:
             too long, or the model's bytes are damaged or of another version.
         """
         with within("model_save_path"):
-            loaded = self._models.get(request.model_save_path, request.model_id)
-        model, published = loaded.model, loaded.published
+            model = self._models.get(request.model_save_path, request.model_id)
         check_profiles(request, model)
         fetcher = Fetcher(settings)
         sounds = (
-            list(held_out_sounds(request, published))
+            list(held_out_sounds(request, model))
             if request.sample_name
             else list(uploaded_sounds(request, fetcher))
         )
@@ -102,7 +101,7 @@ class Predictor:
                 abstain_below=request.abstain_below,
             )
 
-        return answer_of(request, loaded, sounds, self._map(judge, sounds, heard), profiles)
+        return answer_of(request, model, sounds, self._map(judge, sounds, heard), profiles)
 
     def report(self, request: ReportRequest) -> tuple[str, bytes]:
         """Return the id of the model of ``request``, and its report: HTML in UTF-8.
@@ -180,13 +179,13 @@ def check_profiles(request: PredictRequest, model: Model) -> None:
 
 def answer_of(
     request: PredictRequest,
-    loaded: LoadedModel,
+    model: PublishedModel,
     sounds: Sequence[RequestedSound],
     judgements: Sequence[Prediction | SerError],
     profiles: Profiles,
 ) -> PredictAnswer:
     """Return the answer with a prediction or an error for each of ``sounds``."""
-    names = [str(label) for label in loaded.model.labels]
+    names = [str(label) for label in model.labels]
     predictions = [None if isinstance(each, SerError) else each for each in judgements]
     labels = [each.label if each else None for each in predictions]
     return PredictAnswer(
@@ -206,8 +205,8 @@ def answer_of(
         errors=[problem_of(each) for each in judgements] if request.reports_errors else UNSET,
         speaker_profile=profiles.speaker or UNSET,
         domain_profile=profiles.domain or UNSET,
-        model_id=loaded.published.model_id,
-        notes=[ready_note(loaded.published)] if loaded.published.model_id == READY else UNSET,
+        model_id=model.model_id,
+        notes=[ready_note(model)] if model.model_id == READY else UNSET,
     )
 
 

@@ -10,7 +10,6 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from ser.errors import NotFound
-from ser.model import Model
 from ser.registry import READY, PublishedModel, Registry, open_registry, ready_model
 
 MAX_BYTES = 256_000_000
@@ -23,14 +22,6 @@ DEFAULT_ALIASES = ("production", "latest")
 
 Key = tuple[str | None, str]
 """The address of a registry and an id in it; ``None`` for the model that is part of the package."""
-
-
-class LoadedModel(NamedTuple):
-    """A model in memory, and the size of its file in bytes."""
-
-    model: Model
-    published: PublishedModel
-    size: int
 
 
 class ResolvedAlias(NamedTuple):
@@ -61,7 +52,7 @@ class Models:
         self._clock = clock
         # A registry holds the connection to its store.
         self._open = lru_cache(maxsize=16)(open_registry)
-        self._loaded: OrderedDict[Key, LoadedModel] = OrderedDict()
+        self._loaded: OrderedDict[Key, PublishedModel] = OrderedDict()
         self._resolved: dict[tuple[str, str | None], ResolvedAlias] = {}
         self._opening = threading.Lock()
         self._loading: dict[Key, threading.Lock] = {}
@@ -90,7 +81,7 @@ class Models:
             return ready_model()
         return self.registry(uri).model(name)
 
-    def get(self, uri: str | None, name: str | None) -> LoadedModel:
+    def get(self, uri: str | None, name: str | None) -> PublishedModel:
         """Return the model ``name``, an id or an alias, of the registry at ``uri``; ``None``: that
         of the first of :data:`DEFAULT_ALIASES`, or the one of the package without a registry.
 
@@ -122,12 +113,10 @@ class Models:
             self._resolved = {**fresh, (uri, name): known}
         return known.model_id
 
-    def _load(self, uri: str | None, model_id: str) -> LoadedModel:
-        published = self.published(uri, model_id)
-        data = published.read("model.onnx")
-        return LoadedModel(Model(data), published, len(data))
+    def _load(self, uri: str | None, model_id: str) -> PublishedModel:
+        return self.published(uri, model_id).load()
 
-    def _keep(self, key: Key, loaded: LoadedModel) -> None:
+    def _keep(self, key: Key, loaded: PublishedModel) -> None:
         """Store the model as the most recently used one; drop the least recently used ones."""
         with self._lock:
             self._loading.pop(key, None)
