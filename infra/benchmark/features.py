@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from itertools import accumulate
 from pathlib import Path
@@ -103,6 +104,8 @@ def usual_statistics(signal: Signal) -> object:
     chroma, mel bands, spectral contrast, and tonal centroids of the harmonic part."""
     import librosa
 
+    # The tonal centroids are computed from octaves, of which the lowest have few samples.
+    warnings.filterwarnings("ignore", message="n_fft=.* is too large")
     magnitudes = np.abs(librosa.stft(signal))
     harmonic = librosa.effects.harmonic(signal)
     sets = (

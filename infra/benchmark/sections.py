@@ -65,7 +65,8 @@ def measure(bench: Bench, names: Iterable[str], progress: Progress) -> Iterator[
         progress(name, 0.0)
         try:
             section.measure(bench)
-        except NotMeasuredError as error:
+        except (NotMeasuredError, RuntimeError) as error:
+            # Sections that take many minutes should not be lost because another one fails.
             bench.missing[str(error)] = None
         progress(name, 1.0)
         yield Measured(name, section.title, tuple(bench.rows.values()), tuple(bench.missing))
