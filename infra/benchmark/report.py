@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from benchmark.rows import Row, Rows, Target
+from benchmark.rows import OURS, USUAL, Row, Target
+from benchmark.sections import Measured
 from benchmark.training import Stages
 
 if TYPE_CHECKING:
@@ -27,55 +30,28 @@ SYMBOLS = {True: "yes", False: "no", None: NOTHING}
 class Results:
     """The results of a benchmark."""
 
-    rows: Rows
+    sections: tuple[Measured, ...]
     stages: Stages
     facts: dict[str, str]
     """Properties of the machine and the corpus, and the number of runs."""
 
     def as_json(self) -> bytes:
         """Return all values and their summaries."""
-        rows = [row_document(row) for row in self.rows.values()]
-        document = {"facts": self.facts, "rows": rows, "stages": self.stages}
+        document = {
+            "facts": self.facts,
+            "sections": [section_document(section) for section in self.sections],
+            "stages": self.stages,
+        }
         return msgspec.json.format(msgspec.json.encode(document)) + b"\n"
 
-    def table(self) -> Table:
-        """Return a table with a line for each row."""
-        table = Table(
-            title="Median (lowest – highest)",
-            caption="Times better: usual / ours, or ours / usual where more is better. Memory is "
-            "that of the worker process.",
-        )
-        table.add_column("row")
-        for column in ("ours", "usual", "times better", "target", "reached"):
-            table.add_column(column, justify="right", no_wrap=True)
-        for row in self.rows.values():
-            table.add_row(
-                escape(f"{row.name} [{row.unit}]"),
-                summary(row.ours),
-                summary(row.usual),
-                summary(row.ratios),
-                *targets_of(row),
-            )
-        return table
-
-    def stage_table(self) -> Table:
-        """Return a table of the seconds of each training by stage."""
-        table = Table(title="Stages of a training, in seconds")
-        table.add_column("row")
-        names = stage_names(self.stages)
-        for name in names:
-            table.add_column(name, justify="right")
-        for row, seconds in self.stages.items():
-            table.add_row(row, *(number(seconds[n]) if n in seconds else NOTHING for n in names))
-        return table
-
     def plot(self, file: Path) -> None:
-        """Draw the ratios and the stages to ``file``, a PNG."""
+        """Draw the ratios to the usual function, and the stages, to ``file``, a PNG."""
         from matplotlib.figure import Figure
 
         figure = Figure(figsize=(11, 10), layout="constrained")
         ratios, stages = figure.subplots(2, height_ratios=(4, 1))
-        plot_ratios(ratios, [row for row in self.rows.values() if row.ratios])
+        rows = [row for section in self.sections for row in section.rows]
+        plot_ratios(ratios, [row for row in rows if row.ratios(USUAL)])
         plot_stages(stages, self.stages)
         for axes in (ratios, stages):
             axes.spines[["top", "right"]].set_visible(False)
@@ -83,15 +59,22 @@ class Results:
         figure.savefig(file, dpi=150)
 
 
+def section_document(section: Measured) -> dict[str, Any]:
+    return {
+        "name": section.name,
+        "title": section.title,
+        "missing": section.missing,
+        "rows": [row_document(row) for row in section.rows],
+    }
+
+
 def row_document(row: Row) -> dict[str, Any]:
     return {
         "name": row.name,
         "unit": row.unit,
         "more_is_better": row.more_is_better,
-        "ours": summary_document(row.ours),
-        "usual": summary_document(row.usual),
-        "ratio": summary_document(row.ratios),
-        "guide": row.guide,
+        "values": {side: summary_document(row.of(side)) for side in row.sides},
+        "ratios": {side: summary_document(row.ratios(side)) for side in row.sides[1:]},
         "targets": [{**target._asdict(), "reached": row.reached(target)} for target in row.targets],
     }
 
@@ -100,6 +83,42 @@ def summary_document(values: list[float]) -> dict[str, Any] | None:
     if not values:
         return None
     return {"median": median(values), "min": min(values), "max": max(values), "values": values}
+
+
+def section_table(section: Measured) -> Table:
+    """Return a table in Markdown with a line for each row of ``section``.
+
+    A cell is the median, with the range in parentheses. Cells of other sides have the factor by
+    which ours is better.
+    """
+    table = Table(box=box.MARKDOWN)
+    sides = [*dict.fromkeys(side for row in section.rows for side in row.sides)]
+    table.add_column(section.title)
+    for column in (*sides, "reach", "reached"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for row in section.rows:
+        name = f"{row.name} [{row.unit}]" if row.unit else row.name
+        table.add_row(escape(name), *(cell(row, side) for side in sides), *targets_of(row))
+    return table
+
+
+def cell(row: Row, side: str) -> str:
+    """Return the values of ``side``, and the factor by which ours are better."""
+    ratios = [] if side == OURS else row.ratios(side)
+    factor = f", {number(median(ratios))} ×" if ratios else ""
+    return summary(row.of(side)) + factor
+
+
+def stage_table(stages: Stages) -> Table:
+    """Return a table in Markdown of the seconds of each training by stage."""
+    table = Table(box=box.MARKDOWN)
+    table.add_column("Seconds of each stage")
+    names = stage_names(stages)
+    for name in names:
+        table.add_column(name, justify="right")
+    for row, seconds in stages.items():
+        table.add_row(row, *(number(seconds[n]) if n in seconds else NOTHING for n in names))
+    return table
 
 
 def summary(values: list[float]) -> str:
@@ -116,15 +135,13 @@ def number(value: float) -> str:
 
 def targets_of(row: Row) -> tuple[str, str]:
     """Return the targets of ``row``, and whether it reaches them."""
-    targets = [bound(row, target) for target in row.targets]
-    guide = [f"guide {row.guide:g}"] if row.guide is not None else []
     reached = [SYMBOLS[row.reached(target)] for target in row.targets]
-    return "; ".join(targets + guide), ", ".join(reached)
+    return "; ".join(bound(row, target) for target in row.targets), ", ".join(reached)
 
 
 def bound(row: Row, target: Target) -> str:
-    if target.of == "ratio":
-        return f"{target.bound:g} times"
+    if target.over:
+        return f"{target.bound:g} × {target.over}"
     return f"{'≥' if row.more_is_better else '≤'} {target.bound:g}"
 
 
@@ -132,18 +149,21 @@ def stage_names(stages: Stages) -> list[str]:
     return list(dict.fromkeys(name for seconds in stages.values() for name in seconds))
 
 
-def plot_ratios(axes: Axes, rows: list[Row]) -> None:
-    """Draw the ratio of each of ``rows``, with its range and its target."""
+def plot_ratios(axes: Axes, rows: Iterable[Row]) -> None:
+    """Draw the ratio of each of ``rows`` to the usual function, with its range and its target."""
+    names = []
     for position, row in enumerate(rows):
-        ratio, least, most = median(row.ratios), min(row.ratios), max(row.ratios)
+        names.append(row.name)
+        ratios = row.ratios(USUAL)
+        ratio, least, most = median(ratios), min(ratios), max(ratios)
         axes.barh(position, ratio - 1, left=1, color=BLUE if ratio >= 1 else RED)
         axes.plot([least, most], [position] * 2, color="black", linewidth=1)
-        for target in (target for target in row.targets if target.of == "ratio"):
+        for target in (target for target in row.targets if target.over == USUAL):
             axes.plot([target.bound] * 2, [position - 0.45, position + 0.45], color=RED)
         axes.annotate(
             number(ratio), (1.01, position), xycoords=("axes fraction", "data"), va="center"
         )
-    axes.set_yticks(range(len(rows)), [row.name for row in rows])
+    axes.set_yticks(range(len(names)), names)
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter("{x:g}")
     axes.axvline(1, color="black", linewidth=0.8)
@@ -163,4 +183,5 @@ def plot_stages(axes: Axes, stages: Stages) -> None:
         left = {name: left[name] + more for name, more in zip(left, seconds, strict=True)}
     axes.invert_yaxis()
     axes.set_xlabel("seconds")
-    axes.legend(ncols=8, loc="lower left", bbox_to_anchor=(0, 1), frameon=False)
+    if stages:
+        axes.legend(ncols=8, loc="lower left", bbox_to_anchor=(0, 1), frameon=False)

@@ -1,14 +1,14 @@
-"""Functions served by their own processes, and requests to them."""
+"""Servers as processes of their own, and requests to them."""
 
 from __future__ import annotations
 
 import os
-import re
 import socket
 import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,10 +16,14 @@ from typing import Any, NamedTuple
 import msgspec
 import urllib3
 
-from stack import HOST, free_port, function_command, own_folders
+from benchmark.processes import descendants, kibibytes
+from stack import HOST, ROOT, end, free_port, function_command, own_folders
 
 POLL_SECONDS = 0.005
 MEBIBYTE_IN_KIB = 1024
+
+Command = Callable[[int], list[str]]
+"""Returns the command that serves at a port of the loopback interface."""
 
 
 class EncodedRequest(NamedTuple):
@@ -33,6 +37,7 @@ class Server(NamedTuple):
     """A function that is served."""
 
     port: int
+    path: str
     process: subprocess.Popen[bytes]
     started: float
     """Time of the start, by :func:`time.perf_counter`."""
@@ -60,7 +65,7 @@ class Server(NamedTuple):
         """Return the answer to ``request``; ``RuntimeError`` unless its status is 200."""
         response = self.http.request(
             "POST",
-            f"http://{HOST}:{self.port}",
+            f"http://{HOST}:{self.port}{self.path}",
             body=request.body,
             headers={"Content-Type": request.media_type},
         )
@@ -81,43 +86,49 @@ class Server(NamedTuple):
     def memory(self, field: str) -> float:
         """Return the memory of the workers in MiB: present (``VmRSS``) or peak (``VmHWM``).
 
-        gunicorn's main process, which only supervises the worker, is not counted.
+        A main process that only supervises workers is not counted.
         """
-        pid = self.process.pid
-        workers = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        workers = descendants(self.process.pid) or [self.process.pid]
         return sum(kibibytes(worker, field) for worker in workers) / MEBIBYTE_IN_KIB
 
 
-def kibibytes(pid: str, field: str) -> int:
-    status = Path(f"/proc/{pid}/status").read_text()
-    found = re.search(rf"^{field}:\s+(\d+) kB$", status, flags=re.MULTILINE)
-    assert found, field
-    return int(found[1])
+def our_function(name: str) -> Command:
+    """Return the command of our function ``name``, as ``make serve`` runs it."""
+    return lambda port: function_command(name, f"{HOST}:{port}")
+
+
+def framework(source: Path, function: str) -> Command:
+    """Return the command by which functions-framework serves ``function`` of ``source``."""
+    program = str(Path(sys.executable).parent / "functions-framework")
+    options = ["--source", str(source), "--target", function, "--host", HOST, "--port"]
+    return lambda port: [program, *options, str(port)]
 
 
 @contextmanager
-def serving(source: Path, function: str, settings: Mapping[str, str]) -> Iterator[Server]:
-    """Serve ``function`` of the module ``source``, as ``make serve`` does, until the context ends.
+def serving(command: Command, settings: Mapping[str, str], path: str = "/") -> Iterator[Server]:
+    """Run ``command`` until the context ends.
 
     Parameters
     ----------
     settings
         Environment variables that extend those of this process.
+    path
+        The path of all requests.
     """
     port = free_port()
-    command = function_command(function, f"{HOST}:{port}")
-    command[command.index("--source") + 1] = str(source)
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "log"
         environment = {**os.environ, **settings, **own_folders(Path(folder) / "home")}
-        http = urllib3.PoolManager(maxsize=16, retries=False, timeout=None)
+        http = urllib3.PoolManager(maxsize=64, retries=False, timeout=None)
         started = time.perf_counter()
         with (
             log.open("wb") as file,
-            subprocess.Popen(command, env=environment, stdout=file, stderr=file) as process,
+            subprocess.Popen(
+                command(port), env=environment, cwd=ROOT, stdout=file, stderr=file
+            ) as process,
         ):
             try:
-                yield Server(port, process, started, http, log)
+                yield Server(port, path, process, started, http, log)
             finally:
                 http.clear()
-                process.terminate()
+                end(process)

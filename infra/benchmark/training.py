@@ -1,54 +1,61 @@
-"""Whole trainings, and predict during one."""
+"""The section ``training``: whole trainings over HTTP, and predict during one."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 
+from benchmark.bench import CLIP_SECONDS, Bench
 from benchmark.contest import Contest
-from benchmark.prediction import CLIP_SECONDS
-from benchmark.rows import Rows
-from benchmark.servers import serving
-from benchmark.workplace import Workplace, encoded_request
-from ser.training import PRESETS
-from stack import ROOT
+from benchmark.rows import Row, Rows, Target
+from benchmark.servers import our_function, serving
+from benchmark.workplace import RECIPE, Workplace, encoded_request
 
-TRAIN = ROOT / "functions" / "train" / "main.py"
-RECIPE = PRESETS["light"]["model_type"]
 TRAININGS = {"KerasClassifier": "KerasClassifier", "our recipe": RECIPE}
 """The ``model_type`` of each measured training; all other fields have their defaults."""
+TURNS = ("first", "second")
+BUSY = "3 s clip, p95 during a training"
+BESIDE_IDLE = "the same, beside that of idle"
 
 Stages = dict[str, dict[str, float]]
 """Seconds of each stage of a training, by the name of its row."""
 
 
-def measure_trainings(rows: Rows, place: Workplace) -> tuple[Path, Stages]:
-    """Measure each training twice, first without and then with extracted features.
+def rows() -> Iterator[Row]:
+    """Yield the rows of the section."""
+    yield Row("training KerasClassifier, first time", "s")
+    yield Row("training KerasClassifier, second time", "s", (Target(20),))
+    yield Row("training our recipe, first time", "s")
+    yield Row("training our recipe, second time", "s")
+    yield Row(BUSY, "ms")
+    yield Row(BESIDE_IDLE, "×", (Target(4),))
 
-    Returns
-    -------
-    tuple
-        The folder of our recipe's model, and the stages of all trainings.
-    """
+
+def measure(bench: Bench) -> None:
+    """Measure the section."""
+    bench.stages |= measure_trainings(bench.rows, bench.place)
+    measure_beside_training(bench.contest(bench.ours))
+
+
+def measure_trainings(rows: Rows, place: Workplace) -> Stages:
+    """Measure each training twice, first without and then with extracted features."""
     stages: Stages = {}
-    models: dict[str, Path] = {}
     for name, model_type in TRAININGS.items():
-        request = encoded_request(place.training(model_type, data=model_type))
-        with serving(TRAIN, "train", place.settings) as server:
+        request = encoded_request(place.training(model_type, data=f"measured {model_type}"))
+        with serving(our_function("train"), place.settings) as server:
             server.wait()
-            for turn in ("first", "second"):
+            for turn in TURNS:
                 start = time.perf_counter()
                 answer = server.post(request)
                 seconds = time.perf_counter() - start
                 row = rows[f"training {name}, {turn} time"]
-                row.ours.append(seconds)
+                row.note(seconds)
                 inside = answer["seconds"]
                 stages[row.name] = {"start": seconds - sum(inside.values()), **inside}
-        models[model_type] = place.registry / answer["model_id"]
-    return models[RECIPE], stages
+    return stages
 
 
 def measure_beside_training(contest: Contest) -> None:
@@ -59,7 +66,7 @@ def measure_beside_training(contest: Contest) -> None:
     training = encoded_request(place.training(RECIPE, data="beside"))
     with (
         ours.serving(place.settings) as predict,
-        serving(TRAIN, "train", place.settings) as train,
+        serving(our_function("train"), place.settings) as train,
         ThreadPoolExecutor() as threads,
     ):
         predict.first_answer(request)
@@ -71,5 +78,5 @@ def measure_beside_training(contest: Contest) -> None:
             busy.append(predict.milliseconds(request))
         running.result()
     p95, idle_p95 = (float(np.percentile(taken, 95)) for taken in (busy, idle))
-    contest.rows["3 s clip, p95 during a training"].ours.append(p95)
-    contest.rows["the same, beside that of idle"].ours.append(p95 / idle_p95)
+    contest.rows[BUSY].note(p95)
+    contest.rows[BESIDE_IDLE].note(p95 / idle_p95)

@@ -11,6 +11,10 @@ import msgspec
 from benchmark.servers import EncodedRequest
 from ser._progress import Progress, step
 from ser.corpora.synthesis import synthesise
+from ser.training import PRESETS
+
+RECIPE = PRESETS["light"]["model_type"]
+"""The ``model_type`` of our recipe; all other fields have their defaults."""
 
 
 class Workplace(NamedTuple):

@@ -20,7 +20,7 @@ from ser.frontends._spectrum import samples
 from ser.registry import new_model_id, open_registry
 from ser.service.settings import Settings
 from ser.service.training.request import read_train_request
-from ser.sounds import SAMPLING_RATE, Signal
+from ser.sounds import SAMPLING_RATE
 from ser.training import PreparedCorpus, compose, extract_features, fit, load_and_split
 
 METHOD = MFCC(dc_elimination=False)
@@ -31,12 +31,11 @@ ACCURATE = {"preset": "accurate"}
 
 
 class Yardstick(NamedTuple):
-    """The folders of two models, and the signals that they were trained on."""
+    """The folders of two models."""
 
     usual: Path
     same_network: Path
     """A model of our function with the network of the usual one."""
-    utterances: tuple[Signal, ...]
 
 
 def make_yardstick(place: Workplace) -> Yardstick:
@@ -52,7 +51,7 @@ def make_yardstick(place: Workplace) -> Yardstick:
     assert isinstance(network, FittedKeras)
     usual = place.registries / "usual" / "network"
     write(usual, network, corpus.loaded)
-    return Yardstick(usual, same_network, tuple(corpus.loaded.signals))
+    return Yardstick(usual, same_network)
 
 
 def publish_model(
@@ -88,9 +87,8 @@ def write(folder: Path, fitted: FittedKeras, loaded: LoadedCorpus) -> None:
     """Write the files of the usual function to ``folder``."""
     import keras
 
-    scaler, components = fitted.projection.named_steps.values()
-    weights = components.components_ / scaler.scale_
-    offset = components.components_ @ components.mean_ + weights @ scaler.mean_
+    weights = (fitted.projection.axes / fitted.projection.deviation[:, None]).T
+    offset = weights @ fitted.projection.mean
     # Scaling and projection become one more layer, so that one file holds the whole model.
     projection = keras.layers.Dense(len(weights))
     network = keras.Sequential(

@@ -1,35 +1,46 @@
-"""The benchmark: its figures, and the fairness of its yardstick. No test depends on time."""
+"""The benchmark: its figures, and the fairness of its yardsticks. No test depends on time."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import closing
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import functions_framework
+import numpy as np
 import pytest
 from rich.console import Console
 
 import made
-from benchmark.contest import USUAL, Contest, Contestant, Effort
+from benchmark import __main__ as command
+from benchmark.bench import USUAL_FUNCTION, Bench, code_predictor
+from benchmark.contest import Contestant, Effort
+from benchmark.copies import Speech
+from benchmark.installed import installed_megabytes
 from benchmark.machine import machine
-from benchmark.measuring import code_predictor, measure_sizes
-from benchmark.prediction import measure_cold, measure_cold_from_s3, measure_warm
-from benchmark.report import Results
-from benchmark.rows import ACCURATE, DIRECT, SAME_NETWORK, Row, Target, all_rows
-from benchmark.servers import EncodedRequest
-from benchmark.sizes import installed_megabytes
-from benchmark.speed import measure_speed
+from benchmark.repeated import RepeatedRows, save
+from benchmark.report import Results, section_table, stage_table
+from benchmark.rows import OURS, USUAL, Row, Target
+from benchmark.sections import SECTIONS, Measured, measure
+from benchmark.servers import EncodedRequest, framework, our_function
 from benchmark.workplace import Workplace
-from benchmark.yardstick import Yardstick, make_yardstick
 from clients import Client, client_of
+from ser._progress import ignore_progress
+from ser.classifiers import DiscriminantClassifier, Origins
+from ser.corpora import open_sources
+from ser.dataset import load_corpus
+from ser.training import Recipe
 
 pytestmark = [
     # Raised by Keras when it saves a network, and by the audio reader of librosa.
     pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
     pytest.mark.filterwarnings("ignore:'(aifc|audioop|sunau)' is:DeprecationWarning"),
 ]
+
+LITTLE = Effort(runs=1, requests=2, load_seconds=0.05, long_seconds=4, copies=(1, 2), hours=0.2)
 
 
 @pytest.fixture(scope="module")
@@ -39,40 +50,50 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Workplace:
 
 
 @pytest.fixture(scope="module")
-def yardstick(place: Workplace) -> Yardstick:
-    return make_yardstick(place)
+def bench(place: Workplace) -> Iterator[Bench]:
+    """A benchmark with little effort; the environment of openSMILE is that of ``make bench``."""
+    with closing(Bench(place, LITTLE, command.RESULTS / "alternatives")) as bench:
+        yield bench
 
 
-def test_ratios_compare_turn_by_turn_and_exceed_one_if_our_function_is_better() -> None:
-    seconds = Row("first answer", "s", ours=[1.0, 2.0, 4.0], usual=[12.0, 18.0, 60.0])
-    assert seconds.ratios == [12.0, 9.0, 15.0]
-    speed = Row("requests", "1/s", more_is_better=True, ours=[50.0], usual=[10.0])
-    assert speed.ratios == [5.0]
-    assert Row("front-end", "x", ours=[300.0]).ratios == []
+def test_ratios_compare_turn_by_turn_and_exceed_one_if_ours_is_better() -> None:
+    values = {OURS: [1.0, 2.0, 4.0], USUAL: [12.0, 18.0, 60.0], "other": [2.0, 2.0, 2.0]}
+    seconds = Row("first answer", "s", values=values)
+    assert seconds.ratios(USUAL) == [12.0, 9.0, 15.0]
+    assert seconds.ratios("other") == [2.0, 1.0, 0.5]
+    speed = Row("requests", "1/s", more_is_better=True, values={OURS: [50.0], USUAL: [10.0]})
+    assert speed.ratios(USUAL) == [5.0]
+    assert Row("front-end", "x", values={OURS: [300.0]}).ratios(USUAL) == []
+    assert Row("front-end", "x", values={USUAL: [300.0]}).ratios(USUAL) == []
 
 
 def test_unequal_numbers_of_turns_are_refused() -> None:
     with pytest.raises(ValueError, match="shorter"):
-        _ = Row("first answer", "s", ours=[1.0, 2.0], usual=[12.0]).ratios
+        Row("first answer", "s", values={OURS: [1.0, 2.0], USUAL: [12.0]}).ratios(USUAL)
 
 
 @pytest.mark.parametrize(
-    ("row", "target", "reached"),
+    ("more_is_better", "ours", "usual", "target", "reached"),
     [
-        (Row("", "s", ours=[1, 2, 9]), Target("ours", 2), True),
-        (Row("", "s", ours=[1, 3, 3]), Target("ours", 2), False),
-        (Row("", "x", more_is_better=True, ours=[310]), Target("ours", 300), True),
-        (Row("", "x", more_is_better=True, ours=[290]), Target("ours", 300), False),
-        (Row("", "s", ours=[1], usual=[12]), Target("ratio", 12), True),
-        (Row("", "s", ours=[1], usual=[11]), Target("ratio", 12), False),
-        (Row("", "1/s", more_is_better=True, ours=[12], usual=[1]), Target("ratio", 12), True),
-        (Row("", "s"), Target("ours", 12), None),
-        (Row("", "s", ours=[1]), Target("ratio", 12), None),
+        (False, [1, 2, 9], [], Target(2), True),
+        (False, [1, 3, 3], [], Target(2), False),
+        (True, [310], [], Target(300), True),
+        (True, [290], [], Target(300), False),
+        (False, [1], [12], Target(12, over=USUAL), True),
+        (False, [1], [11], Target(12, over=USUAL), False),
+        (True, [12], [1], Target(12, over=USUAL), True),
+        (False, [], [], Target(12), None),
+        (False, [1], [], Target(12, over=USUAL), None),
     ],
 )
 def test_a_target_is_reached_on_the_better_side_of_its_bound(
-    row: Row, target: Target, reached: bool | None
+    more_is_better: bool,
+    ours: list[float],
+    usual: list[float],
+    target: Target,
+    reached: bool | None,
 ) -> None:
+    row = Row("", "", more_is_better=more_is_better, values={OURS: ours, USUAL: usual})
     assert row.reached(target) is reached
 
 
@@ -131,25 +152,98 @@ def test_a_requirement_that_is_not_installed_is_named(environment: Path, tmp_pat
         installed_megabytes(file, [str(environment)])
 
 
-def test_the_yardstick_answers_like_our_function_with_the_same_network(
-    place: Workplace, yardstick: Yardstick, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture(scope="module")
+def speech(bench: Bench) -> Speech:
+    return bench.speech
+
+
+def test_copies_have_their_own_speakers_and_are_no_duplicates(
+    speech: Speech, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("SER_ALLOWED_PATHS", str(place.folder))
+    table = speech.write(tmp_path / "copies", times=3)
+    loaded = load_corpus(open_sources(str(table), tmp_path / "data"), split_at=None)
+    assert loaded.rejected == ()
+    assert len(loaded.utterances) == 3 * len(speech.utterances)
+    speakers = {utterance.speaker for utterance in speech.utterances}
+    assert {u.speaker for u in loaded.utterances} == {
+        f"{s}-{n}" for s in speakers for n in range(3)
+    }
+
+
+def test_copies_are_the_same_each_time_and_not_clipped(speech: Speech, tmp_path: Path) -> None:
+    for folder in ("one", "two"):
+        speech.write(tmp_path / folder, times=2)
+    names = [path.name for path in (tmp_path / "one").iterdir()]
+    for name in names:
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+    assert len(names) == 2 * len(speech.utterances) + 2
+
+
+@pytest.fixture
+def repeated(tmp_path: Path) -> RepeatedRows:
+    """Three repetitions of 12 utterances of 4 speakers, each with a copy."""
+    random = np.random.default_rng(0)
+    y = np.tile(np.repeat([0, 1, 2], 4), 2)
+    X = (random.normal(size=(24, 5)) + 3 * y[:, None]).astype(np.float32)
+    names = np.tile([f"u{n:02}" for n in range(12)], 2)
+    speakers = np.tile(["a", "b", "c", "d"], 6)
+    save(tmp_path / "rows.npz", X, y, Origins(speakers, names, np.repeat([0, 1], 12), names))
+    return RepeatedRows.load(tmp_path / "rows.npz", times=3, seed=1)
+
+
+def test_repeated_rows_are_the_same_in_each_pass_but_not_in_each_repetition(
+    repeated: RepeatedRows,
+) -> None:
+    first, second = repeated.as_arrays(), repeated.as_arrays()
+    assert np.array_equal(first[0], second[0])
+    parts = np.split(first[0], 3)
+    assert not np.isclose(parts[0], parts[1]).any()
+    assert np.allclose(parts[0], parts[1], atol=2)
+    assert (repeated.count, repeated.columns) == (72, 5) == first[0].shape
+    assert len(set(repeated.origins.names)) == len(repeated.y) == 36
+    assert len(set(repeated.origins.speakers)) == 12
+
+
+def test_chosen_repeated_rows_are_those_of_all_rows(repeated: RepeatedRows) -> None:
+    chosen = np.isin(repeated.origins.speakers, ["a-0", "c-2"])
+    X, y = repeated.as_arrays()
+    utterances = np.concatenate([block.utterances for block in repeated.blocks()])
+    some = repeated.only(chosen)
+    found_X, found_y = some.as_arrays()
+    assert np.array_equal(found_X, X[chosen[utterances]])
+    assert np.array_equal(found_y, y[chosen[utterances]])
+    assert len(some.y) == chosen.sum()
+    assert some.count == 2 * chosen.sum()
+    assert set(some.only(some.origins.speakers == "c-2").origins.speakers) == {"c-2"}
+
+
+def test_a_classifier_learns_from_repeated_rows(repeated: RepeatedRows) -> None:
+    classifier = DiscriminantClassifier().fit_rows(repeated)
+    X, y = repeated.as_arrays()
+    assert (classifier.predict(X) == y).mean() > 0.9
+
+
+def test_the_yardstick_answers_like_our_function_with_the_same_network(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SER_ALLOWED_PATHS", str(bench.place.folder))
     create_app: Any = functions_framework.create_app
-    usual: Client = create_app("predict", str(USUAL)).test_client()
-    expected_code = code_predictor(yardstick.same_network)
+    usual: Client = create_app("predict", str(USUAL_FUNCTION)).test_client()
+    network = bench.yardstick.same_network
+    expected_code = code_predictor(network)
+    theirs = Contestant(USUAL, framework(USUAL_FUNCTION, "predict"), model=bench.yardstick.usual)
     contestants = (
-        (client_of("predict"), Contestant("ours", yardstick.same_network, expected_code, ())),
-        (usual, Contestant("usual", yardstick.usual, expected_code, ())),
-        (usual, Contestant("usual", yardstick.usual, expected_code, (), (("call", "directly"),))),
+        (client_of("predict"), Contestant(OURS, our_function("predict"), model=network)),
+        (usual, theirs),
+        (usual, theirs._replace(extra_fields=(("call", "directly"),))),
     )
     for signal in map(made.signal, ("03a01Wa.wav", "09a01Ta.wav")):
-        ours, *theirs = (
-            answer(client, contestant.encoded_request(signal, str(place.registries)))
+        ours, *others = (
+            answer(client, contestant.encoded_request(signal, str(bench.place.registries)))
             for client, contestant in contestants
         )
         assert ours["prediction"] == [expected_code(signal)]
-        for each in theirs:
+        for each in others:
             only_ours = {"ground_truth", "speech", "too_short"}
             only_ours |= {"confidence", "familiarity", "reason"}
             assert set(each) == set(ours) - only_ours
@@ -167,47 +261,113 @@ def answer(client: Client, request: EncodedRequest) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def results(place: Workplace, yardstick: Yardstick) -> Results:
-    """Results of a contest without trainings, with the slow contestant only where it is needed."""
-    expected_code = code_predictor(yardstick.same_network)
-    ours, usual = (
-        Contestant(
-            "ours", yardstick.same_network, expected_code, ("", SAME_NETWORK, DIRECT, ACCURATE)
-        ),
-        Contestant("usual", yardstick.usual, expected_code, ("", SAME_NETWORK)),
-    )
-    effort = Effort(runs=1, requests=2, load_seconds=0.05, long_seconds=4)
-    contest = Contest(place, (ours, usual), yardstick.utterances, effort, all_rows())
-    measure_cold(contest)
-    measure_speed(contest._replace(contestants=(ours, ours, usual)))
-    for measurement in (measure_cold_from_s3, measure_warm):
-        measurement(contest._replace(contestants=(ours,)))
-    measure_sizes(contest.rows)
-    stages = {"training our recipe, first time": {"start": 1.0, "fit": 2.0}}
-    return Results(contest.rows, stages, {"corpus": "made", **machine()})
+def results(bench: Bench) -> Results:
+    """Results of all sections."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        # A clone may have no further history.
+        monkeypatch.setenv("RELEASE", "HEAD")
+        sections = tuple(measure(bench, SECTIONS, ignore_progress))
+    return Results(sections, bench.stages, {"corpus": "made", **machine()})
 
 
-def test_the_table_has_all_rows(results: Results) -> None:
-    console = Console(width=150, record=True)
-    console.print(results.table(), results.stage_table())
-    text = console.export_text()
-    for row in results.rows.values():
-        assert f" {row.name} [{row.unit}] " in text
-    assert "first time" in text
+def unmeasured(section: Measured) -> set[str]:
+    """Return the sides without values, by row."""
+    return {f"{row.name}: {side}" for row in section.rows for side in row.sides if not row.of(side)}
+
+
+@pytest.mark.parametrize("name", SECTIONS)
+def test_all_rows_of_a_section_are_measured(results: Results, name: str) -> None:
+    (section,) = (each for each in results.sections if each.name == name)
+    if name == "speakers" and "leave_out" not in Recipe.__struct_fields__:
+        pytest.skip("speakers cannot be left out in several forms")
+    if any("openSMILE cannot be installed" in reason for reason in section.missing):
+        pytest.skip(section.missing[0])
+    assert (unmeasured(section), section.missing) == (set(), ())
+
+
+def test_tables_are_markdown_with_all_rows(results: Results) -> None:
+    console = Console(width=250, record=True)
+    console.print(*map(section_table, results.sections), stage_table(results.stages))
+    lines = [line.strip() for line in console.export_text().splitlines() if line.strip()]
+    assert all(line.startswith(("| ", "|-")) for line in lines)
+    for section in results.sections:
+        for row in section.rows:
+            assert any(line.startswith(f"| {row.name} ") for line in lines)
+    assert any("first time" in line for line in lines)
+
+
+def test_a_cell_has_the_median_the_range_and_the_factor() -> None:
+    values = {OURS: [1.0, 2.0, 4.0], USUAL: [12.0, 18.0, 60.0]}
+    row = Row("wait", "s", (Target(10, over=USUAL),), (OURS, USUAL), values=values)
+    console = Console(width=250, record=True)
+    console.print(section_table(Measured("start", "Start", (row,), ())))
+    header, _, line = (line for line in console.export_text().splitlines() if line.strip())
+    assert [cell.strip() for cell in header.split("|")[1:-1]] == [
+        *("Start", "ours", "usual", "reach", "reached"),
+    ]
+    assert [cell.strip() for cell in line.split("|")[1:-1]] == [
+        *("wait [s]", "2.00 (1.00 – 4.00)", "18.0 (12.0 – 60.0), 12.0 ×", "10 × usual", "yes"),
+    ]
 
 
 def test_the_json_document_has_all_rows(results: Results) -> None:
     document = json.loads(results.as_json())
-    rows = {row["name"]: row for row in document["rows"]}
-    assert list(rows) == list(all_rows())
-    compared = rows["first answer, local"]
-    assert compared["ratio"]["median"] == compared["usual"]["median"] / compared["ours"]["median"]
+    rows = {row["name"]: row for section in document["sections"] for row in section["rows"]}
+    assert set(rows) == {row.name for section in results.sections for row in section.rows}
+    compared = rows["first answer, folder"]
+    medians = {side: found["median"] for side, found in compared["values"].items() if found}
+    assert compared["ratios"][USUAL]["median"] == medians[USUAL] / medians[OURS]
     assert isinstance(compared["targets"][0]["reached"], bool)
-    unmeasured = {name for name, row in rows.items() if row["ours"] is None}
-    assert unmeasured == {name for name in rows if "training" in name or "idle" in name}
     assert document["facts"]["onnxruntime"] == version("onnxruntime")
 
 
 def test_the_plot_is_a_png(results: Results, tmp_path: Path) -> None:
     results.plot(tmp_path / "results.png")
     assert (tmp_path / "results.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_plot_of_nothing_is_a_png(tmp_path: Path) -> None:
+    Results((), {}, machine()).plot(tmp_path / "results.png")
+    assert (tmp_path / "results.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_section_without_opensmile_says_why_and_measures_ours(
+    bench: Bench, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    with closing(
+        Bench(bench.place._replace(folder=tmp_path / "work"), LITTLE, tmp_path / "file")
+    ) as other:
+        other.place.folder.mkdir()
+        (section,) = measure(other, ["batch"], ignore_progress)
+    assert section.missing[0].startswith("openSMILE cannot be installed: ")
+    assert unmeasured(section) == {f"{section.rows[0].name}: openSMILE"}
+
+
+def test_a_release_that_does_not_exist_is_named(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RELEASE", "no-such-release")
+    other = Bench(bench.place, LITTLE, Path("unused"))
+    assert other.before == ()
+    assert [*other.missing] == [
+        "The release before: RELEASE=no-such-release cannot be read; "
+        "allowed: a commit or tag of this clone"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "message"),
+    [
+        ("RUNS", "0", "RUNS=0; allowed: a whole number from 1 on"),
+        ("HOURS", "many", "HOURS=many; allowed: a whole number from 1 on"),
+        ("SECTIONS", "start end", f"SECTIONS=end; allowed: {' '.join(SECTIONS)}"),
+    ],
+)
+def test_a_setting_that_is_not_allowed_is_named(
+    variable: str, value: str, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(SystemExit) as exit_:
+        command.main()
+    assert exit_.value.code == message
