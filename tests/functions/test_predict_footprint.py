@@ -105,7 +105,7 @@ def test_a_model_with_an_encoder_imports_nothing_more(tmp_path: Path) -> None:
     sound.write_bytes(made.sound(SIGNAL))
     model_id = graphs.publish(tmp_path, small_encoder.model())
     before, first = loaded({"model_id": model_id, "model_save_path": str(tmp_path)}, sound)
-    training = {"onnx", "spox", "scipy", "sklearn", "librosa", "ser._packing"}
+    training = {"onnx", "spox", "scipy", "sklearn", "librosa", "pyarrow", "ser._packing"}
     assert not (before | first) & training
 
 

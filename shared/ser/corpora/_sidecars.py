@@ -1,7 +1,7 @@
 """Files beside a sound that have its label: ``x.json``, ``x.cls`` and ``x.txt`` beside ``x.wav``.
 
 This is the convention of webdataset: files of one sample share the path up to the first dot of the
-name (its documentation, "The WebDataset Format").
+name (its source, ``tariterators.py``, ``base_plus_ext``).
 """
 
 from __future__ import annotations

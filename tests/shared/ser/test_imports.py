@@ -25,6 +25,7 @@ ERRORS = {"SerError", "InvalidInput", "NotFound", "Conflict", "TooLarge", "Remot
 HEAVY = {
     *("tensorflow", "keras", "librosa", "numba", "scipy", "sklearn", "xgboost", "onnx", "spox"),
     *("skl2onnx", "onnxmltools", "tf2onnx", "matplotlib", "boto3", "joblib", "dask", "distributed"),
+    "pyarrow",
 }
 
 

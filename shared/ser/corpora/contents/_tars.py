@@ -38,6 +38,8 @@ from ser.sounds import SUFFIXES
 
 READ_AHEAD = 8 << 20
 """Number of bytes that one request asks for while the positions are looked up."""
+BEGINNING = 512
+"""Number of bytes that show whether a shard is compressed."""
 
 
 class Member(NamedTuple):
@@ -116,10 +118,8 @@ def read_shard(
     documents: list[Member] = []
     parts: dict[str, dict[str, bytes]] = defaultdict(dict)
     for entry in entries_of(place, shard, limits):
-        suffix, member = (
-            entry.path.suffix.lower(),
-            Member(entry.name, shard, entry.start, entry.size),
-        )
+        suffix = entry.path.suffix.lower()
+        member = Member(entry.name, shard, entry.start, entry.size)
         if suffix in SUFFIXES:
             sounds.append(member)
         elif suffix in SIDECARS:
@@ -143,7 +143,7 @@ def read_shard(
 
 def entries_of(place: Place, shard: StoredFile, limits: Limits) -> Iterator[Entry]:
     """Yield the files in ``shard``; an entry can be opened until the next one is read."""
-    with place.open(shard, READ_AHEAD) as file:
+    with place.open(shard, BEGINNING) as file:
         if is_compressed(file):
             raise InvalidInput(
                 f"{place.address} has the compressed shard {shard.name!r}, in which no sound has a "

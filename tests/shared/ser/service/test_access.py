@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ser.errors import InvalidInput
+from ser.limits import NO_LIMITS, Limit
 from ser.service.access import Access
-from ser.service.settings import Settings
+from ser.service.settings import Settings, SettingsError
 
 
 @pytest.fixture
@@ -245,3 +246,15 @@ def test_any_other_place_for_models_is_refused(
 def test_a_bucket_for_models_must_be_in_the_list() -> None:
     with pytest.raises(InvalidInput, match="SER_ALLOWED_BUCKETS"):
         Access(Settings(allowed_buckets=("models",))).location("s3://other/prefix")
+
+
+def test_the_limits_of_corpora_are_settings_that_a_refusal_names() -> None:
+    chosen = {"SER_MAX_ENTRIES": "1e6", "SER_MAX_SAMPLES": "30"}
+    limits = Settings.from_environment(chosen).corpus_limits
+    assert str(limits.entries) == "1,000,000 (SER_MAX_ENTRIES)"
+    assert limits.samples == Limit(30, "SER_MAX_SAMPLES")
+    default = Settings.from_environment({}).corpus_limits
+    assert (default.entries.value, default.samples.value) == (100_000, NO_LIMITS.samples.value)
+    for setting in chosen:
+        with pytest.raises(SettingsError, match=f"{setting} is '0'; allowed: a positive number"):
+            Settings.from_environment({setting: "0"})
