@@ -121,7 +121,7 @@ def boost(rows: Rows, params: dict[str, Any], rounds: int, on_progress: Progress
 def binned(rows: Rows, max_bin: int, path: Path | None) -> Any:
     """Return ``rows`` as a matrix of bins, in memory or in files whose names begin with ``path``.
 
-    Files are read again for each level of a tree; that takes two to three times as long.
+    Files are read again for each level of a tree, which is slower, most of all for few rows.
     """
     import xgboost
 
