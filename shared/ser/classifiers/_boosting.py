@@ -12,11 +12,13 @@ from msgspec import Meta
 
 from ser._progress import ProgressCallback
 from ser._schemas import Schema
-from ser.classifiers import _trees
 from ser.classifiers._base import DEFAULT_RANDOM_STATE, Classifier
 from ser.classifiers._rows import Block, Rows
 from ser.classifiers._scratch import scratch_folder
 from ser.classifiers._trees import Depth, FittedTrees, Share, Trees
+
+BINNED_VALUES = 2**24
+"""Maximum number of features whose bins are kept in memory: 16,900 rows of 990 features."""
 
 
 class XGBoostConfig(Schema, frozen=True, kw_only=True):
@@ -101,7 +103,7 @@ def boost(rows: Rows, params: dict[str, Any], rounds: int, on_progress: Progress
     multiclass = {"objective": "multi:softprob", "num_class": classes}
     objective = multiclass if classes > 2 else {"objective": "binary:logistic"}
     values = rows.count * rows.columns
-    on_disk = values > _trees.VALUES_IN_MEMORY
+    on_disk = values > BINNED_VALUES
     # The files are smaller than the features. XGBoost closes them before the folder is removed,
     # because nothing but the call of the training refers to the matrix.
     with scratch_folder(values * np.dtype(np.float32).itemsize if on_disk else 0) as folder:
@@ -119,7 +121,7 @@ def boost(rows: Rows, params: dict[str, Any], rounds: int, on_progress: Progress
 def binned(rows: Rows, max_bin: int, path: Path | None) -> Any:
     """Return ``rows`` as a matrix of bins, in memory or in files whose names begin with ``path``.
 
-    Files are read again for each level of a tree; that takes two to three times as long.
+    Files are read again for each level of a tree, which is slower, most of all for few rows.
     """
     import xgboost
 

@@ -19,10 +19,6 @@ Trees = Annotated[int, Meta(ge=1, le=10_000)]
 Depth = Annotated[int, Meta(ge=1, le=64)]
 Share = Annotated[float, Meta(gt=0, le=1)]
 
-VALUES_IN_MEMORY = 2**24
-"""Maximum number of features that trees keep in memory while they grow: 16,900 rows of 990
-features, 64 MiB as float32."""
-
 
 @dataclass(frozen=True)
 class FittedTrees:

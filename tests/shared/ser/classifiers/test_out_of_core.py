@@ -19,7 +19,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from xgboost import XGBClassifier
 
-from ser.classifiers import MODEL_TYPES, Block, Classifier, Origins, Rows, _trees
+from ser.classifiers import MODEL_TYPES, Block, Classifier, Origins, Rows
+from ser.classifiers import _boosting as boosting
 from ser.classifiers import _forest as forest
 from ser.classifiers._keras import StoredRows
 from ser.classifiers._projection import Projection
@@ -81,7 +82,8 @@ def test_the_model_does_not_depend_on_the_blocks(
     kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     X, y = data()
-    monkeypatch.setattr(_trees, "VALUES_IN_MEMORY", 100 * X.shape[1])
+    monkeypatch.setattr(forest, "SAMPLE_VALUES", 100 * X.shape[1])
+    monkeypatch.setattr(boosting, "BINNED_VALUES", 1)
     in_blocks = BlockRows(X, y, 7)
     monkeypatch.setattr(in_blocks, "as_arrays", None)  # they are too large for it
     first = fitted(kind, in_blocks)
@@ -110,7 +112,7 @@ def test_each_ten_trees_of_a_larger_forest_grow_on_a_sample_with_all_classes(
 ) -> None:
     X, y = data(400)
     y[-1] = 3  # a class of one row
-    monkeypatch.setattr(_trees, "VALUES_IN_MEMORY", 50 * X.shape[1])
+    monkeypatch.setattr(forest, "SAMPLE_VALUES", 50 * X.shape[1])
     samples = [*forest.samples(BlockRows(X, y, 6), 25, random_state=0)]
     assert [sample.trees for sample in samples] == [10, 20, 25]
     assert [np.bincount(sample.y).tolist() for sample in samples] == [[16, 16, 16, 1]] * 3
@@ -156,7 +158,7 @@ def test_boosted_trees_agree_with_those_of_rows_in_memory(
     in_memory: int, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     X, y = data(600)
-    monkeypatch.setattr(_trees, "VALUES_IN_MEMORY", in_memory)
+    monkeypatch.setattr(boosting, "BINNED_VALUES", in_memory)
     config = {"n_estimators": 10}
     rows = MODEL_TYPES["XGBoostClassifier"].from_config(config).fit_rows(BlockRows(X, y, 5))
     expected = XGBClassifier(**rows.config, tree_method="hist", random_state=42).fit(X, y)
@@ -211,7 +213,7 @@ def test_a_training_without_space_for_its_files_is_refused_before_it_begins(
     kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     X, y = data()
-    monkeypatch.setattr(_trees, "VALUES_IN_MEMORY", 1)
+    monkeypatch.setattr(boosting, "BINNED_VALUES", 1)
     monkeypatch.setattr("shutil.disk_usage", lambda _path: Usage(free=1 << 14))
     with pytest.raises(StorageFull, match="temporary files of 0 MiB, and 0 MiB are free"):
         fitted(kind, BlockRows(X, y, 2))
