@@ -25,6 +25,7 @@ import urllib3
 
 import compose
 from ser.registry import new_model_id, open_registry
+from ser.service.serving.plan import serving_plan
 from stack import HOST, ROOT, Stack, free_port, function_command, own_folders, process
 
 CADDYFILE = ROOT / "infra" / "gateway" / "Caddyfile"
@@ -33,6 +34,8 @@ CADDIES = {
     "of-debian": "/usr/bin/caddy",
 }
 APP = "https://app.example"
+SECOND = 10**9
+"""In the unit of Caddy's configuration."""
 ANSWERS = {"Status": "OK!", "Available Endpoints": ["/train", "/predict"]}
 
 
@@ -201,8 +204,11 @@ def test_the_gateway_does_not_limit_the_duration_of_a_training(caddy: str) -> No
     adapted = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     assert "warn" not in adapted.stderr
     # Only unused connections are closed; a pending request may take any time.
-    limits = {name for name, _ in settings_in(json.loads(adapted.stdout)) if "time" in name}
-    assert limits == {"idle_timeout"}
+    found = settings_in(json.loads(adapted.stdout))
+    limits = {(name, value) for name, value in found if "time" in name}
+    assert limits == {("idle_timeout", 60 * SECOND)}
+    # The functions close it later.
+    assert serving_plan("predict", {}).keep_alive > 2 * 60
     assert "max_size" not in adapted.stdout
 
 

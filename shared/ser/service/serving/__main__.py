@@ -46,7 +46,7 @@ def main() -> None:
         plan = serving_plan(options.target, env)
     except ServingError as error:
         sys.exit(str(error))
-    Server(options.source, options.target, f"{options.host}:{options.port}", plan).run()
+    Server(options.source, f"{options.host}:{options.port}", plan).run()
 
 
 if __name__ == "__main__":

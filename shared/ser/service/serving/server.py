@@ -36,16 +36,16 @@ class Server(BaseApplication):  # type: ignore[misc]
 
     Parameters
     ----------
-    source, target
-        File of the function, and the name of the :class:`~ser.service.http.Function` in it.
+    source
+        File of the function, in which ``function`` is a :class:`~ser.service.http.Function`.
     address
         ``host:port``.
     plan
         Number of workers, threads and time-outs.
     """
 
-    def __init__(self, source: Path, target: str, address: str, plan: Plan) -> None:
-        self._source, self._target, self._address, self._plan = source, target, address, plan
+    def __init__(self, source: Path, address: str, plan: Plan) -> None:
+        self._source, self._address, self._plan = source, address, plan
         self._ask_for_another: Callable[[], None] = lambda: None
         super().__init__()
 

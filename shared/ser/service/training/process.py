@@ -1,8 +1,8 @@
 """Runs a training in a separate process, on behalf of the server.
 
-gunicorn forks its workers after the handler's module is loaded, and TensorFlow hangs in a forked
-process. Such a process also frees all memory of a training when it exits, and it ends with its
-server: it watches its standard input, which the server holds open.
+functions-framework forks its workers after the handler's module is loaded, and TensorFlow hangs in
+a forked process. Such a process also frees all memory of a training when it exits, and it ends with
+its server: it watches its standard input, which the server holds open.
 """
 
 from __future__ import annotations
