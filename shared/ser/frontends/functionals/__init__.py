@@ -113,11 +113,12 @@ class Functionals(FrontEnd, frozen=True, kw_only=True):
     def _contours(self, chunks: Var) -> Contours:
         from ser.frontends.functionals import _descriptors as descriptors
         from ser.frontends.functionals import _pitch as pitch
-        from ser.frontends.functionals._array import join
+        from ser.frontends.functionals._array import ROWS, join
 
         frames = pitch.folded_frames(chunks)
         power = descriptors.relative_power(frames)
-        energy = descriptors.energy(power)
+        total = power.sum(ROWS)
+        energy = descriptors.energy(total)
         active = energy.values > -self.active_range
         periodicity = pitch.periodicity(frames, active, self.voicing_threshold)
         levels = descriptors.decibels(power, descriptors.LARGEST_RANGE)
@@ -125,7 +126,7 @@ class Functionals(FrontEnd, frozen=True, kw_only=True):
         in_all_frames = join(
             descriptors.cepstra(mel_levels, self.num_cepstral, self.num_filters),
             energy,
-            descriptors.spectral_shape(power, levels),
+            descriptors.spectral_shape(power, total, levels),
             descriptors.spectral_balance(power, levels),
             descriptors.zero_crossings(chunks),
         )

@@ -66,17 +66,17 @@ def cepstra(levels: Array, coefficients: int, bands: int) -> Named:
     return Named(tuple(f"mfcc{index}" for index in range(coefficients)), values)
 
 
-def energy(power: Array) -> Named:
-    """Return the level of each frame in dB relative to the loudest one."""
-    return Named(("energy",), decibels(power.sum(ROWS)))
+def energy(total: Array) -> Named:
+    """Return the level of each frame in dB relative to the loudest one; ``total`` is its power."""
+    return Named(("energy",), decibels(total))
 
 
-def spectral_shape(power: Array, levels: Array) -> Named:
+def spectral_shape(power: Array, total: Array, levels: Array) -> Named:
     """Return centroid, bandwidth and roll-offs in Hz, flatness in dB, and flux.
 
-    ``levels`` are those of ``power`` in dB.
+    ``total`` is the sum of ``power`` in each frame; ``levels`` are those of ``power`` in dB.
     """
-    total = power.sum(ROWS).at_least(SILENCE)
+    total = total.at_least(SILENCE)
     share = power / total
     frequencies = FREQUENCIES[None, BINS]
     centroid = share.project(frequencies)

@@ -18,9 +18,8 @@ def rhythm(mask: Array) -> Named:
     starts = (mask * (1.0 - mask.shift(1, fill=0.0))).sum(FRAMES)
     held = mask.sum(FRAMES)
     frames = mask.at_least(1.0).sum(FRAMES)
-    still = [
-        (mask * mask.shift(-later, fill=0.0)).sum(FRAMES) / held.at_least(1.0) for later in LATER
-    ]
+    later_masks = concat([mask.shift(-later, fill=0.0) for later in LATER])
+    still = (later_masks * mask).sum(FRAMES) / held.at_least(1.0)
     return Named(
         ("runs_per_second", "run_seconds", "share", *(f"still_after{later}" for later in LATER)),
         concat(
@@ -28,7 +27,7 @@ def rhythm(mask: Array) -> Named:
                 starts / (frames * FRAME_SECONDS),
                 held * FRAME_SECONDS / starts.at_least(1.0),
                 held / frames,
-                *still,
+                still,
             ]
         ),
     ).with_prefix("rhythm.")
