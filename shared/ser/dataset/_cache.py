@@ -23,6 +23,7 @@ from ser.dataset._shards import (
     Shards,
     TemporaryFolder,
     open_shards,
+    removed,
     write_shards,
 )
 from ser.errors import StorageFull
@@ -94,6 +95,8 @@ class FeatureCache:
         ------
         StorageFull
             No space is left.
+        Conflict
+            Another training removed the folder.
         """
         try:
             folder = self._new_folder(key)
@@ -106,6 +109,8 @@ class FeatureCache:
         except OSError as error:
             if error.errno in FULL:
                 raise StorageFull(f"no space is left for features: {error}") from error
+            if isinstance(error, FileNotFoundError):
+                raise removed(error.filename) from error
             raise
 
     def _new_folder(self, key: str) -> Path | None:

@@ -86,7 +86,7 @@ class Shards:
             with (self.folder / file_name(shard)).open("rb") as opened:
                 rows: FeatureMatrix = np.lib.format.read_array(opened, allow_pickle=False)
         except (OSError, ValueError) as error:
-            raise self._removed() from error
+            raise removed(self.folder) from error
         return rows
 
     def each_utterance(self, shard: int) -> Iterator[list[FeatureMatrix]]:
@@ -117,15 +117,17 @@ class Shards:
             )
             rows = flat.reshape(counts[variants].sum(), self.columns)
         except (OSError, ValueError) as error:
-            raise self._removed() from error
+            raise removed(self.folder) from error
         rows.setflags(write=False)
         return np.split(rows, np.cumsum(counts[variants])[:-1])
 
-    def _removed(self) -> Conflict:
-        return Conflict(
-            f"the features in {str(self.folder)!r} were removed or altered while they were in use; "
-            "allowed: one training at a time that forces or cleans a data_path."
-        )
+
+def removed(place: object) -> Conflict:
+    """Return the error for features that are not where they were written."""
+    return Conflict(
+        f"the features in {str(place)!r} were removed or altered while they were in use; "
+        "allowed: one training at a time that forces or cleans a data_path."
+    )
 
 
 def file_name(shard: int) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple, TypeVar
 
@@ -44,9 +44,8 @@ class StoredFeatures:
         """Return features of utterances, each followed by those of its copies, kept in a temporary
         folder."""
         owner = TemporaryFolder()
-        written = write_shards(owner.path, features, features[0][0].shape[1])
-        shards = Shards(written.folder, written.columns, written.counts, written.sizes, owner)
-        return cls((StoredPart(shards, np.arange(len(features))),))
+        shards = write_shards(owner.path, features, features[0][0].shape[1])
+        return cls((StoredPart(replace(shards, owner=owner), np.arange(len(features))),))
 
     @cached_property
     def counts(self) -> NDArray[np.int64]:

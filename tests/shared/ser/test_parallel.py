@@ -56,13 +56,13 @@ def test_a_cluster_reports_its_progress(two_workers: Cluster) -> None:
 
 
 class ItemsMadeWhenUsed(Sequence[int]):
-    """Numbers from 0 that count how many of them were made; ``len`` of them."""
+    """``length`` numbers from 0, of which ``made`` have been used."""
 
-    def __init__(self, count: int) -> None:
-        self.count, self.made = count, 0
+    def __init__(self, length: int) -> None:
+        self.length, self.made = length, 0
 
     def __len__(self) -> int:
-        return self.count
+        return self.length
 
     @overload
     def __getitem__(self, index: int) -> int: ...
@@ -71,7 +71,7 @@ class ItemsMadeWhenUsed(Sequence[int]):
     def __getitem__(self, index: slice) -> list[int]: ...
 
     def __getitem__(self, index: int | slice) -> int | list[int]:
-        found = range(self.count)[index]
+        found = range(self.length)[index]
         self.made += len(found) if isinstance(found, range) else 1
         return [*found] if isinstance(found, range) else found
 

@@ -245,6 +245,19 @@ def test_features_that_another_training_removes_are_a_conflict(
             read()
 
 
+def test_a_folder_that_another_training_removes_during_an_extraction_is_a_conflict(
+    bounds: Path, dataset: Dataset
+) -> None:
+    del dataset  # it places the archive
+
+    def remove(step: str, _share: float) -> None:
+        if step == "features":
+            shutil.rmtree(bounds / "data" / "features", ignore_errors=True)
+
+    with pytest.raises(Conflict, match="removed or altered"):
+        Dataset("data", "corpus.zip", progress=remove).feature_extract(SMALL)
+
+
 @pytest.mark.parametrize("content", [b"", made.sound(made.signal("03a01Wa.wav")[:-1])])
 def test_a_sound_that_changes_after_it_was_loaded_is_a_conflict(
     dataset: Dataset, bounds: Path, content: bytes

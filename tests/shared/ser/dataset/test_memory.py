@@ -12,7 +12,7 @@ import made
 from ser.corpora import open_sources
 from ser.dataset import _shards, extract, load_corpus, training_rows
 
-FEATURES = {"MFCC": {}}
+FEATURES: dict[str, dict[str, int]] = {"MFCC": {}}
 COPIES = {"Noise": {"copies": 3}}
 
 
