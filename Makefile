@@ -69,7 +69,7 @@ figures: init ## Measure the figures of up to four corpora, beside those to reac
 notebook: init ## Open docs/report.ipynb in Jupyter: the corpus, the features, the models (EMODB_ZIP=)
 	EMODB_ZIP="$(if $(EMODB_ZIP),$(ARCHIVE))" $(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) --ServerApp.ip=127.0.0.1 docs/report.ipynb
 
-bench: init ## Compare predict with TensorFlow and librosa in the handler; time trainings (RUNS=5, EMODB_ZIP=)
+bench: init ## Measure the figures of docs/benchmark.md beside those to reach (EMODB_ZIP=, SECTIONS="start load", RUNS=3, HOURS=100, RELEASE=)
 	@PYTHONPATH=infra:infra/local $(BIN)/python -m benchmark
 
 ## Develop it
@@ -130,6 +130,7 @@ lock: init ## Update the pinned requirements from shared/pyproject.toml and test
 	$(UV_COMPILE) shared/pyproject.toml --extra http --extra train --extra containers -c tests/requirements.txt -o functions/train/requirements.txt
 	$(UV_COMPILE) shared/pyproject.toml --extra http -c tests/requirements.txt -o functions/predict/requirements.txt
 	echo av | $(UV_COMPILE) - -c tests/requirements.txt -o functions/predict/requirements-containers.txt
+	$(UV_COMPILE) --generate-hashes infra/benchmark/alternatives/requirements.in -o infra/benchmark/alternatives/requirements.txt
 
 ready-model: init ## Train the model that is part of the package on EmoDB again (EMODB_ZIP=)
 	@$(BIN)/python infra/local/ready_model.py

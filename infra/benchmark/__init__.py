@@ -1,6 +1,6 @@
-"""The benchmark of `make bench`: our functions compared with the usual implementation.
+"""The benchmark of `make bench`: what this project costs, beside what else people would run.
 
-Two contestants answer the same requests in turn: our predict function, and the usual one with
-TensorFlow and librosa in the handler (:mod:`benchmark.usual.main`), which is a yardstick and not
-part of the product.
+docs/benchmark.md describes its sections, and the sides of its comparisons: the usual function
+(:mod:`benchmark.usual.main`), servers of openSMILE's features (``alternatives``), and the release
+before. They are yardsticks, and not part of the product.
 """

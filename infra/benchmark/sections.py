@@ -21,6 +21,7 @@ from benchmark.bench import Bench
 from benchmark.contest import Effort, NotMeasuredError
 from benchmark.rows import Row, by_name
 from ser._progress import Progress
+from ser.errors import SerError
 
 
 class Section(NamedTuple):
@@ -65,7 +66,7 @@ def measure(bench: Bench, names: Iterable[str], progress: Progress) -> Iterator[
         progress(name, 0.0)
         try:
             section.measure(bench)
-        except (NotMeasuredError, RuntimeError) as error:
+        except (NotMeasuredError, RuntimeError, SerError) as error:
             # Sections that take many minutes should not be lost because another one fails.
             bench.missing[str(error)] = None
         progress(name, 1.0)
