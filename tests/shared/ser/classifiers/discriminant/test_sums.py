@@ -265,3 +265,4 @@ def test_labels_that_are_left_out_do_not_matter(form: LeaveOut) -> None:
     np.testing.assert_allclose(
         probabilities(first.graph, X), probabilities(second.graph, X), atol=1e-5
     )
+    assert DiscriminantClassifier().fit_parts(ArrayRows(X, y, origins), [], leave_out=form) == []
