@@ -72,6 +72,8 @@ class DiscriminantClassifier(Classifier):
         workers: Workers = THIS_MACHINE,
     ) -> list[FittedGraph]:
         config = self._checked_config()
+        if not parts:
+            return []
         if leave_out == "differences":
             fitted = fit_by_differences(config, rows, parts, self.random_state, on_progress)
         else:

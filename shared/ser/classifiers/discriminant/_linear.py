@@ -42,7 +42,7 @@ class Moments:
     sums: NDArray[np.float64]
     """Sum of the rows of each class, shape (classes, features)."""
     products: Packed
-    """Sum of the outer products of all rows."""
+    """Sum of the outer products of all rows: float32 for a block, float64 for a sum of blocks."""
 
     @classmethod
     def of(cls, Z: Matrix, y: ClassIndices, classes: int) -> Moments:
@@ -50,15 +50,16 @@ class Moments:
         members = np.eye(classes)[y]
         # The products of a block need no more than single precision; their sums do.
         nothing = np.zeros(Z.shape[1] * (Z.shape[1] + 1) // 2, np.float32)
-        products = add_products(nothing, Z.astype(np.float32)).astype(np.float64)
+        products = add_products(nothing, Z.astype(np.float32))
         return cls(members.sum(axis=0), members.T @ Z, products)
 
     def __add__(self, other: Moments) -> Moments:
-        return Moments(
-            self.counts + other.counts, self.sums + other.sums, self.products + other.products
-        )
+        products = np.add(self.products, other.products, dtype=np.float64)
+        return Moments(self.counts + other.counts, self.sums + other.sums, products)
 
     def __iadd__(self, other: Moments) -> Moments:
+        if self.products.dtype != np.float64:
+            return self + other
         for own, added in zip(vars(self).values(), vars(other).values(), strict=True):
             own += added
         return self
@@ -80,7 +81,7 @@ class Moments:
     def covariance(self) -> Packed:
         """Return the covariance within the classes."""
         weighted = self.sums / np.sqrt(self.counts)[:, None]
-        covariance = add_products(self.products.copy(), weighted, factor=-1.0)
+        covariance = add_products(self.products.astype(np.float64), weighted, factor=-1.0)
         covariance /= self.counts.sum()
         return covariance
 

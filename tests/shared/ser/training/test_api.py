@@ -212,6 +212,16 @@ def test_speakers_are_left_out_in_folds(folder: Path) -> None:
         ser.evaluate(folder, **SMALL, speaker_folds=1)
 
 
+def test_speakers_are_left_out_by_differences_of_sums_and_the_split_says_so(folder: Path) -> None:
+    discriminant = {**SMALL, "model_type": "DiscriminantClassifier", "model_config": {}}
+    evaluation = ser.evaluate(folder, **discriminant, leave_out="differences")
+    assert evaluation.split == "each of 4 speakers left out once, by differences of sums"
+    assert {each.fold for each in evaluation.predictions} == {*made.SPEAKERS}
+    with pytest.raises(InvalidInput, match=r"RandomForestClassifier; allowed: exact") as caught:
+        ser.evaluate(folder, **SMALL, leave_out="differences")
+    assert [fault.loc for fault in caught.value.faults] == [("leave_out",)]
+
+
 def test_an_evaluation_of_held_out_utterances_alone_is_refused(folder: Path) -> None:
     with pytest.raises(InvalidInput, match=r"^evaluation: .*'full', 'loso'"):
         ser.evaluate(folder, **SMALL, evaluation="holdout")  # type: ignore[arg-type]

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
-from ser.classifiers import Origins
+from ser.classifiers import ArrayRows, Origins
 from ser.classifiers.discriminant._calibration import (
     FEWEST_SPEAKERS,
     FOLDS,
@@ -17,8 +18,11 @@ from ser.classifiers.discriminant._calibration import (
     assign_folds,
     best_temperature,
     cross_entropies,
+    fit_with_folds,
 )
-from ser.classifiers.discriminant._linear import Moments, softmax
+from ser.classifiers.discriminant._linear import Discriminant, Moments, softmax
+from ser.classifiers.discriminant._scaling import Scaler
+from ser.classifiers.discriminant._sums import StandardiseRows
 
 seeds = st.integers(0, 2**32 - 1)
 
@@ -107,3 +111,31 @@ def test_corpora_are_left_out_whole_if_no_emotion_occurs_in_one_alone(shared: bo
     assert len(set(training.folds)) == (3 if shared else FOLDS)
     for speaker in set(speakers):
         assert len(set(training.folds[speakers == speaker])) == 1
+
+
+def test_each_fold_is_left_out_of_its_training_alone() -> None:
+    random = np.random.default_rng(0)
+    X = random.normal(0, 1, (90, 4)).astype(np.float32)
+    y, folds = np.arange(90) % 3, np.arange(90) // 18
+    rows = ArrayRows(X, y)
+    scaler = Scaler(np.zeros(4), np.ones(4), limit=9.0)
+    parts = [np.ones(90, bool), folds != 2, (folds != 1) & (y != 1)]
+    trainings = [Training(np.where(part, folds, -1), np.unique(y[part])) for part in parts]
+    fitted, left_out = fit_with_folds(rows, StandardiseRows(scaler), trainings, 0.5)
+
+    def expected(kept: NDArray[np.bool_], classes: NDArray[np.int64]) -> NDArray[np.float64]:
+        moments = Moments.of(
+            X[kept].astype(np.float64), np.searchsorted(classes, y[kept]), len(classes)
+        )
+        return Discriminant.of(moments, 0.5).weights
+
+    for part, training, calibrated, discriminants in zip(
+        parts, trainings, fitted, left_out, strict=True
+    ):
+        assert calibrated
+        weights = calibrated.discriminant.weights
+        np.testing.assert_allclose(weights, expected(part, training.classes), atol=1e-5)
+        assert {*discriminants} == {*folds[part].tolist()}
+        for fold, discriminant in discriminants.items():
+            others = expected(part & (folds != fold), training.classes)
+            np.testing.assert_allclose(discriminant.weights, others, atol=1e-4)

@@ -68,7 +68,7 @@ class Shards(ArrayRows):
         for utterances in np.array_split(order, max(len(block.X) // 512, 2)):
             rows = np.flatnonzero(np.isin(block.utterances, utterances))
             np.random.default_rng(4).shuffle(rows)
-            yield Block(*(each[rows] for each in block))
+            yield Block(block.X[rows], block.utterances[rows], block.variants[rows])
 
     def sum(self, work: Callable[[Block], Any]) -> Any:
         sent = pickle.dumps(work)
@@ -110,16 +110,17 @@ def test_shards_in_random_order_give_the_same_model(corpora: int) -> None:
 def test_merged_statistics_and_moments_are_those_of_all_rows(seed: int, parts: int) -> None:
     random = np.random.default_rng(seed)
     X = (random.normal(0, 1, (60, 3)) + 1e4).astype(np.float32)
+    Z = X.astype(np.float64) - 1e4
     utterance, y = np.arange(60) // 2, random.integers(0, CLASSES, 60)
     part = random.integers(0, parts, 30)[utterance]
     whole = Statistics.of(X, utterance)
-    moments = Moments.of(X - 1e4, y, CLASSES)
+    moments = Moments.of(Z, y, CLASSES)
     merged: Table[int, Statistics] = Table()
     summed: Table[int, Moments] = Table()
     for each in np.unique(part):
         rows = part == each
         merged += Table({0: Statistics.of(X[rows], utterance[rows])})
-        summed += Table({0: Moments.of(X[rows] - 1e4, y[rows], CLASSES)})
+        summed += Table({0: Moments.of(Z[rows], y[rows], CLASSES)})
     assert (merged[0].rows, merged[0].utterances) == (60, 30)
     np.testing.assert_allclose(merged[0].mean, whole.mean, rtol=1e-12)
     np.testing.assert_allclose(merged[0].variance, X.astype(np.float64).var(axis=0), rtol=1e-9)
@@ -264,3 +265,4 @@ def test_labels_that_are_left_out_do_not_matter(form: LeaveOut) -> None:
     np.testing.assert_allclose(
         probabilities(first.graph, X), probabilities(second.graph, X), atol=1e-5
     )
+    assert DiscriminantClassifier().fit_parts(ArrayRows(X, y, origins), [], leave_out=form) == []
