@@ -45,8 +45,10 @@ def cluster(*, workers: int = 2, threads: int = 1, **environment: str) -> Iterat
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
         environment = {
-            # Where workers find the functions below.
-            "PYTHONPATH": str(Path(__file__).parent),
+            # Where workers find the functions below, and the package if the tests find it there.
+            "PYTHONPATH": os.pathsep.join(
+                [str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+            ),
             # As the documentation requires, so that workers keep the data sent to all of them.
             "DASK_DISTRIBUTED__SCHEDULER__ACTIVE_MEMORY_MANAGER__START": "false",
             **environment,
