@@ -153,6 +153,7 @@ def test_a_sound_whose_labels_cannot_be_read_is_rejected(
         (b"no archive" * 100, "broken"),
         (shards.tar({"1.mid": b"1"}), "contains no sounds"),
     ],
+    ids=["compressed", "leads out", "cut", "no archive", "no sounds"],
 )
 def test_a_shard_that_cannot_be_read_is_refused(bounds: Path, shard: bytes, reason: str) -> None:
     written(bounds / "set", {"a.tar": shard})
@@ -221,6 +222,7 @@ def test_tables_without_labels_have_those_of_the_paths(bounds: Path) -> None:
             r"no column with sounds \(path, label",
         ),
     ],
+    ids=["no table", "no sounds"],
 )
 def test_a_table_that_cannot_be_read_is_refused(bounds: Path, content: bytes, reason: str) -> None:
     written(bounds, {"a.parquet": content})
