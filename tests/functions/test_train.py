@@ -68,6 +68,20 @@ def test_the_samples_are_the_files_of_the_archive(
     assert model.read(f"samples/{name}") == made.sound(made.signal(name))
 
 
+def test_the_published_samples_are_limited_and_the_metrics_use_all_held_out_utterances(
+    train: Client, train_body: dict[str, Any], bounds: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SER_MAX_SAMPLES", "2")
+    answer = train.post("/train", json=train_body).json
+    samples = open_registry(bounds / "model").model(answer["model_id"]).manifest["samples"]
+    assert sorted(samples) == answer["test_samples"]
+    assert len(samples) == 2
+    held_out = sum(map(sum, answer["metrics"]["confusion_matrix"]))
+    assert held_out >= len(made.CODES)
+    (note,) = (note for note in answer["notes"] if "SER_MAX_SAMPLES" in note)
+    assert f"2 of {held_out} held-out samples" in note
+
+
 @pytest.mark.parametrize("kind", ["KerasClassifier", "RandomForestClassifier", "XGBoostClassifier"])
 def test_the_same_seed_gives_the_same_metrics_twice(
     train: Client, train_body: dict[str, Any], kind: str

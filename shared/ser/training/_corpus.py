@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -20,7 +19,7 @@ from ser.dataset import (
 from ser.errors import Fault, InvalidInput, within
 from ser.evaluation import Folds, hold_out, speaker_folds, speakers_of, text_folds
 from ser.frontends import FrontEnds
-from ser.limits import NO_LIMITS, Limit, Limits
+from ser.limits import NO_LIMITS, Limits
 from ser.parallel import THIS_MACHINE, Workers
 from ser.training._recipe import Recipe
 
@@ -159,14 +158,3 @@ def refuse_unsuitable_speakers(utterances: tuple[Utterance, ...], otherwise: str
         except InvalidInput as error:
             message = f"{error.detail}{example}{otherwise}"
             raise InvalidInput(Fault((name,), message)) from error
-
-
-def published_samples(
-    utterances: Sequence[Utterance], held_out: Collection[str], limit: Limit, random_state: int
-) -> set[str]:
-    """Return the names of up to ``limit`` utterances of ``held_out``, to be published with a model.
-
-    There is no limit yet.
-    """
-    del utterances, limit, random_state
-    return {*held_out}

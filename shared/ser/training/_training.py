@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
@@ -24,19 +24,14 @@ from ser.corpora import CorpusPart, Sources, Utterance, speaker_dependent
 from ser.dataset import LoadedCorpus, Recording, SignalFacts, metadata_of, read_unchanged
 from ser.encoders import ENCODERS, EncoderSources
 from ser.errors import within
-from ser.evaluation import Evaluation, Metrics, fit_classifier, metrics
+from ser.evaluation import Evaluation, Metrics, fit_classifier, metrics, published_samples
 from ser.evaluation.report import render
-from ser.limits import NO_LIMITS, UNLIMITED, Limits
+from ser.limits import NO_LIMITS, Limit, Limits
 from ser.model import Model, ModelProperties
 from ser.parallel import THIS_MACHINE, Workers
 from ser.registry import Registry, new_model_id
 from ser.sounds import SAMPLING_RATE, Signal
-from ser.training._corpus import (
-    PreparedCorpus,
-    extract_features,
-    load_and_split,
-    published_samples,
-)
+from ser.training._corpus import PreparedCorpus, extract_features, load_and_split
 from ser.training._folds import leave_speakers_out
 from ser.training._publication import LazyFiles, answer_of, publish
 from ser.training._recipe import Recipe
@@ -118,7 +113,7 @@ def train_recipe(
             evaluation = leave_speakers_out(recipe, corpus, workers=workers, progress=progress)
         evaluated |= evaluation.as_answer() if evaluation else {"notes": []}
     loaded, held_out = corpus.loaded, corpus.split.held_out
-    published = published_samples(loaded.utterances, held_out, UNLIMITED, recipe.random_state)
+    published = published_samples(loaded.utterances, held_out, limits.samples, recipe.random_state)
     samples = {
         utterance: facts
         for utterance, facts in zip(loaded.utterances, loaded.facts, strict=True)
@@ -130,7 +125,10 @@ def train_recipe(
         "split": recipe.split,
         "speaker_dependent": speaker_dependent(loaded.utterances, held_out),
         "rejected": list(msgspec.to_builtins(loaded.rejected)),
-        "notes": [*dict.fromkeys((*corpus.loaded.notes, *fitted.notes, *evaluated["notes"]))],
+        "notes": [
+            *dict.fromkeys((*corpus.loaded.notes, *fitted.notes, *evaluated["notes"])),
+            *note_unpublished(held_out, published, limits.samples),
+        ],
         "chosen": recipe.selection_note,
     }
     manifest = {
@@ -296,6 +294,17 @@ def probabilities(model: Model, recording: Recording) -> Signal:
     """Return the probabilities of the classes for ``recording``, float32 of shape (classes,)."""
     known = metadata_of(recording.utterance)
     return model.predict(recording.signal, SAMPLING_RATE, known=known).probabilities.array
+
+
+def note_unpublished(
+    held_out: Collection[str], published: Collection[str], limit: Limit
+) -> Iterator[str]:
+    """Yield a note if not all held-out utterances are published with the model."""
+    if len(published) < len(held_out):
+        yield (
+            f"{len(published)} of {len(held_out)} held-out samples are published with the model; "
+            f"allowed: {limit}; the metrics use all of them"
+        )
 
 
 def corpus_facts(recipe: Recipe, corpus: PreparedCorpus, sources: Sources) -> dict[str, Any]:
