@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -21,6 +22,8 @@ from benchmark.trials import run
 from stack import HOST, end, free_port
 
 WORKERS = (1, 2)
+IDLE_SECONDS = 10
+"""Time for which the scheduler is observed without work."""
 SPEED_UP = "feature extraction, 2 workers over 1"
 SCHEDULER = "processor time of the scheduler per hour of speech"
 STAGE = "features"
@@ -42,6 +45,7 @@ def measure(bench: Bench) -> None:
         folder = bench.place.folder / f"cluster of {workers}"
         folder.mkdir()
         with cluster(folder, workers) as made:
+            idle = made.idle_share()
             before = processor_seconds(made.scheduler.pid)
             arguments = {
                 "corpus": str(bench.recordings / TABLE),
@@ -52,6 +56,7 @@ def measure(bench: Bench) -> None:
             }
             trial = run("train", arguments)
             spent = processor_seconds(made.scheduler.pid) - before
+            spent -= idle * trial.seconds
         seconds[workers] = trial.answer["seconds"][STAGE]
         bench.rows[name_of(workers)].note(seconds[workers])
     # That of the larger cluster.
@@ -69,6 +74,12 @@ class Cluster(NamedTuple):
 
     address: str
     scheduler: subprocess.Popen[bytes]
+
+    def idle_share(self) -> float:
+        """Return the share of a core that the scheduler uses while it has no work."""
+        before = processor_seconds(self.scheduler.pid)
+        time.sleep(IDLE_SECONDS)
+        return (processor_seconds(self.scheduler.pid) - before) / IDLE_SECONDS
 
 
 @contextmanager
