@@ -14,10 +14,14 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 from distributed import Client, Scheduler
+
+from ser.errors import InvalidInput
+from ser.fetching import FolderPlace, StoredFile
 
 HOST = "127.0.0.1"
 
@@ -46,7 +50,9 @@ def cluster(*, workers: int = 2, threads: int = 1, **environment: str) -> Iterat
         folder = stack.enter_context(tempfile.TemporaryDirectory())
         environment = {
             # Where workers find the functions below.
-            "PYTHONPATH": str(Path(__file__).parent),
+            "PYTHONPATH": os.pathsep.join(
+                filter(None, (str(Path(__file__).parent), os.environ.get("PYTHONPATH")))
+            ),
             # As the documentation requires, so that workers keep the data sent to all of them.
             "DASK_DISTRIBUTED__SCHEDULER__ACTIVE_MEMORY_MANAGER__START": "false",
             **environment,
@@ -93,6 +99,18 @@ class ArrivalRecorder:
     def __call__(self, item: int) -> tuple[int, int]:
         time.sleep(0.02)
         return item, os.getpid()
+
+
+@dataclass(frozen=True)
+class PrivateFolder(FolderPlace):
+    """A folder that one process can read, as if no other machine had it."""
+
+    process: int = 0
+
+    def read(self, file: StoredFile, start: int = 0, size: int | None = None) -> bytes:
+        if os.getpid() != self.process:
+            raise InvalidInput(f"{self.folder / file.name} cannot be read: it is not here")
+        return super().read(file, start, size)
 
 
 def doubled(item: int) -> int:
