@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from distributed import Client, Scheduler
+from distributed import Client, Scheduler, Worker
 
 from ser.errors import InvalidInput
 from ser.fetching import FolderPlace, StoredFile
@@ -84,6 +84,11 @@ def cluster(*, workers: int = 2, threads: int = 1, **environment: str) -> Iterat
 def count_tasks(dask_scheduler: Scheduler) -> int:
     """Return the number of tasks and data that a scheduler knows; called on the scheduler."""
     return len(dask_scheduler.tasks)
+
+
+def features_on_disk(dask_worker: Worker) -> list[str]:
+    """Return the names of the features that a worker keeps; called on the worker."""
+    return [each.name for each in Path(dask_worker.local_directory).glob("features/*/*-*")]
 
 
 class ArrivalRecorder:

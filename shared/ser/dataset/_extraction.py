@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import cached_property, partial
@@ -127,7 +127,8 @@ def extract(
     cache
         The folder that keeps the features of each source, which are read if sounds and settings
         are the same; ``None``: they are kept in a temporary folder as long as the result is in
-        use. Default: temporary folders for all sources.
+        use. Default: temporary folders for all sources. The workers of a cluster keep features on
+        their own disks.
     renew
         Whether to extract the features again even if ``cache`` contains them.
     encoders
@@ -144,6 +145,8 @@ def extract(
         A sound has changed since the corpus was loaded.
     StorageFull
         No space is left for the features.
+    UnusableCluster
+        A worker of a cluster cannot read the sounds.
     """
     from ser import _graph as graph
 
@@ -164,34 +167,21 @@ def extract(
     work = partial(features_with_copies, extractor, augmentations, random_state)
     on_progress = step(progress, "features")
     feature_names = front_ends.feature_names(loaded.chunk_samples, encoding)
-    settings = front_end, encoding, augmentations, random_state
+
+    def key_of(indices: Sequence[int]) -> str:
+        utterances = [loaded.utterances[index] for index in indices]
+        facts = [loaded.facts[index] for index in indices]
+        return cache_key(utterances, facts, front_end, encoding, augmentations, random_state)
+
     stored: StoredFeatures | ClusterFeatures
     if workers.scheduler:
-        key = cache_key(loaded.utterances, loaded.facts, *settings)
-        extraction = Extraction(key, work, len(feature_names))
-        recordings = loaded.stored_recordings()
-        stored = ClusterFeatures(extraction, recordings, workers, on_progress)
+        extraction = Extraction(key_of(range(len(loaded.utterances))), work, len(feature_names))
+        stored = ClusterFeatures(extraction, loaded.stored_recordings(), workers, on_progress)
     else:
-        parts: list[StoredPart] = []
-        done = 0
-        for source, indices in enumerate(loaded.by_source):
-            if not indices:
-                continue
-            kept = FeatureCache(cache[source] if cache else None)
-            utterances = [loaded.utterances[index] for index in indices]
-            facts = [loaded.facts[index] for index in indices]
-            key = cache_key(utterances, facts, *settings)
-            shards = None if renew else kept.read(key)
-            if shards is None:
-                share = share_of_all(on_progress, done, len(indices), len(loaded.utterances))
-                recordings = loaded.stored_recordings(indices)
-                with closing(
-                    workers.stream(work, recordings, by="threads", on_progress=share)
-                ) as features:
-                    shards = kept.write(key, features, len(feature_names))
-            parts.append(StoredPart(shards, np.array(indices)))
-            done += len(indices)
-        stored = StoredFeatures(tuple(parts))
+        caches = [FeatureCache(folder) for folder in cache] or [FeatureCache(None)] * len(
+            loaded.by_source
+        )
+        stored = extract_here(loaded, caches, key_of, work, len(feature_names), renew, on_progress)
     on_progress(1.0)
     return ExtractedCorpus(
         front_end=front_end,
@@ -200,6 +190,38 @@ def extract(
         stored=stored,
         encoders=front_ends.origins,
     )
+
+
+def extract_here(
+    loaded: LoadedCorpus,
+    caches: Sequence[FeatureCache],
+    key_of: Callable[[Sequence[int]], str],
+    work: Callable[[StoredRecording | Recording], list[FeatureMatrix]],
+    columns: int,
+    renew: bool,
+    on_progress: ProgressCallback,
+) -> StoredFeatures:
+    """Return the features that ``work`` extracts on all cores of this machine, and keep them.
+
+    ``caches`` has one cache for each source, and ``key_of`` returns the key of some utterances.
+    """
+    parts: list[StoredPart] = []
+    done = 0
+    for indices, kept in zip(loaded.by_source, caches, strict=False):
+        if not indices:
+            continue
+        key = key_of(indices)
+        shards = None if renew else kept.read(key)
+        if shards is None:
+            share = share_of_all(on_progress, done, len(indices), len(loaded.utterances))
+            recordings = loaded.stored_recordings(indices)
+            with closing(
+                THIS_MACHINE.stream(work, recordings, by="threads", on_progress=share)
+            ) as features:
+                shards = kept.write(key, features, columns)
+        parts.append(StoredPart(shards, np.array(indices)))
+        done += len(indices)
+    return StoredFeatures(tuple(parts))
 
 
 def share_of_all(
