@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -25,6 +26,8 @@ SPEED_UP = "feature extraction, 2 workers over 1"
 SCHEDULER = "processor time of the scheduler per hour of speech"
 STAGE = "features"
 """The stage of a training that extracts the features."""
+IDLE_SECONDS = 5
+"""Time in which the scheduler's work without any task is measured, which is subtracted."""
 
 
 def rows() -> Iterator[Row]:
@@ -42,6 +45,7 @@ def measure(bench: Bench) -> None:
         folder = bench.place.folder / f"cluster of {workers}"
         folder.mkdir()
         with cluster(folder, workers) as made:
+            idle = idle_share(made.scheduler)
             before = processor_seconds(made.scheduler.pid)
             arguments = {
                 "corpus": str(bench.recordings / TABLE),
@@ -51,12 +55,19 @@ def measure(bench: Bench) -> None:
                 "dask_scheduler": made.address,
             }
             trial = run("train", arguments)
-            spent = processor_seconds(made.scheduler.pid) - before
+            spent = processor_seconds(made.scheduler.pid) - before - idle * trial.seconds
         seconds[workers] = trial.answer["seconds"][STAGE]
         bench.rows[name_of(workers)].note(seconds[workers])
     # That of the larger cluster.
-    bench.rows[SCHEDULER].note(spent / bench.speech.hours)
+    bench.rows[SCHEDULER].note(max(spent, 0.0) / bench.speech.hours)
     bench.rows[SPEED_UP].note(seconds[1] / seconds[2])
+
+
+def idle_share(scheduler: subprocess.Popen[bytes]) -> float:
+    """Return the share of a core that a scheduler uses while its workers have no tasks."""
+    before = processor_seconds(scheduler.pid)
+    time.sleep(IDLE_SECONDS)
+    return (processor_seconds(scheduler.pid) - before) / IDLE_SECONDS
 
 
 def name_of(workers: int) -> str:
@@ -76,8 +87,12 @@ def cluster(folder: Path, workers: int) -> Iterator[Cluster]:
     """Yield a cluster of ``workers`` with one thread each, which keep their files in ``folder``."""
     port = free_port()
     address = f"tcp://{HOST}:{port}"
-    # As docs/deployment.md requires, so that workers keep the data sent to all of them.
-    variables = {"DASK_DISTRIBUTED__SCHEDULER__ACTIVE_MEMORY_MANAGER__START": "false"}
+    # As docs/deployment.md says.
+    variables = {
+        "DASK_DISTRIBUTED__SCHEDULER__ACTIVE_MEMORY_MANAGER__START": "false",
+        "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "false",
+        "DASK_DISTRIBUTED__ADMIN__TICK__INTERVAL": "500ms",
+    }
 
     def start(command: str, *arguments: str) -> subprocess.Popen[bytes]:
         process = subprocess.Popen(
