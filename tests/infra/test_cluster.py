@@ -76,7 +76,7 @@ def test_the_figures_equal_those_of_one_machine_even_if_a_worker_dies(
         {figure: alone[figure] for figure in FIGURES}
     ] * 2
     assert shares["leave speakers out"] == [0.25, 0.5, 0.75, 1.0]
-    assert len(shares["features"]) > 50
+    assert len(shares["features"]) > 10
     output = capfd.readouterr().err.splitlines()
     assert [line for line in output if not line.startswith("train: ")] == []
 

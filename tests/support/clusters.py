@@ -14,10 +14,14 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from distributed import Client, Scheduler
+from distributed import Client, Scheduler, Worker
+
+from ser.errors import InvalidInput
+from ser.fetching import FolderPlace, StoredFile
 
 HOST = "127.0.0.1"
 
@@ -82,6 +86,11 @@ def count_tasks(dask_scheduler: Scheduler) -> int:
     return len(dask_scheduler.tasks)
 
 
+def features_on_disk(dask_worker: Worker) -> list[str]:
+    """Return the names of the features that a worker keeps; called on the worker."""
+    return [each.name for each in Path(dask_worker.local_directory).glob("features/*/*-*")]
+
+
 class ArrivalRecorder:
     """Work that writes a file to ``folder`` whenever it is unpickled; returns item and process."""
 
@@ -95,6 +104,18 @@ class ArrivalRecorder:
     def __call__(self, item: int) -> tuple[int, int]:
         time.sleep(0.02)
         return item, os.getpid()
+
+
+@dataclass(frozen=True)
+class PrivateFolder(FolderPlace):
+    """A folder that one process can read, as if no other machine had it."""
+
+    process: int = 0
+
+    def read(self, file: StoredFile, start: int = 0, size: int | None = None) -> bytes:
+        if os.getpid() != self.process:
+            raise InvalidInput(f"{self.folder / file.name} cannot be read: it is not here")
+        return super().read(file, start, size)
 
 
 def doubled(item: int) -> int:

@@ -20,7 +20,7 @@ from ser.classifiers._base import Classifier, FittedClassifier, FittedGraph, Lea
 from ser.classifiers._boosting import XGBoostClassifier
 from ser.classifiers._forest import RandomForestClassifier
 from ser.classifiers._keras import KerasClassifier
-from ser.classifiers._rows import ArrayRows, Block, Origins, Rows, Table
+from ser.classifiers._rows import ArrayRows, Block, Origins, Rows, Summand, Table, sum_of
 from ser.classifiers.discriminant import DiscriminantClassifier
 
 MODEL_TYPES: dict[str, type[Classifier]] = {
@@ -47,6 +47,8 @@ __all__ = [
     "Origins",
     "RandomForestClassifier",
     "Rows",
+    "Summand",
     "Table",
     "XGBoostClassifier",
+    "sum_of",
 ]

@@ -192,7 +192,7 @@ class Classifier(ABC):
             As for :meth:`fit_rows`.
         """
         assert leave_out in self.forms
-        work = partial(fit_graph, self, rows)
+        work = partial(fit_graph, self, rows.on_each_machine())
         # Training libraries have global state, such as the seeds of TensorFlow.
         return workers.map(work, parts, by="processes", on_progress=on_progress)
 

@@ -114,6 +114,16 @@ class Table(dict[K, S]):
         return self
 
 
+def sum_of(results: Iterator[S]) -> S:
+    """Return the sum of ``results``, one or more, which are added in place where possible."""
+    total = next(results)
+    # A loop variable would keep a result in memory while the next one is made.
+    with suppress(StopIteration):
+        while True:
+            total += next(results)
+    return total
+
+
 class Rows(ABC):
     """The rows of a training set: features that are read block by block, and what they belong to.
 
@@ -140,13 +150,11 @@ class Rows(ABC):
         ``work`` can be pickled, since the blocks may be on other machines. Results are added in
         place where they support it, so ``work`` returns new ones.
         """
-        results = map(work, self.blocks())
-        total = next(results)
-        # A loop variable would keep a result in memory while the next one is made.
-        with suppress(StopIteration):
-            while True:
-                total += next(results)
-        return total
+        return sum_of(map(work, self.blocks()))
+
+    def on_each_machine(self) -> Rows:
+        """Return these rows so that they can be pickled, and read by every worker of theirs."""
+        return self
 
     @abstractmethod
     def only(self, chosen: NDArray[np.bool_]) -> Rows:

@@ -228,7 +228,8 @@ class CorpusFolder:
     @property
     def content(self) -> Place:
         """The content of the accepted archive."""
-        return FolderPlace(self._working)
+        # Workers of a cluster have other working directories.
+        return FolderPlace(self._working.absolute())
 
     def content_size(self) -> int:
         """Return the size of the content in bytes."""

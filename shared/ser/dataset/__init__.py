@@ -7,6 +7,7 @@ memory: sounds are decoded once to be examined and once for each extraction, fea
 disk while they are computed, and read in blocks.
 """
 
+from ser.dataset._cluster_features import ClusterFeatures
 from ser.dataset._dataset import Dataset
 from ser.dataset._duplicates import SignalFacts
 from ser.dataset._extraction import (
@@ -18,12 +19,14 @@ from ser.dataset._extraction import (
     refuse_growing_features,
 )
 from ser.dataset._loading import FULL_SCALE, LoadedCorpus, load_corpus
-from ser.dataset._rows import FeatureRows, ShardRows, TrainingRows, training_rows
-from ser.dataset._signals import Recording, Signals, read_unchanged
+from ser.dataset._rows import ClusterRows, FeatureRows, ShardRows, TrainingRows, training_rows
+from ser.dataset._signals import Recording, Signals, StoredRecording, read_unchanged
 from ser.dataset._stored import StoredFeatures
 
 __all__ = [
     "FULL_SCALE",
+    "ClusterFeatures",
+    "ClusterRows",
     "Dataset",
     "ExtractedCorpus",
     "Extractor",
@@ -34,6 +37,7 @@ __all__ = [
     "SignalFacts",
     "Signals",
     "StoredFeatures",
+    "StoredRecording",
     "TrainingRows",
     "extract",
     "load_corpus",

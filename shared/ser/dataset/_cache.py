@@ -30,7 +30,7 @@ from ser.errors import StorageFull
 from ser.frontends import Augmentations
 
 MAX_ENTRIES = 4
-"""Maximum number of entries; those that were used least recently are removed."""
+"""Default of the maximum number of entries; those that were used least recently are removed."""
 UNFINISHED = ".part"
 """Suffix of the folder of an extraction that has not ended."""
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -64,10 +64,15 @@ class FeatureCache:
 
     If ``folder`` is ``None`` or cannot be written, features are kept in a temporary folder, which
     is removed with the last reference to them.
+
+    Parameters
+    ----------
+    max_entries
+        Maximum number of entries; ``None``: no limit.
     """
 
-    def __init__(self, folder: Path | None) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path | None, max_entries: int | None = MAX_ENTRIES) -> None:
+        self._folder, self._max_entries = folder, max_entries
 
     def read(self, key: str) -> Shards | None:
         """Return the features with the key ``key``; ``None`` if they are missing."""
@@ -134,7 +139,7 @@ class FeatureCache:
         folder.rename(entry)
         kept = [each for each in self._folder.iterdir() if each.suffix != UNFINISHED]
         newest_first = sorted(kept, key=lambda each: each.stat().st_mtime, reverse=True)
-        for old in newest_first[MAX_ENTRIES:]:
+        for old in newest_first[self._max_entries :] if self._max_entries else ():
             remove(old)
         for left in self._folder.glob(f"*{UNFINISHED}"):
             with suppress(OSError), locked(left):

@@ -84,7 +84,7 @@ class Dataset:
     limits
         Maximum sizes and durations. Default: no limits.
     workers
-        Workers that extract the features. Default: all cores of this machine.
+        Workers that decode the sounds and extract the features. Default: all cores of this machine.
     progress
         Called with the name of the current step and its completed share, 0..1.
     version
@@ -250,6 +250,7 @@ class Dataset:
                 inventory,
                 self._sources,
                 limit=self._limits.audio_seconds,
+                workers=self._workers,
                 on_progress=step(self._progress, "load"),
             )
         self._extracted = None

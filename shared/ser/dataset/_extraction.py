@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import cached_property, partial
@@ -18,9 +18,11 @@ from ser._progress import Progress, ProgressCallback, ignore_progress, step
 from ser._sessions import open_session
 from ser.corpora import Utterance
 from ser.dataset._cache import FeatureCache, cache_key
+from ser.dataset._cluster_features import ClusterFeatures
 from ser.dataset._loading import LoadedCorpus
+from ser.dataset._partitions import Extraction
 from ser.dataset._shards import FeatureMatrix
-from ser.dataset._signals import Recording
+from ser.dataset._signals import Recording, StoredRecording
 from ser.dataset._stored import StoredFeatures, StoredPart, View
 from ser.encoders import ENCODERS, EncoderSources
 from ser.errors import InvalidInput, within
@@ -39,8 +41,8 @@ class ExtractedCorpus:
     """The columns of the input ``metadata`` of the graph."""
     feature_names: tuple[str, ...] = field(repr=False)
     """Names of the features in their order, each with its METHOD_NAME as a prefix."""
-    stored: StoredFeatures = field(repr=False)
-    """The features, which are read from disk when they are used."""
+    stored: StoredFeatures | ClusterFeatures = field(repr=False)
+    """The features, on the disk of this machine or of the workers of a cluster."""
     encoders: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """Origin, revision, digest and licence of each pretrained encoder, by METHOD_NAME."""
 
@@ -50,12 +52,12 @@ class ExtractedCorpus:
 
         An element is read when it is used.
         """
-        return View(self.stored, slice(0, 1), lambda recorded: recorded[0])
+        return View(self.stored.recorded, slice(0, 1), lambda recorded: recorded[0])
 
     @property
     def copies(self) -> Sequence[tuple[FeatureMatrix, ...]]:
         """Features of the augmented copies of each utterance, in the same form."""
-        return View(self.stored, slice(1, None), tuple)
+        return View(self.stored.everything, slice(1, None), tuple)
 
     @cached_property
     def digest(self) -> str:
@@ -125,7 +127,8 @@ def extract(
     cache
         The folder that keeps the features of each source, which are read if sounds and settings
         are the same; ``None``: they are kept in a temporary folder as long as the result is in
-        use. Default: temporary folders for all sources.
+        use. Default: temporary folders for all sources. The workers of a cluster keep features on
+        their own disks.
     renew
         Whether to extract the features again even if ``cache`` contains them.
     encoders
@@ -142,6 +145,8 @@ def extract(
         A sound has changed since the corpus was loaded.
     StorageFull
         No space is left for the features.
+    UnusableCluster
+        A worker of a cluster cannot read the sounds.
     """
     from ser import _graph as graph
 
@@ -162,33 +167,61 @@ def extract(
     work = partial(features_with_copies, extractor, augmentations, random_state)
     on_progress = step(progress, "features")
     feature_names = front_ends.feature_names(loaded.chunk_samples, encoding)
-    parts: list[StoredPart] = []
-    done = 0
-    for source, indices in enumerate(loaded.by_source):
-        if not indices:
-            continue
-        kept = FeatureCache(cache[source] if cache else None)
+
+    def key_of(indices: Sequence[int]) -> str:
         utterances = [loaded.utterances[index] for index in indices]
         facts = [loaded.facts[index] for index in indices]
-        key = cache_key(utterances, facts, front_end, encoding, augmentations, random_state)
-        shards = None if renew else kept.read(key)
-        if shards is None:
-            share = share_of_all(on_progress, done, len(indices), len(loaded.utterances))
-            recordings = loaded.recordings_of(indices)
-            with closing(
-                workers.stream(work, recordings, by="threads", on_progress=share)
-            ) as features:
-                shards = kept.write(key, features, len(feature_names))
-        parts.append(StoredPart(shards, np.array(indices)))
-        done += len(indices)
+        return cache_key(utterances, facts, front_end, encoding, augmentations, random_state)
+
+    stored: StoredFeatures | ClusterFeatures
+    if workers.scheduler:
+        extraction = Extraction(key_of(range(len(loaded.utterances))), work, len(feature_names))
+        stored = ClusterFeatures(extraction, loaded.stored_recordings(), workers, on_progress)
+    else:
+        caches = [FeatureCache(folder) for folder in cache] or [FeatureCache(None)] * len(
+            loaded.by_source
+        )
+        stored = extract_here(loaded, caches, key_of, work, len(feature_names), renew, on_progress)
     on_progress(1.0)
     return ExtractedCorpus(
         front_end=front_end,
         encoding=encoding,
         feature_names=feature_names,
-        stored=StoredFeatures(tuple(parts)),
+        stored=stored,
         encoders=front_ends.origins,
     )
+
+
+def extract_here(
+    loaded: LoadedCorpus,
+    caches: Sequence[FeatureCache],
+    key_of: Callable[[Sequence[int]], str],
+    work: Callable[[StoredRecording | Recording], list[FeatureMatrix]],
+    columns: int,
+    renew: bool,
+    on_progress: ProgressCallback,
+) -> StoredFeatures:
+    """Return the features that ``work`` extracts on all cores of this machine, and keep them.
+
+    ``caches`` has one cache for each source, and ``key_of`` returns the key of some utterances.
+    """
+    parts: list[StoredPart] = []
+    done = 0
+    for indices, kept in zip(loaded.by_source, caches, strict=False):
+        if not indices:
+            continue
+        key = key_of(indices)
+        shards = None if renew else kept.read(key)
+        if shards is None:
+            share = share_of_all(on_progress, done, len(indices), len(loaded.utterances))
+            recordings = loaded.stored_recordings(indices)
+            with closing(
+                THIS_MACHINE.stream(work, recordings, by="threads", on_progress=share)
+            ) as features:
+                shards = kept.write(key, features, columns)
+        parts.append(StoredPart(shards, np.array(indices)))
+        done += len(indices)
+    return StoredFeatures(tuple(parts))
 
 
 def share_of_all(
@@ -199,10 +232,13 @@ def share_of_all(
 
 
 def features_with_copies(
-    extractor: Extractor, augmentations: Augmentations, random_state: int, recording: Recording
+    extractor: Extractor,
+    augmentations: Augmentations,
+    random_state: int,
+    recording: StoredRecording | Recording,
 ) -> list[FeatureMatrix]:
     """Return the features of ``recording``, followed by those of each of its copies."""
-    utterance, signal = recording
+    utterance, signal = recording.read()
     copies = augmentations.vary(signal, random_generator(utterance, random_state))
     return [extractor.features(utterance, each) for each in (signal, *copies)]
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from ser import sounds as audio
 from ser._labels import Label
@@ -19,13 +20,21 @@ from ser.corpora import (
     Provenance,
     Rejection,
     Sources,
+    StoredSound,
     Utterance,
 )
 from ser.dataset._duplicates import Decoded, SignalFacts, distinct
-from ser.dataset._signals import Recording, Recordings, Signals
-from ser.errors import InvalidInput, TooLarge, within
+from ser.dataset._lazy import Lazy
+from ser.dataset._signals import (
+    Recording,
+    Recordings,
+    Signals,
+    StoredRecording,
+    StoredRecordings,
+)
+from ser.errors import InvalidInput, RemoteFailed, TooLarge, within
 from ser.limits import NO_LIMITS, UNLIMITED, Limit, Limits
-from ser.parallel import THIS_MACHINE
+from ser.parallel import THIS_MACHINE, UnusableCluster, Workers, this_worker
 
 SplitAt = Literal["min", "max", "avg"] | int | None
 
@@ -68,11 +77,17 @@ class LoadedCorpus:
     @property
     def recordings(self) -> Sequence[Recording]:
         """The utterances with their signals, which are decoded when they are used."""
-        return self.recordings_of(range(len(self.utterances)))
+        return Recordings(self.stored_recordings())
 
-    def recordings_of(self, indices: Sequence[int]) -> Sequence[Recording]:
-        """Return the utterances with the given indices, as :attr:`recordings`."""
-        return Recordings(self.utterances, self.signals, indices)
+    def stored_recordings(
+        self, indices: Sequence[int] | None = None
+    ) -> Sequence[StoredRecording | Recording]:
+        """Return the utterances with the given indices, each with the address of its sound.
+
+        Default: all utterances. An element can be read by a worker on another machine.
+        """
+        chosen = range(len(self.utterances)) if indices is None else indices
+        return StoredRecordings(self.utterances, self.signals, chosen)
 
     @property
     def by_source(self) -> list[list[int]]:
@@ -93,6 +108,7 @@ def load_corpus(
     normalize: bool = True,
     force: bool = False,
     limits: Limits = NO_LIMITS,
+    workers: Workers = THIS_MACHINE,
     progress: Progress = ignore_progress,
 ) -> LoadedCorpus:
     """Return the corpora of ``sources``, with the length of the chunks and the gain.
@@ -123,7 +139,11 @@ def load_corpus(
         on_progress=step(progress, "extract"),
     )
     decoded = decode_utterances(
-        inventory, sources, limit=limits.audio_seconds, on_progress=step(progress, "load")
+        inventory,
+        sources,
+        limit=limits.audio_seconds,
+        workers=workers,
+        on_progress=step(progress, "load"),
     )
     return cut_and_amplify(decoded, split_at, normalize)
 
@@ -146,6 +166,7 @@ def decode_utterances(
     sources: Sources,
     *,
     limit: Limit = UNLIMITED,
+    workers: Workers = THIS_MACHINE,
     on_progress: ProgressCallback = ignore_share,
 ) -> LoadedCorpus:
     """Return the utterances of ``inventory`` whose sounds can be used.
@@ -156,15 +177,20 @@ def decode_utterances(
     ------
     InvalidInput
         No sound can be used.
+    UnusableCluster
+        A worker cannot read a sound that this process can read.
     """
-    outcomes = THIS_MACHINE.map(
-        partial(inspect, sources, limit),
-        inventory.utterances,
-        by="threads",
-        on_progress=on_progress,
-    )
-    rejected = [*inventory.rejected, *(each for each in outcomes if isinstance(each, Rejection))]
-    decoded = [each for each in outcomes if isinstance(each, Decoded)]
+    rejected, decoded = [*inventory.rejected], []
+    located = Located(sources, inventory.utterances)
+    work = partial(inspect, limit)
+    with closing(workers.stream(work, located, by="threads", on_progress=on_progress)) as outcomes:
+        for utterance, outcome in zip(inventory.utterances, outcomes, strict=True):
+            if isinstance(outcome, SignalFacts):
+                decoded.append(Decoded(utterance, outcome))
+                continue
+            if outcome.worker:
+                require_equal_access(sources.locate(utterance), outcome)
+            rejected.append(Rejection(str(utterance.file), outcome.reason))
     found = distinct(decoded, {label.code: label.name for label in inventory.labels})
     rejected += found.rejected
     if not found.recordings:
@@ -188,13 +214,66 @@ def decode_utterances(
     )
 
 
-def inspect(sources: Sources, limit: Limit, utterance: Utterance) -> Decoded | Rejection:
-    """Return ``utterance`` with the facts about its signal, or the reason not to use it."""
+class Located(Lazy[StoredSound]):
+    """The addresses of the sounds of ``utterances``."""
+
+    def __init__(self, sources: Sources, utterances: Sequence[Utterance]) -> None:
+        self._sources, self._utterances = sources, utterances
+
+    def __len__(self) -> int:
+        return len(self._utterances)
+
+    def _element(self, index: int) -> StoredSound:
+        return self._sources.locate(self._utterances[index])
+
+
+class Flaw(NamedTuple):
+    """The reason not to use a sound."""
+
+    reason: str
+    worker: str = ""
+    """The worker of a cluster that cannot read the file; empty for other reasons."""
+
+
+def inspect(limit: Limit, sound: StoredSound) -> SignalFacts | Flaw:
+    """Return the facts about the signal of ``sound``, or the reason not to use it."""
+    worker = this_worker()
     try:
-        signal = audio.read_sound(sources.read(utterance), limit=limit)
-        return Decoded(utterance, SignalFacts.of(audio.require_sound(signal)))
+        content = sound.read()
+    except InvalidInput as error:
+        return Flaw(error.detail, worker.address if worker else "")
+    except RemoteFailed as error:
+        if worker is None:
+            raise
+        return Flaw(error.detail, worker.address)
+    try:
+        return SignalFacts.of(audio.require_sound(audio.read_sound(content, limit=limit)))
     except (InvalidInput, TooLarge) as error:
-        return Rejection(str(utterance.file), error.detail)
+        return Flaw(error.detail)
+
+
+def require_equal_access(sound: StoredSound, flaw: Flaw) -> None:
+    """Raise :class:`UnusableCluster` if this process can read ``sound``, but a worker cannot.
+
+    Raises
+    ------
+    RemoteFailed
+        This process cannot read it now either.
+    """
+    try:
+        sound.read()
+    except InvalidInput:
+        return
+    raise unreachable(flaw.worker, flaw.reason)
+
+
+def unreachable(worker: str, reason: str) -> UnusableCluster:
+    """Return the error for a worker that cannot read a sound of the corpus."""
+    return UnusableCluster(
+        f"the Dask worker {worker} cannot read a sound of the corpus: {reason}; allowed: a bucket, "
+        "with the AWS_ variables that reach it in the environment of every worker; or a folder, or "
+        "an archive and a data_path, that all workers have under the same path"
+    )
 
 
 def cut_and_amplify(loaded: LoadedCorpus, split_at: SplitAt, normalize: bool) -> LoadedCorpus:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from ser import sounds as audio
-from ser.corpora import Sources, Utterance
+from ser.corpora import Sources, StoredSound, Utterance
 from ser.dataset._duplicates import SignalFacts, fingerprint
 from ser.dataset._lazy import Lazy
 from ser.errors import Conflict, InvalidInput, TooLarge
@@ -19,6 +20,52 @@ class Recording(NamedTuple):
     utterance: Utterance
     signal: audio.Signal
     """Samples, float32 of shape (samples,), mono, 16 kHz, read-only."""
+
+    def read(self) -> Recording:
+        """Return this recording, which is in memory."""
+        return self
+
+
+@dataclass(frozen=True)
+class StoredRecording:
+    """An utterance and the address of its sound.
+
+    It can be pickled, and read on another machine that reaches the place.
+    """
+
+    utterance: Utterance
+    sound: StoredSound
+    facts: SignalFacts
+    limit: Limit
+    """The longest allowed duration of a sound in seconds."""
+
+    def read(self) -> Recording:
+        """Return the utterance with its signal.
+
+        Raises
+        ------
+        Conflict
+            The sound has changed since the corpus was loaded.
+        """
+        return Recording(self.utterance, self.read_file().signal)
+
+    def read_file(self) -> SoundFile:
+        """Return the file, whose sound is still the one that the facts describe.
+
+        Raises
+        ------
+        Conflict
+            The sound has changed since the corpus was loaded.
+        """
+        try:
+            content = self.sound.read()
+            signal = audio.read_sound(content, limit=self.limit)
+        except (InvalidInput, TooLarge, FileNotFoundError) as error:
+            raise changed(self.utterance) from error
+        if fingerprint(signal) != self.facts.digest:
+            raise changed(self.utterance)
+        signal.setflags(write=False)
+        return SoundFile(content, signal)
 
 
 class Signals(Lazy[audio.Signal]):
@@ -51,12 +98,17 @@ class Signals(Lazy[audio.Signal]):
         return len(self._utterances)
 
     def _element(self, index: int) -> audio.Signal:
-        utterance, facts = self._utterances[index], self._facts[index]
-        return read_unchanged(self._sources, utterance, facts, self._limit).signal
+        return self.stored(index).read().signal
+
+    def stored(self, index: int) -> StoredRecording:
+        """Return an utterance with the address of its sound."""
+        utterance = self._utterances[index]
+        sound = self._sources.locate(utterance)
+        return StoredRecording(utterance, sound, self._facts[index], self._limit)
 
 
-class Recordings(Lazy[Recording]):
-    """The utterances with the given indices, each with its signal."""
+class StoredRecordings(Lazy[StoredRecording | Recording]):
+    """The utterances with the given indices, each with its address, or its signal in memory."""
 
     def __init__(
         self,
@@ -69,9 +121,24 @@ class Recordings(Lazy[Recording]):
     def __len__(self) -> int:
         return len(self._indices)
 
-    def _element(self, index: int) -> Recording:
+    def _element(self, index: int) -> StoredRecording | Recording:
         chosen = self._indices[index]
+        if isinstance(self._signals, Signals):
+            return self._signals.stored(chosen)
         return Recording(self._utterances[chosen], self._signals[chosen])
+
+
+class Recordings(Lazy[Recording]):
+    """The utterances of ``stored`` with their signals."""
+
+    def __init__(self, stored: Sequence[StoredRecording | Recording]) -> None:
+        self._stored = stored
+
+    def __len__(self) -> int:
+        return len(self._stored)
+
+    def _element(self, index: int) -> Recording:
+        return self._stored[index].read()
 
 
 class SoundFile(NamedTuple):
@@ -92,15 +159,7 @@ def read_unchanged(
     Conflict
         The sound has changed since the corpus was loaded.
     """
-    try:
-        content = sources.read(utterance)
-        signal = audio.read_sound(content, limit=limit)
-    except (InvalidInput, TooLarge, FileNotFoundError) as error:
-        raise changed(utterance) from error
-    if fingerprint(signal) != facts.digest:
-        raise changed(utterance)
-    signal.setflags(write=False)
-    return SoundFile(content, signal)
+    return StoredRecording(utterance, sources.locate(utterance), facts, limit).read_file()
 
 
 def changed(utterance: Utterance) -> Conflict:

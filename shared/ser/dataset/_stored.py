@@ -23,6 +23,13 @@ class StoredPart(NamedTuple):
     utterances: NDArray[np.intp]
     """Index in the corpus of each utterance of the shards, in ascending order."""
 
+    def in_order(self) -> list[StoredShard]:
+        """Return all shards in the order of their utterances."""
+        return [
+            StoredShard(self, number, self.utterances[self.shards.utterances_in(number)])
+            for number in range(len(self.shards.sizes))
+        ]
+
 
 class StoredShard(NamedTuple):
     """A shard of one source."""
@@ -47,6 +54,16 @@ class StoredFeatures:
         shards = write_shards(owner.path, features, features[0][0].shape[1])
         return cls((StoredPart(replace(shards, owner=owner), np.arange(len(features))),))
 
+    @property
+    def recorded(self) -> StoredFeatures:
+        """Features of which at least those of the recordings can be read on this machine."""
+        return self
+
+    @property
+    def everything(self) -> StoredFeatures:
+        """Features that can be read on this machine."""
+        return self
+
     @cached_property
     def counts(self) -> NDArray[np.int64]:
         """Number of rows of each utterance and variant, shape (utterances, variants)."""
@@ -62,11 +79,7 @@ class StoredFeatures:
 
     def in_order(self) -> list[StoredShard]:
         """Return all shards, ordered by their first utterances."""
-        found = [
-            StoredShard(part, number, part.utterances[part.shards.utterances_in(number)])
-            for part in self.parts
-            for number in range(len(part.shards.sizes))
-        ]
+        found = [shard for part in self.parts for shard in part.in_order()]
         return sorted(found, key=lambda shard: int(shard.utterances[0]))
 
     def read(self, utterance: int, variants: slice) -> list[FeatureMatrix]:

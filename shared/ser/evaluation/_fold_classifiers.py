@@ -43,11 +43,16 @@ class FoldClassifier:
     """
 
     def __init__(self, graph: bytes) -> None:
+        self._graph = graph
         self._session = open_session(graph)
         self._input = self._session.get_inputs()[0].name
         self._output = self._session.get_outputs()[-1].name
         self.takes_profile = takes_profile(self._session)
         self.takes_domain = takes_domain_profile(self._session)
+
+    def __reduce__(self) -> tuple[type[FoldClassifier], tuple[bytes]]:
+        # A session cannot be pickled, so another process opens a new one.
+        return type(self), (self._graph,)
 
     def probabilities(
         self,

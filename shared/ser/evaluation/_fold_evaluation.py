@@ -14,8 +14,17 @@ from numpy.typing import NDArray
 
 from ser._progress import ProgressCallback
 from ser._speaker_profile import SpeakerProfile
+from ser.classifiers import Block, Table
 from ser.corpora import Utterance
-from ser.dataset import ExtractedCorpus, Extractor, LoadedCorpus, Recording, random_generator
+from ser.dataset import (
+    ExtractedCorpus,
+    Extractor,
+    LoadedCorpus,
+    Recording,
+    StoredRecording,
+    random_generator,
+    training_rows,
+)
 from ser.evaluation._degradation import DEGRADATIONS
 from ser.evaluation._fold_classifiers import FoldClassifier
 from ser.evaluation._metrics import Metrics, metrics
@@ -61,7 +70,10 @@ class FoldEvaluation:
 
     def probabilities(self) -> Probabilities:
         """Return the probabilities of the utterances, float32 of shape (utterances, classes)."""
-        return np.stack([self._predict_one(*each) for each in self._utterances_with_features()])
+        rows = training_rows(self.loaded, self.extracted)
+        folds = [self.fold_of[utterance.name] for utterance in self.loaded.utterances]
+        answers = rows.sum(LeftOutAnswers(self.classifiers, folds))
+        return np.stack([answers[index] for index in range(len(folds))])
 
     @property
     def speakers(self) -> Folds:
@@ -99,7 +111,7 @@ class FoldEvaluation:
         extractor = Extractor(self.extracted.front_end, self.extracted.encoding)
         streamed = self.workers.stream(
             partial(degraded_features, extractor, self.random_state),
-            self.loaded.recordings,
+            self.loaded.stored_recordings(),
             by="threads",
             on_progress=on_progress,
         )
@@ -169,11 +181,32 @@ class FoldEvaluation:
         return classifier.probabilities(features, profiles.get(utterance.speaker))
 
 
+@dataclass(frozen=True)
+class LeftOutAnswers:
+    """The probabilities of recordings by the classifiers that were fitted without them."""
+
+    classifiers: Mapping[str, FoldClassifier]
+    folds: Sequence[str]
+    """The fold of each utterance."""
+
+    def __call__(self, block: Block) -> Table[int, Probabilities]:
+        X, utterances, _ = block.recorded
+        starts = np.flatnonzero(np.diff(utterances, prepend=-1))
+        return Table(
+            {
+                index: self.classifiers[self.folds[index]].probabilities(features)
+                for index, features in zip(
+                    utterances[starts].tolist(), np.split(X, starts[1:]), strict=True
+                )
+            }
+        )
+
+
 def degraded_features(
-    extractor: Extractor, random_state: int, recording: Recording
+    extractor: Extractor, random_state: int, recording: StoredRecording | Recording
 ) -> list[FeatureMatrix | None]:
     """Return the features of ``recording`` after each degradation; ``None`` without speech."""
-    utterance, signal = recording
+    utterance, signal = recording.read()
     degraded = [
         degrade(signal, random_generator(utterance, random_state))
         for degrade in DEGRADATIONS.values()

@@ -7,14 +7,31 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
 from ser._progress import ProgressCallback, ignore_share
 from ser.errors import InvalidInput
-from ser.parallel._remote_work import UnusableCluster
+from ser.parallel._kept import Kept
+from ser.parallel._remote_work import (
+    ThisWorker,
+    UnusableCluster,
+    pack,
+    this_worker,
+    unpack,
+)
 
-__all__ = ["THIS_MACHINE", "UnusableCluster", "Workers", "scheduler_address"]
+__all__ = [
+    "THIS_MACHINE",
+    "Kept",
+    "ThisWorker",
+    "UnusableCluster",
+    "Workers",
+    "pack",
+    "scheduler_address",
+    "this_worker",
+    "unpack",
+]
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -87,6 +104,27 @@ class Workers:
             for done, result in enumerate(found, start=1):
                 on_progress(done / len(items))
                 yield result
+
+    def keep(
+        self,
+        make: Callable[[Any], T],
+        items: Callable[[int], Sequence[Any]],
+        on_progress: ProgressCallback = ignore_share,
+    ) -> Kept[T]:
+        """Return the results of ``make`` for all items, kept by the workers of the cluster.
+
+        Parameters
+        ----------
+        items
+            Function from the number of workers to the items, one for each task.
+
+        Raises
+        ------
+        UnusableCluster, RemoteFailed
+            As :meth:`stream` does.
+        """
+        assert self.scheduler
+        return Kept(self.scheduler, self.environment, make, items, on_progress)
 
     def _results(
         self, work: Callable[[T], R], items: Sequence[T], by: By

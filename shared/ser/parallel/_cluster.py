@@ -21,7 +21,7 @@ from pydoc import locate
 from typing import TYPE_CHECKING, TypeVar
 
 from ser.errors import RemoteFailed
-from ser.parallel._remote_work import RemoteWork, UnusableCluster, split_into_tasks
+from ser.parallel._remote_work import RemoteWork, UnusableCluster, pack, split_into_tasks
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -61,7 +61,7 @@ def map_on_cluster(
             early = len(finished) > MAX_FINISHED_PER_WORKER * workers
             free = 0 if early else max(0, TASKS_PER_WORKER * workers - len(submitted))
             for task in islice(waiting, free):
-                future = client.submit(RemoteWork.run, held, task, pure=False)
+                future = client.submit(RemoteWork.run, held, pack(task), pure=False)
                 submitted[future] = task.first
             if not submitted and free:
                 return
@@ -81,7 +81,8 @@ def next_done(client: Client, submitted: Sequence[Future[R]]) -> set[Future[R]]:
 
     while True:
         try:
-            return set(wait(submitted, timeout=PATIENCE, return_when="FIRST_COMPLETED").done)
+            with client.as_current():
+                return set(wait(submitted, timeout=PATIENCE, return_when="FIRST_COMPLETED").done)
         except TimeoutError:
             # Either the tasks take long, or all workers are gone.
             require_worker(client)
@@ -118,28 +119,44 @@ def open_client(address: str) -> Iterator[Client]:
     UnusableCluster, RemoteFailed
         As :meth:`ser.parallel.Workers.map` does.
     """
+    with translated(address), connect(address) as client:
+        yield client
+
+
+def connect(address: str) -> Client:
+    """Return a client of the cluster at ``address``, which has a worker."""
+    from distributed import Client
+    from distributed.versions import VersionMismatchWarning
+
+    # The warnings are redundant: failures raise errors, versions are checked, large work is meant.
+    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
+    warnings.filterwarnings("ignore", category=VersionMismatchWarning)
+    warnings.filterwarnings("ignore", "Sending large graph")
+    # In another thread, since a notebook already runs an event loop in this one.
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, asyncio.wait_for(check_handshake(address), PATIENCE)).result()
+    client = Client(address, timeout=PATIENCE, set_as_default=False)
     try:
-        from distributed import CancelledError, Client, KilledWorker
-        from distributed.versions import VersionMismatchWarning
+        require_worker(client)
+    except BaseException:
+        client.close()
+        raise
+    return client
+
+
+@contextmanager
+def translated(address: str) -> Iterator[None]:
+    """Translate the errors of the cluster at ``address``, as :func:`open_client` does."""
+    try:
+        from distributed import CancelledError, KilledWorker
     except ModuleNotFoundError as error:
         raise UnusableCluster(
             f"the Dask scheduler is {address!r}, but {error.name} is not installed; "
             "allowed: ser[cluster] installed, or no scheduler"
         ) from error
-    # The warnings are redundant: failures raise errors, versions are checked, large work is meant.
-    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
-    warnings.filterwarnings("ignore", category=VersionMismatchWarning)
-    warnings.filterwarnings("ignore", "Sending large graph")
     place = f"The Dask cluster of {address}"
     try:
-        # In another thread, since a notebook already runs an event loop in this one.
-        with ThreadPoolExecutor(1) as thread:
-            thread.submit(
-                asyncio.run, asyncio.wait_for(check_handshake(address), PATIENCE)
-            ).result()
-        with Client(address, timeout=PATIENCE) as client:
-            require_worker(client)
-            yield client
+        yield
     except TypeError as error:
         if "ssl_context" not in str(error):
             raise

@@ -6,12 +6,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from ser._progress import Progress, ignore_progress
-from ser.classifiers import ArrayRows, Rows
+from ser.classifiers import Rows
 from ser.corpora import Sources, Utterance, require_speakers
 from ser.dataset import (
     ExtractedCorpus,
     LoadedCorpus,
-    TrainingRows,
     extract,
     load_corpus,
     training_rows,
@@ -56,16 +55,10 @@ class PreparedCorpus:
 
     @cached_property
     def rows(self) -> Rows:
-        """The rows of all utterances, including the held-out ones, and of their copies."""
+        """The rows of all utterances, including the held-out ones, and of their copies.
+
+        They are where the features are: on this machine, or on the workers of a cluster."""
         return training_rows(self.loaded, self.extracted)
-
-    def rows_for(self, workers: Workers) -> Rows:
-        """Return :attr:`rows` as ``workers`` can read them.
-
-        The workers of a cluster cannot read files of this machine, so the rows are in memory, and
-        are sent to each worker.
-        """
-        return ArrayRows(*TrainingRows.of(self.rows)) if workers.scheduler else self.rows
 
 
 def load_and_split(
@@ -75,6 +68,7 @@ def load_and_split(
     hold_out_samples: bool = True,
     force: bool = False,
     limits: Limits = NO_LIMITS,
+    workers: Workers = THIS_MACHINE,
     progress: Progress = ignore_progress,
 ) -> SplitCorpus:
     """Return the corpus of ``sources``, split according to ``recipe``.
@@ -102,6 +96,7 @@ def load_and_split(
             normalize=recipe.dataset_load_normalize,
             force=force,
             limits=limits,
+            workers=workers,
             progress=progress,
         )
         utterances = loaded.utterances

@@ -96,7 +96,7 @@ def cross_validate(
     """Return the evaluation of ``recipe`` with one classifier for each fold, fitted without it."""
     classifiers, notes = fit_fold_classifiers(
         recipe.classifier,
-        corpus.rows_for(workers),
+        corpus.rows,
         folds,
         random_state=recipe.random_state,
         leave_out=recipe.leave_out,

@@ -21,7 +21,14 @@ from ser import _graph as graph
 from ser._progress import Progress, ProgressCallback, ignore_progress, ignore_share, step
 from ser.classifiers import Classifier
 from ser.corpora import CorpusPart, Sources, Utterance, speaker_dependent
-from ser.dataset import LoadedCorpus, Recording, SignalFacts, metadata_of, read_unchanged
+from ser.dataset import (
+    LoadedCorpus,
+    Recording,
+    SignalFacts,
+    StoredRecording,
+    metadata_of,
+    read_unchanged,
+)
 from ser.encoders import ENCODERS, EncoderSources
 from ser.errors import within
 from ser.evaluation import Evaluation, Metrics, fit_classifier, metrics, published_samples
@@ -108,7 +115,9 @@ def train_recipe(
         model = compose(recipe, corpus, fitted)
     with record_duration(seconds, "evaluate"):
         on_progress = step(progress, "evaluate")
-        evaluated: dict[str, Any] = {"metrics": held_out_metrics(corpus, model, on_progress)}
+        evaluated: dict[str, Any] = {
+            "metrics": held_out_metrics(corpus, model, workers, on_progress)
+        }
         if evaluation is None and corpus.split.speakers:
             evaluation = leave_speakers_out(recipe, corpus, workers=workers, progress=progress)
         evaluated |= evaluation.as_answer() if evaluation else {"notes": []}
@@ -230,6 +239,7 @@ def prepare(
             hold_out_samples=hold_out_samples,
             force=force,
             limits=limits,
+            workers=workers,
             progress=progress,
         )
     with record_duration(seconds, "features"):
@@ -275,14 +285,17 @@ def compose(recipe: Recipe, corpus: PreparedCorpus, fitted: Classifier) -> bytes
 
 
 def held_out_metrics(
-    corpus: PreparedCorpus, model: bytes, on_progress: ProgressCallback = ignore_share
+    corpus: PreparedCorpus,
+    model: bytes,
+    workers: Workers = THIS_MACHINE,
+    on_progress: ProgressCallback = ignore_share,
 ) -> Metrics:
     """Return the metrics of ``model`` on the held-out utterances."""
     loaded, held_out = corpus.loaded, corpus.split.held_out
     indices = [index for index, u in enumerate(loaded.utterances) if u.name in held_out]
-    answers = THIS_MACHINE.map(
-        partial(probabilities, Model(model)),
-        loaded.recordings_of(indices),
+    answers = workers.map(
+        Answers(model),
+        loaded.stored_recordings(indices),
         by="threads",
         on_progress=on_progress,
     )
@@ -290,10 +303,20 @@ def held_out_metrics(
     return metrics(loaded.labels, utterances, np.stack(answers))
 
 
-def probabilities(model: Model, recording: Recording) -> Signal:
-    """Return the probabilities of the classes for ``recording``, float32 of shape (classes,)."""
-    known = metadata_of(recording.utterance)
-    return model.predict(recording.signal, SAMPLING_RATE, known=known).probabilities.array
+class Answers:
+    """The answers of a model to recordings; it can be pickled, unlike a model."""
+
+    def __init__(self, model: bytes) -> None:
+        self._data, self._model = model, Model(model)
+
+    def __call__(self, recording: StoredRecording | Recording) -> Signal:
+        """Return the probabilities of the classes, float32 of shape (classes,)."""
+        utterance, signal = recording.read()
+        known = metadata_of(utterance)
+        return self._model.predict(signal, SAMPLING_RATE, known=known).probabilities.array
+
+    def __reduce__(self) -> tuple[type[Answers], tuple[bytes]]:
+        return type(self), (self._data,)
 
 
 def note_unpublished(

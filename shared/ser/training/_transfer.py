@@ -41,7 +41,7 @@ def leave_corpora_out(
     trials = [*left_out.values(), *(trial for cell in cells for trial in cell.trials)]
     classifiers, notes = fit_classifiers(
         recipe.classifier,
-        corpus.rows_for(workers),
+        corpus.rows,
         [trial.trained_on for trial in trials],
         random_state=recipe.random_state,
         leave_out=recipe.leave_out,

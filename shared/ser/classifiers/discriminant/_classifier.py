@@ -71,11 +71,12 @@ class DiscriminantClassifier(Classifier):
         on_progress: ProgressCallback = ignore_share,
         workers: Workers = THIS_MACHINE,
     ) -> list[FittedGraph]:
+        del workers  # the rows have their own
         config = self._checked_config()
         if not parts:
             return []
         if leave_out == "differences":
             fitted = fit_by_differences(config, rows, parts, self.random_state, on_progress)
         else:
-            fitted = fit_exactly(config, rows, parts, self.random_state, on_progress, workers)
+            fitted = fit_exactly(config, rows, parts, self.random_state, on_progress)
         return [FittedGraph(each.to_onnx().SerializeToString(), each.notes) for each in fitted]

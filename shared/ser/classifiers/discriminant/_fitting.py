@@ -29,7 +29,7 @@ from ser.classifiers.discriminant._sums import (
     StatisticsByCell,
     conditions_of,
 )
-from ser.parallel import THIS_MACHINE, Workers
+from ser.parallel import THIS_MACHINE
 
 UNCALIBRATED = (
     "the probabilities are not calibrated (temperature 1): "
@@ -70,7 +70,6 @@ def fit_exactly(
     parts: Sequence[NDArray[np.bool_]],
     random_state: int,
     on_progress: ProgressCallback,
-    workers: Workers = THIS_MACHINE,
 ) -> list[FittedDiscriminant]:
     """Return what is learned from each of ``parts`` alone, without familiarity.
 
@@ -82,8 +81,8 @@ def fit_exactly(
     statistics = rows.sum(StatisticsByCell(speakers.utterances, cells.reshape(-1)))
     work = PartFit(config, rows, speakers, statistics, random_state)
     chosen = [Part(*each) for each in zip(parts, patterns.T, strict=True)]
-    # The library of linear algebra uses all cores.
-    return workers.map(work, chosen, by="turns", on_progress=on_progress)
+    # The sums are computed where the rows are; the library of linear algebra uses all cores.
+    return THIS_MACHINE.map(work, chosen, by="turns", on_progress=on_progress)
 
 
 class Part(NamedTuple):
@@ -97,7 +96,7 @@ class Part(NamedTuple):
 
 @dataclass(frozen=True)
 class PartFit:
-    """The fit of one part of the utterances, which can be pickled."""
+    """The fit of one part of the utterances."""
 
     config: DiscriminantConfig
     rows: Rows

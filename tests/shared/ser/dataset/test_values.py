@@ -18,6 +18,7 @@ from ser.corpora import open_sources
 from ser.dataset import (
     ExtractedCorpus,
     LoadedCorpus,
+    StoredFeatures,
     TrainingRows,
     _shards,
     extract,
@@ -136,6 +137,7 @@ def test_blocks_are_shards_and_shards_without_chosen_utterances_are_not_read(
     blocks = [*rows.blocks()]
     assert len(blocks) > 10
     assert sum(len(block.X) for block in blocks) == rows.count
+    assert isinstance(extracted.stored, StoredFeatures)
     (first, *_, last) = extracted.stored.parts[0].shards.folder.glob("*.npy")
     for file in (first, last):
         file.unlink()
