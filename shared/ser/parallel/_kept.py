@@ -19,6 +19,7 @@ from ser.parallel._cluster import (
     connect,
     next_done,
     require_same_software,
+    require_worker,
     translated,
 )
 from ser.parallel._remote_work import RemoteWork, pack, unpack
@@ -63,11 +64,15 @@ class Kept(Generic[T]):
         with translated(address):
             self._client: Client = connect(address)
             weakref.finalize(self, self._client.close)
-            require_same_software(self._client, RemoteWork.of(address, environment, make))
-            self._make = self._hold(make)
-            self._futures = self._made(items(len(self._client.nthreads())), on_progress)
-            # Directly from the workers: the scheduler has a single thread.
-            self.values = self._client.gather(self._futures, direct=True)
+            try:
+                require_same_software(self._client, RemoteWork.of(address, environment, make))
+                self._make = self._hold(make)
+                self._futures = self._made(items(len(self._client.nthreads())), on_progress)
+                # Directly from the workers: the scheduler has a single thread.
+                self.values = self._client.gather(self._futures, direct=True)
+            except BaseException:
+                self._client.close()  # cancels the tasks
+                raise
 
     def _made(self, items: Sequence[Any], on_progress: ProgressCallback) -> list[Future[T]]:
         """Return the future of each value when it is made."""
@@ -80,6 +85,9 @@ class Kept(Generic[T]):
                 future = self._client.submit(RemoteWork.make, self._make, pack(item), pure=False)
                 futures.append(future)
                 running.add(future)
+            if not running:
+                require_worker(self._client)
+                continue
             done = next_done(self._client, [*running])
             for each in done:
                 if each.status != "finished":

@@ -23,7 +23,7 @@ LIBRARIES = (
 """Libraries whose versions may affect the results."""
 MAX_TASK_ITEMS = 128
 """Maximum number of items in a task. A task costs the scheduler 3 ms, whatever its size; but one
-that runs when a training is cancelled runs to its end."""
+that has begun when a training is cancelled runs to its end."""
 
 
 class UnusableCluster(ValueError):
