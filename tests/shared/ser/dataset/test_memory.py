@@ -49,4 +49,5 @@ def test_four_times_the_speech_takes_no_more_memory(
     small, size = peak_of_passes(once, tmp_path / "once")
     large, four_times_size = peak_of_passes(four, tmp_path / "four")
     assert four_times_size > 3.5 * size > 3 * 2**20
-    assert large < 1.15 * small
+    # Threads may hold a sound more or less; all of the corpus would be four times as much.
+    assert large < 1.3 * small
