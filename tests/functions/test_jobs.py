@@ -367,8 +367,12 @@ def test_a_training_that_is_lost_alike_twice_is_not_tried_a_third_time(
     configured = Settings.from_environment()
 
     def kill(_job_id: str) -> None:
-        children = Path(f"/proc/{os.getpid()}/task").glob("*/children")
-        (child,) = {int(pid) for task in children for pid in task.read_text().split()}
+        tasks = Path(f"/proc/{os.getpid()}/task").glob("*/children")
+        children = {int(pid) for task in tasks for pid in task.read_text().split()}
+        # Earlier tests of this process may have started helpers of joblib.
+        (child,) = (
+            pid for pid in children if b"training" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        )
         os.kill(child, signal.SIGKILL)
         wait_until(lambda: not Path(f"/proc/{child}/cmdline").read_bytes())
 

@@ -82,8 +82,6 @@ class Distance:
         total = np.trace(covariance)
         main = len(unit) - number, len(unit) - 1
         variances, axes = eigh(covariance, subset_by_index=main, overwrite_a=True)
-        # Half precision suffices for directions, and halves their part of a model's file.
-        axes = axes.astype(np.float16).astype(np.float64)
         # Equal utterances have no variance.
         average = total / len(unit) or 1.0
         rest = max(total - variances.sum(), 0.0) / max(len(unit) - number, 1)
@@ -109,7 +107,8 @@ class Distance:
         last = op.const(np.array([1]))
         centres = mix_in_graph(known, domain_mean, constant(self.centres))
         Z = standardise_in_graph(sound, centres, constant(self.deviation), LIMIT)
-        coordinates = op.matmul(Z, constant(self.axes))
+        # Half precision suffices for directions, and halves their part of a model's file.
+        coordinates = op.matmul(Z, constant(self.axes.astype(np.float16)))
         squares = op.mul(op.mul(coordinates, coordinates), constant(self.excess))
         everywhere = op.mul(op.reduce_sum(op.mul(Z, Z), last), constant(self.weight))
         distances = op.add(everywhere, op.reduce_sum(squares, last))

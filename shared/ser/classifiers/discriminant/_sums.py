@@ -61,8 +61,8 @@ class MeansOfUtterances:
 def groups(*values: NDArray[np.integer]) -> Iterator[tuple[tuple[int, ...], NDArray[np.intp]]]:
     """Yield each combination of ``values``, arrays of shape (rows,), and the indices of its rows.
 
-    >>> [(key, rows.tolist()) for key, rows in groups(np.array([0, 1, 0]), np.array([2, 2, 2]))]
-    [((0, 2), [0, 2]), ((1, 2), [1])]
+    The combinations of (0, 1, 0) and (2, 2, 2) are (0, 2), of the rows 0 and 2, and (1, 2), of the
+    row 1.
     """
     table = np.stack(values)
     order = np.lexsort(table[::-1])
