@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import platform
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
-from importlib.metadata import PackageNotFoundError
-from importlib.metadata import version as version_of
 from typing import Any
 
 import msgspec
 import numpy as np
 import onnx
 
-import ser
 from ser import _graph as graph
 from ser._progress import Progress, ProgressCallback, ignore_progress, ignore_share, step
 from ser.classifiers import Classifier
-from ser.corpora import CorpusPart, Sources, Utterance, speaker_dependent
+from ser.corpora import Sources, Utterance, speaker_dependent
 from ser.dataset import (
-    LoadedCorpus,
     Recording,
     SignalFacts,
     StoredRecording,
@@ -33,28 +28,16 @@ from ser.encoders import ENCODERS, EncoderSources
 from ser.errors import within
 from ser.evaluation import Evaluation, Metrics, fit_classifier, metrics, published_samples
 from ser.evaluation.report import render
-from ser.limits import NO_LIMITS, Limit, Limits
+from ser.limits import NO_LIMITS, Limits
 from ser.model import Model, ModelProperties
 from ser.parallel import THIS_MACHINE, Workers
 from ser.registry import Registry, new_model_id
 from ser.sounds import SAMPLING_RATE, Signal
 from ser.training._corpus import PreparedCorpus, extract_features, load_and_split
+from ser.training._facts import corpus_facts, model_config, note_unpublished, sample_entry
 from ser.training._folds import leave_speakers_out
 from ser.training._publication import LazyFiles, answer_of, publish
 from ser.training._recipe import Recipe
-
-LIBRARIES = (
-    "numpy",
-    "scipy",
-    "onnxruntime",
-    "onnx",
-    "spox",
-    "scikit-learn",
-    "keras",
-    "xgboost",
-    "xgboost-cpu",
-)
-"""Libraries whose versions are listed in a manifest, if they are installed."""
 
 
 def train_recipe(
@@ -207,12 +190,6 @@ def evaluate_recipe(
     return replace(evaluation, facts=facts)
 
 
-def model_config(recipe: Recipe) -> dict[str, Any]:
-    """Return the configuration of the classifier with all defaults filled in."""
-    params = recipe.classifier.get_params()
-    return {name: value for name, value in params.items() if name != "random_state"}
-
-
 def prepare(
     recipe: Recipe,
     sources: Sources,
@@ -319,70 +296,6 @@ class Answers:
         return type(self), (self._data,)
 
 
-def note_unpublished(
-    held_out: Collection[str], published: Collection[str], limit: Limit
-) -> Iterator[str]:
-    """Yield a note if not all held-out utterances are published with the model."""
-    if len(published) < len(held_out):
-        yield (
-            f"{len(published)} of {len(held_out)} held-out samples are published with the model; "
-            f"allowed: {limit}; the metrics use all of them"
-        )
-
-
-def corpus_facts(recipe: Recipe, corpus: PreparedCorpus, sources: Sources) -> dict[str, Any]:
-    """Return the entries of a manifest about recipe, corpus and software."""
-    loaded = corpus.loaded
-    methods = recipe.dataset_feature_extract_methods.public.configs
-    place = sources.entries or loaded.provenance.remote_url
-    encoders = corpus.extracted.encoders
-    several = {"corpora": [part_facts(loaded, part) for part in loaded.parts]}
-    return {
-        "request": msgspec.to_builtins(recipe)
-        | {
-            "remote_url": place,
-            "dataset_feature_extract_methods": methods,
-        },
-        "labels": msgspec.to_builtins(loaded.labels),
-        "corpus": {
-            "name": loaded.name,
-            "utterances": len(loaded.utterances),
-            **msgspec.to_builtins(loaded.provenance),
-        },
-        **(several if len(loaded.parts) > 1 else {}),
-        **({"encoders": msgspec.to_builtins(encoders)} if encoders else {}),
-        "versions": versions(),
-    }
-
-
-def part_facts(loaded: LoadedCorpus, part: CorpusPart) -> dict[str, Any]:
-    """Return the entry of one of several corpora in a manifest."""
-    utterances = [u for u in loaded.utterances if u.corpus == part.name]
-    codes = {utterance.code for utterance in utterances}
-    return {
-        "name": part.name,
-        "corpus": part.corpus,
-        "utterances": len(utterances),
-        "speakers": len({utterance.speaker for utterance in utterances} - {""}),
-        "classes": [str(label) for label in loaded.labels if label.code in codes],
-        **msgspec.to_builtins(part.provenance),
-    }
-
-
 def sample(sources: Sources, utterance: Utterance, facts: SignalFacts) -> bytes:
     """Return the file of a held-out utterance for its publication with the model."""
     return read_unchanged(sources, utterance, facts).content
-
-
-def sample_entry(utterance: Utterance) -> dict[str, str]:
-    """Return the entry of a held-out utterance in the manifest."""
-    return {"ground_truth": utterance.code, **metadata_of(utterance)}
-
-
-def versions() -> dict[str, str]:
-    """Return the versions of ``ser``, Python and :data:`LIBRARIES`."""
-    found = {"ser": ser.__version__, "python": platform.python_version()}
-    for library in LIBRARIES:
-        with suppress(PackageNotFoundError):
-            found[library] = version_of(library)
-    return found
