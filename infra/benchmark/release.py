@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import tarfile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -45,10 +44,7 @@ class Release(NamedTuple):
             raise NotMeasuredError(
                 f"RELEASE={name} cannot be read; allowed: a commit or tag of this clone"
             )
-        with tarfile.open(archive) as packed:
-            # Python before 3.11.4 has no filters, which this archive of our own does not need.
-            packed.extraction_filter = getattr(tarfile, "data_filter", None)
-            packed.extractall(folder)
+        shutil.unpack_archive(archive, folder)
         return cls(name[:12], folder)
 
     @property
