@@ -29,8 +29,8 @@ class StoredFile(NamedTuple):
 class Place(ABC):
     """A folder of files that are read without a copy of all of them.
 
-    Several threads may read at the same time. A place can be pickled: whoever loads it reads the
-    same files with the credentials of its own process.
+    Several threads may read at the same time. A place can be pickled: the process that loads it
+    reads the same files with credentials of its own.
     """
 
     @property

@@ -36,7 +36,7 @@ __all__ = [
 T = TypeVar("T")
 R = TypeVar("R")
 
-By = Literal["threads", "processes", "turns"]
+By = Literal["threads", "processes"]
 
 IN_FLIGHT_PER_THREAD = 2
 """Number of items in work, or done and not yet taken, for each thread."""
@@ -89,9 +89,8 @@ class Workers:
         ----------
         by
             ``"threads"`` for work that releases the GIL most of the time; ``"processes"`` for
-            libraries with global state, such as the seeds of TensorFlow; ``"turns"``, one after the
-            other, for work that uses all cores itself. On a cluster every worker is a process with
-            one thread.
+            libraries with global state, such as the seeds of TensorFlow. On a cluster every worker
+            is a process with one thread.
 
         Raises
         ------
@@ -193,9 +192,4 @@ def by_processes(work: Callable[[T], R], items: Sequence[T]) -> Generator[R, Non
         get_reusable_executor().shutdown(wait=True)
 
 
-def in_turns(work: Callable[[T], R], items: Sequence[T]) -> Generator[R, None, None]:
-    """Yield each result in the order of ``items``, from the thread of the caller."""
-    yield from map(work, items)
-
-
-LOCAL = {"threads": by_threads, "processes": by_processes, "turns": in_turns}
+LOCAL = {"threads": by_threads, "processes": by_processes}

@@ -29,7 +29,6 @@ from ser.classifiers.discriminant._sums import (
     StatisticsByCell,
     conditions_of,
 )
-from ser.parallel import THIS_MACHINE
 
 UNCALIBRATED = (
     "the probabilities are not calibrated (temperature 1): "
@@ -79,10 +78,13 @@ def fit_exactly(
     speakers = Speakers.of(rows.origins)
     patterns, cells = np.unique(np.stack(parts, axis=1), axis=0, return_inverse=True)
     statistics = rows.sum(StatisticsByCell(speakers.utterances, cells.reshape(-1)))
-    work = PartFit(config, rows, speakers, statistics, random_state)
-    chosen = [Part(*each) for each in zip(parts, patterns.T, strict=True)]
-    # The sums are computed where the rows are; the library of linear algebra uses all cores.
-    return THIS_MACHINE.map(work, chosen, by="turns", on_progress=on_progress)
+    fit = PartFit(config, rows, speakers, statistics, random_state)
+    found = []
+    # One after the other: sums are computed where the rows are, and linear algebra uses all cores.
+    for part in zip(parts, patterns.T, strict=True):
+        found.append(fit(Part(*part)))
+        on_progress(len(found) / len(parts))
+    return found
 
 
 class Part(NamedTuple):

@@ -38,7 +38,7 @@ SILENCE = 1e-12
 DYNAMIC_RANGE = 60.0
 """Maximum distance of a level from the loudest frame in dB."""
 LARGEST_RANGE = 300.0
-"""Maximum distance in dB of the smallest power that is told from zero."""
+"""Range in dB within which powers differ; lower ones are as low as the end of the range."""
 ROLL_OFFS = (0.25, 0.75)
 SLOPES = ((0, 500), (500, 1500), (1500, 4000))
 

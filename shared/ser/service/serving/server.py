@@ -101,7 +101,7 @@ class Server(BaseApplication):  # type: ignore[misc]
             self._ask_for_another = ask_for_another
 
     def _cap_workers(self, arbiter: Arbiter, new: int, _old: int | None) -> None:
-        """In the main process: keep the number of workers planned, whoever asks for more."""
+        """In the main process: keep the number of workers planned, however many are asked for."""
         if new > self._plan.workers:
             arbiter.num_workers = self._plan.workers
 
