@@ -187,7 +187,7 @@ def fit_adaptations(
         return [None] * len(trainings)
     several = has_several_corpora(rows.origins)
     chosen = {key: each for key, each in conditions.items() if several or speakers.known[key[0]]}
-    variance = sum(each.squares for each in chosen.values())
+    variance = sum((each.squares for each in chosen.values()), np.zeros(rows.columns))
     count = sum(each.rows for each in chosen.values())
     population = Scaler.of(scaler.mean, np.sqrt(variance / count), scaler.limit)
     priors = corpus_means(speakers, conditions, scaler.mean) if several else {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,7 +61,8 @@ class DiscriminantClassifier(Classifier):
         rows: Rows,
         on_progress: ProgressCallback,
     ) -> FittedDiscriminant:
-        return fit_everything(config, rows, self.random_state, on_progress)
+        with one_thread():
+            return fit_everything(config, rows, self.random_state, on_progress)
 
     def fit_parts(
         self,
@@ -75,8 +77,19 @@ class DiscriminantClassifier(Classifier):
         config = self._checked_config()
         if not parts:
             return []
-        if leave_out == "differences":
-            fitted = fit_by_differences(config, rows, parts, self.random_state, on_progress)
-        else:
-            fitted = fit_exactly(config, rows, parts, self.random_state, on_progress)
+        fit = fit_by_differences if leave_out == "differences" else fit_exactly
+        with one_thread():
+            fitted = fit(config, rows, parts, self.random_state, on_progress)
         return [FittedGraph(each.to_onnx().SerializeToString(), each.notes) for each in fitted]
+
+
+def one_thread() -> AbstractContextManager[object]:
+    """Return a context in which matrices are multiplied on the thread of the caller.
+
+    The products of a block are so small that several threads would mostly wait for each other,
+    which takes twice the processor time and is no faster.
+    """
+    from threadpoolctl import threadpool_limits
+
+    limits: AbstractContextManager[object] = threadpool_limits(1, user_api="blas")
+    return limits

@@ -15,19 +15,19 @@ from numpy.typing import NDArray
 
 from ser._progress import ProgressCallback
 from ser._schemas import Schema
-from ser.classifiers._rows import Rows, Table
+from ser.classifiers._rows import Rows
 from ser.classifiers.discriminant._adaptation import fit_adaptations
 from ser.classifiers.discriminant._calibration import FEWEST_SPEAKERS, Training, fit_calibrated
 from ser.classifiers.discriminant._familiarity import fit_familiarity
 from ser.classifiers.discriminant._fitted import FittedDiscriminant
 from ser.classifiers.discriminant._scaling import Scaler
 from ser.classifiers.discriminant._sums import (
+    Cells,
     Conditions,
     Speakers,
     StandardiseRows,
-    Statistics,
-    StatisticsByCell,
     conditions_of,
+    statistics_of,
 )
 
 UNCALIBRATED = (
@@ -77,10 +77,10 @@ def fit_exactly(
     """
     speakers = Speakers.of(rows.origins)
     patterns, cells = np.unique(np.stack(parts, axis=1), axis=0, return_inverse=True)
-    statistics = rows.sum(StatisticsByCell(speakers.utterances, cells.reshape(-1)))
+    statistics = statistics_of(rows, speakers, cells.reshape(-1))
     fit = PartFit(config, rows, speakers, statistics, random_state)
     found = []
-    # One after the other: sums are computed where the rows are, and linear algebra uses all cores.
+    # One after the other, since sums are computed where the rows are.
     for part in zip(parts, patterns.T, strict=True):
         found.append(fit(Part(*part)))
         on_progress(len(found) / len(parts))
@@ -103,7 +103,7 @@ class PartFit:
     config: DiscriminantConfig
     rows: Rows
     speakers: Speakers
-    statistics: Table[tuple[int, int, int], Statistics]
+    statistics: Cells
     random_state: int
 
     def __call__(self, part: Part) -> FittedDiscriminant:
@@ -128,9 +128,8 @@ def fit_by_differences(
     features of the utterances that are left out affect the scalers, their labels affect nothing.
     """
     speakers = Speakers.of(rows.origins)
-    everything = np.zeros(len(rows.y), np.intp)
-    statistics = rows.sum(StatisticsByCell(speakers.utterances, everything))
-    conditions = conditions_of(statistics, np.array([True]))
+    one_cell = np.zeros(len(rows.y), np.intp)
+    conditions = conditions_of(statistics_of(rows, speakers, one_cell), np.array([True]))
     on_progress(0.1)
     trainings = [
         Training.of(rows.y[part], rows.origins[part], random_state).among(part) for part in parts

@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ser.classifiers._rows import Block, FeatureMatrix, Origins, Table
+from ser.classifiers._rows import Block, FeatureMatrix, Origins, Rows, Table
 from ser.classifiers.discriminant._scaling import Matrix, Scaler, Vector
 from ser.errors import InvalidInput
 
@@ -81,7 +81,7 @@ class Statistics:
     """Number of utterances to which the rows belong."""
     mean: Vector
     """Mean of each feature, shape (features,)."""
-    squares: Vector
+    squares: NDArray[np.floating]
     """Sum of the squared deviations of each feature from its mean, shape (features,)."""
 
     @classmethod
@@ -113,12 +113,18 @@ class Statistics:
         """
         rows = self.rows + other.rows
         offset = other.mean - self.mean
+        between = offset**2 * (self.rows * other.rows / rows)
         return Statistics(
             rows,
             self.utterances + other.utterances,
             self.mean + offset * (other.rows / rows),
-            self.squares + other.squares + offset**2 * (self.rows * other.rows / rows),
+            between + self.squares + other.squares,
         )
+
+    @property
+    def packed(self) -> Statistics:
+        """The same, with squares in float32: enough for a deviation, though not for more sums."""
+        return replace(self, squares=self.squares.astype(np.float32))
 
 
 class Speakers(NamedTuple):
@@ -146,6 +152,8 @@ class Speakers(NamedTuple):
         return self._replace(utterances=self.utterances[chosen])
 
 
+Cells = Table[tuple[int, int, int], Statistics]
+"""Statistics of each speaker in each variant and each cell of the utterances."""
 Conditions = Table[tuple[int, int], Statistics]
 """Statistics of each speaker in each variant, by the index of the speaker and the variant.
 
@@ -154,14 +162,14 @@ A telephone line changes a voice as much as another speaker would."""
 
 @dataclass(frozen=True)
 class StatisticsByCell:
-    """Statistics of each speaker in each variant and each cell of the utterances."""
+    """Statistics of the rows of a block by the speaker, the variant and the cell."""
 
     speakers: NDArray[np.intp]
     """Index of the speaker of each utterance, shape (utterances,)."""
     cells: NDArray[np.intp]
     """Cell of each utterance, shape (utterances,)."""
 
-    def __call__(self, block: Block) -> Table[tuple[int, int, int], Statistics]:
+    def __call__(self, block: Block) -> Cells:
         speakers, cells = self.speakers[block.utterances], self.cells[block.utterances]
         return Table(
             {
@@ -171,9 +179,16 @@ class StatisticsByCell:
         )
 
 
-def conditions_of(
-    statistics: Table[tuple[int, int, int], Statistics], kept: NDArray[np.bool_]
-) -> Conditions:
+def statistics_of(rows: Rows, speakers: Speakers, cells: NDArray[np.intp]) -> Cells:
+    """Return the statistics of ``rows``, given the cell of each utterance, shape (utterances,)."""
+    statistics = rows.sum(StatisticsByCell(speakers.utterances, cells))
+    # In place: of thousands of speakers in several variants, they are most of a fit's memory.
+    for key, each in statistics.items():
+        statistics[key] = each.packed
+    return statistics
+
+
+def conditions_of(statistics: Cells, kept: NDArray[np.bool_]) -> Conditions:
     """Return the statistics of the ``kept`` cells, a mask, without the division into cells."""
     found: Conditions = Table()
     for (speaker, variant, cell), each in statistics.items():
