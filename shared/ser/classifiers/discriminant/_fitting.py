@@ -26,8 +26,8 @@ from ser.classifiers.discriminant._sums import (
     Conditions,
     Speakers,
     StandardiseRows,
+    StatisticsByCell,
     conditions_of,
-    statistics_of,
 )
 
 UNCALIBRATED = (
@@ -77,7 +77,7 @@ def fit_exactly(
     """
     speakers = Speakers.of(rows.origins)
     patterns, cells = np.unique(np.stack(parts, axis=1), axis=0, return_inverse=True)
-    statistics = statistics_of(rows, speakers, cells.reshape(-1))
+    statistics = rows.sum(StatisticsByCell(speakers.utterances, cells.reshape(-1)))
     fit = PartFit(config, rows, speakers, statistics, random_state)
     found = []
     # One after the other, since sums are computed where the rows are.
@@ -129,7 +129,8 @@ def fit_by_differences(
     """
     speakers = Speakers.of(rows.origins)
     one_cell = np.zeros(len(rows.y), np.intp)
-    conditions = conditions_of(statistics_of(rows, speakers, one_cell), np.array([True]))
+    statistics = rows.sum(StatisticsByCell(speakers.utterances, one_cell))
+    conditions = conditions_of(statistics, np.array([True]))
     on_progress(0.1)
     trainings = [
         Training.of(rows.y[part], rows.origins[part], random_state).among(part) for part in parts

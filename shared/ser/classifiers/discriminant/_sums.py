@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ser.classifiers._rows import Block, FeatureMatrix, Origins, Rows, Table
+from ser.classifiers._rows import Block, FeatureMatrix, Origins, Table
 from ser.classifiers.discriminant._scaling import Matrix, Scaler, Vector
 from ser.errors import InvalidInput
 
@@ -74,15 +74,18 @@ def groups(*values: NDArray[np.integer]) -> Iterator[tuple[tuple[int, ...], NDAr
 
 @dataclass(frozen=True)
 class Statistics:
-    """Number, mean and squared deviations of rows."""
+    """Number, mean and standard deviation of rows."""
 
     rows: int
     utterances: int
     """Number of utterances to which the rows belong."""
     mean: Vector
     """Mean of each feature, shape (features,)."""
-    squares: NDArray[np.floating]
-    """Sum of the squared deviations of each feature from its mean, shape (features,)."""
+    deviation: NDArray[np.float32]
+    """Standard deviation of each feature, shape (features,).
+
+    Single precision, since these are most of the memory of a fit to thousands of speakers.
+    """
 
     @classmethod
     def of(cls, X: FeatureMatrix, utterances: NDArray[np.intp]) -> Statistics:
@@ -97,13 +100,18 @@ class Statistics:
         if not np.isfinite(mean).all():
             raise InvalidInput("X contains NaN or infinity; allowed: finite numbers")
         offsets = X - mean
-        squares = np.einsum("rf,rf->f", offsets, offsets)
-        return cls(len(X), len(np.unique(utterances)), mean, squares)
+        variance = np.einsum("rf,rf->f", offsets, offsets) / len(X)
+        return cls(len(X), len(np.unique(utterances)), mean, np.sqrt(variance).astype(np.float32))
 
     @property
     def variance(self) -> Vector:
         """Variance of each feature, shape (features,)."""
-        return self.squares / self.rows
+        return self.deviation.astype(np.float64) ** 2
+
+    @property
+    def squares(self) -> Vector:
+        """Sum of the squared deviations of each feature from its mean, shape (features,)."""
+        return self.variance * self.rows
 
     def __add__(self, other: Statistics) -> Statistics:
         """Return the statistics of the rows of both, which have no utterance in common.
@@ -118,13 +126,8 @@ class Statistics:
             rows,
             self.utterances + other.utterances,
             self.mean + offset * (other.rows / rows),
-            between + self.squares + other.squares,
+            np.sqrt((self.squares + other.squares + between) / rows).astype(np.float32),
         )
-
-    @property
-    def packed(self) -> Statistics:
-        """The same, with squares in float32: enough for a deviation, though not for more sums."""
-        return replace(self, squares=self.squares.astype(np.float32))
 
 
 class Speakers(NamedTuple):
@@ -177,15 +180,6 @@ class StatisticsByCell:
                 for (speaker, variant, cell), rows in groups(speakers, block.variants, cells)
             }
         )
-
-
-def statistics_of(rows: Rows, speakers: Speakers, cells: NDArray[np.intp]) -> Cells:
-    """Return the statistics of ``rows``, given the cell of each utterance, shape (utterances,)."""
-    statistics = rows.sum(StatisticsByCell(speakers.utterances, cells))
-    # In place: of thousands of speakers in several variants, they are most of a fit's memory.
-    for key, each in statistics.items():
-        statistics[key] = each.packed
-    return statistics
 
 
 def conditions_of(statistics: Cells, kept: NDArray[np.bool_]) -> Conditions:

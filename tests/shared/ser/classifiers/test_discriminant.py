@@ -205,7 +205,7 @@ def scaler_of_enrolled(
 def enrolled(X: NDArray[np.floating], count: int) -> Statistics:
     """The statistics of the features ``X`` of ``count`` sounds."""
     wide = X.astype(np.float64)
-    return Statistics(len(X), count, wide.mean(axis=0), len(X) * wide.var(axis=0))
+    return Statistics(len(X), count, wide.mean(axis=0), wide.std(axis=0).astype(np.float32))
 
 
 def test_enrolled_sounds_weigh_as_much_as_the_population_at_half_trust() -> None:
