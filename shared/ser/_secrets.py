@@ -26,7 +26,10 @@ HEADER = r"""(\bauthorization["']?\s*[:=]\s*["']?)[^\r\n"']+"""
 BEARER = r"(\bbearer\s+)(?=\S*\d)[\w.~+/=-]{8,}"
 KEY = rf"{KEY_PREFIX}[\w-]+"
 TOKEN = r"\beyJ[\w-]{5,}\.[\w-]+(\.[\w-]*)?"  # noqa: S105
-SIGNED = r"""(\bx-(?:amz|goog)-(?:signature|credential|security-token)["']?\s*[:=]\s*["']?)[^\s&"'<>,;]+"""
+SIGNED = (
+    r"(\bx-(?:amz|goog)-(?:signature|credential|security-token)"
+    r"""["']?\s*[:=]\s*["']?)[^\s&"'<>,;]+"""
+)
 NAMED = (
     r"((?:\b(?:awsaccesskeyid|signature|credential|sig|(?:access_|id_|refresh_)?token|api_?key"
     r"|client_secret|secret|password)|[?&](?:key|code))=)[^\s&\"'<>,;]+"

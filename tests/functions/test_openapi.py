@@ -206,6 +206,7 @@ def test_answers_about_jobs_are_as_documented(
     train: Any, train_body: dict[str, Any], bounds: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SER_JOBS_URI", "jobs")
+    monkeypatch.setenv("SER_INBOX", str(bounds))
     document = train.get("/openapi.json").json
     request = b'{"colour": "red"}'
     (bounds / "bad.train.json").write_bytes(request)
