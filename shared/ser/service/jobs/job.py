@@ -19,6 +19,7 @@ from msgspec.structs import replace
 
 from ser.errors import Busy, SerError
 from ser.service import problems
+from ser.service.answers import Problem
 from ser.service.problems import TrainingLost
 
 TRIGGER_PARTS = frozenset({"uri", "bucket", "key", "version", "etag"})
@@ -199,6 +200,7 @@ def decode_job(data: bytes, restore_request: Callable[[object], Any]) -> Job:
     # Read here, so that a part that does not fit is found where the document is decoded.
     if job.problem is not None:
         problems.from_document(job.problem)
+        msgspec.convert(job.problem, Problem)
     if job.trigger is not None and (missing := TRIGGER_PARTS - job.trigger.keys()):
         raise ValueError(f"its trigger lacks {', '.join(sorted(missing))}")
     return job
