@@ -133,9 +133,10 @@ def test_no_planted_secret_is_in_answers_logs_jobs_manifests_or_reports(
             f"ftp://me:{PASSWORD}@host/x.zip?{SIGNED}",
         ]
         for place in places:
-            train.ask("POST", "/train", body | {"remote_url": place})
+            if "hop" not in place:
+                train.ask("POST", "/train", body | {"remote_url": place})
             train.ask("POST", f"/train?{SIGNED}", {place: place, "remote_url": {place: [place]}})
-        for place in (places[0], f"{url}/corpus.zip?{SIGNED}"):
+        for place in (places[1], f"{url}/corpus.zip?{SIGNED}"):
             request = body | {"remote_url": place, "dataset_force": True}
             job = train.ask("POST", "/train", request, Prefer="respond-async")
             ended = train.end_of(job["job_id"])

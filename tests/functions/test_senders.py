@@ -196,7 +196,7 @@ def test_damaged_claims_and_jobs_are_reported_as_damaged(train: Client, damage: 
 @given(data=st.data())
 def test_no_change_of_a_stored_job_is_an_internal_error(train: Client, data: st.DataObject) -> None:
     job_id = "20261122T193834Z-ef40734d"
-    document = {
+    document: dict[str, object] = {
         "job_id": job_id,
         "status": data.draw(st.sampled_from(["failed", "succeeded", "cancelled"])),
         "created_at": "2026-11-22T19:38:34Z",
