@@ -41,7 +41,7 @@ OWNER = $(shell [ "$(notdir $(ENGINE))" = podman ] && echo 0:0 || echo "$$(id -u
 export PORT JUPYTER_PORT VENV EMODB_ZIP EMOVO_ZIP NEMO_ZIP RAVDESS_ZIP PRESET EVALUATION CORPUS LABELS MODEL_TYPE REQUEST SAVE ALIAS SER_ALLOWED_PATHS SER_ALLOWED_HOSTS
 
 .DEFAULT_GOAL := help
-.PHONY: help init demo serve recipe ready-model evaluate figures notebook bench encoders test pytest lint format check lock \
+.PHONY: help init demo serve key recipe ready-model evaluate figures notebook bench encoders test pytest lint format check lock \
 	update-env pip-freeze clean package deploy undeploy boot-app init-docker create-container \
 	start-container attach clean-container clean-image clean-docker clean-docker-full-only-in-emergency
 
@@ -56,6 +56,9 @@ demo: init ## Fetch or synthesise a corpus, train and predict over HTTP, show th
 
 serve: init ## Serve both functions behind the gateway (PORT=5000)
 	$(BIN)/python infra/local/stack.py
+
+key: init ## Print a new key of a caller, and its line for SER_API_KEYS (NAME=alice, SCOPE=predict,train, JOBS=2, SOUND=3600/hour)
+	@$(BIN)/python -m ser.service.keys new --name "$(NAME)" --scope "$(SCOPE)" $(if $(JOBS),--jobs "$(JOBS)") $(if $(SOUND),--sound "$(SOUND)")
 
 recipe: init ## Print the fields of a preset, a file for REQUEST= (PRESET=accurate)
 	@$(BIN)/python infra/local/recipe.py

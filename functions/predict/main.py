@@ -7,7 +7,13 @@ from werkzeug.wrappers import Request, Response
 from ser.registry import READY
 from ser.service.answers import PredictAnswer, PredictJobAnswer
 from ser.service.http import Function, Page, Reply, get_health
-from ser.service.inference import Predictor, PredictRequest, ReportRequest, routes
+from ser.service.inference import (
+    Predictor,
+    PredictRequest,
+    ReportRequest,
+    charge_of,
+    routes,
+)
 from ser.service.preparation import MODELS
 from ser.service.routes import Call
 
@@ -21,8 +27,9 @@ def post_predict(call: Call[PredictRequest]) -> PredictAnswer | Reply:
         # Imported here, like all of jobs, because cold starts must be short.
         from ser.service.inference import jobs
 
-        return Reply.of_job(jobs.create(call.request, call.settings), "/predict")
-    return predictor.predict(call.request, call.settings)
+        return Reply.of_job(jobs.create(call.request, call.settings, call.caller), "/predict")
+    charge = charge_of(call.caller, call.settings)
+    return predictor.predict(call.request, call.settings, charge)
 
 
 def get_report(call: Call[ReportRequest]) -> Page:
@@ -37,14 +44,14 @@ def get_job(call: Call[None]) -> PredictJobAnswer:
     """Return the state of a job, with its result once it has ended."""
     from ser.service.inference import jobs
 
-    return jobs.get(call.path["job_id"], call.settings)
+    return jobs.get(call.path["job_id"], call.settings, call.caller)
 
 
 def cancel_job(call: Call[None]) -> PredictJobAnswer:
     """Cancel a job and return it."""
     from ser.service.inference import jobs
 
-    return jobs.cancel(call.path["job_id"], call.settings)
+    return jobs.cancel(call.path["job_id"], call.settings, call.caller)
 
 
 function = Function(

@@ -21,7 +21,7 @@ from ser.service.jobs.handover import create_job
 from ser.service.jobs.job import Job
 from ser.service.jobs.jobs import Jobs, as_transient, open_jobs
 from ser.service.jobs.running import cancel, end_if_exhausted
-from ser.service.jobs.trainings import Trainings
+from ser.service.jobs.trainings import Trainings, slot_of_training
 from ser.service.routes import Call
 from ser.service.training import routes
 from ser.service.training.process import TrainingProcesses
@@ -35,11 +35,12 @@ def post_train(call: Call[TrainRequest]) -> TrainAnswer | Reply:
     """Return the answer of the training, or a new job if the client prefers not to wait."""
     check_writable(call.request)
     if call.wants_job:
-        jobs = open_jobs(call.settings, trainings)
+        jobs = open_jobs(call.settings, trainings, caller=call.caller)
         return Reply.of_job(
             job_answer(jobs, create_job(jobs, call.request, call.settings)), "/train"
         )
-    answer = processes.train(call.request, limit=call.settings.max_trainings)
+    with slot_of_training(call.caller, call.settings, trainings):
+        answer = processes.train(call.request, limit=call.settings.max_trainings)
     return msgspec.convert(answer, TrainAnswer)
 
 
@@ -50,19 +51,19 @@ def receive_events(call: Call[bytes]) -> EventsAnswer:
     notification without end.
     """
     with as_transient():
-        jobs = open_jobs(call.settings, trainings)
+        jobs = open_jobs(call.settings, trainings).owned_by(call.caller)
     events = read_events(call.headers, call.request)
     delivered = deliver(events, jobs, call.settings)
     refused = [problems.document(event.error) for event in events if isinstance(event, Refused)]
     return EventsAnswer(
-        jobs=[job_summary(job) for job in delivered],
+        jobs=[job_summary(job) for job in delivered if call.caller.may_see(job.owner)],
         refused=msgspec.convert(refused, list[Problem]),
     )
 
 
 def list_jobs(call: Call[routes.JobsQuery]) -> JobList:
     """Return a page of jobs, newest first."""
-    jobs = open_jobs(call.settings, trainings).newest(
+    jobs = open_jobs(call.settings, trainings, caller=call.caller).newest(
         limit=call.request.limit, before=call.request.before
     )
     return JobList(jobs=[job_summary(job) for job in jobs])
@@ -70,20 +71,20 @@ def list_jobs(call: Call[routes.JobsQuery]) -> JobList:
 
 def get_job(call: Call[None]) -> JobAnswer:
     """Return the state of a job, with its result once it has ended."""
-    jobs, job_id = open_jobs(call.settings, trainings), call.path["job_id"]
+    jobs, job_id = open_jobs(call.settings, trainings, caller=call.caller), call.path["job_id"]
     end_if_exhausted(jobs, job_id, call.settings)
     return job_answer(jobs, jobs.read(job_id))
 
 
 def cancel_job(call: Call[None]) -> JobAnswer:
     """Cancel a job and return it."""
-    jobs = open_jobs(call.settings, trainings)
+    jobs = open_jobs(call.settings, trainings, caller=call.caller)
     return job_answer(jobs, cancel(jobs, call.path["job_id"], call.settings))
 
 
 def job_answer(jobs: Jobs, job: Job) -> JobAnswer:
     """Return ``job`` with its request and its result."""
-    return msgspec.convert(jobs.answer(job), JobAnswer)
+    return jobs.answer_as(JobAnswer, job)
 
 
 def job_summary(job: Job) -> JobSummary:

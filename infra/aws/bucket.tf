@@ -74,9 +74,14 @@ data "aws_iam_policy_document" "bucket" {
 resource "aws_s3_bucket_lifecycle_configuration" "registry" {
   bucket = aws_s3_bucket.registry.id
 
-  # Not jobs/claims/: claims keep an object from being trained on twice, however late.
+  # Claims keep an object from being trained on twice, so they outlive every repeated announcement.
   dynamic "rule" {
-    for_each = toset(["jobs", "predictions", "requests"])
+    for_each = {
+      jobs        = var.job_retention_days
+      predictions = var.job_retention_days
+      requests    = var.job_retention_days
+      claims      = max(var.job_retention_days, 90)
+    }
 
     content {
       id     = rule.key
@@ -87,7 +92,7 @@ resource "aws_s3_bucket_lifecycle_configuration" "registry" {
       }
 
       expiration {
-        days = var.job_retention_days
+        days = rule.value
       }
 
       # A running job is rewritten every second.

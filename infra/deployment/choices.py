@@ -35,6 +35,10 @@ class Choices:
     """Images in a registry; if given, none is built."""
     deployment: str = "ser"
     """Name of the deployment on AWS; a second one needs another name."""
+    open: str = ""
+    """``1``: on Knative, the functions answer everything that reaches them, without keys."""
+    bind: str = "127.0.0.1"
+    """Address on which the local stack publishes its ports."""
     bucket: str = ""
     """Bucket of the functions on Knative, for models, jobs and corpora."""
     s3_endpoint: str = ""
@@ -107,6 +111,7 @@ class Choices:
             "ENCODERS": (self.encoders, self.encoders in ("", "0", "1"), "0, 1"),
             "PORT": (self.port, self.port.isdecimal(), "a number"),
             "WAIT": (self.wait, self.wait.isdecimal(), "a number of seconds"),
+            "OPEN": (self.open, self.open in ("", "1"), "1"),
             "DELETE": (self.delete, self.delete in ("", "data"), "data"),
             "YES": (self.yes, self.yes in ("", "1"), "1"),
             "TRAIN_IMAGE and PREDICT_IMAGE": (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from deployment.choices import Choices
 from deployment.commands import run, succeeds
@@ -12,6 +12,7 @@ from deployment.plan import Need, Step
 from stack import ROOT
 
 FILE = ROOT / "infra" / "local" / "compose.yaml"
+LOOPBACK = ("127.0.0.1", "localhost", "::1", "[::1]")
 CAPABLE = ("docker", "podman")
 
 
@@ -30,7 +31,12 @@ class Compose:
         )
 
     def needs_to_deploy(self) -> Iterator[Need]:
-        return iter(())
+        yield Need(
+            f"callers' keys for ports on {self._choices.bind}",
+            lambda: self._choices.bind in LOOPBACK or decided(os.environ),
+            "SER_API_KEYS= with lines of `make key`, SER_OPEN=1 if a proxy authenticates callers, "
+            "or BIND=127.0.0.1",
+        )
 
     def place(self) -> str:
         return f"this machine, by {self._engine} compose, port {self._choices.port}"
@@ -61,6 +67,11 @@ class Compose:
         # The notebook writes to the clone as the clone's owner.
         os.environ.setdefault("OWNER", f"{os.getuid()}:{os.getgid()}")
         run([self._engine, "compose", "--file", str(FILE), *arguments])
+
+
+def decided(environment: Mapping[str, str]) -> bool:
+    """Return whether ``environment`` says who may call the functions."""
+    return bool(environment.get("SER_API_KEYS") or environment.get("SER_OPEN"))
 
 
 def composes(engine: str) -> bool:

@@ -31,6 +31,13 @@ CREDENTIALS_REMEDY = (
     " has access)"
 )
 
+KEYS_REMEDY = (
+    'kubectl create secret generic ser-keys --from-literal=keys="..." with lines of `make key`, or '
+    "OPEN=1 where the ingress authenticates callers"
+)
+KEYS_FILE = "/etc/ser/keys"
+"""The file of that Secret in the functions."""
+
 
 class Knative:
     """A namespace of a cluster."""
@@ -52,6 +59,11 @@ class Knative:
 
     def needs_to_deploy(self) -> Iterator[Need]:
         yield Need("the Secret ser-s3", partial(self._has, "secrets", "ser-s3"), CREDENTIALS_REMEDY)
+        yield Need(
+            "the Secret ser-keys",
+            lambda: bool(self._choices.open) or self._has("secrets", "ser-keys"),
+            KEYS_REMEDY,
+        )
         yield Need(
             "BUCKET", lambda: bool(self._choices.bucket), "the bucket for models, jobs and corpora"
         )
@@ -134,6 +146,7 @@ def kustomization(folder: Path, choices: Choices, images: dict[str, str]) -> byt
     It is JSON, which is YAML too.
     """
     settings = [f"BUCKET={choices.bucket}", f"AWS_DEFAULT_REGION={choices.aws_default_region}"]
+    settings.append("SER_OPEN=1" if choices.open else f"SER_API_KEYS={KEYS_FILE}")
     if choices.s3_endpoint:
         settings.append(f"AWS_ENDPOINT_URL={choices.s3_endpoint}")
     return msgspec.json.encode(

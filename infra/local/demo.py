@@ -64,7 +64,9 @@ def main() -> None:
     file = choose_request()
     request = {**msgspec.json.decode(file.read_bytes()), "model_save_path": str(models)}
     roots = os.pathsep.join(map(str, (FOLDER, models)))
-    with running(port=0, settings={"SER_ALLOWED_PATHS": roots}) as stack:
+    # Keys of the environment are for servers that others reach.
+    settings = {"SER_ALLOWED_PATHS": roots, "SER_API_KEYS": ""}
+    with running(port=0, settings=settings) as stack:
         console.print(f"Both functions answer behind {stack.url}.")
         console.print(
             f"POST /train with {file.relative_to(ROOT)}: a model, and for the figures one more "

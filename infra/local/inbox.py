@@ -174,6 +174,8 @@ def announce(file: Path, folder: Path, url: str) -> bool:
         # The answer comes after the training, however long it takes.
         timeout = urllib3.Timeout(connect=5, read=None)
         headers = {"Content-Type": "application/json"}
+        if key := os.environ.get("SER_INBOX_KEY"):
+            headers["Authorization"] = f"Bearer {key}"
         answer = urllib3.request(
             "POST", url, body=body, headers=headers, timeout=timeout, retries=False
         )

@@ -20,6 +20,8 @@ from typing import NamedTuple
 
 import urllib3
 
+from ser.service.keys import line_of, new_key
+
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = Path(sys.executable).parent
 START_SECONDS = 300
@@ -88,6 +90,7 @@ def running(port: int, settings: Mapping[str, str] | None = None) -> Iterator[St
             "gateway": gateway_command(),
         }
         if environment.get("SER_INBOX"):
+            environment |= key_of_inbox(environment)
             commands["inbox"] = [sys.executable, str(ROOT / "infra" / "local" / "inbox.py")]
         processes = [
             stack.enter_context(process(command, environment | own_folders(home / name)))
@@ -96,6 +99,16 @@ def running(port: int, settings: Mapping[str, str] | None = None) -> Iterator[St
         started = Stack(f"http://{HOST}:{port}", processes)
         started.wait()
         yield started
+
+
+def key_of_inbox(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables by which the inbox may announce files to functions that want keys: a key
+    for this run, which is stored nowhere, and its line beside those of callers."""
+    if not environment.get("SER_API_KEYS"):
+        return {}
+    key = new_key()
+    lines = f"{environment['SER_API_KEYS']}\n{line_of(key, 'inbox', 'events')}"
+    return {"SER_API_KEYS": lines, "SER_INBOX_KEY": key}
 
 
 def own_folders(home: Path) -> dict[str, str]:

@@ -22,6 +22,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
+from ser._secrets import without_secrets
+
 Location = tuple[str | int, ...]
 """The path to a value: field names and list indices, outermost first."""
 
@@ -37,11 +39,14 @@ class Fault(NamedTuple):
 
 
 class SerError(Exception):
-    """Base of all errors; ``detail`` explains the failure in one or more sentences."""
+    """Base of all errors; ``detail`` explains the failure in one or more sentences.
+
+    Messages reach callers, logs and stored jobs, so none keeps a secret that it is made of.
+    """
 
     def __init__(self, detail: str) -> None:
-        super().__init__(detail)
-        self.detail = detail
+        self.detail = without_secrets(detail)
+        super().__init__(self.detail)
 
 
 class InvalidInput(SerError, ValueError):
@@ -52,12 +57,21 @@ class InvalidInput(SerError, ValueError):
     """
 
     def __init__(self, *faults: Fault | str) -> None:
-        self.faults = [Fault((), fault) if isinstance(fault, str) else fault for fault in faults]
+        self.faults = [
+            fault_without_secrets(Fault((), each) if isinstance(each, str) else each)
+            for each in faults
+        ]
         super().__init__("; ".join(map(str, self.faults)))
 
     def __reduce__(self) -> tuple[type[InvalidInput], tuple[Fault, ...]]:
         # Pickling keeps the faults, not only their text.
         return type(self), tuple(self.faults)
+
+
+def fault_without_secrets(fault: Fault) -> Fault:
+    """Return ``fault`` without secrets in its location, which callers may have named, or reason."""
+    loc = (without_secrets(part) if isinstance(part, str) else part for part in fault.loc)
+    return Fault(tuple(loc), without_secrets(fault.msg))
 
 
 class NotFound(SerError, LookupError):

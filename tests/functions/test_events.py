@@ -51,6 +51,7 @@ DEFAULTS = {
 @pytest.fixture(autouse=True)
 def settings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SER_JOBS_URI", "state")
+    monkeypatch.setenv("SER_INBOX", "inbox")
 
 
 @pytest.fixture

@@ -24,6 +24,7 @@ import made
 from clients import Client
 from ser import DomainProfile
 from ser.registry import open_registry
+from ser.service.callers import ANYONE
 from ser.service.inference import Predictor
 from ser.service.inference.jobs import create
 from ser.service.inference.request import PredictRequest
@@ -173,7 +174,7 @@ def test_a_job_whose_process_was_lost_is_ended_when_its_attempts_are_used(
     request = PredictRequest(
         model_save_path=place["model_save_path"], audio=Uploads([Upload(SOUND)])
     )
-    job_id = create(request, settings).job_id
+    job_id = create(request, settings, ANYONE).job_id
     long_ago = replace(
         open_jobs(settings, Predictions(Predictor())), clock=lambda: utc_now() - timedelta(hours=1)
     )

@@ -144,6 +144,14 @@ def test_problems_of_functions_pass_through_unchanged(url: str, path: str) -> No
     assert {"loc", "msg"} <= set(problem.json()["errors"][0])
 
 
+@pytest.mark.parametrize(
+    "path", ["/", "/healthz", "/openapi.json", "/train", "/models/ready/report"]
+)
+def test_a_page_whose_name_leads_to_the_gateway_is_refused(url: str, path: str) -> None:
+    refused = ask("GET", url + path, headers={"Host": "evil.example"})
+    assert refused.status == 421
+
+
 def test_a_request_keeps_the_id_of_its_client(url: str) -> None:
     for path, status in (("/predict", 422), ("/nowhere", 404)):
         problem = ask("POST", url + path, json={}, headers={"X-Request-Id": "mine-1"})

@@ -24,6 +24,7 @@ import made
 from ser.registry import new_model_id, open_registry
 from ser.service.jobs.jobs import Jobs
 from ser.service.jobs.trainings import Trainings
+from ser.service.keys import line_of, new_key
 from ser.service.settings import Settings
 from ser.service.training.request import read_train_request
 from ser.store import open_store
@@ -204,3 +205,26 @@ def test_a_port_in_use_is_named() -> None:
         port = taken.getsockname()[1]
         with pytest.raises(RuntimeError, match=f"port {port} is taken"), running(port):
             pass
+
+
+def test_the_inbox_of_a_stack_with_keys_has_a_key_of_its_own(tmp_path: Path) -> None:
+    key = new_key()
+    headers = {"Authorization": f"Bearer {key}"}
+    (tmp_path / "inbox").mkdir()
+    (tmp_path / "inbox" / "bad.train.json").write_bytes(b"{}")
+    settings = {
+        "SER_ALLOWED_PATHS": str(tmp_path),
+        "SER_API_KEYS": line_of(key, "boss", "train,manage"),
+        "SER_INBOX": str(tmp_path / "inbox"),
+        "SER_JOBS_URI": str(tmp_path / "jobs"),
+    }
+    with serving(**settings) as client:
+        assert client.get("/train").status == 401
+        deadline = time.monotonic() + SECONDS
+        while not (jobs := client.send("GET", "/train", headers=headers).body["jobs"]):
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+    assert [(job["status"], Path(job["trigger"]["key"]).name) for job in jobs] == [
+        ("failed", "bad.train.json")
+    ]
+    assert key not in "".join(file.read_text() for file in (tmp_path / "jobs").rglob("*.json"))

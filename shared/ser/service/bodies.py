@@ -207,8 +207,9 @@ SOUND = Form(
 """The sound itself, as the field ``audio``; the query holds the other fields."""
 NOTIFICATION = Form(
     (JSON_TYPE,),
-    lambda _media_type: True,
+    is_json,
     lambda _request, body: {"body": body},
-    JSON_TYPE,
+    f"{JSON_TYPE} or a media type that ends in +json",
 )
-"""The notification of a store, with any media type, as the field ``body``."""
+"""The notification of a store as the field ``body``. A web page of any origin may post text, a form
+or a body without a media type, but not JSON."""

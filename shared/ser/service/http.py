@@ -22,9 +22,11 @@ from werkzeug.wrappers import Request, Response
 
 from ser._schemas import parse, shortened
 from ser.errors import NotFound, SerError
-from ser.service import origins, problems
+from ser.service import callers, origins, problems
 from ser.service.answers import Health, JobState, Status
 from ser.service.bodies import JSON_TYPE, drain, joined, read_fields
+from ser.service.callers import ANYONE, Caller
+from ser.service.logs import keep_secrets_out_of_logs
 from ser.service.problems import MethodNotAllowed
 from ser.service.routes import RESPOND_ASYNC, Call, Route
 from ser.service.settings import Settings
@@ -83,6 +85,7 @@ class Exchange(msgspec.Struct):
     """``None`` for a path that is served but not documented."""
     handler: Handler | None = None
     path: Mapping[str, str] = msgspec.field(default_factory=dict)
+    caller: Caller = ANYONE
 
 
 Proceed = Callable[[Exchange], Response]
@@ -104,6 +107,7 @@ class Function:
 
     def __init__(self, *bindings: tuple[Route, Handler]) -> None:
         self._routes = tuple(route for route, _ in bindings)
+        keep_secrets_out_of_logs()
         first, handler = bindings[0]
         endpoints = {
             route.path
@@ -127,7 +131,9 @@ class Function:
             share_with_origins,
             report_errors,
             read_settings,
+            check_host,
             self._match,
+            authenticate,
         )
         self._pipeline: Proceed = answer
         for step in reversed(steps):
@@ -167,12 +173,12 @@ class Function:
             raise NotFound(f"There is no path {path!r}; allowed: {paths}.") from error
         return proceed(exchange)
 
-    def _describe(self, _call: Call[Any]) -> Mapping[str, Any]:
+    def _describe(self, call: Call[Any]) -> Mapping[str, Any]:
         """Return the OpenAPI document of this function."""
         # Imported here, because documents are requested rarely and cold starts must be short.
         from ser.service.openapi import openapi_document
 
-        return openapi_document(self._routes)
+        return openapi_document(self._routes, needs_key=bool(call.settings.api_keys))
 
     def _describe_address(self, call: Call[Any]) -> Mapping[str, Any]:
         """Return the OpenAPI document of all functions at this address."""
@@ -180,7 +186,8 @@ class Function:
             return self._describe(call)
         from ser.service.openapi import openapi_document, routes_of_all_functions
 
-        return openapi_document(routes_of_all_functions())
+        needs_key = bool(call.settings.api_keys)
+        return openapi_document(routes_of_all_functions(), needs_key=needs_key)
 
 
 def get_health(_call: Call[Any]) -> Health:
@@ -240,6 +247,20 @@ def read_settings(exchange: Exchange, proceed: Proceed) -> Response:
     return proceed(exchange)
 
 
+def check_host(exchange: Exchange, proceed: Proceed) -> Response:
+    """Refuse a request that names another server as its host."""
+    callers.require_host(exchange.request, exchange.settings)
+    return proceed(exchange)
+
+
+def authenticate(exchange: Exchange, proceed: Proceed) -> Response:
+    """Find out who sends the request, before its body is read. Only the health needs no key."""
+    if exchange.handler is not get_health:
+        scope = exchange.route.scope if exchange.route else None
+        exchange.caller = callers.caller_of(exchange.request, exchange.settings, scope)
+    return proceed(exchange)
+
+
 def answer(exchange: Exchange) -> Response:
     """Parse the request and answer it: the end of the pipeline."""
     assert exchange.handler is not None
@@ -251,6 +272,7 @@ def answer(exchange: Exchange) -> Response:
         headers=dict(headers),
         preferences=frozenset(each.partition(";")[0].strip().lower() for each in preferences),
         settings=exchange.settings,
+        caller=exchange.caller,
     )
     return respond(exchange.handler(call))
 

@@ -44,6 +44,40 @@ class UnsupportedMediaType(SerError):
     """A body of a media type, or with an encoding, that the path does not read."""
 
 
+class Unauthenticated(SerError):
+    """A request without a valid key or token.
+
+    Parameters
+    ----------
+    challenge
+        The value of ``WWW-Authenticate`` (RFC 9110).
+    """
+
+    def __init__(self, detail: str, challenge: str = 'Bearer realm="ser"') -> None:
+        super().__init__(detail)
+        self.challenge = challenge
+
+
+class Forbidden(SerError):
+    """A caller that may not do this; ``challenge`` as for :class:`Unauthenticated`."""
+
+    def __init__(self, detail: str, challenge: str = "") -> None:
+        super().__init__(detail)
+        self.challenge = challenge
+
+
+class Misdirected(SerError):
+    """A request for a host that this server does not answer for."""
+
+
+class QuotaReached(SerError):
+    """A caller whose quota is used up; trying again after ``retry_seconds`` may help."""
+
+    def __init__(self, detail: str, retry_seconds: int = 60) -> None:
+        super().__init__(detail)
+        self.retry_seconds = retry_seconds
+
+
 class TrainingLost(SerError):
     """A training whose process ended without an answer, most often killed for lack of memory."""
 
@@ -65,13 +99,17 @@ KINDS: dict[type[SerError], Kind] = {
     SerError: Kind(500, "Internal error"),
     TrainingLost: Kind(500, "The training was lost"),
     UnreadableRequest: Kind(400, "The request cannot be read"),
+    Unauthenticated: Kind(401, "Not authenticated"),
+    Forbidden: Kind(403, "Not allowed"),
     NotFound: Kind(404, "Not found"),
     MethodNotAllowed: Kind(405, "Method not allowed"),
     Conflict: Kind(409, "Conflict"),
     AlteredModel: Kind(409, "The stored model does not match its manifest"),
     TooLarge: Kind(413, "Too large"),
     UnsupportedMediaType: Kind(415, "Unsupported media type"),
+    Misdirected: Kind(421, "Not a name of this server"),
     InvalidInput: Kind(422, "The request does not fit"),
+    QuotaReached: Kind(429, "Quota used up"),
     RemoteFailed: Kind(502, "A remote failed"),
     Busy: Kind(503, "Busy"),
     StorageFull: Kind(507, "No space left"),
@@ -96,6 +134,10 @@ def headers_of(error: SerError) -> dict[str, str]:
             return {"Allow": ", ".join(methods)}
         case Busy():
             return {"Retry-After": str(RETRY_SECONDS)}
+        case QuotaReached(retry_seconds=seconds):
+            return {"Retry-After": str(seconds)}
+        case Unauthenticated(challenge=challenge) | Forbidden(challenge=challenge) if challenge:
+            return {"WWW-Authenticate": challenge}
     return {}
 
 

@@ -7,13 +7,14 @@ importing the code behind them.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Generic, Literal, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
 
 from ser._schemas import Schema
 from ser.service.answers import Health
 from ser.service.bodies import Fields, Form
+from ser.service.callers import ANYONE, Caller, Scope
 from ser.service.settings import Settings
 
 RequestT = TypeVar("RequestT")
@@ -24,9 +25,6 @@ ASYNC_HEADERS = {
     "Prefer": "`respond-async` (RFC 7240) asks for a job instead of an answer; granted where "
     "the setting `SER_JOBS_URI` names a place for jobs."
 }
-
-Scope = Literal["predict", "train", "manage"]
-"""The permission that an operation needs once callers have keys."""
 
 
 class Html(NamedTuple):
@@ -62,7 +60,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     problems: tuple[int, ...] = ()
     """Statuses of the problem documents that are specific to the operation."""
     scope: Scope | None = None
-    """The permission that the operation needs; ``None`` if it needs none."""
+    """The permission that the operation needs once callers have keys; ``None``: no key."""
     request: type[Schema] | None = None
     """The fields of the request, in the body if there is one, else in path and query."""
     parse: Callable[[Fields, Settings], Any] | None = None
@@ -90,6 +88,7 @@ class Call(msgspec.Struct, Generic[RequestT], frozen=True, kw_only=True):
     preferences: frozenset[str]
     """The tokens of all ``Prefer`` headers (RFC 7240), in lower case and without parameters."""
     settings: Settings
+    caller: Caller = ANYONE
 
     @property
     def wants_job(self) -> bool:

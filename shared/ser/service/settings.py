@@ -24,6 +24,7 @@ SOUND_BYTES_PER_SECOND = 48_000 * 2 * 2
 for the same sound in base64 where it is mono."""
 ANY_ORIGIN = "*"
 ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#@\s]+")
+TRUTH = {"true": True, "1": True, "false": False, "0": False}
 PROVIDED_FIELDS = ("model_save_path",)
 """Fields of requests that settings may provide."""
 
@@ -76,6 +77,24 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Origins of web pages that may read answers in a browser; ``*``: any."""
     gateway: bool = False
     """Whether both functions share one address: their OpenAPI documents are then one."""
+    api_keys: str | None = None
+    """The keys of callers: lines of :mod:`ser.service.keys`, or files with such lines; ``None``:
+    callers need none."""
+    open: bool = False
+    """Whether a server without keys answers other machines, too."""
+    allowed_hostnames: frozenset[str] = frozenset()
+    """Host names of requests that are answered beside those of loopback; empty: all names, except
+    where only this machine is answered."""
+    event_tokens: Mapping[str, Any] = msgspec.field(default_factory=dict)
+    """The OpenID Connect tokens that POST /events accepts; empty: none. See
+    :class:`ser.service.tokens.TokenRule`."""
+    inbox: str | None = None
+    """Folder whose files start trainings, or ``s3://bucket/prefix``; ``None``: none."""
+
+    @property
+    def is_local(self) -> bool:
+        """Whether only this machine is answered."""
+        return self.api_keys is None and not self.open
 
     @property
     def request_defaults(self) -> dict[str, str]:
@@ -149,6 +168,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             encoders=folder(env, "SER_ENCODERS"),
             allowed_origins=origins(env, "SER_ALLOWED_ORIGINS"),
             gateway=flag(env, "SER_GATEWAY"),
+            api_keys=env.get("SER_API_KEYS", "").strip() or None,
+            open=flag(env, "SER_OPEN"),
+            allowed_hostnames=frozenset(
+                host.lower() for host in words(env.get("SER_ALLOWED_HOSTNAMES", ""))
+            ),
+            event_tokens=json_object(env, "SER_EVENT_TOKENS"),
+            inbox=env.get("SER_INBOX") or None,
         )
 
 
@@ -201,9 +227,9 @@ def folder(env: Mapping[str, str], name: str) -> Path | None:
 def flag(env: Mapping[str, str], name: str) -> bool:
     """Return the truth value in the setting ``name``, or raise :class:`SettingsError`."""
     text = env.get(name) or "false"
-    if text.lower() not in ("true", "false"):
+    if text.lower() not in TRUTH:
         raise SettingsError(f"{name} is {text!r}; allowed: true or false")
-    return text.lower() == "true"
+    return TRUTH[text.lower()]
 
 
 def json_object(env: Mapping[str, str], name: str) -> dict[str, Any]:

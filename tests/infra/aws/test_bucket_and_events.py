@@ -43,15 +43,17 @@ def test_requests_without_tls_are_refused(deployed: Deployment) -> None:
 
 def test_jobs_incomplete_uploads_and_old_versions_expire(deployed: Deployment) -> None:
     found = deployed.client("s3").get_bucket_lifecycle_configuration(Bucket=BUCKET)["Rules"]
-    jobs, leftovers, predictions, requests = sorted(found, key=lambda rule: str(rule["ID"]))
+    claims, jobs, leftovers, predictions, requests = sorted(found, key=lambda rule: str(rule["ID"]))
     assert {rule["Status"] for rule in found} == {"Enabled"}
-    for rule, folder in (
-        (jobs, "jobs/jobs/"),
-        (predictions, "jobs/predictions/"),
-        (requests, "jobs/requests/"),
+    for rule, folder, days in (
+        # No queue repeats an announcement as late as that.
+        (claims, "jobs/claims/", 90),
+        (jobs, "jobs/jobs/", 30),
+        (predictions, "jobs/predictions/", 30),
+        (requests, "jobs/requests/", 30),
     ):
         assert rule["Filter"] == {"Prefix": folder}
-        assert rule["Expiration"] == {"Days": 30}
+        assert rule["Expiration"] == {"Days": days}
         assert rule["NoncurrentVersionExpiration"] == {"NoncurrentDays": 1}
     assert leftovers["Filter"] == {"Prefix": ""}
     assert leftovers["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 7}

@@ -41,7 +41,9 @@ def test_knative_is_deployed_twice_and_removed(
         }
         refused = clone.run("deploy", "knative", YES="1", **choices)
         assert "- the Secret ser-s3: kubectl create secret generic ser-s3" in refused.stderr
+        assert "- the Secret ser-keys: kubectl create secret generic ser-keys" in refused.stderr
 
+        choices["OPEN"] = "1"
         secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "ser-s3"}}
         cluster.objects["Secret", "ser-s3"] = secret
         first = clone.succeed("deploy", "knative", **choices)
@@ -59,6 +61,8 @@ def test_knative_is_deployed_twice_and_removed(
         )
         (settings,) = (each for (k, _), each in cluster.objects.items() if k == "ConfigMap")
         assert settings["data"]["BUCKET"] == "speech-models"
+        assert settings["data"]["SER_OPEN"] == "1"
+        assert "SER_API_KEYS" not in settings["data"]
 
         again = clone.succeed("deploy", "knative", **choices)
         assert again.count(" unchanged\n") == 6
@@ -86,6 +90,19 @@ def test_compose_is_started_and_its_health_is_checked(
     file = clone.root / "infra" / "local" / "compose.yaml"
     assert clone.recorded() == [f"{engine} compose --file {file} up --build --detach{wait}"]
     assert f"http://localhost:{port}/healthz is healthy." in output
+
+
+@pytest.mark.parametrize(
+    ("choice", "allowed"),
+    [({}, False), ({"SER_OPEN": "1"}, True), ({"SER_API_KEYS": "keys"}, True)],
+)
+def test_compose_is_published_beyond_this_machine_only_by_an_explicit_choice(
+    clone: Clone, choice: Mapping[str, str], allowed: bool
+) -> None:
+    clone.install("docker")
+    run = clone.run("deploy", "compose", YES="1", BIND="0.0.0.0", PORT="1", WAIT="0", **choice)
+    assert ("callers' keys for ports on 0.0.0.0: SER_API_KEYS=" in run.stderr) is not allowed
+    assert bool(clone.recorded()) is allowed
 
 
 def test_a_deployment_that_does_not_become_healthy_in_time_fails(clone: Clone) -> None:

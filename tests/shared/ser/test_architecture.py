@@ -13,6 +13,7 @@ import ser
 PACKAGE = Path(ser.__file__).parent
 
 LAYERS = (
+    {"_secrets"},
     {"errors", "limits", "_features", "_labels", "_progress", "_sessions", "_threads"},
     {"_packing", "_s3_data", "_spectra", "_wire"},
     {"_addresses", "_s3", "_weights"},

@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import unquote_plus
 
 from ser._schemas import shown
-from ser.errors import InvalidInput, within
+from ser.errors import InvalidInput, TooLarge, within
 from ser.service.bodies import decode_object
 from ser.service.events.event import Event, Ignored, ObjectCreated, Refused, StoreName
 
@@ -23,6 +23,9 @@ LOCAL_SOURCE = "ser:inbox"
 path of the folder."""
 
 FINALIZED = "google.cloud.storage.object.v1.finalized"
+MAX_RECORDS = 100
+"""Largest number of ``Records`` of a notification, each of which may start a training. Stores send
+one, queues up to ten at a time."""
 NO_CREATION = "only the creation of an object starts a training"
 
 
@@ -37,9 +40,15 @@ def read_events(headers: Mapping[str, str], body: bytes) -> list[Event]:
     ------
     UnreadableRequest
         The body is not a JSON object.
+    TooLarge
+        It has more than :data:`MAX_RECORDS` records.
     """
     message = decode_object(body)
     match message:
+        case {"Records": [*records]} if len(records) > MAX_RECORDS:
+            raise TooLarge(
+                f"The notification has {len(records):,} records; allowed: at most {MAX_RECORDS}."
+            )
         case {"Records": [_, *_] as records}:
             return [
                 read_or_refuse(partial(read_record, record), "Records", index)

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from ser.service.inference.predictor import Predictor
+from ser.service.inference.predictor import Predictor, charge_of, ignore_charge
 from ser.service.inference.request import ENROLMENTS, PredictRequest, ReportRequest
 
-__all__ = ["ENROLMENTS", "PredictRequest", "Predictor", "ReportRequest"]
+__all__ = [
+    "ENROLMENTS",
+    "PredictRequest",
+    "Predictor",
+    "ReportRequest",
+    "charge_of",
+    "ignore_charge",
+]

@@ -18,6 +18,7 @@ from ser.model import NO_DOMAIN_PROFILE, NO_PROFILE, Model, Prediction
 from ser.registry import READY, PublishedModel
 from ser.service import problems
 from ser.service.answers import PredictAnswer, Problem
+from ser.service.callers import Caller
 from ser.service.inference.request import ENROLMENTS, PredictRequest, ReportRequest
 from ser.service.inference.sounds import (
     RequestedSound,
@@ -42,6 +43,11 @@ MAX_THREADS = 8
 """Largest number of threads; each may hold the memory of one chunk of sound."""
 
 
+def ignore_charge(seconds: float) -> None:
+    """Count nothing: for callers without a quota."""
+    del seconds
+
+
 class Profiles(NamedTuple):
     """The profiles that a request is answered with."""
 
@@ -61,8 +67,18 @@ class Predictor:
     def __init__(self, models: Models | None = None) -> None:
         self._models = models or Models()
 
-    def predict(self, request: PredictRequest, settings: Settings) -> PredictAnswer:
+    def predict(
+        self,
+        request: PredictRequest,
+        settings: Settings,
+        charge: Callable[[float], None] = ignore_charge,
+    ) -> PredictAnswer:
         """Return the answer of POST /predict to ``request``.
+
+        Parameters
+        ----------
+        charge
+            Called with the seconds of all sounds once they are decoded; its errors are raised.
 
         Raises
         ------
@@ -84,7 +100,9 @@ class Predictor:
         if not request.reports_errors:
             outcomes = iter(require_signals(outcomes))
         heard = list(islice(outcomes, len(sounds)))
-        signals = iter(require_signals(outcomes))
+        enrolments = require_signals(outcomes)
+        charge(duration(heard) + duration(enrolments))
+        signals = iter(enrolments)
         profiles = self._profiles(
             request, model, *(list(islice(signals, len(each))) for each in enrolled)
         )
@@ -153,6 +171,21 @@ class Predictor:
         from concurrent.futures import ThreadPoolExecutor
 
         return ThreadPoolExecutor(min(os.cpu_count() or 1, MAX_THREADS))
+
+
+def duration(sounds: Sequence[Signal | SerError]) -> float:
+    """Return the seconds of those of ``sounds`` that could be decoded."""
+    return sum(len(each) for each in sounds if not isinstance(each, SerError)) / SAMPLING_RATE
+
+
+def charge_of(caller: Caller, settings: Settings) -> Callable[[float], None]:
+    """Return the function that counts seconds of sound for ``caller``."""
+    if caller.sound is None:
+        return ignore_charge
+    # Imported here, because few callers have quotas, and cold starts must be short.
+    from ser.service.quotas import charge_sound
+
+    return lambda seconds: charge_sound(caller, seconds, settings)
 
 
 def check_profiles(request: PredictRequest, model: Model) -> None:

@@ -23,7 +23,7 @@ PREDICT = Route(
     headers=ASYNC_HEADERS,
     answer=PredictAnswer,
     others={202: job_answer(PredictJobAnswer)},
-    problems=(400, 404, 409, 413, 415, 422, 502, 503, 507),
+    problems=(400, 404, 409, 413, 415, 422, 429, 502, 503, 507),
     example={"model_id": "latest", "model_save_path": "./model", "sample_name": "03a05Nd.wav"},
     answer_example={
         "sample_name": ["03a05Nd.wav"],

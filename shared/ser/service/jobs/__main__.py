@@ -16,8 +16,10 @@ def main() -> None:
     # Imported in the child only, so that the parent returns without delay.
     from ser.service.jobs.handover import run_waiting_jobs
     from ser.service.jobs.work import work_named
+    from ser.service.logs import keep_secrets_out_of_logs
     from ser.service.settings import Settings
 
+    keep_secrets_out_of_logs()
     work = work_named("predict" if sys.argv[1:] == ["predict"] else "train")
     run_waiting_jobs(Settings.from_environment(), work)
 

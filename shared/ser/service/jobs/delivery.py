@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
+from ser._addresses import local_path, scheme
 from ser.errors import Conflict, RemoteFailed, SerError, TooLarge
 from ser.fetching import (
     NOTHING,
@@ -55,6 +56,8 @@ def deliver(events: Iterable[Event], jobs: Jobs, settings: Settings) -> list[Job
                 log.info("event ignored: %s: %s", event.subject, event.reason)
             case Refused():
                 log.info("event refused: %s", event.error.detail)
+            case ObjectCreated(store="file") if not is_in_inbox(event, settings):
+                log.info("event ignored: %s: its folder is not that of SER_INBOX", event.uri)
             case ObjectCreated():
                 try:
                     # A fault of the object itself fails its job; any other error is transient.
@@ -68,6 +71,16 @@ def deliver(events: Iterable[Event], jobs: Jobs, settings: Settings) -> list[Job
     if last_error:
         raise last_error
     return delivered
+
+
+def is_in_inbox(event: ObjectCreated, settings: Settings) -> bool:
+    """Return whether the local file of ``event`` is in the folder that the operator watches.
+
+    Without this rule, an announcement could name any file of this machine.
+    """
+    if not settings.inbox or scheme(settings.inbox) not in ("", "file"):
+        return False
+    return os.path.realpath(event.bucket) == os.path.realpath(local_path(settings.inbox))
 
 
 def find_or_add_job(

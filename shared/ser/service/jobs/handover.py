@@ -21,13 +21,15 @@ from pathlib import Path
 
 from ser._addresses import local_path, scheme
 from ser.errors import RemoteFailed, SerError
-from ser.registry import encode
+from ser.registry import encode, new_model_id
 from ser.service.events import ObjectCreated
 from ser.service.interpreter import python_path
+from ser.service.jobs.claims import sweep_claims
 from ser.service.jobs.job import Job
 from ser.service.jobs.jobs import Jobs, as_transient, open_jobs
 from ser.service.jobs.running import clear_away, run_job
 from ser.service.jobs.work import Work, WorkName
+from ser.service.quotas import Slot, take_slot
 from ser.service.settings import Settings
 
 log = logging.getLogger("ser")
@@ -49,8 +51,17 @@ def create_job(
         The request as the job keeps it.
     body
         The request with the parts that the job does not keep, if there are any.
+
+    Raises
+    ------
+    QuotaReached
+        The viewer of ``jobs`` has as many unfinished ones as its quota.
     """
-    job = jobs.add(request)
+    job_id = new_model_id()
+    if jobs.viewer.max_jobs is not None:
+        with as_transient():
+            take_slot(jobs, jobs.viewer, Slot(job_id=job_id, taken_at=jobs.clock()))
+    job = jobs.add(request, job_id=job_id)
     try:
         hand_over(job, jobs, settings, body)
     except SerError:
@@ -66,7 +77,8 @@ def hand_over(job: Job, jobs: Jobs, settings: Settings, body: bytes | None) -> N
     if in_bucket or body is not None:
         key = request_key(jobs.work.name, job.job_id)
         with as_transient():
-            jobs.store.create(key, body or encode(job.answer()["request"]))
+            # That of a training is only an announcement, so it needs no secrets.
+            jobs.store.create(key, body or encode(jobs.answer(job)["request"]))
     if not in_bucket:
         start_worker(jobs.work.name)
 
@@ -113,6 +125,8 @@ def run_waiting_jobs(settings: Settings, work: Work) -> None:
     that another process holds is taken over if its lease expires.
     """
     jobs = open_jobs(settings, work)
+    if work.name == "train":
+        sweep_claims(jobs)
     pause = FIRST_PAUSE_SECONDS
     # Other processes exit while this one has the lock, so look again after releasing it.
     while waiting := [job for job in jobs.newest() if not job.is_ended][::-1]:

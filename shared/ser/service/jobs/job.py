@@ -19,8 +19,10 @@ from msgspec.structs import replace
 
 from ser.errors import Busy, SerError
 from ser.service import problems
+from ser.service.answers import Problem
 from ser.service.problems import TrainingLost
 
+TRIGGER_PARTS = frozenset({"uri", "bucket", "key", "version", "etag"})
 Status = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 
 WAITING = "waiting for another attempt"
@@ -54,6 +56,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     begun_at: datetime | None = None
     ended_at: datetime | None = None
     lease: Lease | None = None
+    owner: str | None = None
+    """The name of the caller's key; ``None``: the server had none."""
     trigger: dict[str, str] | None = None
     """The object whose arrival started the job."""
     request: Any = None
@@ -142,7 +146,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
         """Return the job as clients see it, without its lease; its request may have secrets."""
         fields: dict[str, Any] = msgspec.to_builtins(self)
         unread = fields.pop("unread_request")
-        del fields["lease"], fields["crash"]
+        del fields["lease"], fields["crash"], fields["owner"]
         return fields | {"request": fields["request"] or unread or {}}
 
     def summary(self) -> dict[str, Any]:
@@ -184,12 +188,19 @@ def decode_job(data: bytes, restore_request: Callable[[object], Any]) -> Job:
 
     Raises
     ------
-    msgspec.DecodeError
-        The document is damaged.
+    Exception
+        Any of those by which parsers refuse a damaged document; see :func:`.decode_document`.
     """
     fields = msgspec.json.decode(data, type=dict[str, Any])
     stored = fields.pop("request", None)
     request = restore_request(stored) if stored and "unread_request" in fields else None
     if stored and request is None:
         fields["unread_request"] = stored
-    return replace(msgspec.convert(fields, Job), request=request)
+    job = replace(msgspec.convert(fields, Job), request=request)
+    # Read here, so that a part that does not fit is found where the document is decoded.
+    if job.problem is not None:
+        problems.from_document(job.problem)
+        msgspec.convert(job.problem, Problem)
+    if job.trigger is not None and (missing := TRIGGER_PARTS - job.trigger.keys()):
+        raise ValueError(f"its trigger lacks {', '.join(sorted(missing))}")
+    return job

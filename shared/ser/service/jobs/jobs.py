@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -18,6 +19,8 @@ from msgspec.structs import replace
 from ser.errors import Busy, Conflict, NotFound, RemoteFailed, SerError
 from ser.registry import MODEL_ID, encode, new_model_id
 from ser.service import problems
+from ser.service.callers import ANYONE, Caller
+from ser.service.jobs.documents import REFUSALS, Claim, decode_claim, decode_document
 from ser.service.jobs.job import (
     PUBLISHING,
     Job,
@@ -27,7 +30,7 @@ from ser.service.jobs.job import (
     exhaustion_error,
 )
 from ser.service.jobs.work import Work
-from ser.service.problems import TrainingLost
+from ser.service.problems import QuotaReached, TrainingLost
 from ser.service.settings import Settings
 from ser.store import Store, Stored, open_store
 
@@ -37,12 +40,6 @@ MAX_LOST_RACES = 64
 """Largest number of attempts at a change when other changes come first."""
 
 T = TypeVar("T")
-
-
-class Claim(msgspec.Struct, frozen=True):
-    """The document ``claims/<identity>.json``: the id of the only job of an object."""
-
-    job_id: str
 
 
 def utc_now() -> datetime:
@@ -55,6 +52,8 @@ def as_transient() -> Iterator[None]:
     the operator can fix the store before a later attempt."""
     try:
         yield
+    except QuotaReached:
+        raise
     except SerError as error:
         if problems.status_of(error) >= 500:
             raise
@@ -83,6 +82,10 @@ class Jobs:
         Largest number of attempts of a job, after which it fails.
     clock
         Returns the current time, with its time zone.
+    viewer
+        The caller who sees these jobs; those of others do not exist for it.
+    owner
+        The owner of jobs that are added.
     """
 
     store: Store
@@ -90,6 +93,12 @@ class Jobs:
     lease_seconds: float
     max_attempts: int
     clock: Callable[[], datetime] = utc_now
+    viewer: Caller = ANYONE
+    owner: str | None = None
+
+    def owned_by(self, caller: Caller) -> Jobs:
+        """Return all these jobs, with ``caller`` as the owner of those that are added."""
+        return dataclasses.replace(self, owner=caller.name)
 
     def claim(self, identity: str) -> str:
         """Return the id of the job of the object with this ``identity``: always the same one.
@@ -114,9 +123,9 @@ class Jobs:
         ``job_id`` that exists stays unchanged and is returned."""
         now = self.clock()
         job_id = job_id or new_model_id()
-        job = Job(job_id=job_id, request=request, trigger=trigger, created_at=now)
+        job = Job(job_id=job_id, request=request, trigger=trigger, created_at=now, owner=self.owner)
         if refusal:
-            job = job.as_failed(problems.document(refusal), now)
+            job = self._ended(job.as_failed(problems.document(refusal), now))
         with as_transient():
             created = self.store.create(self._key(job_id), encode(job))
         return job if created else self.read(job_id)
@@ -143,15 +152,29 @@ class Jobs:
         fields = job.answer()
         return fields | {"request": self.work.describe_request(fields["request"])}
 
+    def answer_as(self, kind: type[T], job: Job) -> T:
+        """Return ``job`` as an answer of ``kind``; raise :class:`Conflict` if its result does not
+        fit, which another version may have stored."""
+        try:
+            return msgspec.convert(self.answer(job), kind)
+        except REFUSALS as error:
+            raise Conflict(f"{self._key(job.job_id)} does not fit: {error}") from error
+
     def newest(self, *, limit: int | None = None, before: str | None = None) -> Iterator[Job]:
         """Yield jobs, newest first: at most ``limit``, and only those older than ``before``."""
         with as_transient():
             names = self.store.names(self.work.folder)
         ids = (name.removesuffix(".json") for name in reversed(names))
         older = (i for i in ids if MODEL_ID.fullmatch(i) and (before is None or i < before))
-        for job_id in islice(older, limit):
+        yield from islice(self._readable(older), limit)
+
+    def _readable(self, job_ids: Iterable[str]) -> Iterator[Job]:
+        """Yield the jobs that the viewer may see and whose documents are not damaged."""
+        for job_id in job_ids:
             try:
                 yield self.read(job_id)
+            except NotFound:
+                continue
             except Conflict as error:
                 # One damaged document must not hide the other jobs.
                 log.warning("job %s is skipped: %s", job_id, error.detail)
@@ -208,7 +231,7 @@ class Jobs:
             if job.is_ended:
                 return job
             held = job.require_holder(lease) if lease else job
-            return held.as_succeeded(result, self.clock())
+            return self._ended(held.as_succeeded(result, self.clock()))
 
         return self._change(job_id, step)
 
@@ -233,9 +256,10 @@ class Jobs:
                 return job
             if (crash := crash_of(error)) and crash == job.crash:
                 repeated = f"{error.detail} An earlier attempt ended alike, so this is the last."
-                return job.as_failed(problems.document(TrainingLost(repeated, crash)), self.clock())
+                last = TrainingLost(repeated, crash)
+                return self._ended(job.as_failed(problems.document(last), self.clock()))
             if problems.status_of(error) < 500 or job.attempts >= self.max_attempts:
-                return job.as_failed(problems.document(error), self.clock())
+                return self._ended(job.as_failed(problems.document(error), self.clock()))
             return job.without_lease(error)
 
         return self._change(job_id, step)
@@ -262,9 +286,19 @@ class Jobs:
                     f"Job {job_id} has {job.status} already; allowed: cancelling a job that is "
                     "queued or running."
                 )
-            return job if job.is_ended else job.as_cancelled(self.clock())
+            return job if job.is_ended else self._ended(job.as_cancelled(self.clock()))
 
         return self._change(job_id, step)
+
+    def _ended(self, job: Job) -> Job:
+        """Return the ended ``job`` without the secrets of its request: no attempt needs them."""
+        if job.unread_request is not None:
+            return replace(job, unread_request=self.work.describe_request(job.unread_request))
+        if job.request is None:
+            return job
+        described = self.work.describe_request(msgspec.to_builtins(job.request))
+        request = self.work.restore_request(described)
+        return replace(job, request=request, unread_request=described if request is None else None)
 
     def _read(self, job_id: str) -> tuple[Stored, Job]:
         with as_transient():
@@ -272,7 +306,10 @@ class Jobs:
         if stored is None:
             raise NotFound(f"There is no job {job_id!r}.")
         decode = partial(decode_job, restore_request=self.work.restore_request)
-        return stored, decode_document(stored, decode, self._key(job_id))
+        job = decode_document(stored, decode, self._key(job_id))
+        if not self.viewer.may_see(job.owner):
+            raise NotFound(f"There is no job {job_id!r}.")
+        return stored, job
 
     def _change(self, job_id: str, step: Callable[[Job], Job]) -> Job:
         """Replace a job by ``step(job)`` and return that; after a lost race, apply ``step`` to the
@@ -293,8 +330,14 @@ class Jobs:
         return Lease(holder, self.clock() + timedelta(seconds=self.lease_seconds))
 
 
-def open_jobs(settings: Settings, work: Work, *, clock: Callable[[], datetime] = utc_now) -> Jobs:
-    """Return the jobs of ``work`` at ``SER_JOBS_URI``.
+def open_jobs(
+    settings: Settings,
+    work: Work,
+    *,
+    caller: Caller = ANYONE,
+    clock: Callable[[], datetime] = utc_now,
+) -> Jobs:
+    """Return the jobs of ``work`` at ``SER_JOBS_URI``, as ``caller`` sees and owns them.
 
     Raises
     ------
@@ -305,16 +348,12 @@ def open_jobs(settings: Settings, work: Work, *, clock: Callable[[], datetime] =
         raise NotFound("This server keeps no jobs: SER_JOBS_URI, their location, is not set.")
     with as_transient():
         store = open_store(settings.jobs_uri)
-    return Jobs(store, work, settings.lease_seconds, settings.max_attempts, clock)
-
-
-def decode_claim(data: bytes) -> Claim:
-    return msgspec.json.decode(data, type=Claim)
-
-
-def decode_document(stored: Stored, decode: Callable[[bytes], T], key: str) -> T:
-    """Return the decoded document at ``key``; raise :class:`Conflict` if it is damaged."""
-    try:
-        return decode(stored.data)
-    except msgspec.DecodeError as error:
-        raise Conflict(f"{key} is damaged; repair or remove it: {error}") from error
+    return Jobs(
+        store,
+        work,
+        settings.lease_seconds,
+        settings.max_attempts,
+        clock,
+        viewer=caller,
+        owner=caller.name,
+    )

@@ -6,6 +6,7 @@ the object that hands the job over, which is removed when the job has ended.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Literal
@@ -14,7 +15,8 @@ import msgspec
 from msgspec.structs import replace
 
 from ser.errors import NotFound, within
-from ser.service.inference import ENROLMENTS, Predictor, PredictRequest
+from ser.service.callers import ANYONE
+from ser.service.inference import ENROLMENTS, Predictor, PredictRequest, charge_of, ignore_charge
 from ser.service.inference.request import allowed_location
 from ser.service.inference.uploads import Uploads
 from ser.service.jobs.handover import request_key
@@ -64,7 +66,8 @@ class Predictions:
         request = replace(request, model_save_path=place)
         held.note_progress("predict", 0.0)
         with ThreadPoolExecutor(1) as pool:
-            answer = pool.submit(self._predictor.predict, request, settings)
+            charge = charge_of_owner(held.job.owner, settings)
+            answer = pool.submit(self._predictor.predict, request, settings, charge)
             while not answer.done():
                 wait([answer], RENEWAL_SECONDS)
                 held.renew_if_due()
@@ -78,6 +81,15 @@ class Predictions:
     def clear_away(self, job: Job, settings: Settings) -> None:
         """Remove the sounds of ``job``; see :class:`.Work`."""
         open_jobs(settings, self).store.delete(request_key(self.name, job.job_id))
+
+
+def charge_of_owner(owner: str | None, settings: Settings) -> Callable[[float], None]:
+    """Return the function that counts seconds of sound for the caller ``owner`` of a job."""
+    if owner is None:
+        return ignore_charge
+    from ser.service.keys import caller_named
+
+    return charge_of(caller_named(owner, settings.api_keys) or ANYONE, settings)
 
 
 def encode_request(request: PredictRequest) -> bytes:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import shutil
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,9 +13,12 @@ import msgspec
 
 from ser.errors import AlteredModel, Conflict, InvalidInput, NotFound, RemoteFailed, SerError
 from ser.fetching import redact_url
-from ser.registry import PublishedModel, open_registry
+from ser.registry import PublishedModel, new_model_id, open_registry
+from ser.service.callers import Caller
 from ser.service.jobs.job import Job
+from ser.service.jobs.jobs import as_transient, open_jobs
 from ser.service.jobs.running import HeldJob
+from ser.service.quotas import LONGEST_TRAINING, Slot, take_slot
 from ser.service.settings import Settings
 from ser.service.training import process
 from ser.service.training.request import (
@@ -57,7 +61,7 @@ class Trainings:
         """Return the request without secrets of its addresses; see :class:`.Work`."""
         shown = {**request}
         if "remote_url" in request:
-            shown["remote_url"] = without_secrets(request["remote_url"])
+            shown["remote_url"] = redacted(request["remote_url"])
         methods: Any = request.get("dataset_feature_extract_methods")
         match methods:
             case {"Encoder": {"source": str() as source}}:
@@ -111,14 +115,37 @@ class Trainings:
             open_store(request.model_save_path).sweep(job.job_id)
 
 
-def without_secrets(remote_url: object) -> object:
+@contextmanager
+def slot_of_training(caller: Caller, settings: Settings, work: Trainings) -> Iterator[None]:
+    """Hold a slot of ``caller`` during a training that is no job.
+
+    Raises
+    ------
+    QuotaReached
+        The caller has as many unfinished trainings as its quota.
+    """
+    if caller.max_jobs is None:
+        yield
+        return
+    with as_transient():
+        jobs = open_jobs(settings, work)
+        now = jobs.clock()
+        slot = Slot(job_id=new_model_id(), taken_at=now, until=now + LONGEST_TRAINING)
+        key = take_slot(jobs, caller, slot)
+    try:
+        yield
+    finally:
+        jobs.store.delete(key)
+
+
+def redacted(remote_url: object) -> object:
     """Return the field ``remote_url`` of a request without the secret parts of its URLs."""
     if isinstance(remote_url, str):
         return redact_url(remote_url)
     if isinstance(remote_url, list):
-        return [without_secrets(source) for source in remote_url]
+        return [redacted(source) for source in remote_url]
     if isinstance(remote_url, dict):
-        return remote_url | {"remote_url": without_secrets(remote_url.get("remote_url"))}
+        return remote_url | {"remote_url": redacted(remote_url.get("remote_url"))}
     return remote_url
 
 

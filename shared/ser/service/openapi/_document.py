@@ -37,7 +37,17 @@ RESPONSE_ID = {
     "schema": {"type": "string"},
     "description": "Id of the request.",
 }
-PROBLEM_HEADERS = {"Retry-After": "With status 503: seconds before the request may be repeated."}
+PROBLEM_HEADERS = {
+    "Retry-After": "With status 429 or 503: seconds before the request may be repeated.",
+    "WWW-Authenticate": "With status 401 or 403: the scheme of the credentials that are missing.",
+}
+KEY_SCHEME = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "A key of the setting `SER_API_KEYS`, where the server has any.",
+}
+KEY_PROBLEMS = (401, 403, 421)
+"""Statuses of the problems by which callers are refused."""
 TAGS = {
     "predict": "Emotions of sounds, and the reports of models.",
     "train": "Models for corpora, and the jobs that train them.",
@@ -60,13 +70,15 @@ def routes_of_all_functions() -> tuple[Route, ...]:
     return (*training.ROUTES, *inference.ROUTES)
 
 
-def openapi_document(routes: Iterable[Route]) -> dict[str, Any]:
-    """Return the OpenAPI document of ``routes``."""
+def openapi_document(routes: Iterable[Route], *, needs_key: bool = False) -> dict[str, Any]:
+    """Return the OpenAPI document of ``routes``, of a server that ``needs_key`` or not."""
     routes = tuple(routes)
     schemas = component_schemas(routes)
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
-        paths.setdefault(route.path, {})[route.method.lower()] = operation(route, schemas)
+        described = operation(route, schemas)
+        described["security"] = security(route, needs_key=needs_key)
+        paths.setdefault(route.path, {})[route.method.lower()] = described
     for schema in schemas.values():
         remove_provided_fields(schema)
     tags = dict.fromkeys(route.tag for route in routes)
@@ -84,8 +96,16 @@ def openapi_document(routes: Iterable[Route]) -> dict[str, Any]:
             "parameters": {"RequestId": REQUEST_ID},
             "headers": {"RequestId": RESPONSE_ID},
             "responses": {"Problem": problem_answer()},
+            "securitySchemes": {"key": KEY_SCHEME},
         },
     }
+
+
+def security(route: Route, *, needs_key: bool) -> list[dict[str, list[str]]]:
+    """Return the alternatives of credentials for ``route``: a key with its scope, or none."""
+    if route.scope is None:
+        return []
+    return [{"key": [route.scope]}, *([] if needs_key else [{}])]
 
 
 def operation(route: Route, schemas: dict[str, Schema]) -> dict[str, Any]:
@@ -195,7 +215,8 @@ def responses(route: Route) -> dict[str, Any]:
             "headers": response_headers(other.headers),
             "content": json_content(other.answer),
         }
-    failures = {str(each): {"$ref": "#/components/responses/Problem"} for each in route.problems}
+    statuses = sorted({*route.problems, *(KEY_PROBLEMS if route.scope else (421,))})
+    failures = {str(each): {"$ref": "#/components/responses/Problem"} for each in statuses}
     return found | failures | {"500": {"$ref": "#/components/responses/Problem"}}
 
 

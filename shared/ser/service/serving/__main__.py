@@ -7,7 +7,7 @@ import os
 import sys
 from pathlib import Path
 
-from ser.service.serving.plan import DEFAULT_PORT, ServingError, serving_plan
+from ser.service.serving.plan import DEFAULT_PORT, ServingError, require_callers, serving_plan
 from ser.service.serving.server import Server
 
 # Containers publish ports of the functions, and processes of a machine name its loopback address.
@@ -43,6 +43,7 @@ def main() -> None:
     if not options.source.is_file():
         parser.error(f"--source is {str(options.source)!r}; allowed: a file")
     try:
+        require_callers(options.host, env)
         plan = serving_plan(options.target, env)
     except ServingError as error:
         sys.exit(str(error))

@@ -93,6 +93,27 @@ def serving_plan(
     )
 
 
+def require_callers(host: str, environment: Mapping[str, str]) -> None:
+    """Check that the operator has decided who may use a server that other machines reach.
+
+    Behind the proxy of a cloud, which runs beside the function, all requests seem to come from this
+    machine. So the address at which the server listens decides.
+
+    Raises
+    ------
+    ServingError
+        ``host`` is not an address of loopback, and the variables allow neither keys nor everyone.
+    """
+    if host.strip("[]") in ("localhost", "::1") or host.startswith(("127.", "unix:")):
+        return
+    if not environment.get("SER_API_KEYS") and not environment.get("SER_OPEN"):
+        raise ServingError(
+            f"The address {host} is reachable from other machines, and neither SER_API_KEYS nor "
+            "SER_OPEN is set; allowed: SER_API_KEYS with the keys of callers, SER_OPEN=1 where "
+            "something in front of the server authenticates them, or HOST=127.0.0.1"
+        )
+
+
 def _whole(environment: Mapping[str, str], name: str, default: int, least: int = 1) -> int:
     """Return the whole number in the variable ``name``, or raise :class:`ServingError`."""
     text = environment.get(name) or str(default)

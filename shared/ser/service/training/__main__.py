@@ -20,6 +20,7 @@ import msgspec
 from ser.errors import SerError
 from ser.parallel import UnusableCluster
 from ser.service import problems
+from ser.service.logs import keep_secrets_out_of_logs
 from ser.service.settings import Settings, SettingsError
 from ser.service.terminal import show_progress
 from ser.service.training.execution import execute
@@ -28,6 +29,7 @@ from ser.service.training.request import JobContext, decode_train_request, reche
 
 def main() -> None:
     """Run one training."""
+    keep_secrets_out_of_logs()
     # A separate process group, so that all its processes can be ended together.
     os.setpgid(0, 0)
     # Libraries print to standard output; sent to standard error, that cannot corrupt a message.

@@ -120,7 +120,7 @@ TRAIN = Route(
     headers=ASYNC_HEADERS,
     answer=TrainAnswer,
     others={202: job_answer(JobAnswer)},
-    problems=(400, 404, 409, 413, 415, 422, 502, 503, 507),
+    problems=(400, 404, 409, 413, 415, 422, 429, 502, 503, 507),
     example=REQUEST_EXAMPLE,
     answer_example=TRAIN_EXAMPLE,
 )
@@ -166,7 +166,7 @@ EVENTS = Route(
     operation="receive_events",
     tag="train",
     summary="Train on objects whose arrival a store announces",
-    scope="train",
+    scope="events",
     parse=lambda fields, _settings: fields["body"],
     reads=(NOTIFICATION,),
     body="A notification of S3, EventBridge, MinIO or Cloud Storage. An object `*.train.json` is "

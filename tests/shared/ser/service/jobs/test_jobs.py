@@ -48,7 +48,8 @@ def begin_attempt(jobs: Jobs, job: Job) -> Lease:
 
 
 def test_a_job_is_read_as_it_was_added(jobs: Jobs) -> None:
-    job = jobs.add(REQUEST, trigger={"uri": "s3://bucket/key"})
+    trigger = {"uri": "s3://bucket/key", "bucket": "bucket", "key": "key"}
+    job = jobs.add(REQUEST, trigger=trigger | {"version": "", "etag": "0f"})
     assert jobs.read(job.job_id) == job
     assert (job.status, job.attempts, job.request) == ("queued", 0, REQUEST)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ser.service.serving.capacity import cores, memory
-from ser.service.serving.plan import Plan, ServingError, serving_plan
+from ser.service.serving.plan import Plan, ServingError, require_callers, serving_plan
 
 MIB = 2**20
 
@@ -152,3 +152,17 @@ def test_without_control_groups_the_memory_is_that_of_the_machine(tmp_path: Path
 def test_this_machine_has_cores_and_memory() -> None:
     assert 1 <= cores() <= (os.cpu_count() or 1)
     assert memory() > 2**26
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "[::]", "", "192.168.0.7", "functions.example"])
+def test_a_server_for_other_machines_starts_only_if_its_callers_are_decided(host: str) -> None:
+    for undecided in ({}, {"SER_API_KEYS": ""}, {"SER_OPEN": ""}):
+        with pytest.raises(ServingError, match="neither SER_API_KEYS nor SER_OPEN is set"):
+            require_callers(host, undecided)
+    require_callers(host, {"SER_API_KEYS": "/etc/ser/keys"})
+    require_callers(host, {"SER_OPEN": "1"})
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "localhost", "::1", "[::1]"])
+def test_a_server_for_this_machine_needs_no_decision(host: str) -> None:
+    require_callers(host, {})
