@@ -20,6 +20,7 @@ from ser.errors import (
     SerError,
     StorageFull,
     TooLarge,
+    first_faults,
 )
 
 RETRY_SECONDS = 5
@@ -42,6 +43,18 @@ class MethodNotAllowed(SerError):
 
 class UnsupportedMediaType(SerError):
     """A body of a media type, or with an encoding, that the path does not read."""
+
+
+class HeaderTooLarge(SerError):
+    """A request line with headers above the limit."""
+
+
+class TooSlow(SerError):
+    """A request that arrives too slowly."""
+
+
+class ClientGone(SerError):
+    """A client that has closed its connection before the answer to its request."""
 
 
 class TrainingLost(SerError):
@@ -67,11 +80,14 @@ KINDS: dict[type[SerError], Kind] = {
     UnreadableRequest: Kind(400, "The request cannot be read"),
     NotFound: Kind(404, "Not found"),
     MethodNotAllowed: Kind(405, "Method not allowed"),
+    TooSlow: Kind(408, "The request came too slowly"),
+    ClientGone: Kind(408, "The client has gone"),
     Conflict: Kind(409, "Conflict"),
     AlteredModel: Kind(409, "The stored model does not match its manifest"),
     TooLarge: Kind(413, "Too large"),
     UnsupportedMediaType: Kind(415, "Unsupported media type"),
     InvalidInput: Kind(422, "The request does not fit"),
+    HeaderTooLarge: Kind(431, "The header is too large"),
     RemoteFailed: Kind(502, "A remote failed"),
     Busy: Kind(503, "Busy"),
     StorageFull: Kind(507, "No space left"),
@@ -109,7 +125,9 @@ def document(error: SerError) -> dict[str, Any]:
         "detail": error.detail,
     }
     if isinstance(error, InvalidInput):
-        problem["errors"] = [{"loc": list(loc), "msg": msg} for loc, msg in error.faults]
+        problem["errors"] = [
+            {"loc": list(loc), "msg": msg} for loc, msg in first_faults(error.faults)
+        ]
     return problem
 
 

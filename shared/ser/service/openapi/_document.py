@@ -14,6 +14,7 @@ from ser.service.bodies import JSON_TYPE, MULTIPART, SOUND
 from ser.service.openapi._schemas import (
     BINARY,
     Schema,
+    alternatives,
     component_schemas,
     form_schema,
     may_be_list,
@@ -38,6 +39,9 @@ RESPONSE_ID = {
     "description": "Id of the request.",
 }
 PROBLEM_HEADERS = {"Retry-After": "With status 503: seconds before the request may be repeated."}
+PROBLEMS_OF_ALL = (400, 408, 413, 431, 500, 503)
+"""Statuses of the problems that every operation has: a request that is not HTTP, comes too slowly,
+is too large, fails, or comes while too many others are answered."""
 TAGS = {
     "predict": "Emotions of sounds, and the reports of models.",
     "train": "Models for corpora, and the jobs that train them.",
@@ -60,13 +64,15 @@ def routes_of_all_functions() -> tuple[Route, ...]:
     return (*training.ROUTES, *inference.ROUTES)
 
 
-def openapi_document(routes: Iterable[Route]) -> dict[str, Any]:
-    """Return the OpenAPI document of ``routes``."""
+def openapi_document(routes: Iterable[Route], max_sounds: int) -> dict[str, Any]:
+    """Return the OpenAPI document of ``routes``, whose lists have at most ``max_sounds`` items."""
     routes = tuple(routes)
     schemas = component_schemas(routes)
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
         paths.setdefault(route.path, {})[route.method.lower()] = operation(route, schemas)
+    for route in routes:
+        bound_lists(route, schemas, max_sounds)
     for schema in schemas.values():
         remove_provided_fields(schema)
     tags = dict.fromkeys(route.tag for route in routes)
@@ -163,7 +169,7 @@ def contents(route: Route, schemas: dict[str, Schema]) -> dict[str, Any]:
         if form is SOUND:
             schema = BINARY
         elif route.request and form is MULTIPART:
-            name = route.request.__name__.replace("Request", "Form")
+            name = form_name(route.request)
             schemas[name] = form_schema(name, own_schema(route.request))
             schema = reference(name)
         elif route.request:
@@ -172,6 +178,20 @@ def contents(route: Route, schemas: dict[str, Schema]) -> dict[str, Any]:
     if route.example is not None:
         found[JSON_TYPE]["example"] = route.example
     return found
+
+
+def form_name(kind: type[msgspec.Struct]) -> str:
+    """Return the name of the schema of the form with the fields of ``kind``."""
+    return kind.__name__.replace("Request", "Form")
+
+
+def bound_lists(route: Route, schemas: dict[str, Schema], most: int) -> None:
+    """State in ``schemas`` that the lists of ``route`` have at most ``most`` items."""
+    for name in (route.request.__name__, form_name(route.request)) if route.request else ():
+        for field in route.lists if name in schemas else ():
+            for each in alternatives(schemas[name]["properties"][field]):
+                if each.get("type") == "array":
+                    each["maxItems"] = most
 
 
 def responses(route: Route) -> dict[str, Any]:
@@ -195,8 +215,9 @@ def responses(route: Route) -> dict[str, Any]:
             "headers": response_headers(other.headers),
             "content": json_content(other.answer),
         }
-    failures = {str(each): {"$ref": "#/components/responses/Problem"} for each in route.problems}
-    return found | failures | {"500": {"$ref": "#/components/responses/Problem"}}
+    statuses = sorted({*route.problems, *PROBLEMS_OF_ALL})
+    failures = {str(each): {"$ref": "#/components/responses/Problem"} for each in statuses}
+    return found | failures
 
 
 def json_content(kind: type[msgspec.Struct]) -> dict[str, Any]:
