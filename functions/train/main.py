@@ -40,7 +40,12 @@ def post_train(call: Call[TrainRequest]) -> TrainAnswer | Reply:
             job_answer(jobs, create_job(jobs, call.request, call.settings)), "/train"
         )
     with slot_of_training(call.caller, call.settings, trainings):
-        answer = processes.train(call.request, limit=call.settings.max_trainings)
+        answer = processes.train(
+            call.request,
+            limit=call.settings.max_trainings,
+            seconds=call.settings.max_train_seconds,
+            is_client_gone=call.is_client_gone,
+        )
     return msgspec.convert(answer, TrainAnswer)
 
 

@@ -18,7 +18,7 @@ errors to HTTP.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -26,6 +26,10 @@ from ser._secrets import without_secrets
 
 Location = tuple[str | int, ...]
 """The path to a value: field names and list indices, outermost first."""
+
+
+MAX_FAULTS = 100
+"""Largest number of faults that a message or an answer lists."""
 
 
 class Fault(NamedTuple):
@@ -36,6 +40,13 @@ class Fault(NamedTuple):
 
     def __str__(self) -> str:
         return ": ".join(filter(None, (".".join(map(str, self.loc)), self.msg)))
+
+
+def first_faults(faults: Sequence[Fault]) -> list[Fault]:
+    """Return the first :data:`MAX_FAULTS` of ``faults``, and one more that counts the others."""
+    if len(faults) <= MAX_FAULTS:
+        return list(faults)
+    return [*faults[:MAX_FAULTS], Fault((), f"and {len(faults) - MAX_FAULTS:,} more")]
 
 
 class SerError(Exception):
@@ -61,7 +72,7 @@ class InvalidInput(SerError, ValueError):
             fault_without_secrets(Fault((), each) if isinstance(each, str) else each)
             for each in faults
         ]
-        super().__init__("; ".join(map(str, self.faults)))
+        super().__init__("; ".join(map(str, first_faults(self.faults))))
 
     def __reduce__(self) -> tuple[type[InvalidInput], tuple[Fault, ...]]:
         # Pickling keeps the faults, not only their text.

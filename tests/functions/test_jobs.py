@@ -145,6 +145,16 @@ def test_a_job_fails_with_the_problem_of_its_training(
     assert not list(open_registry("model").ids())
 
 
+def test_a_job_that_takes_too_long_fails_for_good(
+    train: Client, body: dict[str, Any], jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SER_MAX_TRAIN_SECONDS", "0.001")
+    job = wait_for_job(train, train.post("/train", json=body, headers=ASYNC))
+    assert (job["status"], job["attempts"]) == ("failed", 1)
+    assert "SER_MAX_TRAIN_SECONDS" in job["problem"]["detail"]
+    assert not list(open_registry("model").ids())
+
+
 def test_jobs_are_listed_in_pages_without_requests_and_results(
     train: Client, jobs: Jobs, forbidden: TrainRequest
 ) -> None:

@@ -7,7 +7,7 @@ A :class:`Form` reads one kind of body into fields by name. A route lists the fo
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple, cast
 
@@ -19,6 +19,7 @@ from werkzeug.wrappers import Request
 
 from ser._schemas import shown
 from ser.errors import TooLarge
+from ser.service.json_keys import require_single_keys
 from ser.service.problems import UnreadableRequest, UnsupportedMediaType
 from ser.service.settings import MEGABYTE, Settings
 
@@ -34,8 +35,11 @@ MAX_VALUES = 100_000
 """Largest number of values of a body in JSON; each takes memory beside its text."""
 MAX_PARTS = 10_000
 """Largest number of parts of a multipart body; each part takes memory beside its content."""
-PAST_BYTES = 100 * MEGABYTE
-"""Bytes drained past the limit."""
+DRAINED_BYTES = 20 * MEGABYTE
+"""Bytes of a body that are read and discarded, so that its client reads the answer; then the
+connection is closed."""
+PIECE_BYTES = 2**16
+"""Bytes that are drained at once."""
 
 
 class UploadedFile(NamedTuple):
@@ -52,14 +56,22 @@ class Form(NamedTuple):
     """The media types that the form has in the documentation."""
     accepts: Callable[[str], bool]
     """Whether the form reads a body of a media type."""
-    read: Callable[[Request, bytes], Fields]
-    """Returns the fields of a request with this body, or raises :class:`UnreadableRequest`."""
+    read: Callable[[Request, bytes, Collection[str]], Fields]
+    """Returns the fields of a request with this body, of which those with the given names may be
+    repeated, or raises :class:`UnreadableRequest`."""
     description: str
     """The form in words, for the message that refuses other media types."""
 
 
-def read_fields(request: Request, forms: Sequence[Form], settings: Settings) -> Fields:
+def read_fields(
+    request: Request, forms: Sequence[Form], settings: Settings, lists: Collection[str] = ()
+) -> Fields:
     """Return the fields that ``request`` carries in one of ``forms``.
+
+    Parameters
+    ----------
+    lists
+        Names of the fields that may be given several times in a form or a query.
 
     Raises
     ------
@@ -72,7 +84,7 @@ def read_fields(request: Request, forms: Sequence[Form], settings: Settings) -> 
     """
     for form in forms:
         if form.accepts(request.mimetype):
-            return form.read(request, read_body(request, settings))
+            return form.read(request, read_body(request, settings), lists)
     raise UnsupportedMediaType(
         f"The media type of the body is {request.mimetype or 'missing'!r}; allowed: "
         f"{', '.join(form.description for form in forms)}."
@@ -92,30 +104,36 @@ def read_body(request: Request, settings: Settings) -> bytes:
     if (encoding := request.headers.get("Content-Encoding", "identity")) != "identity":
         raise UnsupportedMediaType(f"The body is encoded as {encoding!r}; allowed: no encoding.")
     limit = settings.max_body_bytes
+    if (request.content_length or 0) > limit:
+        raise too_large_body(settings)
     body = request.stream.read(limit + 1)
     if len(body) > limit:
-        drain(request)
-    # functions-framework would read the body again after the answer, without a limit.
-    request.environ |= {"wsgi.input": io.BytesIO(), "CONTENT_LENGTH": "0"}
-    request.__dict__.pop("stream", None)
-    if len(body) > limit:
-        raise TooLarge(
-            f"The body is larger than {limit / MEGABYTE:g} MB, the limit set by SER_MAX_BODY_MB."
-        )
+        raise too_large_body(settings)
     return body
 
 
-def drain(request: Request) -> None:
-    """Read the rest of the body of ``request``, up to :data:`PAST_BYTES`.
+def too_large_body(settings: Settings) -> TooLarge:
+    """Return the error of a body above the limit of ``settings``."""
+    return TooLarge(
+        f"The body is larger than {settings.max_body_bytes / MEGABYTE:g} MB, the limit set by "
+        "SER_MAX_BODY_MB."
+    )
+
+
+def end_input(request: Request) -> None:
+    """Discard the rest of the body of ``request``, up to :data:`DRAINED_BYTES`, and let later
+    readers find no further one.
 
     A client reads the answer after it has sent its body, and gateways drop an answer that comes
-    earlier.
+    earlier. functions-framework would read the whole rest into memory after the answer.
     """
-    left = PAST_BYTES
+    left = DRAINED_BYTES
     # A client that has gone sends no more.
     with suppress(HTTPException, OSError):
-        while left > 0 and (drained := request.stream.read(MEGABYTE)):
+        while left > 0 and (drained := request.stream.read(min(PIECE_BYTES, left))):
             left -= len(drained)
+    request.environ |= {"wsgi.input": io.BytesIO(), "CONTENT_LENGTH": "0"}
+    request.__dict__.pop("stream", None)
 
 
 def decode_object(body: bytes) -> Fields:
@@ -124,8 +142,8 @@ def decode_object(body: bytes) -> Fields:
     Raises
     ------
     UnreadableRequest
-        The body is not JSON (the message names the position), not an object, or has more than
-        :data:`MAX_VALUES` values.
+        The body is not JSON (the message names the position), not an object, has more than
+        :data:`MAX_VALUES` values, or an object in it has a key twice.
     """
     if sum(body.count(character) for character in (b",", b"[", b"{")) > MAX_VALUES:
         raise UnreadableRequest(f"The body has too many values; allowed: at most {MAX_VALUES:,}.")
@@ -137,15 +155,28 @@ def decode_object(body: bytes) -> Fields:
         raise UnreadableRequest(
             f"The body is {shown(value)}; allowed: a JSON object such as {{...}}."
         )
+    require_single_keys(body, value)
     return value
 
 
-def joined(*sources: MultiDict[str, Any]) -> Fields:
-    """Return all values of ``sources`` by name; a repeated field becomes a list."""
+def joined(*sources: MultiDict[str, Any], lists: Collection[str] = ()) -> Fields:
+    """Return all values of ``sources`` by name; a repeated field becomes a list.
+
+    Raises
+    ------
+    UnreadableRequest
+        A field that is not in ``lists`` is repeated: readers of such a request might each take
+        another of its values.
+    """
     values: dict[str, list[Any]] = {}
     for source in sources:
         for name, value in source.items(multi=True):
             values.setdefault(name, []).append(value)
+    for name, found in values.items():
+        if len(found) > 1 and name not in lists:
+            raise UnreadableRequest(
+                f"The field {shown(name)} is given {len(found):,} times; allowed: once."
+            )
     return {name: found[0] if len(found) == 1 else found for name, found in values.items()}
 
 
@@ -154,7 +185,7 @@ def is_json(media_type: str) -> bool:
     return media_type == JSON_TYPE or media_type.endswith("+json")
 
 
-def _read_multipart(request: Request, body: bytes) -> Fields:
+def _read_multipart(request: Request, body: bytes, lists: Collection[str]) -> Fields:
     # The body is in memory already, so its parts need no files of their own.
     parser = FormDataParser(
         stream_factory=lambda *_, **__: io.BytesIO(), max_form_parts=MAX_PARTS, silent=False
@@ -169,8 +200,10 @@ def _read_multipart(request: Request, body: bytes) -> Fields:
         ) from error
     except ValueError as error:
         raise UnreadableRequest(f"The body is not valid {MULTIPART_TYPE}: {error}") from error
+    if not all((*form, *files)):
+        raise UnreadableRequest("A part of the body has no name; allowed: names of fields.")
     uploads = MultiDict((name, uploaded(file)) for name, file in files.items(multi=True))
-    return joined(request.args, form, uploads)
+    return joined(request.args, form, uploads, lists=lists)
 
 
 def uploaded(file: FileStorage) -> UploadedFile:
@@ -187,7 +220,7 @@ def is_sound(media_type: str) -> bool:
 JSON = Form(
     (JSON_TYPE,),
     is_json,
-    lambda _request, body: decode_object(body),
+    lambda _request, body, _lists: decode_object(body),
     JSON_TYPE,
 )
 """A JSON object."""
@@ -201,14 +234,14 @@ MULTIPART = Form(
 SOUND = Form(
     AUDIO_TYPES,
     is_sound,
-    lambda request, body: joined(request.args, MultiDict([("audio", body)])),
+    lambda request, body, lists: joined(request.args, MultiDict([("audio", body)]), lists=lists),
     "audio/*, video/* or application/octet-stream with the sound itself",
 )
 """The sound itself, as the field ``audio``; the query holds the other fields."""
 NOTIFICATION = Form(
     (JSON_TYPE,),
     is_json,
-    lambda _request, body: {"body": body},
+    lambda _request, body, _lists: {"body": body},
     f"{JSON_TYPE} or a media type that ends in +json",
 )
 """The notification of a store as the field ``body``. A web page of any origin may post text, a form

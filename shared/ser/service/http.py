@@ -21,15 +21,16 @@ from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
 from ser._schemas import parse, shortened
-from ser.errors import NotFound, SerError
+from ser.errors import NotFound, SerError, TooLarge
 from ser.service import callers, origins, problems
 from ser.service.answers import Health, JobState, Status
-from ser.service.bodies import JSON_TYPE, drain, joined, read_fields
+from ser.service.bodies import JSON_TYPE, end_input, joined, read_fields
 from ser.service.callers import ANYONE, Caller
+from ser.service.environment import CLIENT_GONE, REFUSAL
 from ser.service.logs import keep_secrets_out_of_logs
 from ser.service.problems import MethodNotAllowed
-from ser.service.routes import RESPOND_ASYNC, Call, Route
-from ser.service.settings import Settings
+from ser.service.routes import RESPOND_ASYNC, Call, Route, is_client_gone
+from ser.service.settings import MEGABYTE, Settings
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
@@ -132,6 +133,7 @@ class Function:
             report_errors,
             read_settings,
             check_host,
+            refuse,
             self._match,
             authenticate,
         )
@@ -140,16 +142,15 @@ class Function:
             self._pipeline = partial(run_step, step, self._pipeline)
 
     def __call__(self, request: Request) -> Response:
-        return self._pipeline(Exchange(request))
+        response = self._pipeline(Exchange(request))
+        end_input(request)
+        return response
 
     def application(
         self, environ: WSGIEnvironment, start_response: StartResponse
     ) -> Iterable[bytes]:
         """Answer a request by WSGI."""
-        request = Request(environ)
-        response = self(request)
-        drain(request)
-        return response(environ, start_response)
+        return self(Request(environ))(environ, start_response)
 
     def _match(self, exchange: Exchange, proceed: Proceed) -> Response:
         """Find the route and the handler; answer OPTIONS; refuse unknown paths and methods."""
@@ -178,7 +179,7 @@ class Function:
         # Imported here, because documents are requested rarely and cold starts must be short.
         from ser.service.openapi import openapi_document
 
-        return openapi_document(self._routes, needs_key=bool(call.settings.api_keys))
+        return openapi_document(self._routes, call.settings)
 
     def _describe_address(self, call: Call[Any]) -> Mapping[str, Any]:
         """Return the OpenAPI document of all functions at this address."""
@@ -186,8 +187,7 @@ class Function:
             return self._describe(call)
         from ser.service.openapi import openapi_document, routes_of_all_functions
 
-        needs_key = bool(call.settings.api_keys)
-        return openapi_document(routes_of_all_functions(), needs_key=needs_key)
+        return openapi_document(routes_of_all_functions(), call.settings)
 
 
 def get_health(_call: Call[Any]) -> Health:
@@ -253,6 +253,13 @@ def check_host(exchange: Exchange, proceed: Proceed) -> Response:
     return proceed(exchange)
 
 
+def refuse(exchange: Exchange, proceed: Proceed) -> Response:
+    """Refuse a request that the server has not received whole."""
+    if error := exchange.request.environ.get(REFUSAL):
+        raise error
+    return proceed(exchange)
+
+
 def authenticate(exchange: Exchange, proceed: Proceed) -> Response:
     """Find out who sends the request, before its body is read. Only the health needs no key."""
     if exchange.handler is not get_health:
@@ -273,14 +280,15 @@ def answer(exchange: Exchange) -> Response:
         preferences=frozenset(each.partition(";")[0].strip().lower() for each in preferences),
         settings=exchange.settings,
         caller=exchange.caller,
+        is_client_gone=exchange.request.environ.get(CLIENT_GONE, is_client_gone),
     )
-    return respond(exchange.handler(call))
+    return bounded(respond(exchange.handler(call)), exchange.settings)
 
 
 def parse_request(exchange: Exchange, route: Route) -> Any:
     """Return the request as the type that ``route`` states."""
     if route.reads:
-        fields = read_fields(exchange.request, route.reads, exchange.settings)
+        fields = read_fields(exchange.request, route.reads, exchange.settings, route.lists)
     else:
         fields = joined(exchange.request.args, MultiDict(exchange.path))
     if route.parse:
@@ -303,6 +311,16 @@ def respond(answer: Answer) -> Response:
             response.headers.update(headers)
         case _:
             response = Response(encoded(answer), mimetype=JSON_TYPE)
+    return response
+
+
+def bounded(response: Response, settings: Settings) -> Response:
+    """Return ``response`` unless it is larger than ``SER_MAX_ANSWER_MB``."""
+    if (response.content_length or 0) > settings.max_answer_bytes:
+        raise TooLarge(
+            f"The answer is larger than {settings.max_answer_bytes / MEGABYTE:g} MB, the limit "
+            "set by SER_MAX_ANSWER_MB; ask for less at once."
+        )
     return response
 
 

@@ -20,6 +20,7 @@ from ser.errors import (
     SerError,
     StorageFull,
     TooLarge,
+    first_faults,
 )
 
 RETRY_SECONDS = 5
@@ -78,6 +79,18 @@ class QuotaReached(SerError):
         self.retry_seconds = retry_seconds
 
 
+class HeaderTooLarge(SerError):
+    """A request line with headers above the limit."""
+
+
+class TooSlow(SerError):
+    """A request that arrives too slowly."""
+
+
+class ClientGone(SerError):
+    """A client that has closed its connection before the answer to its request."""
+
+
 class TrainingLost(SerError):
     """A training whose process ended without an answer, most often killed for lack of memory."""
 
@@ -103,6 +116,8 @@ KINDS: dict[type[SerError], Kind] = {
     Forbidden: Kind(403, "Not allowed"),
     NotFound: Kind(404, "Not found"),
     MethodNotAllowed: Kind(405, "Method not allowed"),
+    TooSlow: Kind(408, "The request came too slowly"),
+    ClientGone: Kind(408, "The client has gone"),
     Conflict: Kind(409, "Conflict"),
     AlteredModel: Kind(409, "The stored model does not match its manifest"),
     TooLarge: Kind(413, "Too large"),
@@ -110,6 +125,7 @@ KINDS: dict[type[SerError], Kind] = {
     Misdirected: Kind(421, "Not a name of this server"),
     InvalidInput: Kind(422, "The request does not fit"),
     QuotaReached: Kind(429, "Quota used up"),
+    HeaderTooLarge: Kind(431, "The header is too large"),
     RemoteFailed: Kind(502, "A remote failed"),
     Busy: Kind(503, "Busy"),
     StorageFull: Kind(507, "No space left"),
@@ -151,7 +167,9 @@ def document(error: SerError) -> dict[str, Any]:
         "detail": error.detail,
     }
     if isinstance(error, InvalidInput):
-        problem["errors"] = [{"loc": list(loc), "msg": msg} for loc, msg in error.faults]
+        problem["errors"] = [
+            {"loc": list(loc), "msg": msg} for loc, msg in first_faults(error.faults)
+        ]
     return problem
 
 

@@ -69,6 +69,8 @@ class Route(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """The forms of the body; empty for an operation without one."""
     body: str = ""
     """A description of the body."""
+    lists: frozenset[str] = frozenset()
+    """Names of the fields that a form or a query may give several times."""
     headers: Mapping[str, str] = msgspec.field(default_factory=dict)
     """Descriptions by name of the request headers that the operation reads."""
     fields: Mapping[str, str] = msgspec.field(default_factory=dict)
@@ -76,6 +78,11 @@ class Route(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     example: Any = None
     """A request."""
     answer_example: Any = None
+
+
+def is_client_gone() -> bool:
+    """Return ``False``: the answer where the server does not know."""
+    return False
 
 
 class Call(msgspec.Struct, Generic[RequestT], frozen=True, kw_only=True):
@@ -89,6 +96,8 @@ class Call(msgspec.Struct, Generic[RequestT], frozen=True, kw_only=True):
     """The tokens of all ``Prefer`` headers (RFC 7240), in lower case and without parameters."""
     settings: Settings
     caller: Caller = ANYONE
+    is_client_gone: Callable[[], bool] = is_client_gone
+    """Returns whether the client has closed its connection, so far as the server knows that."""
 
     @property
     def wants_job(self) -> bool:

@@ -90,6 +90,20 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     :class:`ser.service.tokens.TokenRule`."""
     inbox: str | None = None
     """Folder whose files start trainings, or ``s3://bucket/prefix``; ``None``: none."""
+    max_sounds: int = 1000
+    """Largest number of sounds in a field of a request."""
+    max_answer_bytes: int = 16 * MEGABYTE
+    max_pending_bytes: int = 0
+    """Bytes of the requests that a worker receives, keeps waiting and answers, apart for those
+    above and below 1 MB; at least ``max_body_bytes``."""
+    max_queue_seconds: float = 5.0
+    """Longest time for which a request waits for a thread before it is answered 503."""
+    read_seconds: float = 10.0
+    """Longest time for which a client may send the header of a request, and the time over which
+    the rate of its body is measured."""
+    min_body_rate: float = 1000.0
+    """Smallest number of bytes of a body that a client sends per second."""
+    max_train_seconds: float = 24 * 3600.0
 
     @property
     def is_local(self) -> bool:
@@ -140,6 +154,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
         seconds = positive(env, "SER_MAX_AUDIO_SECONDS", default.max_audio_seconds)
         enough = math.ceil(seconds * SOUND_BYTES_PER_SECOND) + MEGABYTE
+        body_bytes = megabytes("SER_MAX_BODY_MB", enough)
         return cls(
             model_save_path=env.get("SER_MODEL_SAVE_PATH") or None,
             allowed_paths=tuple(
@@ -155,7 +170,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             max_extracted_bytes=megabytes("SER_MAX_EXTRACTED_MB", default.max_extracted_bytes),
             max_entries=math.ceil(positive(env, "SER_MAX_ENTRIES", default.max_entries)),
             max_samples=math.ceil(positive(env, "SER_MAX_SAMPLES", default.max_samples)),
-            max_body_bytes=megabytes("SER_MAX_BODY_MB", enough),
+            max_body_bytes=body_bytes,
             max_audio_seconds=seconds,
             max_trainings=math.ceil(positive(env, "SER_MAX_TRAININGS", default.max_trainings)),
             jobs_uri=env.get("SER_JOBS_URI") or None,
@@ -175,6 +190,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             ),
             event_tokens=json_object(env, "SER_EVENT_TOKENS"),
             inbox=env.get("SER_INBOX") or None,
+            max_sounds=math.ceil(positive(env, "SER_MAX_SOUNDS", default.max_sounds)),
+            max_answer_bytes=megabytes("SER_MAX_ANSWER_MB", default.max_answer_bytes),
+            max_pending_bytes=megabytes("SER_MAX_PENDING_MB", body_bytes),
+            max_queue_seconds=positive(env, "SER_MAX_QUEUE_SECONDS", default.max_queue_seconds),
+            read_seconds=positive(env, "SER_READ_SECONDS", default.read_seconds),
+            min_body_rate=1000
+            * positive(env, "SER_MIN_BODY_KB_PER_SECOND", default.min_body_rate / 1000),
+            max_train_seconds=positive(env, "SER_MAX_TRAIN_SECONDS", default.max_train_seconds),
         )
 
 

@@ -12,7 +12,7 @@ from ser import _metadata
 from ser._domain_profile import DomainProfile
 from ser._schemas import Name, Schema, parse
 from ser._speaker_profile import SpeakerProfile
-from ser.errors import Fault
+from ser.errors import Fault, InvalidInput
 from ser.registry import READY
 from ser.service.access import Access
 from ser.service.inference.uploads import Uploads
@@ -37,6 +37,8 @@ ModelSavePath = Annotated[
 
 ENROLMENTS = ("enrolment", "domain_enrolment")
 """The fields with sounds that the model is adapted to."""
+LISTS = ("sample_name", "audio", *ENROLMENTS)
+"""The fields that may be lists of sounds."""
 
 
 class PredictRequest(Schema, frozen=True, kw_only=True):
@@ -126,9 +128,12 @@ class PredictRequest(Schema, frozen=True, kw_only=True):
         if (names is None) == (sounds is None):
             number = "neither is given" if names is None else "both are given"
             yield Fault(("audio",), f"{number}; allowed: either audio or sample_name")
-        for name in ("sample_name", "audio", *ENROLMENTS):
+        for name in LISTS:
             if given.get(name) == []:
                 yield Fault((name,), "an empty list; allowed: one or more")
+        if isinstance(names, list) and len(set(map(str, names))) < len(names):
+            # Each is decoded anew.
+            yield Fault(("sample_name",), "a name is given twice; allowed: each name once")
 
     @property
     def reports_errors(self) -> bool:
@@ -172,10 +177,27 @@ def read_request(kind: type[RequestT], fields: Mapping[str, Any], settings: Sett
     InvalidInput
         One fault for each field that does not fit.
     """
+    require_few_sounds(fields, settings)
     given = {**settings.request_defaults, **fields}
     if all(given.get(name) is None for name in ("model_id", "model_save_path")):
         given["model_id"] = READY
     return parse(kind, given, checks={"model_save_path": partial(allowed_location, settings)})
+
+
+def require_few_sounds(fields: Mapping[str, Any], settings: Settings) -> None:
+    """Raise :class:`InvalidInput` for lists that are longer than ``SER_MAX_SOUNDS``, before any
+    time is spent on their items."""
+    faults = [
+        Fault(
+            (name,),
+            f"a list of {len(fields[name]):,}; allowed: at most {settings.max_sounds:,}, the limit "
+            "set by SER_MAX_SOUNDS",
+        )
+        for name in LISTS
+        if isinstance(fields.get(name), list) and len(fields[name]) > settings.max_sounds
+    ]
+    if faults:
+        raise InvalidInput(*faults)
 
 
 def allowed_location(settings: Settings, place: str | None) -> str | None:

@@ -6,7 +6,12 @@ from functools import partial
 
 from ser.service.answers import PredictAnswer, PredictJobAnswer
 from ser.service.bodies import JSON, MULTIPART, SOUND
-from ser.service.inference.request import PredictRequest, ReportRequest, read_request
+from ser.service.inference.request import (
+    LISTS,
+    PredictRequest,
+    ReportRequest,
+    read_request,
+)
 from ser.service.routes import ASYNC_HEADERS, Html, Route, health_of, job_answer
 
 PREDICT = Route(
@@ -20,6 +25,7 @@ PREDICT = Route(
     parse=partial(read_request, PredictRequest),
     reads=(JSON, MULTIPART, SOUND),
     body="The sounds, in JSON, as files, or one sound itself.",
+    lists=frozenset(LISTS),
     headers=ASYNC_HEADERS,
     answer=PredictAnswer,
     others={202: job_answer(PredictJobAnswer)},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import NamedTuple, NoReturn, TypeVar
@@ -28,6 +29,10 @@ from ser.service.inference.uploads import Fetcher, Uploads
 from ser.service.settings import Settings
 
 T = TypeVar("T")
+
+WASTED_SECONDS = 30.0
+"""Time for sounds of a request that cannot be judged: those after it are not read. The sounds that
+can be judged are bounded by their duration."""
 
 
 class Sample(msgspec.Struct, frozen=True):
@@ -131,16 +136,30 @@ def read_signals(
     A sound that makes all sounds together longer than ``SER_MAX_AUDIO_SECONDS`` is
     :class:`TooLarge`.
     """
-    left = settings.max_audio_seconds
+    left, wasted = settings.max_audio_seconds, 0.0
     for sound in sounds:
+        began = time.monotonic()
         try:
+            if wasted > WASTED_SECONDS:
+                raise TooLarge(
+                    f"It took {wasted:.0f} s to read the sounds that cannot be judged, so this one "
+                    f"was not read; allowed: {WASTED_SECONDS:g} s."
+                )
             # Only one file is in memory at a time.
             signal = read_signal(sound, left, settings)
         except SerError as error:
-            yield error
+            wasted += time.monotonic() - began
+            yield without_frames(error)
         else:
             left -= len(signal) / audio.SAMPLING_RATE
             yield signal
+
+
+def without_frames(error: SerError) -> SerError:
+    """Return ``error`` without the frames that raised it: they hold the bytes of the sound, and
+    there may be a thousand errors."""
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)
 
 
 def read_signal(sound: RequestedSound, left: float, settings: Settings) -> audio.Signal:

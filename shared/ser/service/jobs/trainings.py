@@ -83,6 +83,7 @@ class Trainings:
         try:
             return process.train_in_process(
                 request,
+                seconds=settings.max_train_seconds,
                 context=JobContext(model_id=job.job_id, trigger=job.trigger),
                 progress=held.note_progress,
                 heartbeat=held.renew_if_due,

@@ -14,6 +14,7 @@ from ser.service.bodies import JSON_TYPE, MULTIPART, SOUND
 from ser.service.openapi._schemas import (
     BINARY,
     Schema,
+    alternatives,
     component_schemas,
     form_schema,
     may_be_list,
@@ -23,7 +24,7 @@ from ser.service.openapi._schemas import (
     remove_provided_fields,
 )
 from ser.service.routes import Html, Route
-from ser.service.settings import PROVIDED_FIELDS
+from ser.service.settings import PROVIDED_FIELDS, Settings
 
 REQUEST_ID = {
     "name": "X-Request-Id",
@@ -46,7 +47,10 @@ KEY_SCHEME = {
     "scheme": "bearer",
     "description": "A key of the setting `SER_API_KEYS`, where the server has any.",
 }
-KEY_PROBLEMS = (401, 403, 421)
+PROBLEMS_OF_ALL = (400, 408, 413, 421, 431, 500, 503)
+"""Statuses of the problems that every operation has: a request that is not HTTP, comes too slowly,
+is too large, is for another host, fails, or comes while too many others are answered."""
+KEY_PROBLEMS = (401, 403)
 """Statuses of the problems by which callers are refused."""
 TAGS = {
     "predict": "Emotions of sounds, and the reports of models.",
@@ -70,15 +74,17 @@ def routes_of_all_functions() -> tuple[Route, ...]:
     return (*training.ROUTES, *inference.ROUTES)
 
 
-def openapi_document(routes: Iterable[Route], *, needs_key: bool = False) -> dict[str, Any]:
-    """Return the OpenAPI document of ``routes``, of a server that ``needs_key`` or not."""
+def openapi_document(routes: Iterable[Route], settings: Settings) -> dict[str, Any]:
+    """Return the OpenAPI document of ``routes`` on a server with ``settings``."""
     routes = tuple(routes)
     schemas = component_schemas(routes)
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
         described = operation(route, schemas)
-        described["security"] = security(route, needs_key=needs_key)
+        described["security"] = security(route, needs_key=settings.api_keys is not None)
         paths.setdefault(route.path, {})[route.method.lower()] = described
+    for route in routes:
+        bound_lists(route, schemas, settings.max_sounds)
     for schema in schemas.values():
         remove_provided_fields(schema)
     tags = dict.fromkeys(route.tag for route in routes)
@@ -183,7 +189,7 @@ def contents(route: Route, schemas: dict[str, Schema]) -> dict[str, Any]:
         if form is SOUND:
             schema = BINARY
         elif route.request and form is MULTIPART:
-            name = route.request.__name__.replace("Request", "Form")
+            name = form_name(route.request)
             schemas[name] = form_schema(name, own_schema(route.request))
             schema = reference(name)
         elif route.request:
@@ -192,6 +198,20 @@ def contents(route: Route, schemas: dict[str, Schema]) -> dict[str, Any]:
     if route.example is not None:
         found[JSON_TYPE]["example"] = route.example
     return found
+
+
+def form_name(kind: type[msgspec.Struct]) -> str:
+    """Return the name of the schema of the form with the fields of ``kind``."""
+    return kind.__name__.replace("Request", "Form")
+
+
+def bound_lists(route: Route, schemas: dict[str, Schema], most: int) -> None:
+    """State in ``schemas`` that the lists of ``route`` have at most ``most`` items."""
+    for name in (route.request.__name__, form_name(route.request)) if route.request else ():
+        for field in route.lists if name in schemas else ():
+            for each in alternatives(schemas[name]["properties"][field]):
+                if each.get("type") == "array":
+                    each["maxItems"] = most
 
 
 def responses(route: Route) -> dict[str, Any]:
@@ -215,9 +235,9 @@ def responses(route: Route) -> dict[str, Any]:
             "headers": response_headers(other.headers),
             "content": json_content(other.answer),
         }
-    statuses = sorted({*route.problems, *(KEY_PROBLEMS if route.scope else (421,))})
-    failures = {str(each): {"$ref": "#/components/responses/Problem"} for each in statuses}
-    return found | failures | {"500": {"$ref": "#/components/responses/Problem"}}
+    statuses = {*route.problems, *PROBLEMS_OF_ALL, *(KEY_PROBLEMS if route.scope else ())}
+    failures = {str(each): {"$ref": "#/components/responses/Problem"} for each in sorted(statuses)}
+    return found | failures
 
 
 def json_content(kind: type[msgspec.Struct]) -> dict[str, Any]:

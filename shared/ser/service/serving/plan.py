@@ -14,7 +14,8 @@ WORKER_BYTES = 150 * 2**20
 SHARE_OF_WORKERS = 0.5
 """Share of the memory for workers; the rest is for the sounds that they are working on."""
 THREADS_PER_CORE = 4
-"""As in functions-framework: most of them wait for slow clients."""
+"""As in functions-framework. They wait for stores, and those of train for trainings; none waits for
+a client."""
 
 KEEP_ALIVE_SECONDS = 620
 """Time after which a worker closes an idle connection.
@@ -55,6 +56,8 @@ class Plan(NamedTuple):
     """Module whose function ``prepare`` runs in each worker, beside the import of the function."""
     environment: Mapping[str, str]
     """Environment variables of the workers, where they are not set."""
+    large_threads: int
+    """Further threads of each worker, for large requests."""
 
 
 def serving_plan(
@@ -90,6 +93,8 @@ def serving_plan(
         log_level=environment.get("GUNICORN_LOG_LEVEL") or "error",
         preparation=PREPARATIONS.get(target),
         environment=ENVIRONMENTS.get(target, {}),
+        # Large requests calculate for seconds, and each takes the memory of its sounds.
+        large_threads=max(1, available // workers),
     )
 
 

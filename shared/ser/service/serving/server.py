@@ -45,7 +45,7 @@ class Server(BaseApplication):  # type: ignore[misc]
     """
 
     def __init__(self, source: Path, address: str, plan: Plan) -> None:
-        self._source, self._address, self._plan = source, address, plan
+        self._source, self._address, self.plan = source, address, plan
         self._ask_for_another: Callable[[], None] = lambda: None
         super().__init__()
 
@@ -54,12 +54,9 @@ class Server(BaseApplication):  # type: ignore[misc]
         options: dict[str, Any] = {
             "bind": self._address,
             "workers": 1,
-            "threads": self._plan.threads,
-            "worker_class": "gthread",
-            "keepalive": self._plan.keep_alive,
-            "timeout": self._plan.timeout,
-            "loglevel": self._plan.log_level,
-            "limit_request_line": 0,  # the query may hold a model's address and metadata
+            "worker_class": "ser.service.serving.worker.Worker",
+            "timeout": self.plan.timeout,
+            "loglevel": self.plan.log_level,
             # It would import asyncio, and fork beside its thread.
             "control_socket_disable": True,
             "post_fork": self._note_missing_workers,
@@ -72,7 +69,7 @@ class Server(BaseApplication):  # type: ignore[misc]
         """Return the function as a WSGI application; called in each worker."""
         # Little of what imports create is garbage; to look for it costs time.
         gc.disable()
-        for name, value in self._plan.environment.items():
+        for name, value in self.plan.environment.items():
             os.environ.setdefault(name, value)
         imported = threading.Event()
         # Not a daemon: a session of onnxruntime that is created while the process ends aborts it.
@@ -86,8 +83,8 @@ class Server(BaseApplication):  # type: ignore[misc]
     def _prepare(self, imported: threading.Event) -> None:
         """Do the part of the first request's work that is the same for most requests."""
         try:
-            if self._plan.preparation:
-                importlib.import_module(self._plan.preparation).prepare()
+            if self.plan.preparation:
+                importlib.import_module(self.plan.preparation).prepare()
         finally:
             imported.wait()
             # Nothing that exists now will be garbage soon.
@@ -97,13 +94,13 @@ class Server(BaseApplication):  # type: ignore[misc]
 
     def _note_missing_workers(self, arbiter: Arbiter, _worker: object) -> None:
         """In a new worker: find out whether there should be further ones."""
-        if arbiter.num_workers < self._plan.workers:
+        if arbiter.num_workers < self.plan.workers:
             self._ask_for_another = ask_for_another
 
     def _cap_workers(self, arbiter: Arbiter, new: int, _old: int | None) -> None:
         """In the main process: keep the number of workers planned, however many are asked for."""
-        if new > self._plan.workers:
-            arbiter.num_workers = self._plan.workers
+        if new > self.plan.workers:
+            arbiter.num_workers = self.plan.workers
 
 
 def module_at(source: Path) -> Any:

@@ -7,12 +7,14 @@ its server: it watches its standard input, which the server holds open.
 
 from __future__ import annotations
 
+import math
 import os
 import select
 import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import IO, Any
@@ -20,13 +22,15 @@ from typing import IO, Any
 import msgspec
 
 from ser._progress import Progress, ignore_progress
-from ser.errors import Busy
+from ser.errors import Busy, TooLarge
 from ser.service import problems
 from ser.service.interpreter import python_path
-from ser.service.problems import TrainingLost
+from ser.service.problems import ClientGone, TrainingLost
 from ser.service.training.request import JobContext, TrainRequest
 
 HEARTBEAT_SECONDS = 1.0
+END_SECONDS = 10.0
+"""Time for which a process may clean up before it is killed."""
 REQUESTED_ENDS = frozenset({-signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP})
 """Codes of a process that was asked to end, which does not make the training itself suspect."""
 
@@ -39,19 +43,43 @@ class TrainingProcesses:
         self._running = 0
 
     def train(
-        self, request: TrainRequest, *, limit: int, progress: Progress = ignore_progress
+        self,
+        request: TrainRequest,
+        *,
+        limit: int,
+        seconds: float = math.inf,
+        is_client_gone: Callable[[], bool] = lambda: False,
+        progress: Progress = ignore_progress,
     ) -> dict[str, Any]:
         """Train as ``request`` says and return the answer of POST /train.
+
+        Parameters
+        ----------
+        is_client_gone
+            Returns whether the client has gone. The training then ends, and publishes nothing.
 
         Raises
         ------
         Busy
             ``limit`` trainings are running.
+        ClientGone
+            The client has gone.
         SerError
-            Any error that the training raised.
+            Any error of :func:`train_in_process`.
         """
+
+        def require_client() -> None:
+            if is_client_gone():
+                raise ClientGone("The client has gone; the training was ended.")
+
         with self.slot(limit):
-            return train_in_process(request, progress=progress)
+            return train_in_process(
+                request,
+                seconds=seconds,
+                progress=progress,
+                heartbeat=require_client,
+                before_publishing=require_client,
+            )
 
     @contextmanager
     def slot(self, limit: int) -> Iterator[None]:
@@ -73,6 +101,7 @@ class TrainingProcesses:
 def train_in_process(
     request: TrainRequest,
     *,
+    seconds: float = math.inf,
     context: JobContext | None = None,
     progress: Progress = ignore_progress,
     heartbeat: Callable[[], None] = lambda: None,
@@ -82,21 +111,33 @@ def train_in_process(
 
     Parameters
     ----------
+    seconds
+        The longest time of the training, from the setting ``SER_MAX_TRAIN_SECONDS``.
     heartbeat
         Called at least every :data:`HEARTBEAT_SECONDS`. Its exceptions end the training.
     before_publishing
         Called when the model is complete and nothing of it is published yet. Its exceptions end the
         training, and nothing is published.
+
+    Raises
+    ------
+    TooLarge
+        The training takes longer than ``seconds``.
+    SerError
+        Any error that the training raised.
     """
     arguments = [] if context is None else [msgspec.json.encode(context).decode()]
-    # Leaving this block by an exception closes the standard input of the process, which ends it.
-    with subprocess.Popen(
-        [sys.executable, "-m", "ser.service.training", *arguments],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": python_path()},
-        bufsize=0,
-    ) as process:
+    until = time.monotonic() + seconds
+
+    def check() -> None:
+        heartbeat()
+        if time.monotonic() > until:
+            raise TooLarge(
+                f"The training takes longer than {seconds:g} s, the limit set by "
+                "SER_MAX_TRAIN_SECONDS; it was ended, and nothing was published."
+            )
+
+    with training_process(arguments) as process:
         stdin, stdout = process.stdin, process.stdout
         assert stdin is not None
         assert stdout is not None
@@ -112,7 +153,7 @@ def train_in_process(
 
         send(msgspec.json.encode(request))
         steps = Steps(progress)
-        last = follow(stdout, steps, heartbeat, permit)
+        last = follow(stdout, steps, check, permit)
         # Closing its standard input now would end the process before it has cleaned up.
         process.wait()
     if last is None:
@@ -124,6 +165,31 @@ def train_in_process(
         raise problems.from_document(last["problem"])
     answer: dict[str, Any] = last["answer"]
     return answer
+
+
+@contextmanager
+def training_process(arguments: list[str]) -> Iterator[subprocess.Popen[bytes]]:
+    """Start the process of a training and yield it; end it if the block raises an exception."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "ser.service.training", *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": python_path()},
+        bufsize=0,
+    ) as process:
+        try:
+            yield process
+        except BaseException:
+            assert process.stdin is not None
+            # The process ends when its standard input does, unless it hangs in a library.
+            process.stdin.close()
+            try:
+                process.wait(END_SECONDS)
+            except subprocess.TimeoutExpired:
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+                process.kill()
+            raise
 
 
 class Steps:

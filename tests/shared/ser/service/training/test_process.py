@@ -16,11 +16,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from ser.errors import Busy, InvalidInput
+from ser.errors import Busy, InvalidInput, TooLarge
 from ser.registry import open_registry
 from ser.service.interpreter import python_path
-from ser.service.problems import TrainingLost
+from ser.service.problems import ClientGone, TrainingLost
 from ser.service.settings import Settings
+from ser.service.training import process
 from ser.service.training.process import TrainingProcesses
 from ser.service.training.request import (
     TrainRequest,
@@ -125,6 +126,66 @@ def test_a_training_ends_with_its_server(body: dict[str, Any]) -> None:
     assert process.wait(timeout=EXIT_TIMEOUT_SECONDS) == -signal.SIGTERM
     assert b'"answer"' not in process.stdout.read()
     process.stdout.close()
+
+
+def test_a_training_ends_when_its_client_has_gone(body: dict[str, Any]) -> None:
+    steps: list[str] = []
+    with pytest.raises(ClientGone):
+        TrainingProcesses().train(
+            read(body),
+            limit=1,
+            progress=lambda step, _: steps.append(step),
+            is_client_gone=lambda: "features" in steps,
+        )
+    assert "evaluate" not in steps
+    assert not list(open_registry("model").ids())
+
+
+def test_nothing_is_published_for_a_client_that_goes_in_the_last_moment(
+    body: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = threading.Event()
+    follow = process.follow
+
+    def follow_until_made(*arguments: Any) -> Any:
+        *others, permit = arguments
+
+        def permit_to_a_client_that_has_gone() -> None:
+            gone.set()
+            permit()
+
+        return follow(*others, permit_to_a_client_that_has_gone)
+
+    monkeypatch.setattr(process, "follow", follow_until_made)
+    with pytest.raises(ClientGone):
+        TrainingProcesses().train(read(body), limit=1, is_client_gone=gone.is_set)
+    assert not list(open_registry("model").ids())
+
+
+def test_a_training_above_its_time_is_ended(body: dict[str, Any]) -> None:
+    trainings = TrainingProcesses()
+    with pytest.raises(TooLarge, match="SER_MAX_TRAIN_SECONDS"):
+        trainings.train(read(body), limit=1, seconds=0.001)
+    with trainings.slot(1):
+        assert not list(open_registry("model").ids())
+
+
+def test_a_training_that_hangs_is_killed(
+    body: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "END_SECONDS", 0.1)
+    hanging: list[int] = []
+
+    def hang(step: str, _share: float) -> None:
+        if not hanging:
+            hanging.append(child_of_this_process())
+            os.kill(hanging[0], signal.SIGSTOP)
+
+    with pytest.raises(ClientGone):
+        TrainingProcesses().train(
+            read(body), limit=1, progress=hang, is_client_gone=lambda: bool(hanging)
+        )
+    assert not running_in(hanging[0])
 
 
 def running_in(group: int) -> list[str]:
