@@ -75,7 +75,7 @@ class Trainings:
         request = permitted_request(job, settings)
         check_writable(request)
         if job.attempts > 1:
-            open_store(request.model_save_path).sweep(job.job_id)
+            open_registry(request.model_save_path).discard(job.job_id)
         try:
             return process.train_in_process(
                 request,
@@ -108,7 +108,7 @@ class Trainings:
         if Path(request.data_path).name == data_folder(job.job_id):
             shutil.rmtree(request.data_path, ignore_errors=True)
         if job.status != "succeeded" and find_model(job, settings) is None:
-            open_store(request.model_save_path).sweep(job.job_id)
+            open_registry(request.model_save_path).discard(job.job_id)
 
 
 def without_secrets(remote_url: object) -> object:
