@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from ser._domain_profile import DomainProfile, takes_domain_profile
 from ser._labels import Label
-from ser._model_file import FAMILIARITY, ModelProperties, OpenedModel, open_model
+from ser._model_file import FAMILIARITY, OpenedModel, open_model
+from ser._model_properties import ModelProperties
 from ser._prediction import Prediction, Probabilities, emotion_keys, reason_against
 from ser._speaker_profile import SpeakerProfile, takes_profile
 from ser._threads import map_in_order

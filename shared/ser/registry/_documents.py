@@ -15,6 +15,7 @@ MANIFEST = "manifest.json"
 SIGNATURE = "manifest.sig"
 """HMAC-SHA256 of the manifest's bytes in hexadecimal, written before the manifest."""
 MODEL_FILE = "model.onnx"
+REPORT_FILE = "report.html"
 MAX_DOCUMENT = 16_000_000
 """Maximum size of a manifest or an alias in bytes."""
 READY = "ready"

@@ -11,7 +11,9 @@ import msgspec
 from ser._model_file import NO_MODEL_LIMITS, ModelLimits, OpenedModel, open_model
 from ser.errors import AlteredModel, Conflict, NotFound, TooLarge
 from ser.model import Model
-from ser.registry._documents import MANIFEST, MODEL_FILE, Digest
+from ser.registry._documents import MANIFEST, MODEL_FILE, REPORT_FILE, Digest
+from ser.registry._reports import MAX_BYTES as MAX_REPORT
+from ser.registry._reports import foreign_part
 from ser.registry._rules import parse_manifest
 from ser.store import Store, open_store
 
@@ -125,6 +127,33 @@ class PublishedModel(Model):
             f"file {name!r} of model {self.model_id} is not as it was published: its size or"
             f" SHA-256 differs from {MANIFEST}"
         )
+
+    def read_report(self) -> bytes:
+        """Return the report of the model: HTML in UTF-8.
+
+        Raises
+        ------
+        NotFound
+            The model was published without a report.
+        AlteredModel
+            The report is missing, has changed since publication, or is not a page that ser makes.
+        """
+        size = self._digest(REPORT_FILE).size
+        if size > MAX_REPORT:
+            raise AlteredModel(
+                f"{REPORT_FILE} of model {self.model_id} has {size:,} bytes; "
+                f"allowed: {MAX_REPORT:,}"
+            )
+        report = self.read(REPORT_FILE)
+        try:
+            part = foreign_part(report.decode())
+        except UnicodeDecodeError:
+            part = "bytes that are not UTF-8"
+        if part is not None:
+            raise AlteredModel(
+                f"{REPORT_FILE} of model {self.model_id} was not made by ser: it has {part!r}"
+            )
+        return report
 
     def _digest(self, name: str) -> Digest:
         try:

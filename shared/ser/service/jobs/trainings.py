@@ -138,7 +138,9 @@ def find_model(job: Job, settings: Settings) -> PublishedModel | None:
     Two simultaneous attempts may leave a manifest whose files are missing or altered. Such a model
     is useless, and the next attempt removes it.
     """
-    registry = open_registry(permitted_request(job, settings).model_save_path)
+    registry = open_registry(
+        permitted_request(job, settings).model_save_path, key=settings.model_key
+    )
     try:
         model = registry.model(job.job_id)
     except (NotFound, AlteredModel):
@@ -150,7 +152,9 @@ def complete_from_model(job: Job, model: PublishedModel, settings: Settings) -> 
     """Finish the work of a process that crashed after it had published ``model``: move the aliases
     and return the answer of POST /train."""
     request = permitted_request(job, settings)
-    notes = move_aliases(open_registry(request.model_save_path), job.job_id, request.aliases)
+    notes = move_aliases(
+        open_registry(request.model_save_path, key=settings.model_key), job.job_id, request.aliases
+    )
     return answer_of({**model.manifest, "notes": [*model.manifest["notes"], *notes]})
 
 
