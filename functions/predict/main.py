@@ -34,7 +34,7 @@ def post_predict(call: Call[PredictRequest]) -> PredictAnswer | Reply:
 
 def get_report(call: Call[ReportRequest]) -> Page:
     """Return the report of the model with the given id or alias."""
-    model_id, html = predictor.report(call.request)
+    model_id, html = predictor.report(call.request, call.settings)
     # An alias may move to another model, and the next version of the software has another `ready`.
     immutable = model_id == call.request.model_id and model_id != READY
     return Page(html, immutable=immutable)

@@ -259,7 +259,7 @@ def publish(
     recipe_only = {name: fields[name] for name in fields if name != "dataset_force"}
     recipe = parse(Recipe, {**recipe_only, "evaluation": "full"})
     with within("registry"):
-        registry = open_registry(choices.registry)
+        registry = open_registry(choices.registry, key=settings.model_key)
     trained = train_recipe(
         recipe,
         open_sources(choices.source, Path(folder)),

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Mapping
+from contextlib import nullcontext
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+
+from ser._runs import CLOCK, runtime_errors
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -20,6 +25,10 @@ MAX_THREADS = 4
 LARGE_WEIGHTS = 4_000_000
 """Bytes of weights from which products are long enough for several threads; an encoder has more,
 a classifier fewer."""
+OPENING_SECONDS = 60.0
+"""Time after which the opening of a session is given up."""
+ARENAS = threading.Lock()
+"""Held from the registration of an arena until the session has taken it."""
 NO_WEIGHTS: Mapping[str, NDArray[np.float32]] = {}
 
 
@@ -28,6 +37,7 @@ def open_session(
     *,
     optimize: bool = True,
     weights: Mapping[str, NDArray[np.float32]] = NO_WEIGHTS,
+    memory: int | None = None,
 ) -> onnxruntime.InferenceSession:
     """Return a session that runs ``graph``, the bytes of an ONNX file.
 
@@ -42,14 +52,15 @@ def open_session(
     weights
         Values of the initializers whose data is outside ``graph``. The session does not copy them,
         so the caller must keep them as long as the session.
+    memory
+        Memory in bytes that all calls of the session may take together; ``None``: no limit.
 
     Raises
     ------
     ValueError
-        ``graph`` is not an ONNX file that this version of onnxruntime runs.
+        ``graph`` is not an ONNX file that this version of onnxruntime runs, or takes too long.
     """
     import onnxruntime
-    from onnxruntime.capi import onnxruntime_pybind11_state as state
 
     options = onnxruntime.SessionOptions()
     if not optimize:
@@ -72,13 +83,25 @@ def open_session(
         options.add_session_config_entry("session.disable_prepacking", "1")
         # Otherwise idle threads would take processor time from other calls.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    cancel = partial(options.set_load_cancellation_flag, True)
     try:
-        return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
-    except (
-        state.Fail,
-        state.InvalidArgument,
-        state.InvalidGraph,
-        state.InvalidProtobuf,
-        state.NotImplemented,
-    ) as error:
+        with ARENAS if memory else nullcontext(), CLOCK.limit(OPENING_SECONDS, cancel):
+            if memory:
+                use_arena(options, memory)
+            return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    except runtime_errors() as error:
         raise ValueError(str(error)) from error
+
+
+def use_arena(options: onnxruntime.SessionOptions, size: int) -> None:
+    """Make the next session with ``options`` take its memory from an arena of ``size`` bytes."""
+    import onnxruntime
+
+    place = onnxruntime.OrtMemoryInfo(
+        "Cpu", onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, onnxruntime.OrtMemType.DEFAULT
+    )
+    # It replaces the arena that was registered before, which its session keeps.
+    onnxruntime.create_and_register_allocator(place, onnxruntime.OrtArenaCfg({"max_mem": size}))
+    options.add_session_config_entry("session.use_env_allocators", "1")
+    # The weights are bounded by the size of the file.
+    options.add_session_config_entry("session.use_device_allocator_for_initializers", "1")

@@ -31,6 +31,7 @@ SHAPE, TYPE, NAME, DATA, EXTERNAL_DATA, LOCATION = 1, 2, 8, 9, 13, 14
 KEY, VALUE = 1, 2
 FLOAT, FLOAT16 = 1, 10
 EXTERNAL = 1
+CAST = "Cast"
 
 
 class Cast(NamedTuple):
@@ -74,7 +75,13 @@ def take_weights(model: bytes) -> tuple[bytes, Weights]:
 def split_graph(graph: memoryview) -> tuple[list[wire.Bytes], dict[str, Tensor]]:
     """Return the fields of ``graph`` without its packed weights, and these weights."""
     fields = list(wire.fields(graph))
-    casts = [read_cast(field.value) if field.number == NODE else None for field in fields]
+    casts = [
+        # Most nodes are something else, and need not be parsed.
+        read_cast(field.value)
+        if field.number == NODE and CAST.encode() in bytes(field.value)
+        else None
+        for field in fields
+    ]
     halves = [
         read_half_tensor(field.value) if field.number == INITIALIZER else None for field in fields
     ]
@@ -94,7 +101,7 @@ def split_graph(graph: memoryview) -> tuple[list[wire.Bytes], dict[str, Tensor]]
 def read_cast(node: memoryview) -> Cast | None:
     """Return the names of ``node``; ``None`` if it does not convert to single precision."""
     values = wire.parse(node)
-    if text(values, OPERATOR) != "Cast":
+    if text(values, OPERATOR) != CAST:
         return None
     targets = [numbers(wire.parse(each), ATTRIBUTE_INTEGER) for each in values.get(ATTRIBUTE, [])]
     return Cast(text(values, INPUT), text(values, OUTPUT)) if targets == [[FLOAT]] else None

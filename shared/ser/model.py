@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from ser._domain_profile import DomainProfile, takes_domain_profile
 from ser._labels import Label
-from ser._model_file import FAMILIARITY, ModelProperties, OpenedModel, open_model
+from ser._model_file import FAMILIARITY, OpenedModel, open_model
+from ser._model_properties import ModelProperties
 from ser._prediction import Prediction, Probabilities, emotion_keys, reason_against
 from ser._speaker_profile import SpeakerProfile, takes_profile
 from ser._threads import map_in_order
@@ -300,9 +301,9 @@ class Model:
         signal = read_sound(sound, sampling_rate)
         inputs = {"waveform": signal, **self._options(known)}
         if self._opened.places:
-            rows, times = self._opened.session.run(["features", "times"], inputs)
+            rows, times = self._opened.run(["features", "times"], inputs).values()
         else:
-            (rows,) = self._opened.session.run(["features"], inputs)
+            rows = self._opened.run(["features"], inputs)["features"]
             step = self.properties.chunk_samples or -(-len(signal) // len(rows))
             times = np.arange(len(rows)) * step / SAMPLING_RATE
         return Features(rows, self.feature_names, times=times)
@@ -436,8 +437,7 @@ class Model:
         opened = self._opened
         names = ["probabilities", "speech"]
         names += ["seconds"] * opened.places + [FAMILIARITY] * opened.familiarity
-        outputs = opened.session.run(names, {"waveform": signal, **options})
-        found = dict(zip(names, outputs, strict=True))
+        found = opened.run(names, {"waveform": signal, **options})
         probabilities, speech = found["probabilities"], bool(found["speech"])
         reason = reason_against(speech, float(probabilities.max()), abstain_below)
         return Prediction(
@@ -464,7 +464,7 @@ class Model:
             with within(index):
                 signal = require_sound(read_sound(sound, sampling_rate))
                 inputs = {"waveform": signal, **options}
-                rows, speech = self._opened.session.run(["features", "speech"], inputs)
+                rows, speech = self._opened.run(["features", "speech"], inputs).values()
                 if not speech:
                     raise InvalidInput(NO_SPEECH)
                 profiles.append(of(self.front_end, rows))

@@ -26,6 +26,7 @@ from ser.service.models import ALIAS_SECONDS, Models
 from ser.service.settings import Settings
 from ser.store._folder import FolderStore
 
+RULES = Settings().model_rules
 SOUND = b64encode(made.sound(made.signal("03a01Wa.wav"))).decode()
 
 
@@ -37,8 +38,8 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     def watch(name: str) -> None:
         method: Callable[..., Any] = getattr(FolderStore, name)
 
-        def watched(store: FolderStore, *arguments: str) -> Any:
-            calls.append(" ".join((name, *arguments)))
+        def watched(store: FolderStore, *arguments: Any) -> Any:
+            calls.append(" ".join((name, *arguments[:1])))
             return method(store, *arguments)
 
         monkeypatch.setattr(FolderStore, name, watched)
@@ -59,10 +60,10 @@ def test_a_model_in_memory_is_used_without_access_to_the_registry(
     model_id = graphs.publish(tmp_path, graphs.model())
     years = count(step=10**8)
     models = Models(clock=lambda: next(years))
-    first = models.get(str(tmp_path), model_id)
+    first = models.get(str(tmp_path), model_id, RULES)
     assert f"read {model_id}/model.onnx" in asked
     asked.clear()
-    assert models.get(str(tmp_path), model_id) is first
+    assert models.get(str(tmp_path), model_id, RULES) is first
     assert asked == []
 
 
@@ -73,15 +74,15 @@ def test_an_alias_is_read_at_intervals_and_then_followed(
     now = 0.0
     models = Models(clock=lambda: now)
     registry.move("production", old)
-    assert models.get(str(tmp_path), "production").model_id == old
+    assert models.get(str(tmp_path), "production", RULES).model_id == old
     registry.move("production", new)
-    models.get(str(tmp_path), new)
+    models.get(str(tmp_path), new, RULES)
     asked.clear()
     now = ALIAS_SECONDS / 2
-    assert models.get(str(tmp_path), "production").model_id == old
+    assert models.get(str(tmp_path), "production", RULES).model_id == old
     assert asked == []
     now = ALIAS_SECONDS
-    assert models.get(str(tmp_path), "production").model_id == new
+    assert models.get(str(tmp_path), "production", RULES).model_id == new
     assert asked == ["read aliases/production.json"]
 
 
@@ -98,7 +99,7 @@ def test_an_answer_during_the_move_of_an_alias_belongs_to_one_model(
     models = Models(clock=lambda: next(hours))
 
     def ask(_: int) -> bool:
-        kept = models.get(str(tmp_path), "latest")
+        kept = models.get(str(tmp_path), "latest", RULES)
         return made_with[kept.model_id] == kept.properties.front_end
 
     with ThreadPoolExecutor(4) as pool:
@@ -115,7 +116,7 @@ def test_concurrent_first_requests_load_a_model_once(tmp_path: Path, asked: list
 
     def ask(_: int) -> Model:
         together.wait()
-        return models.get(str(tmp_path), model_id)
+        return models.get(str(tmp_path), model_id, RULES)
 
     with ThreadPoolExecutor(8) as pool:
         assert len({id(model) for model in pool.map(ask, range(8))}) == 1
@@ -127,15 +128,15 @@ def test_concurrent_first_requests_open_a_registry_once(
 ) -> None:
     opened: list[str] = []
 
-    def slowly(uri: str) -> Registry:
+    def slowly(uri: str, **rules: Any) -> Registry:
         time.sleep(0.05)
         opened.append(uri)
-        return open_registry(uri)
+        return open_registry(uri, **rules)
 
     monkeypatch.setattr("ser.service.models.open_registry", slowly)
     models = Models()
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(models.registry, [str(tmp_path)] * 8))
+        list(pool.map(lambda _: models.registry(str(tmp_path), RULES), range(8)))
     assert opened == [str(tmp_path)]
 
 
@@ -146,9 +147,9 @@ def test_loading_a_model_is_retried_after_a_failure(tmp_path: Path) -> None:
     file.write_bytes(data[:-1])
     models = Models()
     with pytest.raises(AlteredModel):
-        models.get(str(tmp_path), model_id)
+        models.get(str(tmp_path), model_id, RULES)
     file.write_bytes(data)
-    assert models.get(str(tmp_path), model_id).model_id == model_id
+    assert models.get(str(tmp_path), model_id, RULES).model_id == model_id
 
 
 def test_the_least_recently_used_model_is_dropped_first(tmp_path: Path, asked: list[str]) -> None:
@@ -157,7 +158,7 @@ def test_the_least_recently_used_model_is_dropped_first(tmp_path: Path, asked: l
     models = Models(max_bytes=2 * len(data))
     asked.clear()
     for model_id in (first, second, first, third, first, second):
-        models.get(str(tmp_path), model_id)
+        models.get(str(tmp_path), model_id, RULES)
     loaded = [call.split()[1].split("/")[0] for call in asked if call.endswith("model.onnx")]
     assert loaded == [first, second, third, second]
 
@@ -169,22 +170,22 @@ def test_a_missing_name_is_the_alias_production_if_there_is_one_and_latest_other
     now = 0.0
     models = Models(clock=lambda: now)
     with pytest.raises(NotFound, match="latest"):
-        models.get(str(tmp_path), None)
+        models.get(str(tmp_path), None, RULES)
     registry.move("latest", new)
-    assert models.get(str(tmp_path), None).model_id == new
+    assert models.get(str(tmp_path), None, RULES).model_id == new
     asked.clear()
-    assert models.get(str(tmp_path), None).model_id == new
+    assert models.get(str(tmp_path), None, RULES).model_id == new
     assert asked == []
     registry.move("production", old)
     now = ALIAS_SECONDS
-    assert models.get(str(tmp_path), None).model_id == old
+    assert models.get(str(tmp_path), None, RULES).model_id == old
 
 
 def test_a_model_above_the_limit_is_the_only_one_in_memory(tmp_path: Path) -> None:
     model_id = graphs.publish(tmp_path, graphs.model())
     models = Models(max_bytes=1)
-    kept = models.get(str(tmp_path), model_id)
-    assert models.get(str(tmp_path), model_id) is kept
+    kept = models.get(str(tmp_path), model_id, RULES)
+    assert models.get(str(tmp_path), model_id, RULES) is kept
 
 
 @pytest.fixture

@@ -52,8 +52,48 @@ def test_a_browser_may_display_a_report_and_nothing_else(predict: Any, reported:
     assert response.data == PAGE
     assert response.headers["Content-Type"] == "text/html; charset=utf-8"
     assert response.headers["X-Content-Type-Options"] == "nosniff"
-    policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
-    assert response.headers["Content-Security-Policy"] == policy
+    assert response.headers["Referrer-Policy"] == "no-referrer"
+    assert set(response.headers["Content-Security-Policy"].split("; ")) == {
+        *("default-src 'none'", "style-src 'unsafe-inline'", "img-src data:", "sandbox"),
+        *("form-action 'none'", "base-uri 'none'", "frame-ancestors 'none'"),
+    }
+
+
+FOREIGN = (
+    "<script>alert(1)</script>",
+    '<form action="https://example.org"><input name="password"></form>',
+    '<meta http-equiv="refresh" content="0; url=https://example.org">',
+    '<a href="https://example.org">Log in</a>',
+    '<p onclick="alert(1)">',
+    '<svg><use xlink:href="https://example.org/x.svg#x"/></svg>',
+    '<image xlink:href="data:text/html;base64,AAAA"/>',
+    "<p <script>",
+    "<!-- a comment -->",
+    "<iframe>",
+    "\x3c",
+)
+
+
+@pytest.mark.parametrize("part", FOREIGN)
+def test_a_page_that_is_not_a_report_is_not_served(
+    predict: Any, reported: Reported, part: str
+) -> None:
+    registry, model_id = open_registry(reported.folder), new_model_id()
+    registry.publish(model_id, {"model.onnx": b"", "report.html": PAGE + part.encode()}, {})
+    response = predict.get(reported.path(model_id))
+    assert response.status_code == 409
+    assert "was not made by ser" in response.json["detail"]
+
+
+@pytest.mark.parametrize("page", [b"\xff", b" " * 10_000_001], ids=["bad UTF-8", "too large"])
+def test_a_report_that_is_no_text_or_too_large_is_not_served(
+    predict: Any, reported: Reported, page: bytes
+) -> None:
+    model_id = new_model_id()
+    open_registry(reported.folder).publish(model_id, {"model.onnx": b"", "report.html": page}, {})
+    response = predict.get(reported.path(model_id))
+    assert response.status_code == 409
+    assert "allowed" in response.json["detail"] or "made by ser" in response.json["detail"]
 
 
 def test_a_report_is_cacheable_by_id_but_not_by_alias(predict: Any, reported: Reported) -> None:

@@ -13,6 +13,7 @@ import onnx
 
 from ser._schemas import shortened
 from ser.errors import InvalidInput
+from ser.sealing import OPERATORS
 
 DOMAINS = ("", "ai.onnx.ml")
 CONTROL = ("Loop", "If", "Scan")
@@ -89,6 +90,15 @@ def refuse_node(node: onnx.NodeProto) -> None:
     subgraphs = (onnx.AttributeProto.GRAPH, onnx.AttributeProto.GRAPHS)
     if any(each.type in subgraphs or each.HasField("g") or each.graphs for each in node.attribute):
         raise InvalidInput(f"{shown} {shortened(node.op_type)!r} with a subgraph; allowed: none")
+
+
+def refuse_operators(model: onnx.ModelProto) -> None:
+    """Raise :class:`InvalidInput` if a model with this encoder would be refused when it is loaded:
+    for an operator that is not in :data:`ser.sealing.OPERATORS`."""
+    if others := sorted({(node.domain, node.op_type) for node in model.graph.node} - OPERATORS):
+        names = shortened(", ".join(name for _, name in others))
+        allowed = ", ".join(sorted(name for domain, name in OPERATORS if not domain))
+        raise InvalidInput(f"it has the operators {names}; allowed: {allowed}")
 
 
 def tensors(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:

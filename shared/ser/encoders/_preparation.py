@@ -63,7 +63,7 @@ def prepare(
     """
     from ser.encoders import _cutting as cutting
     from ser.encoders import _trial as trial
-    from ser.encoders._inspection import required_inputs
+    from ser.encoders._inspection import refuse_operators, required_inputs
 
     part = cutting.cut_behind(model, outputs)
     (value,) = required_inputs(part.graph)
@@ -78,6 +78,7 @@ def prepare(
         trial.require_size(part)
         if cutting.opset_of(part) != cutting.OPSET:
             part, original = cutting.in_opset(trial.folded(part)), part
+        refuse_operators(part)
         part = cutting.with_inferred_shapes(part)
     if source in KNOWN:
         return PreparedEncoder(part, known_widths(part), lengths[0], longest)

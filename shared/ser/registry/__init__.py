@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from ser._model_file import NO_MODEL_LIMITS, ModelLimits
 from ser.registry._aliases import ALIAS, ALIAS_GRAMMAR, Move, check_alias
 from ser.registry._aliases import FOLDER as ALIASES_FOLDER
 from ser.registry._documents import MODEL_ID, READY, Digest, encode, new_model_id
+from ser.registry._keys import ModelKey
 from ser.registry._loading import load_model
 from ser.registry._model import PublishedModel
 from ser.registry._opening import open_registry
@@ -17,9 +19,12 @@ __all__ = [
     "ALIASES_FOLDER",
     "ALIAS_GRAMMAR",
     "MODEL_ID",
+    "NO_MODEL_LIMITS",
     "READY",
     "READY_FOLDER",
     "Digest",
+    "ModelKey",
+    "ModelLimits",
     "ModelSummary",
     "Move",
     "PublishedModel",

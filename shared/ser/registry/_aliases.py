@@ -8,8 +8,9 @@ from typing import Literal
 
 import msgspec
 
-from ser.errors import Busy, Conflict, InvalidInput
-from ser.registry._documents import READY, encode, timestamp
+from ser._decoding import Unreadable, decode
+from ser.errors import Busy, Conflict, InvalidInput, TooLarge
+from ser.registry._documents import MAX_DOCUMENT, MODEL_ID, READY, encode, timestamp
 from ser.store import Store, Stored
 
 FOLDER = "aliases"
@@ -52,6 +53,8 @@ class Alias(msgspec.Struct, frozen=True):
     def __post_init__(self) -> None:
         if trail(self.history)[-1:] != [self.model_id]:
             raise ValueError("the history does not lead to the model_id")
+        if not MODEL_ID.fullmatch(self.model_id):
+            raise ValueError("the model_id is not that of a model")
 
 
 def trail(history: Sequence[Move]) -> list[str]:
@@ -80,7 +83,7 @@ def read_alias(store: Store, alias: str) -> Alias | None:
     Conflict
         The document is damaged.
     """
-    return parse_alias(store.read(key(alias)), alias) if ALIAS.fullmatch(alias) else None
+    return parse_alias(stored_alias(store, alias), alias) if ALIAS.fullmatch(alias) else None
 
 
 def point_alias(
@@ -107,7 +110,7 @@ def point_alias(
         The document is damaged.
     """
     for _ in range(ATTEMPTS):
-        stored = store.read(key(alias))
+        stored = stored_alias(store, alias)
         current = parse_alias(stored, alias)
         history = current.history if current else ()
         past = trail(history)
@@ -130,9 +133,17 @@ def key(alias: str) -> str:
     return f"{FOLDER}/{alias}{SUFFIX}"
 
 
+def stored_alias(store: Store, alias: str) -> Stored | None:
+    """Return the document of ``alias``; raise :class:`Conflict` if it is too large."""
+    try:
+        return store.read(key(alias), MAX_DOCUMENT)
+    except TooLarge as error:
+        raise Conflict(f"{key(alias)} is damaged; repair or remove it: {error.detail}") from error
+
+
 def parse_alias(stored: Stored | None, alias: str) -> Alias | None:
     """Return the alias in a stored document; ``None`` if there is no document."""
     try:
-        return None if stored is None else msgspec.json.decode(stored.data, type=Alias)
-    except msgspec.DecodeError as error:
+        return None if stored is None else decode(stored.data, Alias)
+    except Unreadable as error:
         raise Conflict(f"{key(alias)} is damaged; repair or remove it: {error}") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import re
 from datetime import UTC, datetime
@@ -11,7 +12,12 @@ from typing import Any
 import msgspec
 
 MANIFEST = "manifest.json"
+SIGNATURE = "manifest.sig"
+"""HMAC-SHA256 of the manifest's bytes in hexadecimal, written before the manifest."""
 MODEL_FILE = "model.onnx"
+REPORT_FILE = "report.html"
+MAX_DOCUMENT = 16_000_000
+"""Maximum size of a manifest or an alias in bytes."""
 READY = "ready"
 """Id of the model that is part of the package; no alias has this name."""
 
@@ -28,6 +34,14 @@ def new_model_id() -> str:
 def timestamp() -> str:
     """Return the current time (UTC) in ISO 8601."""
     return f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
+
+
+def seconds_since(time: str) -> float:
+    """Return the seconds since ``time``, a :func:`timestamp`; infinite if it is none."""
+    try:
+        return (datetime.now(UTC) - datetime.fromisoformat(time)).total_seconds()
+    except (ValueError, TypeError, OverflowError):
+        return math.inf
 
 
 def encode(document: Any) -> bytes:

@@ -6,20 +6,25 @@ import os
 from pathlib import Path
 
 from ser._addresses import local_path, scheme
-from ser.errors import InvalidInput, NotFound
+from ser.errors import AlteredModel, InvalidInput, NotFound
 from ser.model import Model
 from ser.registry._documents import MANIFEST, MODEL_FILE, READY
+from ser.registry._keys import ModelKey
 from ser.registry._model import PublishedModel
 from ser.registry._opening import open_registry
 from ser.registry._ready import ready_model
 from ser.registry._registry import Registry
+from ser.registry._rules import Rules, read_manifest
 from ser.store import open_store
 
 FILE_SUFFIX = Path(MODEL_FILE).suffix
 
 
 def load_model(
-    uri: str | os.PathLike[str], registry: str | os.PathLike[str] | Registry | None = None
+    uri: str | os.PathLike[str],
+    registry: str | os.PathLike[str] | Registry | None = None,
+    *,
+    key: ModelKey | bytes | str | os.PathLike[str] | None = None,
 ) -> Model:
     """Return a model, ready to predict.
 
@@ -35,6 +40,9 @@ def load_model(
           ``s3://bucket/models/production``.
     registry
         A registry, or its address as for :func:`ser.open_registry`.
+    key
+        Key that must have signed the model, as for :func:`ser.open_registry`; not with a
+        ``registry`` that is open already.
 
     Returns
     -------
@@ -49,7 +57,7 @@ def load_model(
     InvalidInput
         The address has another form, or the file cannot be read.
     AlteredModel
-        The files have changed since publication.
+        The files have changed since publication, or ``key`` has not signed the model.
     Conflict
         The file is not a model that this version of ``ser`` can read.
 
@@ -66,11 +74,12 @@ def load_model(
     """
     address = os.fspath(uri)
     if registry is not None:
-        opened = registry if isinstance(registry, Registry) else open_registry(registry)
+        opened = registry if isinstance(registry, Registry) else open_registry(registry, key=key)
         return opened.load(address)
     if address == READY:
         return ready_model().load()
-    if scheme(address) in ("", "file") and (model := load_local(address)):
+    rules = Rules(None if key is None else ModelKey.of(key))
+    if scheme(address) in ("", "file") and (model := load_local(address, rules)):
         return model
     place, _, name = address.rstrip("/").rpartition("/")
     if not place or place.endswith(":/"):
@@ -80,11 +89,12 @@ def load_model(
             'such as load_model("latest", registry="model").'
         )
     if name.endswith(FILE_SUFFIX):
+        refuse_file(name, rules)
         return load_file(place, name)
-    return open_registry(place).load(name)
+    return open_registry(place, key=key).load(name)
 
 
-def load_local(address: str) -> Model | None:
+def load_local(address: str, rules: Rules) -> Model | None:
     """Return the model in the local file or folder ``address``; ``None`` if it is neither."""
     try:
         path = Path(local_path(address))
@@ -97,8 +107,20 @@ def load_local(address: str) -> Model | None:
     if data is None:
         return None
     if file == manifest:
-        return PublishedModel(open_store(path), "", data).load()
+        store = open_store(path)
+        signed = read_manifest(store, "", rules)
+        return None if signed is None else PublishedModel(store, "", signed).load()
+    refuse_file(address, rules)
     return Model(data)
+
+
+def refuse_file(name: str, rules: Rules) -> None:
+    """Raise :class:`AlteredModel` if ``rules`` demand a signature, which a file has not."""
+    if rules.key:
+        raise AlteredModel(
+            f"{name!r} is a file, which has no signature; allowed: the folder of a model, or an id "
+            "or alias in a registry"
+        )
 
 
 def load_file(place: str, name: str) -> Model:

@@ -8,10 +8,13 @@ from typing import Any
 
 import msgspec
 
-from ser._model_file import OpenedModel, open_model
-from ser.errors import AlteredModel, NotFound
+from ser._model_file import NO_MODEL_LIMITS, ModelLimits, OpenedModel, open_model
+from ser.errors import AlteredModel, Conflict, NotFound, TooLarge
 from ser.model import Model
-from ser.registry._documents import MANIFEST, MODEL_FILE, Digest, Inventory
+from ser.registry._documents import MANIFEST, MODEL_FILE, REPORT_FILE, Digest
+from ser.registry._reports import MAX_BYTES as MAX_REPORT
+from ser.registry._reports import foreign_part
+from ser.registry._rules import parse_manifest
 from ser.store import Store, open_store
 
 
@@ -39,7 +42,13 @@ class PublishedModel(Model):
     manifest: dict[str, Any]
     """The manifest as it was published: request, corpus, metrics, versions, digests."""
 
-    def __init__(self, store: Store, folder: str, manifest: bytes) -> None:
+    def __init__(
+        self,
+        store: Store,
+        folder: str,
+        manifest: bytes,
+        limits: ModelLimits = NO_MODEL_LIMITS,
+    ) -> None:
         """Create the model in ``folder`` of ``store`` from the bytes of its manifest.
 
         An empty ``folder`` means the root of the store.
@@ -49,16 +58,12 @@ class PublishedModel(Model):
         AlteredModel
             ``manifest`` is damaged.
         """
-        try:
-            inventory = msgspec.json.decode(manifest, type=Inventory)
-        except msgspec.DecodeError as error:
-            place = folder or store.uri
-            raise AlteredModel(f"{MANIFEST} of model {place} is damaged: {error}") from error
+        self.manifest, inventory = parse_manifest(manifest, folder or store.uri)
         self.model_id = inventory.model_id
-        self.manifest = msgspec.json.decode(manifest)
         self._files: Mapping[str, Digest] = inventory.files
         self._store = store
         self._prefix = f"{folder}/" if folder else ""
+        self._limits = limits
         self._opening = Lock()
         self._loaded: OpenedModel | None = None
 
@@ -77,7 +82,12 @@ class PublishedModel(Model):
     def _opened(self) -> OpenedModel:
         with self._opening:
             if self._loaded is None:
-                self._loaded = open_model(self.read(MODEL_FILE))
+                if self.size > self._limits.file_bytes.value:
+                    raise Conflict(
+                        f"{MODEL_FILE} of model {self.model_id} has {self.size:,} bytes; "
+                        f"allowed: {self._limits.file_bytes}"
+                    )
+                self._loaded = open_model(self.read(MODEL_FILE), self._limits)
             return self._loaded
 
     def load(self) -> PublishedModel:
@@ -105,15 +115,45 @@ class PublishedModel(Model):
             The file is missing, or has changed since publication.
         """
         digest = self._digest(name)
-        stored = self._store.read(f"{self._prefix}{name}")
-        if stored is None:
-            raise AlteredModel(f"file {name!r} of model {self.model_id} is missing")
-        if Digest.of(stored.data) != digest:
+        try:
+            stored = self._store.read(f"{self._prefix}{name}", max(digest.size, 0))
+            if stored is None:
+                raise AlteredModel(f"file {name!r} of model {self.model_id} is missing")
+            if Digest.of(stored.data) == digest:
+                return stored.data
+        except TooLarge:
+            pass
+        raise AlteredModel(
+            f"file {name!r} of model {self.model_id} is not as it was published: its size or"
+            f" SHA-256 differs from {MANIFEST}"
+        )
+
+    def read_report(self) -> bytes:
+        """Return the report of the model: HTML in UTF-8.
+
+        Raises
+        ------
+        NotFound
+            The model was published without a report.
+        AlteredModel
+            The report is missing, has changed since publication, or is not a page that ser makes.
+        """
+        size = self._digest(REPORT_FILE).size
+        if size > MAX_REPORT:
             raise AlteredModel(
-                f"file {name!r} of model {self.model_id} is not as it was published: its size or"
-                f" SHA-256 differs from {MANIFEST}"
+                f"{REPORT_FILE} of model {self.model_id} has {size:,} bytes; "
+                f"allowed: {MAX_REPORT:,}"
             )
-        return stored.data
+        report = self.read(REPORT_FILE)
+        try:
+            part = foreign_part(report.decode())
+        except UnicodeDecodeError:
+            part = "bytes that are not UTF-8"
+        if part is not None:
+            raise AlteredModel(
+                f"{REPORT_FILE} of model {self.model_id} was not made by ser: it has {part!r}"
+            )
+        return report
 
     def _digest(self, name: str) -> Digest:
         try:
@@ -125,12 +165,13 @@ class PublishedModel(Model):
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Another process reads the file again, and verifies it.
-        return reopened, (self._store.uri, self._prefix, msgspec.json.encode(self.manifest))
+        manifest = msgspec.json.encode(self.manifest)
+        return reopened, (self._store.uri, self._prefix, manifest, self._limits)
 
     def __repr__(self) -> str:
         return f"PublishedModel({self.model_id!r})"
 
 
-def reopened(uri: str, prefix: str, manifest: bytes) -> PublishedModel:
+def reopened(uri: str, prefix: str, manifest: bytes, limits: ModelLimits) -> PublishedModel:
     """Return the model below ``prefix`` in the store at ``uri``."""
-    return PublishedModel(open_store(uri), prefix.rstrip("/"), manifest)
+    return PublishedModel(open_store(uri), prefix.rstrip("/"), manifest, limits)

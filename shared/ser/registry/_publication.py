@@ -3,78 +3,138 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
-from ser.errors import Conflict, InvalidInput, SerError, StorageFull
-from ser.registry._documents import MANIFEST, MODEL_ID, MODEL_ID_EXAMPLE, Digest, encode, timestamp
-from ser.registry._lookup import is_published, read_model
-from ser.store import Store
+from ser.errors import Conflict, InvalidInput, RemoteFailed, SerError
+from ser.registry._documents import (
+    MANIFEST,
+    MAX_DOCUMENT,
+    MODEL_ID,
+    MODEL_ID_EXAMPLE,
+    SIGNATURE,
+    Digest,
+    encode,
+    timestamp,
+)
+from ser.registry._drafts import ACTIVE, Claim, draft_key, sweep_quietly
+from ser.registry._keys import ModelKey
+from ser.registry._lookup import is_published
+from ser.store import Store, check_key
 
 logger = logging.getLogger(__name__)
 
 
 def publish(
-    store: Store, model_id: str, files: Mapping[str, bytes], manifest: Mapping[str, Any]
+    store: Store,
+    model_id: str,
+    files: Mapping[str, bytes],
+    manifest: Mapping[str, Any],
+    key: ModelKey | None = None,
 ) -> None:
     """Publish a model in ``store``, as :meth:`ser.Registry.publish` documents."""
     if not MODEL_ID.fullmatch(model_id):
         raise InvalidInput(
             f"{model_id!r} is not a model id; allowed: an id such as {MODEL_ID_EXAMPLE}"
         )
-    if MANIFEST in files:
-        raise InvalidInput(f"a file is named {MANIFEST!r}; allowed: any other name")
+    for name in files:
+        if check_key(name) in (MANIFEST, SIGNATURE):
+            raise InvalidInput(f"a file is named {name!r}; allowed: any other name")
     facts = {**manifest, "model_id": model_id, "created_at": timestamp()}
     encode(facts)  # raises an error before a file is written
-    digests: dict[str, Digest] = {}
-    written: list[str] = []
-    try:
-        # All publishers write in the same order, so the second one fails at the first file. One
-        # file at a time is in memory.
+    with claimed(store, model_id) as claim:
+        digests: dict[str, Digest] = {}
+        # One file at a time is in memory.
         for name in sorted(files):
             data = files[name]
             create(store, model_id, name, data)
-            written.append(name)
             digests[name] = Digest.of(data)
+            claim.renew()
         document = encode({**facts, "files": {name: digests[name] for name in files}})
-        create(store, model_id, MANIFEST, document)
-        written.append(MANIFEST)
-    except Taken as error:
-        # A rival that is still publishing may have removed our files already.
-        if is_published(store, model_id):
-            withdraw(store, model_id, written)
-        raise Conflict(str(error)) from error
-    except BaseException as error:
-        if len(written) < len(files) or isinstance(error, InvalidInput | StorageFull):
-            withdraw(store, model_id, written)
-        raise
+        if len(document) > MAX_DOCUMENT:
+            raise InvalidInput(
+                f"the manifest has {len(document):,} bytes; allowed: {MAX_DOCUMENT:,}"
+            )
+        if key:
+            create(store, model_id, SIGNATURE, key.signature(document))
+        claim.renew(now=True)
+        complete(store, claim, document)
+    sweep_quietly(store)
 
 
-class Taken(Exception):
-    """The store already contains a file of a model."""
+@contextmanager
+def claimed(store: Store, model_id: str) -> Iterator[Claim]:
+    """Claim ``model_id`` for the context; if that fails, remove the files of its model unless they
+    are those of a published one."""
+    if not ACTIVE.add(store, model_id):
+        raise Conflict(
+            f"this process already publishes a model {model_id} in {store.uri}; allowed: a new id"
+        )
+    try:
+        refuse_published(store, model_id)
+        claim = Claim(store, model_id)
+        claim.take()
+        try:
+            # A publisher may have ended between the first look and the claim.
+            refuse_published(store, model_id)
+            # What an earlier publication with this id has left; its claim is over.
+            store.sweep(model_id)
+            yield claim
+        except BaseException:
+            if not claim.may_be_complete:
+                withdraw(store, model_id)
+            raise
+        try:
+            store.delete(draft_key(model_id))
+        except SerError as error:
+            logger.warning("the draft of model %s stays in %s: %s", model_id, store.uri, error)
+    finally:
+        ACTIVE.remove(store, model_id)
+
+
+def refuse_published(store: Store, model_id: str) -> None:
+    if is_published(store, model_id):
+        raise Conflict(
+            f"{store.uri} already contains a model {model_id}, and models are never overwritten; "
+            "allowed: a new id"
+        )
 
 
 def create(store: Store, model_id: str, name: str, data: bytes) -> None:
-    """Write a file of a new model; raise :class:`Taken` if it exists already."""
+    """Write a file of a new model; raise :class:`Conflict` if it exists already."""
     if not store.create(f"{model_id}/{name}", data):
-        raise Taken(
+        raise Conflict(
             f"{store.uri} already contains {name!r} of a model {model_id}, and models are never"
             " overwritten; allowed: a new id"
         )
 
 
-def withdraw(store: Store, model_id: str, written: Sequence[str]) -> None:
-    """Remove the files in ``written``, except those of a model that a rival published."""
+def complete(store: Store, claim: Claim, document: bytes) -> None:
+    """Write the manifest, which publishes the model."""
+    claim.may_be_complete = True
     try:
-        rival = read_model(store, model_id)
-        published = rival.manifest["files"] if rival else {}
-    except SerError:
-        published = {}
-    for name in set(written) - set(published):
-        try:
-            store.delete(f"{model_id}/{name}")
-        except SerError as error:
-            logger.warning(
-                "%r of an unpublished model %s stays in %s: %s",
-                *(name, model_id, store.uri, error),
-            )
+        create(store, claim.model_id, MANIFEST, document)
+    except SerError as error:
+        # It may have been written nevertheless: an answer was lost, or a disk became full after it.
+        stored = store.read(f"{claim.model_id}/{MANIFEST}")
+        if stored is None or stored.data != document:
+            # A request without an answer may still be carried out: then the files must be there.
+            claim.may_be_complete = isinstance(error, RemoteFailed)
+            raise
+        logger.warning(
+            "model %s was published although its store failed: %s", claim.model_id, error
+        )
+
+
+def withdraw(store: Store, model_id: str) -> None:
+    """Remove the files of a publication that failed, and then its draft, unless its model exists or
+    may exist. What cannot be removed now is removed by a later sweep."""
+    try:
+        if not is_published(store, model_id):
+            store.sweep(model_id)
+            store.delete(draft_key(model_id))
+    except SerError as error:
+        logger.warning(
+            "files of an unpublished model %s stay in %s: %s", model_id, store.uri, error
+        )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ser._model_file import NO_MODEL_LIMITS, ModelLimits
 from ser.errors import NotFound
 from ser.registry._documents import MANIFEST, READY
 from ser.registry._model import PublishedModel
@@ -12,7 +13,7 @@ from ser.store import open_store
 READY_FOLDER = Path(__file__).parents[1] / READY
 
 
-def ready_model() -> PublishedModel:
+def ready_model(limits: ModelLimits = NO_MODEL_LIMITS) -> PublishedModel:
     """Return the model that is part of the package. Its file is read on first use.
 
     Raises
@@ -27,4 +28,4 @@ def ready_model() -> PublishedModel:
             f"there is no model {READY!r} in this installation of ser; allowed: a model in a "
             "registry"
         )
-    return PublishedModel(store, "", manifest.data)
+    return PublishedModel(store, "", manifest.data, limits)

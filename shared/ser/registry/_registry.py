@@ -16,9 +16,11 @@ from ser.registry._aliases import (
     read_alias,
 )
 from ser.registry._documents import MANIFEST, MODEL_ID
+from ser.registry._drafts import LEASE_SECONDS, adopt_strays, discard, sweep
 from ser.registry._lookup import is_published, published_ids, read_model, readable_models
 from ser.registry._model import PublishedModel
 from ser.registry._publication import publish
+from ser.registry._rules import NO_RULES, Rules
 from ser.registry._summary import ModelSummary, summarize
 from ser.store import Store
 
@@ -43,8 +45,8 @@ class Registry:
     ['latest', 'production']
     """
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, store: Store, rules: Rules = NO_RULES) -> None:
+        self._store, self._rules = store, rules
 
     @property
     def uri(self) -> str:
@@ -74,9 +76,10 @@ class Registry:
     ) -> None:
         """Publish a model: write its files, then its manifest.
 
-        If publication fails, the files written so far are removed, with two exceptions. If the
-        answer to writing the manifest was lost, the model may be published, so its files are kept.
-        The files of another publisher with the same id are kept, too.
+        If publication fails, the files written so far are removed, unless the manifest has been
+        written or may have been, since the store did not answer. What a publisher that is killed
+        leaves, or one whose store fails, can be removed by :meth:`sweep`, is removed by a later
+        publication, and is in no one's way: this process may use the id again.
 
         Parameters
         ----------
@@ -92,11 +95,42 @@ class Registry:
         Raises
         ------
         Conflict
-            The store already contains a file of this id.
+            The store already contains a model of this id, or one is being published.
         InvalidInput
-            The id or a file name has another form.
+            The id or a file name has another form, or the manifest is too large.
         """
-        publish(self._store, model_id, files, manifest)
+        publish(self._store, model_id, files, manifest, self._rules.key)
+
+    def sweep(self, *, seconds: float = LEASE_SECONDS, dry_run: bool = False) -> list[str]:
+        """Remove what publishers that were killed have left, and return its ids and names.
+
+        It takes two sweeps: the first one asks each publication that has given no sign of life for
+        ``seconds``, and the second one, at least ``seconds`` later, removes those that did not
+        answer. Published models and living publications stay, also if a clock jumps in between.
+
+        Parameters
+        ----------
+        seconds
+            Time without a sign of life after which a publication counts as dead.
+        dry_run
+            Whether to change nothing and return what would be removed.
+
+        Examples
+        --------
+        >>> ser.open_registry("model").sweep(dry_run=True)
+        []
+        """
+        if not dry_run:
+            adopt_strays(self._store)
+        removed = sweep(self._store, seconds, dry_run=dry_run)
+        return removed + self._store.tidy(seconds, dry_run=dry_run)
+
+    def discard(self, model_id: str) -> None:
+        """Remove all files of ``model_id``, whether it is published or not.
+
+        For the publisher of this id, who knows that no other process publishes it.
+        """
+        discard(self._store, model_id)
 
     def ids(self, *, limit: int | None = None, before: str | None = None) -> Iterator[str]:
         """Yield the ids of models, newest first.
@@ -127,7 +161,7 @@ class Registry:
         >>> [model.predict("speech.wav").emotion for model in ser.open_registry("model").models()]
         ['anger']
         """
-        return islice(readable_models(self._store, before), limit)
+        return islice(readable_models(self._store, before, self._rules), limit)
 
     def resolve(self, name: str) -> str:
         """Return the id of the model ``name``, an id or an alias.
@@ -149,7 +183,7 @@ class Registry:
         NotFound
             The model or alias does not exist.
         AlteredModel
-            The manifest is damaged.
+            The manifest is damaged, or not signed with the key of the registry.
 
         Examples
         --------
@@ -158,7 +192,7 @@ class Registry:
         'DiscriminantClassifier'
         """
         model_id = name if MODEL_ID.fullmatch(name) else self._alias(name).model_id
-        if model := read_model(self._store, model_id):
+        if model := read_model(self._store, model_id, self._rules):
             return model
         raise self._unknown(model_id)
 
@@ -189,7 +223,7 @@ class Registry:
         NotFound
             The model or alias does not exist.
         AlteredModel
-            The manifest is damaged.
+            The manifest is damaged, or not signed with the key of the registry.
 
         Examples
         --------

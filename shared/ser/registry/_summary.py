@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from ser._decoding import Unreadable, convert
 from ser.errors import AlteredModel
 from ser.registry._documents import MANIFEST
 
@@ -85,8 +86,8 @@ def summarize(manifest: Mapping[str, Any], aliases: Mapping[str, str]) -> ModelS
         The manifest is damaged.
     """
     try:
-        facts = msgspec.convert(manifest, Facts)
-    except msgspec.ValidationError as error:
+        facts = convert(manifest, Facts)
+    except Unreadable as error:
         raise AlteredModel(
             f"{MANIFEST} of model {manifest['model_id']} is damaged: {error}"
         ) from error

@@ -37,7 +37,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("ser")
 
-PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+PAGE_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'none'; "
+    "base-uri 'none'; frame-ancestors 'none'; sandbox"
+)
 """Allows a page to be displayed, and nothing else."""
 
 
@@ -303,6 +306,7 @@ def respond(answer: Answer) -> Response:
             response = Response(html, mimetype="text/html")
             response.headers["Content-Security-Policy"] = PAGE_POLICY
             response.headers["X-Content-Type-Options"] = "nosniff"
+            response.headers["Referrer-Policy"] = "no-referrer"
             response.headers["Cache-Control"] = (
                 "max-age=31536000, immutable" if immutable else "no-cache"
             )

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from ser.errors import NotFound
 from ser.registry import READY, PublishedModel, Registry, open_registry, ready_model
+from ser.service.settings import ModelRules
 
 MAX_BYTES = 256_000_000
 """Largest total size of the files of the models in memory."""
@@ -20,8 +21,9 @@ ALIAS_SECONDS = 2.0
 DEFAULT_ALIASES = ("production", "latest")
 """The aliases that stand for a missing name of a model; the first that exists is used."""
 
-Key = tuple[str | None, str]
-"""The address of a registry and an id in it; ``None`` for the model that is part of the package."""
+Key = tuple[str | None, str, ModelRules]
+"""The address of a registry, an id in it, and the rules under which the model was loaded; ``None``
+for the model that is part of the package."""
 
 
 class ResolvedAlias(NamedTuple):
@@ -53,24 +55,26 @@ class Models:
         # A registry holds the connection to its store.
         self._open = lru_cache(maxsize=16)(open_registry)
         self._loaded: OrderedDict[Key, PublishedModel] = OrderedDict()
-        self._resolved: dict[tuple[str, str | None], ResolvedAlias] = {}
+        self._resolved: dict[tuple[str, str | None, ModelRules], ResolvedAlias] = {}
         self._opening = threading.Lock()
         self._loading: dict[Key, threading.Lock] = {}
         self._lock = threading.Lock()
 
-    def registry(self, uri: str) -> Registry:
+    def registry(self, uri: str, rules: ModelRules) -> Registry:
         """Return the registry at ``uri``."""
         # One at a time: creating a client of S3 takes more time and memory than loading a model.
         with self._opening:
-            return self._open(uri)
+            return self._open(uri, key=rules.key, limits=rules.limits)
 
-    def published(self, uri: str | None, name: str) -> PublishedModel:
+    def published(self, uri: str | None, name: str, rules: ModelRules) -> PublishedModel:
         """Return the model ``name``, an id or an alias, without reading its file.
 
         Parameters
         ----------
         uri
             Address of the registry; not used for the model that is part of the package.
+        rules
+            The rules of the settings.
 
         Raises
         ------
@@ -78,10 +82,10 @@ class Models:
             Any error of :class:`~ser.registry.Registry`.
         """
         if name == READY or uri is None:
-            return ready_model()
-        return self.registry(uri).model(name)
+            return ready_model(rules.limits)
+        return self.registry(uri, rules).model(name)
 
-    def get(self, uri: str | None, name: str | None) -> PublishedModel:
+    def get(self, uri: str | None, name: str | None, rules: ModelRules) -> PublishedModel:
         """Return the model ``name``, an id or an alias, of the registry at ``uri``; ``None``: that
         of the first of :data:`DEFAULT_ALIASES`, or the one of the package without a registry.
 
@@ -90,9 +94,9 @@ class Models:
         SerError
             Any error of :class:`~ser.registry.Registry` and :class:`~ser.model.Model`.
         """
-        key: Key = (None, READY)
+        key: Key = (None, READY, rules)
         if name != READY and uri is not None:
-            key = uri, self._resolve(uri, name)
+            key = uri, self._resolve(uri, name, rules), rules
         with self._lock:
             # One lock for each model: slow loading of one does not delay requests for another.
             loading = self._loading.setdefault(key, threading.Lock())
@@ -101,20 +105,21 @@ class Models:
             self._keep(key, loaded)
         return loaded
 
-    def _resolve(self, uri: str, name: str | None) -> str:
+    def _resolve(self, uri: str, name: str | None, rules: ModelRules) -> str:
         """Return the id behind ``name``, at most :data:`ALIAS_SECONDS` old."""
-        if name is not None and (uri, name) in self._loaded:
+        if name is not None and (uri, name, rules) in self._loaded:
             return name
         now = self._clock()
-        known = self._resolved.get((uri, name))
+        known = self._resolved.get((uri, name, rules))
         if known is None or now >= known.until:
-            known = ResolvedAlias(resolve(self.registry(uri), name), now + ALIAS_SECONDS)
+            registry = self.registry(uri, rules)
+            known = ResolvedAlias(resolve(registry, name), now + ALIAS_SECONDS)
             fresh = {key: other for key, other in self._resolved.items() if now < other.until}
-            self._resolved = {**fresh, (uri, name): known}
+            self._resolved = {**fresh, (uri, name, rules): known}
         return known.model_id
 
-    def _load(self, uri: str | None, model_id: str) -> PublishedModel:
-        return self.published(uri, model_id).load()
+    def _load(self, uri: str | None, model_id: str, rules: ModelRules) -> PublishedModel:
+        return self.published(uri, model_id, rules).load()
 
     def _keep(self, key: Key, loaded: PublishedModel) -> None:
         """Store the model as the most recently used one; drop the least recently used ones."""

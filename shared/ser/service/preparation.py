@@ -28,7 +28,7 @@ def prepare() -> None:
     try:
         settings = Settings.from_environment()
         if place := settings.model_save_path:
-            MODELS.get(Access(settings).location(place), None)
+            MODELS.get(Access(settings).location(place), None, settings.model_rules)
     except (SerError, SettingsError) as error:
         log.info("no model was loaded before the first request: %s", error)
     imports.join()

@@ -8,12 +8,14 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
 from ser.errors import InvalidInput
 from ser.limits import MAX_SAMPLES, Limit, Limits
+from ser.registry import ModelKey, ModelLimits
+from ser.sounds import SAMPLING_RATE
 
 if TYPE_CHECKING:
     from ser.parallel import Workers
@@ -22,11 +24,22 @@ MEGABYTE = 1_000_000
 SOUND_BYTES_PER_SECOND = 48_000 * 2 * 2
 """Size of uncompressed sound as devices record it at most: 48 kHz, stereo, 16 bit. It leaves room
 for the same sound in base64 where it is mono."""
+RUN_BYTES_PER_SECOND = 6 * 4 * SAMPLING_RATE
+"""Memory of a model for a second of sound: six numbers for each sample. It takes five."""
+LEAST_RUN_BYTES = 128 * MEGABYTE
+"""Memory of a model for one chunk of sound; an encoder takes 100 MB."""
 ANY_ORIGIN = "*"
 ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#@\s]+")
 TRUTH = {"true": True, "1": True, "false": False, "0": False}
 PROVIDED_FIELDS = ("model_save_path",)
 """Fields of requests that settings may provide."""
+
+
+class ModelRules(NamedTuple):
+    """The arguments of :func:`ser.open_registry` that settings define."""
+
+    key: ModelKey | None
+    limits: ModelLimits
 
 
 class SettingsError(Exception):
@@ -104,11 +117,29 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     min_body_rate: float = 1000.0
     """Smallest number of bytes of a body that a client sends per second."""
     max_train_seconds: float = 24 * 3600.0
+    model_key: ModelKey | None = None
+    """Key that signs the models of trainings, and must have signed those that are loaded; ``None``:
+    models are not signed."""
+    max_model_bytes: int = 100 * MEGABYTE
+    """Largest size of ``model.onnx``; loading takes up to four times that in memory."""
+    max_run_bytes: int = 600 * RUN_BYTES_PER_SECOND
+    """Largest memory for the calls of one model. Default: enough for ``max_audio_seconds``."""
 
     @property
     def is_local(self) -> bool:
         """Whether only this machine is answered."""
         return self.api_keys is None and not self.open
+
+    @property
+    def model_rules(self) -> ModelRules:
+        """The rules for the models of any registry."""
+        return ModelRules(
+            self.model_key,
+            ModelLimits(
+                Limit(self.max_model_bytes, "SER_MAX_MODEL_MB"),
+                Limit(self.max_run_bytes, "SER_MAX_RUN_MB"),
+            ),
+        )
 
     @property
     def request_defaults(self) -> dict[str, str]:
@@ -198,6 +229,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             min_body_rate=1000
             * positive(env, "SER_MIN_BODY_KB_PER_SECOND", default.min_body_rate / 1000),
             max_train_seconds=positive(env, "SER_MAX_TRAIN_SECONDS", default.max_train_seconds),
+            model_key=model_key(env, "SER_MODEL_KEY"),
+            max_model_bytes=megabytes("SER_MAX_MODEL_MB", default.max_model_bytes),
+            max_run_bytes=megabytes(
+                "SER_MAX_RUN_MB",
+                max(LEAST_RUN_BYTES, math.ceil(seconds * RUN_BYTES_PER_SECOND)),
+            ),
         )
 
 
@@ -245,6 +282,17 @@ def folder(env: Mapping[str, str], name: str) -> Path | None:
     if not path.is_dir():
         raise SettingsError(f"{name} is {text!r}; allowed: a folder")
     return path
+
+
+def model_key(env: Mapping[str, str], name: str) -> ModelKey | None:
+    """Return the key in the setting ``name``, or raise :class:`SettingsError` without the value."""
+    text = env.get(name)
+    if not text:
+        return None
+    try:
+        return ModelKey.of(text)
+    except InvalidInput as error:
+        raise SettingsError(f"{name}: {error.detail}") from error
 
 
 def flag(env: Mapping[str, str], name: str) -> bool:

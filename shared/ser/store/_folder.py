@@ -5,7 +5,10 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import re
 import shutil
+import stat
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -29,6 +32,8 @@ UNUSABLE = {
 }
 
 
+DRAFT = re.compile(r"\.[0-9a-f]{16}")
+"""Names of files that are not complete."""
 ATTEMPTS = 100
 """Maximum number of attempts to create a file while other processes remove its empty folder."""
 
@@ -44,11 +49,17 @@ class FolderStore(Store):
         self._root = Path(root).absolute()
         super().__init__(str(self._root))
 
-    def _read(self, key: str) -> Stored | None:
+    def _read(self, key: str, most: int | None = None) -> Stored | None:
         try:
-            return Stored((self._root / key).read_bytes(), tag="")
+            # Without waiting, since a pipe may have the name of a key.
+            descriptor = os.open(self._root / key, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         except NOTHING_THERE:
             return None
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            return None
+        with os.fdopen(descriptor, "rb") as file:
+            return Stored(file.read(-1 if most is None else most), tag="")
 
     def _holds(self, key: str) -> bool:
         return (self._root / key).is_file()
@@ -75,6 +86,22 @@ class FolderStore(Store):
 
     def _delete(self, key: str) -> None:
         self._remove(self._root / key)
+
+    def _tidy(self, seconds: float, dry_run: bool) -> list[str]:
+        now, found = time.time(), []
+        for folder, _, names in os.walk(self._root, topdown=False):
+            for name in filter(DRAFT.fullmatch, names):
+                path = Path(folder, name)
+                with suppress(FileNotFoundError):
+                    if now - path.stat().st_mtime >= seconds:
+                        found.append(str(path.relative_to(self._root)))
+                        if not dry_run:
+                            self._remove(path)
+            # A killed writer may also leave a folder in which it has not begun.
+            if not dry_run and folder != str(self._root):
+                with suppress(OSError):
+                    Path(folder).rmdir()
+        return found
 
     def _sweep(self, folder: str) -> None:
         super()._sweep(folder)

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from typing import NamedTuple
 
-from ser.errors import InvalidInput
+from ser.errors import InvalidInput, TooLarge
 
 
 class Stored(NamedTuple):
@@ -42,10 +42,19 @@ class Store(ABC):
         self.notes: tuple[str, ...] = ()
         """Guarantees that the store has turned out to lack so far, and the consequence of each."""
 
-    def read(self, key: str) -> Stored | None:
-        """Return the value of ``key``; ``None`` if it has none."""
+    def read(self, key: str, most: int | None = None) -> Stored | None:
+        """Return the value of ``key``; ``None`` if it has none.
+
+        Raises
+        ------
+        TooLarge
+            The value has more than ``most`` bytes; not more than these are read.
+        """
         with self._translate_errors():
-            return self._read(check_key(key))
+            stored = self._read(check_key(key), None if most is None else most + 1)
+        if stored is not None and most is not None and len(stored.data) > most:
+            raise TooLarge(f"{key!r} in {self.uri} is too large; allowed: {most:,} bytes")
+        return stored
 
     def holds(self, key: str) -> bool:
         """Return whether ``key`` has a value, without reading it."""
@@ -96,6 +105,23 @@ class Store(ABC):
         self.create(probe, b"")
         self.delete(probe)
 
+    def tidy(self, seconds: float, *, dry_run: bool = False) -> list[str]:
+        """Remove what writers that were killed have left beside the keys, and return its names.
+
+        Parameters
+        ----------
+        seconds
+            Time for which it has not changed; every write takes less.
+        dry_run
+            Whether to remove nothing.
+        """
+        with self._translate_errors():
+            return self._tidy(seconds, dry_run)
+
+    def _tidy(self, seconds: float, dry_run: bool) -> list[str]:
+        del seconds, dry_run
+        return []
+
     def _sweep(self, folder: str) -> None:
         for name in sorted(self._names(folder)):
             if name.endswith("/"):
@@ -108,7 +134,8 @@ class Store(ABC):
         """Return a context that translates errors of the medium to those of :mod:`ser.errors`."""
 
     @abstractmethod
-    def _read(self, key: str) -> Stored | None: ...
+    def _read(self, key: str, most: int | None = None) -> Stored | None:
+        """Return the value of ``key``, or at least its first ``most`` bytes if it has more."""
 
     @abstractmethod
     def _holds(self, key: str) -> bool: ...

@@ -14,11 +14,12 @@ PACKAGE = Path(ser.__file__).parent
 
 LAYERS = (
     {"_secrets"},
-    {"errors", "limits", "_features", "_labels", "_progress", "_sessions", "_threads"},
-    {"_packing", "_s3_data", "_spectra", "_wire"},
+    {"errors", "limits", "sealing", "_decoding", "_features", "_labels", "_progress", "_runs"},
+    {"_packing", "_s3_data", "_sessions", "_spectra", "_threads", "_wire"},
     {"_addresses", "_s3", "_weights"},
     {"_schemas", "_metadata", "_prediction", "fetching", "parallel", "sounds"},
-    {"store", "_model_file", "_profile", "_speech_graph"},
+    {"store", "_model_properties", "_profile", "_speech_graph"},
+    {"_model_file"},
     {"_domain_profile", "_speaker_profile"},
     {"encoders"},
     {"frontends"},

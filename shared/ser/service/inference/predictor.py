@@ -87,7 +87,9 @@ class Predictor:
             too long, or the model's bytes are damaged or of another version.
         """
         with within("model_save_path"):
-            model = self._models.get(request.model_save_path, request.model_id)
+            model = self._models.get(
+                request.model_save_path, request.model_id, settings.model_rules
+            )
         check_profiles(request, model)
         fetcher = Fetcher(settings)
         sounds = (
@@ -121,19 +123,21 @@ class Predictor:
 
         return answer_of(request, model, sounds, self._map(judge, sounds, heard), profiles)
 
-    def report(self, request: ReportRequest) -> tuple[str, bytes]:
+    def report(self, request: ReportRequest, settings: Settings) -> tuple[str, bytes]:
         """Return the id of the model of ``request``, and its report: HTML in UTF-8.
 
         Raises
         ------
         InvalidInput, NotFound, AlteredModel
             The registry cannot be read, there is no such model or it has no report, or the report
-            is damaged.
+            is damaged or was not made by ser.
         """
         with within("model_save_path"):
-            published = self._models.published(request.model_save_path, request.model_id)
+            published = self._models.published(
+                request.model_save_path, request.model_id, settings.model_rules
+            )
             try:
-                return published.model_id, published.read("report.html")
+                return published.model_id, published.read_report()
             except NotFound as error:
                 detail = f"Model {published.model_id} was published without a report."
                 raise NotFound(detail) from error

@@ -79,7 +79,7 @@ class Trainings:
         request = permitted_request(job, settings)
         check_writable(request)
         if job.attempts > 1:
-            open_store(request.model_save_path).sweep(job.job_id)
+            open_registry(request.model_save_path).discard(job.job_id)
         try:
             return process.train_in_process(
                 request,
@@ -113,7 +113,7 @@ class Trainings:
         if Path(request.data_path).name == data_folder(job.job_id):
             shutil.rmtree(request.data_path, ignore_errors=True)
         if job.status != "succeeded" and find_model(job, settings) is None:
-            open_store(request.model_save_path).sweep(job.job_id)
+            open_registry(request.model_save_path).discard(job.job_id)
 
 
 @contextmanager
@@ -166,7 +166,9 @@ def find_model(job: Job, settings: Settings) -> PublishedModel | None:
     Two simultaneous attempts may leave a manifest whose files are missing or altered. Such a model
     is useless, and the next attempt removes it.
     """
-    registry = open_registry(permitted_request(job, settings).model_save_path)
+    registry = open_registry(
+        permitted_request(job, settings).model_save_path, key=settings.model_key
+    )
     try:
         model = registry.model(job.job_id)
     except (NotFound, AlteredModel):
@@ -178,7 +180,9 @@ def complete_from_model(job: Job, model: PublishedModel, settings: Settings) -> 
     """Finish the work of a process that crashed after it had published ``model``: move the aliases
     and return the answer of POST /train."""
     request = permitted_request(job, settings)
-    notes = move_aliases(open_registry(request.model_save_path), job.job_id, request.aliases)
+    notes = move_aliases(
+        open_registry(request.model_save_path, key=settings.model_key), job.job_id, request.aliases
+    )
     return answer_of({**model.manifest, "notes": [*model.manifest["notes"], *notes]})
 
 

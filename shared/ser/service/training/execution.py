@@ -56,7 +56,7 @@ def execute(
             Sources(
                 request.remote_url, Path(request.data_path), open_files, settings.corpus_limits
             ),
-            open_registry(request.model_save_path),
+            open_registry(request.model_save_path, key=settings.model_key),
             model_id=context.model_id,
             aliases=request.aliases,
             trigger=context.trigger,

@@ -89,9 +89,11 @@ def watch_folders(patch: pytest.MonkeyPatch, calls: Calls) -> None:
     for name in ("_read", "_holds", "_names"):
         method: Callable[..., Any] = getattr(FolderStore, name)
 
-        def watched(store: Any, key: str, *, name: str = name, method: Any = method) -> Any:
+        def watched(
+            store: Any, key: str, *rest: Any, name: str = name, method: Any = method
+        ) -> Any:
             calls.append(f"{name} {key}")
-            return method(store, key)
+            return method(store, key, *rest)
 
         patch.setattr(FolderStore, name, watched)
 

@@ -39,9 +39,9 @@ def reads(store: Store, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     keys: list[str] = []
     read = store.read
 
-    def watched(key: str) -> Any:
+    def watched(key: str, *rest: Any) -> Any:
         keys.append(key)
-        return read(key)
+        return read(key, *rest)
 
     monkeypatch.setattr(store, "read", watched)
     return keys
