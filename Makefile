@@ -41,7 +41,7 @@ OWNER = $(shell [ "$(notdir $(ENGINE))" = podman ] && echo 0:0 || echo "$$(id -u
 export PORT JUPYTER_PORT VENV EMODB_ZIP EMOVO_ZIP NEMO_ZIP RAVDESS_ZIP PRESET EVALUATION CORPUS LABELS MODEL_TYPE REQUEST SAVE ALIAS SER_ALLOWED_PATHS SER_ALLOWED_HOSTS
 
 .DEFAULT_GOAL := help
-.PHONY: help init demo serve recipe ready-model evaluate figures notebook bench encoders test pytest lint format check lock \
+.PHONY: help init demo serve fuzz faults soak recipe ready-model evaluate figures notebook bench encoders test pytest lint format check lock \
 	update-env pip-freeze clean package deploy undeploy boot-app init-docker create-container \
 	start-container attach clean-container clean-image clean-docker clean-docker-full-only-in-emergency
 
@@ -71,6 +71,19 @@ notebook: init ## Open docs/report.ipynb in Jupyter: the corpus, the features, t
 
 bench: init ## Measure the figures of docs/benchmark.md beside those to reach (EMODB_ZIP=, SECTIONS="start load", RUNS=3, HOURS=100, RELEASE=)
 	@PYTHONPATH=infra:infra/local $(BIN)/python -m benchmark
+
+## Attack it
+
+RESILIENCE = @PYTHONPATH=infra:infra/local:tests/support $(BIN)/python -m resilience
+
+fuzz: init ## Read mutated inputs with every parser (CASES=100000, PARSERS="zip archives,events", CASE= reads one again)
+	$(RESILIENCE) fuzz
+
+faults: init ## Let stores, disks, networks, processes and clocks fail (FAULTS="folder,bucket,kills,disk,network,clocks", KILLS=100)
+	$(RESILIENCE) faults
+
+soak: init ## Load both functions behind the gateway with 16 clients, then with uploads and slow clients (MINUTES=5, LOADS=)
+	$(RESILIENCE) soak
 
 ## Develop it
 

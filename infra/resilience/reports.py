@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 
@@ -10,7 +10,7 @@ class Report(NamedTuple):
     """The figures of one check, and its problems."""
 
     name: str
-    figures: dict[str, float]
+    figures: Mapping[str, float]
     problems: tuple[str, ...]
     """One sentence for each figure that is not reached; empty if the check has passed."""
 

@@ -174,7 +174,10 @@ def load_checks(url: str) -> dict[str, Callable[[], Report]]:
     if find_spec("resilience.load") is None:
         return {}
     load = import_module("resilience.load")
-    return {name: partial(getattr(load, name), url) for name in ("uploads", "slow_clients")}
+    checks: dict[str, Callable[[str], Report]] = {
+        name: getattr(load, name) for name in ("uploads", "slow_clients")
+    }
+    return {name: partial(check, url) for name, check in checks.items()}
 
 
 def main() -> int:
@@ -182,7 +185,10 @@ def main() -> int:
     minutes = float(os.environ.get("MINUTES") or MINUTES)
     reports = []
     with served() as (url, processes):
-        checks = {"clients": partial(soak, url, processes, minutes), **load_checks(url)}
+        checks: dict[str, Callable[[], Report]] = {
+            "clients": partial(soak, url, processes, minutes),
+            **load_checks(url),
+        }
         for name in choices.names("LOADS", checks):
             reports.append(checks[name]())
             print(reports[-1], flush=True)

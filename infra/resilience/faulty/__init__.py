@@ -1,2 +1,1 @@
-"""Faults of stores, disks, networks, processes and clocks, and the invariants that hold after them.
-"""
+"""Faults of stores, disks, networks, processes and clocks, and checks of what is left."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from random import Random
 from tempfile import TemporaryDirectory
 
 from resilience.reports import Report
 from ser.errors import SerError
-from ser.service.jobs.job import LeaseLost
+from ser.service.jobs.job import Lease, LeaseLost
 from ser.service.jobs.jobs import Jobs
 from ser.service.jobs.predictions import Predictions
 from ser.store import open_store
@@ -17,8 +17,7 @@ from ser.store import open_store
 JUMPS = (0, 1, 20, 40, -40, 3600, -3600, 86_400 * 365, -86_400 * 365)
 """Seconds by which a clock may jump."""
 LEASE_SECONDS = 30.0
-WORKERS, STEPS = 3, 200
-ENDED = ("succeeded", "failed", "cancelled")
+WORKERS, STEPS, CALM_STEPS = 3, 200, 30
 
 
 class Clock:
@@ -32,55 +31,61 @@ class Clock:
         return self.true + self.error
 
 
-def run_job(home: str, seed: int) -> str | None:
-    """Have workers run a job with clocks that jump; return the problem, if there is one."""
-    random = Random(seed)
-    clocks = [Clock() for _ in range(WORKERS)]
-    store = open_store(home)
-    workers = [Jobs(store, Predictions(), LEASE_SECONDS, 50, clock) for clock in clocks]
-    job_id = workers[0].add({"audio": ["a.wav"]}).job_id
-    leases: dict[int, object] = {}
-    ends: Counter[str] = Counter()
-    for step in range(STEPS):
-        for clock in clocks:
-            clock.true += timedelta(seconds=random.uniform(0, 20))
-            if random.random() < 0.2 and step < STEPS - 30:
-                clock.error = timedelta(seconds=random.choice(JUMPS))
-            if step >= STEPS - 30:
-                clock.error = timedelta()
-        number = random.randrange(WORKERS)
-        jobs = workers[number]
-        try:
-            lease = leases.pop(number, None)
+class Worker:
+    """A worker with a clock of its own, which takes the job, renews its lease or ends the job."""
+
+    def __init__(self, home: str, random: Random) -> None:
+        self.clock = Clock()
+        self.jobs = Jobs(open_store(home), Predictions(), LEASE_SECONDS, 50, self.clock)
+        self._random = random
+        self._lease: Lease | None = None
+
+    def act(self, job_id: str) -> int:
+        """Do one thing; return the number of times that this has ended the job: 0 or 1."""
+        lease, self._lease = self._lease, None
+        with suppress(LeaseLost):
             if lease is None:
-                job, lease = jobs.take(job_id)
+                _, lease = self.jobs.take(job_id)
                 if lease:
-                    jobs.begin(job_id, lease)
-            elif random.random() < 0.9:
-                jobs.renew(job_id, lease, "predict", 0.5)  # type: ignore[arg-type]
+                    self.jobs.begin(job_id, lease)
+            elif self._random.random() < 0.9:
+                self.jobs.renew(job_id, lease, "predict", 0.5)
             else:
-                before = jobs.read(job_id).status
-                jobs.succeed(job_id, {"worker": number}, lease)  # type: ignore[arg-type]
-                ends["succeeded"] += before not in ENDED
-                lease = None
-            if lease:
-                leases[number] = lease
-        except LeaseLost:
-            continue
+                had_ended = self.jobs.read(job_id).is_ended
+                self.jobs.succeed(job_id, {}, lease)
+                return int(not had_ended)
+            self._lease = lease
+        return 0
+
+
+def run_job(home: str, seed: int) -> str | None:
+    """Have workers run a job with clocks that jump, and are right in the end; return the problem,
+    if there is one."""
+    random = Random(seed)
+    workers = [Worker(home, random) for _ in range(WORKERS)]
+    job_id = workers[0].jobs.add({"audio": ["a.wav"]}).job_id
+    ends = 0
+    for step in range(STEPS):
+        for worker in workers:
+            worker.clock.true += timedelta(seconds=random.uniform(0, 20))
+            if step >= STEPS - CALM_STEPS:
+                worker.clock.error = timedelta()
+            elif random.random() < 0.2:
+                worker.clock.error = timedelta(seconds=random.choice(JUMPS))
+        try:
+            ends += random.choice(workers).act(job_id)
         except SerError as error:
             return error.detail
-    job = workers[0].read(job_id)
-    if job.status not in ENDED:
+    job = workers[0].jobs.read(job_id)
+    if not job.is_ended:
         return f"the job never ends: {job.status}, {job.stage}"
-    return None if ends["succeeded"] == 1 else f"the job ended {ends['succeeded']} times"
+    return None if ends == 1 else f"the job ended {ends} times"
 
 
 def jump_clocks(runs: int) -> Report:
     """Return the figures of ``runs`` jobs."""
-    problems = []
     with TemporaryDirectory() as home:
-        for seed in range(runs):
-            if problem := run_job(f"{home}/{seed}", seed):
-                problems.append(f"seed {seed}: {problem}")
+        found = {seed: run_job(f"{home}/{seed}", seed) for seed in range(runs)}
+    problems = [f"seed {seed}: {problem}" for seed, problem in found.items() if problem]
     figures = {"jobs with jumping clocks": runs, "ended exactly once": runs - len(problems)}
     return Report("clock jumps", figures, tuple(problems))

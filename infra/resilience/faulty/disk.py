@@ -18,6 +18,7 @@ from ser.registry import Registry
 from ser.store import open_store
 
 STEPS = 60
+"""Number of disks, each with a bit more space than the one before."""
 
 
 @contextmanager
@@ -31,14 +32,14 @@ def files_of_at_most(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-def fill_disks() -> Report:
+def fill_disks(steps: int = STEPS) -> Report:
     """Return the figures of publications on disks with less and less space."""
     refused = whole = left = 0
     problems: list[str] = []
     largest = max(map(len, FILES.values()))
     with TemporaryDirectory() as home:
-        for step in range(STEPS):
-            size = largest * step // STEPS
+        for step in range(steps):
+            size = largest * step // steps
             store = open_store(f"{home}/{step}")
             registry = Registry(store)
             before = publish(registry)
@@ -55,5 +56,5 @@ def fill_disks() -> Report:
             whole += not found
             left += len(leftovers(registry, store))
             problems += found
-    figures = {"full disks": STEPS, "refused as such": refused, "whole or none": whole}
+    figures = {"full disks": steps, "refused as such": refused, "whole or none": whole}
     return Report("full disks", {**figures, "ids with leftovers": left}, tuple(problems))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from contextlib import suppress
 from itertools import product
 from urllib.parse import urlsplit
@@ -19,20 +20,20 @@ TIMES = (1, 3)
 MAX_REQUESTS = 20
 
 
-def cut_connections() -> Report:
-    """Return the figures of all cuts."""
+def cut_connections(times: Sequence[int] = TIMES) -> Report:
+    """Return the figures of cuts at each request, at as many in turn as ``times`` says."""
     cuts = whole = left = hidden = 0
     problems: list[str] = []
     with bucket() as place:
         server = urlsplit(endpoint())
         proxy = Proxy((str(server.hostname), int(server.port or 80)))
-        for how, times in product(CUTS, TIMES):
+        for how, number in product(CUTS, times):
             for request in range(MAX_REQUESTS):
-                address = f"{place}/{how}-{times}-{request}"
+                address = f"{place}/{how}-{number}-{request}"
                 direct = open_store(address)
                 with environment({"AWS_ENDPOINT_URL": f"http://127.0.0.1:{proxy.port}"}):
                     store = open_store(address)
-                proxy.cut(request, how, times)
+                proxy.cut(request, how, number)
                 with suppress(SerError):
                     publish(Registry(store))
                     hidden += proxy.was_cut
@@ -42,7 +43,7 @@ def cut_connections() -> Report:
                 found = broken(Registry(direct), direct)
                 whole += not found
                 left += len(leftovers(Registry(direct), direct))
-                problems += [f"{how} request {request}, {times} times: {each}" for each in found]
+                problems += [f"{how} request {request}, {number} times: {each}" for each in found]
         proxy.close()
     figures = {"cuts": cuts, "whole or none": whole, "hidden by another attempt": hidden}
     return Report("network cuts", {**figures, "ids with leftovers": left}, tuple(problems))

@@ -11,11 +11,15 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 
+from werkzeug.datastructures import Headers
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from resilience.fuzzing.parser import ALLOWED_STATUSES, InternalError
 from ser.errors import InvalidInput
 from stack import ROOT
+
+JSON = {"Content-Type": "application/json"}
+SOUND = {"Content-Type": "audio/wav"}
 
 
 class Cause(logging.Handler):
@@ -56,12 +60,16 @@ class FunctionClient:
         logging.getLogger("ser").addHandler(self._cause)
 
     def request(
-        self, method: str, path: str, body: bytes = b"", *, changes: Mapping[str, str] | None = None,
-        **headers: str,
+        self,
+        method: str,
+        path: str,
+        body: bytes = b"",
+        headers: Mapping[str, str] | None = None,
+        variables: Mapping[str, str] | None = None,
     ) -> bytes:
         """Return the body of the answer.
 
-        ``changes`` replace variables of the WSGI environment.
+        ``variables`` replace those of the WSGI environment.
 
         Raises
         ------
@@ -70,12 +78,11 @@ class FunctionClient:
         InternalError
             It is that of a defect.
         """
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
         builder = EnvironBuilder(
-            method=method, path=path, input_stream=io.BytesIO(body), headers=named
+            method=method, path=path, input_stream=io.BytesIO(body), headers=Headers(headers)
         )
         environ: dict[str, Any] = builder.get_environ()
-        environ |= {"CONTENT_LENGTH": str(len(body)), **(changes or {})}
+        environ |= {"CONTENT_LENGTH": str(len(body)), **(variables or {})}
         self._cause.error = None
         chunks, status, _ = run_wsgi_app(self._application, environ, buffered=True)
         answer = b"".join(chunks)

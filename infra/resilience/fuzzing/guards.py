@@ -28,8 +28,14 @@ class TooMuchMemory(Exception):
 
 WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 CHANGES = {
-    **{"os.mkdir": (0,), "os.remove": (0,), "os.rmdir": (0,), "os.truncate": (0,)},
-    **{"os.rename": (0, 1), "os.link": (1,), "os.symlink": (1,), "os.chmod": (0,)},
+    "os.mkdir": (0,),
+    "os.remove": (0,),
+    "os.rmdir": (0,),
+    "os.truncate": (0,),
+    "os.rename": (0, 1),
+    "os.link": (1,),
+    "os.symlink": (1,),
+    "os.chmod": (0,),
 }
 """Audit events of changes of the file system, with the positions of the changed paths."""
 
@@ -72,13 +78,13 @@ class Watch:
     def _note(self, event: str, path: Any) -> None:
         if not isinstance(path, str | bytes | os.PathLike) or os.fspath(path) in NOWHERE:
             return
-        folder = str(self._folder)
-        # The last component may be a link that is replaced, not followed.
-        place = os.fsdecode(path)
-        with suppress(ValueError):
-            place = os.path.join(os.path.realpath(os.path.dirname(place)), os.path.basename(place))
-        if os.path.commonpath([folder, os.path.abspath(place)]) != folder:
-            self.outside.append(f"{event} {place}")
+        place = Path(os.fsdecode(path))
+        # A path that no file can have changes nothing. The last component may be a link that is
+        # replaced, not followed.
+        with suppress(ValueError, OSError):
+            place = place.parent.resolve() / place.name
+            if not place.is_relative_to(self._folder or "") or place.name == "..":
+                self.outside.append(f"{event} {place}")
 
 
 NOWHERE = (os.devnull, os.devnull.encode())

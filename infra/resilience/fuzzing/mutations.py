@@ -20,7 +20,21 @@ MAX_BYTES = 2_000_000
 EXTREMES = (0, 1, 2, 7, 8, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 0x7FFFFFFF, 0x80000000)
 TOKENS = (
     *(b"\0", b"\xff\xfe", b"\xed\xa0\x80", b"\xc3", b"\xef\xbb\xbf", "\u202e".encode(), b"\r\n"),
-    *(b"../", b"..%2f", b"/etc/passwd", b"%00", b"%", b"{", b"[", b'"', b"'", b",", b";", b"=", b":"),
+    *(
+        b"../",
+        b"..%2f",
+        b"/etc/passwd",
+        b"%00",
+        b"%",
+        b"{",
+        b"[",
+        b'"',
+        b"'",
+        b",",
+        b";",
+        b"=",
+        b":",
+    ),
     *(b"NaN", b"1e999", b"-0", b"1e-320", b"9" * 400, b"true", b"null", b"\\ud800", b"A" * 5000),
     *(b"[::ffff:169.254.169.254]", b"0x7f.1", b"@", b"#", b"//", b"\\", b"xn--", b":99999", b" "),
 )
@@ -196,22 +210,20 @@ def part_of(random: Random, value: Any) -> Any:
 
 def change_message(random: Random, message: Any) -> None:
     """Change one field of a protocol buffer at any depth."""
-    while True:
-        present = [field for field, _ in message.ListFields()]
-        inner = [field for field in present if field.message_type]
-        if not inner or random.random() < 0.25:
-            break
+    present = [field for field, _ in message.ListFields()]
+    inner = [field for field in present if field.message_type]
+    if inner and random.random() < 0.75:
         field = random.choice(inner)
         value = getattr(message, field.name)
-        if is_repeated(field):
-            if random.random() < 0.15:
-                return change_repeated(random, value)
-            value = random.choice(value)
-        message = value
-    fields = present or [*message.DESCRIPTOR.fields]
-    if random.random() < 0.2:
-        fields = [*message.DESCRIPTOR.fields]
-    field = random.choice(fields)
+        if not is_repeated(field):
+            change_message(random, value)
+        elif random.random() < 0.15:
+            change_repeated(random, value)
+        else:
+            change_message(random, random.choice(value))
+        return
+    absent_too = not present or random.random() < 0.2
+    field = random.choice([*message.DESCRIPTOR.fields] if absent_too else present)
     if random.random() < 0.15:
         message.ClearField(field.name)
     elif is_repeated(field):

@@ -34,7 +34,15 @@ class Process:
     def _start(self, first: int) -> None:
         self._state[0], self._state[1] = first, 0
         self.results, sending = self._context.Pipe(duplex=False)
-        arguments = (self._load, self._cases, first, self._step, self._home.name, self._state, sending)
+        arguments = (
+            self._load,
+            self._cases,
+            first,
+            self._step,
+            self._home.name,
+            self._state,
+            sending,
+        )
         self._process = self._context.Process(target=work, args=arguments, daemon=True)
         self._process.start()
         sending.close()
@@ -70,9 +78,7 @@ class Process:
         self._home.cleanup()
 
 
-def outcomes(
-    load: Load, cases: Sequence[Case], processes: int
-) -> Iterator[tuple[Case, Outcome]]:
+def outcomes(load: Load, cases: Sequence[Case], processes: int) -> Iterator[tuple[Case, Outcome]]:
     """Yield the outcome of each of ``cases`` once it is read, in any order.
 
     ``load`` is a function of a module, because each process calls it.
@@ -107,6 +113,6 @@ def received(cases: Sequence[Case], results: Connection) -> Iterator[tuple[Case,
     try:
         while results.poll():
             outcome = results.recv()
-            yield cases[outcome.index], outcome
+            yield cases[outcome.position], outcome
     except EOFError:
         results.close()

@@ -51,7 +51,7 @@ class Failure(NamedTuple):
 class Outcome(NamedTuple):
     """The outcome of a case; without a failure, whether the payload was accepted."""
 
-    index: int
+    position: int
     accepted: bool
     failure: Failure | None
 
@@ -170,6 +170,6 @@ def quiet() -> None:
     logging.getLogger("ser").propagate = False
     warnings.simplefilter("ignore")
     os.environ |= {"TF_CPP_MIN_LOG_LEVEL": "3", "ORT_LOGGING_LEVEL": "4"}
-    with open(os.devnull, "w") as nothing:
+    with Path(os.devnull).open("w") as nothing:
         for output in (1, 2):
             os.dup2(nothing.fileno(), output)

@@ -7,7 +7,8 @@ from base64 import b64encode, encodebytes, urlsafe_b64encode
 from pathlib import Path
 
 import made
-from resilience.fuzzing.functions import FunctionClient, settings
+from resilience.fuzzing.functions import JSON, FunctionClient, settings
+from resilience.fuzzing.functions import SOUND as SOUND_TYPE
 from resilience.fuzzing.mutations import mutate_json
 from resilience.fuzzing.parser import Opened, Parser
 from ser.service.base64_dialects import decode_base64
@@ -16,7 +17,7 @@ from stack import ROOT
 SOUND = made.sound(made.signal("03a01Wa.wav")[:3200])
 ENCODED = b64encode(SOUND).decode()
 BOUNDARY = "limit-0123456789"
-NOT_WAITING = {"prefer": "respond-async"}
+NOT_WAITING = {"Prefer": "respond-async"}
 """A training that is accepted would begin; without SER_JOBS_URI a job is refused."""
 
 
@@ -56,7 +57,7 @@ def open_json(name: str, payloads: list[bytes], headers: dict[str, str]) -> Open
 
     def read(data: bytes, case: Path) -> None:
         settings(case)
-        function.request("POST", f"/{name}", data, content_type="application/json", **headers)
+        function.request("POST", f"/{name}", data, headers=JSON | headers)
 
     return Opened(payloads, read)
 
@@ -67,7 +68,7 @@ def open_multipart() -> Opened:
     def read(data: bytes, case: Path) -> None:
         settings(case)
         media_type = f"multipart/form-data; boundary={BOUNDARY}"
-        predict.request("POST", "/predict", data, content_type=media_type)
+        predict.request("POST", "/predict", data, headers={"Content-Type": media_type})
 
     return Opened(multipart_bodies(), read)
 
@@ -99,8 +100,8 @@ def open_queries() -> Opened:
             method if method.isascii() and method.isalpha() else "GET",
             "/",
             body,
-            changes={"PATH_INFO": path, "QUERY_STRING": query},
-            content_type="audio/wav",
+            variables={"PATH_INFO": path, "QUERY_STRING": query},
+            headers=SOUND_TYPE,
         )
 
     return Opened(
@@ -131,7 +132,7 @@ def open_headers() -> Opened:
             # Servers take no control characters in headers (RFC 9110, 5.5).
             text = "".join(c for c in value.strip() if c.isprintable() or c == "\t")
             changes[variable if variable in BARE else f"HTTP_{variable}"] = text
-        predict.request("POST", "/predict", SOUND, changes=changes)
+        predict.request("POST", "/predict", SOUND, variables=changes)
 
     return Opened(
         [

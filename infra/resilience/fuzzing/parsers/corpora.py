@@ -69,8 +69,12 @@ def tables() -> list[bytes]:
     """Return CSV tables in the encodings and with the delimiters of spreadsheets."""
     lines = [",".join(ROWS[0]), *(",".join(f'"{v}"' for v in row.values()) for row in ROWS)]
     text = "\r\n".join(lines) + "\r\n"
-    semicolons, tabs = (text.replace('","', f'"{d}"').replace("file,emotion,speaker,text",
-                        f"file{d}emotion{d}speaker{d}text") for d in (";", "\t"))
+    semicolons, tabs = (
+        text.replace('","', f'"{d}"').replace(
+            "file,emotion,speaker,text", f"file{d}emotion{d}speaker{d}text"
+        )
+        for d in (";", "\t")
+    )
     return [text.encode(), semicolons.encode("utf-8-sig"), tabs.encode(), text.encode("utf-16")]
 
 
@@ -98,6 +102,10 @@ def sidecars() -> list[bytes]:
     return [json.dumps(row).encode() for row in ROWS] + [b'{"label": "anger", "speaker": 3}']
 
 
+def texts() -> list[bytes]:
+    return [b"anger", b"joy\n"]
+
+
 def opened(payloads: Callable[[], list[bytes]], read: Read) -> Callable[[Path], Opened]:
     return lambda _: Opened(payloads(), read)
 
@@ -108,5 +116,7 @@ PARSERS = (
     Parser("Parquet tables", opened(parquets, alone("table.parquet")), share=6),
     Parser("tar shards", opened(webdatasets, alone("corpus.tar"))),
     Parser("JSON beside sounds", opened(sidecars, beside_sounds("0.json")), mutate_json, 2),
-    Parser("texts beside sounds", opened(lambda: [b"anger", b"joy\n"], beside_sounds("0.cls")), share=1),
+    Parser(
+        "texts beside sounds", opened(lambda: [b"anger", b"joy\n"], beside_sounds("0.cls")), share=1
+    ),
 )

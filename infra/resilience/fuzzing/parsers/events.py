@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from resilience.fuzzing.functions import FunctionClient, settings
+from resilience.fuzzing.functions import JSON, FunctionClient, settings
 from resilience.fuzzing.mutations import mutate_json
 from resilience.fuzzing.parser import Opened, Parser
 from stack import ROOT
 
 CLOUD_EVENT = {
-    "ce_type": "google.cloud.storage.object.v1.finalized",
-    "ce_specversion": "1.0",
-    "ce_id": "1",
-    "ce_source": "//storage.googleapis.com/projects/_/buckets/corpora",
+    "ce-type": "google.cloud.storage.object.v1.finalized",
+    "ce-specversion": "1.0",
+    "ce-id": "1",
+    "ce-source": "//storage.googleapis.com/projects/_/buckets/corpora",
 }
 
 
@@ -38,7 +38,7 @@ def opened(headers: dict[str, str]) -> Opened:
 
     def read(data: bytes, case: Path) -> None:
         settings(case, SER_JOBS_URI=str(case / "jobs"))
-        train.request("POST", "/events", data, content_type="application/json", **headers)
+        train.request("POST", "/events", data, headers=JSON | headers)
 
     return Opened(payloads(), read)
 

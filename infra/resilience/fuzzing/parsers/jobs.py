@@ -7,7 +7,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from resilience.fuzzing.functions import FunctionClient, settings
+from resilience.fuzzing.functions import JSON, FunctionClient, settings
 from resilience.fuzzing.mutations import mutate_json
 from resilience.fuzzing.parser import Opened, Parser
 from ser.errors import InvalidInput, SerError
@@ -16,8 +16,8 @@ from ser.service.jobs.jobs import open_jobs
 from ser.service.jobs.predictions import Predictions
 from ser.service.jobs.trainings import Trainings
 from ser.service.settings import Settings
-from ser.service.training.routes import TRAIN_EXAMPLE
 from ser.service.training.request import read_train_request
+from ser.service.training.routes import TRAIN_EXAMPLE
 
 DAY = datetime(2026, 1, 1, tzinfo=UTC)
 REQUEST = {
@@ -95,7 +95,7 @@ def open_claims(folder: Path) -> Opened:
         (case / "jobs" / "claims").mkdir(parents=True)
         (case / "jobs" / "claims" / f"{identity}.json").write_bytes(data)
         body = json.dumps({"Records": [RECORD]}).encode()
-        train.request("POST", "/events", body, content_type="application/json")
+        train.request("POST", "/events", body, headers=JSON)
 
     return Opened([b'{\n  "job_id": "20260101T000000Z-0123abcd"\n}'], read)
 

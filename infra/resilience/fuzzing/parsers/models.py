@@ -7,7 +7,7 @@ from pathlib import Path
 
 import graphs
 import made
-from resilience.fuzzing.functions import FunctionClient, settings
+from resilience.fuzzing.functions import JSON, FunctionClient, settings
 from resilience.fuzzing.mutations import mutate_protobuf
 from resilience.fuzzing.parser import Opened, Parser
 from resilience.fuzzing.parsers.registries import SAMPLE
@@ -26,7 +26,7 @@ def opened(folder: Path) -> Opened:
         model_id = graphs.publish(case / "model", data, held)
         settings(case, SER_MODEL_SAVE_PATH=str(case / "model"))
         body = json.dumps({"model_id": model_id, "sample_name": SAMPLE}).encode()
-        predict.request("POST", "/predict", body, content_type="application/json")
+        predict.request("POST", "/predict", body, headers=JSON)
 
     made_now = [graphs.model(), graphs.model(takes_domain=True, measures_familiarity=True)]
     former = [(ROOT / "tests" / "data" / name).read_bytes() for name in FORMER]

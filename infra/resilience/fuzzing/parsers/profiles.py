@@ -8,7 +8,7 @@ from pathlib import Path
 
 import graphs
 import made
-from resilience.fuzzing.functions import FunctionClient, settings
+from resilience.fuzzing.functions import JSON, FunctionClient, settings
 from resilience.fuzzing.mutations import mutate_json
 from resilience.fuzzing.parser import Opened, Parser
 
@@ -25,7 +25,7 @@ def opened(field: str, folder: Path) -> Opened:
         settings(folder, SER_MODEL_SAVE_PATH=str(folder / "model"))
         body = json.dumps({"model_id": model_id, "audio": SOUND, **fields}).encode()
         answer: dict[str, object] = json.loads(
-            predict.request("POST", "/predict", body, content_type="application/json")
+            predict.request("POST", "/predict", body, headers=JSON)
         )
         return answer
 
@@ -33,7 +33,7 @@ def opened(field: str, folder: Path) -> Opened:
         settings(folder, SER_MODEL_SAVE_PATH=str(folder / "model"))
         start = json.dumps({"model_id": model_id, "audio": SOUND})[:-1]
         body = f'{start}, "{field}": '.encode() + data + b"}"
-        predict.request("POST", "/predict", body, content_type="application/json")
+        predict.request("POST", "/predict", body, headers=JSON)
 
     profile = ask(**{enrolment: [SOUND, SOUND]})[field]
     return Opened([json.dumps(profile).encode()], read)

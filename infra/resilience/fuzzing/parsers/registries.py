@@ -8,7 +8,7 @@ from pathlib import Path
 
 import graphs
 import made
-from resilience.fuzzing.functions import FunctionClient, settings
+from resilience.fuzzing.functions import JSON, FunctionClient, settings
 from resilience.fuzzing.mutations import mutate_json
 from resilience.fuzzing.parser import Opened, Parser
 from ser.errors import NotFound, SerError
@@ -43,7 +43,7 @@ def predict_with(registry: Path, name: str, predict: FunctionClient, folder: Pat
     with suppress(SerError):
         predict.request("GET", f"/models/{name}/report")
     body = json.dumps({"model_id": name, "sample_name": SAMPLE}).encode()
-    predict.request("POST", "/predict", body, content_type="application/json")
+    predict.request("POST", "/predict", body, headers=JSON)
 
 
 def opened(document: str, folder: Path) -> Opened:

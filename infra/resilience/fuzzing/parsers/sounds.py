@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 import made
 import tracks
-from resilience.fuzzing.functions import FunctionClient, settings
+from resilience.fuzzing.functions import SOUND, FunctionClient, settings
 from resilience.fuzzing.parser import Opened, Parser
 from ser.limits import Limit
 from ser.sounds import read_sound
@@ -73,7 +73,7 @@ def open_bodies(folder: Path) -> Opened:
 
     def post(data: bytes, folder: Path) -> None:
         settings(folder)
-        predict.request("POST", "/predict", data, content_type="audio/wav")
+        predict.request("POST", "/predict", data, headers=SOUND)
 
     del folder
     return Opened([*libsndfile_sounds()[:40:4], *track_sounds()[::3]], post)
