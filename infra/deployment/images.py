@@ -65,6 +65,16 @@ class Images:
             for function in FUNCTIONS
         ]
 
+    def bills(self) -> list[Step]:
+        """Return the steps that write the bills of materials of both."""
+        return [
+            Step(
+                f"List what {self.name(function)}:{self.tag} contains.",
+                partial(self._list, function),
+            )
+            for function in FUNCTIONS
+        ]
+
     def push(self, function: str, repository: str) -> str:
         """Push an image to ``repository``; return its name there."""
         local, remote = (f"{name}:{self.tag}" for name in (self.name(function), repository))
@@ -76,6 +86,15 @@ class Images:
         """Log the engine in to ``registry``."""
         command = [self.engine, "login", "--username", user, "--password-stdin", registry]
         run(command, secret=password)
+
+    def _list(self, function: str) -> None:
+        # Imported here, because only this step needs it.
+        from deployment.bill import Contents, write_bill
+
+        chosen = self._choices
+        contents = Contents(chosen.base, chosen.containers != "0", chosen.encoders != "0")
+        path, found = write_bill(function, self.tag, contents)
+        print(f"Written: {path}\nCopyleft in it: {', '.join(found)}")
 
     def _build(self, function: str) -> None:
         name, chosen = self.name(function), self._choices

@@ -8,9 +8,10 @@ pip() {
   python3 -m pip --python /opt/venv/bin/python --disable-pip-version-check "$@"
 }
 # The lock is complete: pip check reports what it lacks. Only wheels, since source distributions
-# would be built by unpinned tools.
+# would be built by unpinned tools. A file whose hash is not in the lock is refused.
 for lock in /build/requirements*.txt; do
-  pip install --quiet --no-cache-dir --no-compile --no-deps --only-binary :all: --requirement "$lock"
+  pip install --quiet --no-cache-dir --no-compile --no-deps --only-binary :all: \
+    --require-hashes --requirement "$lock"
 done
 pip check
 # Tests and headers of libraries are not needed; they are a seventh of train's environment.

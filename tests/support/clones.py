@@ -13,6 +13,7 @@ from typing import NamedTuple
 from stacks import ROOT
 
 DOCKERFILE = """
+ARG BASE=scratch
 ARG FUNCTION=predict
 
 FROM scratch AS predict
