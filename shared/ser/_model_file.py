@@ -83,6 +83,7 @@ class OpenedModel(NamedTuple):
             # Calls for other sounds may have had the memory.
             try:
                 with self.turns.alone():
+                    self._release_memory(inputs)
                     outputs = self._run(names, inputs)
             except runtime_errors() as again:
                 raise self._lacks_memory(again) from again
@@ -91,10 +92,20 @@ class OpenedModel(NamedTuple):
             self._require(name, value)
         return found
 
-    def _run(self, names: Sequence[str], inputs: Mapping[str, NDArray[Any]]) -> Sequence[Any]:
+    def _release_memory(self, inputs: Mapping[str, NDArray[Any]]) -> None:
+        """Give back the memory that earlier calls have left, in pieces too small for this one."""
+        silence = {**inputs, "waveform": np.zeros(SAMPLING_RATE // 10, np.float32)}
+        # An arena gives back its memory after a call only.
+        self._run(["speech"], silence, **{"memory.enable_memory_arena_shrinkage": "cpu:0"})
+
+    def _run(
+        self, names: Sequence[str], inputs: Mapping[str, NDArray[Any]], **entries: str
+    ) -> Sequence[Any]:
         import onnxruntime
 
         options = onnxruntime.RunOptions()
+        for name, value in entries.items():
+            options.add_run_config_entry(name, value)
         seconds = RUN_SECONDS + RUN_SECONDS_PER_SECOND * len(inputs["waveform"]) / SAMPLING_RATE
         with CLOCK.limit(seconds, partial(setattr, options, "terminate", True)):
             try:
