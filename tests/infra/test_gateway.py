@@ -6,11 +6,12 @@ import gzip
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from http.client import HTTPConnection
@@ -26,6 +27,7 @@ import urllib3
 import compose
 from ser.registry import new_model_id, open_registry
 from ser.service.serving.plan import serving_plan
+from ser.service.settings import Settings
 from stack import HOST, ROOT, Stack, free_port, function_command, own_folders, process
 
 CADDYFILE = ROOT / "infra" / "gateway" / "Caddyfile"
@@ -206,18 +208,92 @@ def test_a_large_body_is_refused_by_the_function_not_by_the_gateway(url: str) ->
     assert "SER_MAX_BODY_MB" in answer.json()["detail"]
 
 
+@pytest.fixture(scope="module")
+def waiting(folder: Path) -> Iterator[str]:
+    """The address of a function that answers when a file appears."""
+    address = f"{HOST}:{free_port()}"
+    command = function_command("predict", address)
+    command[command.index("--source") + 1] = str(ROOT / "tests" / "support" / "slowly.py")
+    with process(command, os.environ | own_folders(folder / "waiting")):
+        wait_until(lambda: is_healthy(address))
+        yield address
+
+
+def is_healthy(address: str) -> bool:
+    try:
+        return ask("GET", f"http://{address}/healthz").status == 200
+    except urllib3.exceptions.HTTPError:
+        return False
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_the_gateway_bounds_requests_and_not_the_time_of_their_answers(
+    caddy: str, waiting: str, tmp_path: Path
+) -> None:
+    limits = {"SER_GATEWAY_HEADER_SECONDS": "1s", "SER_GATEWAY_BODY_SECONDS": "2s"}
+    limits |= {"SER_GATEWAY_BODY_LIMIT": "1MB"}
+    with gateway(caddy, {"predict:8080": waiting, "train:8080": waiting}, **limits) as stack:
+        host, port = stack.url.removeprefix("http://").split(":")
+        request = b"POST /predict/wait HTTP/1.1\r\nHost: a\r\n"
+        slow = [
+            (socket.create_connection((host, int(port)), 60), request + begin)
+            for begin in (b"", b"Content-Length: 5\r\n\r\n")
+        ]
+        for connection, begin in slow:
+            connection.sendall(begin)
+        gate = tmp_path / "gate"
+        with ThreadPoolExecutor(1) as threads:
+            url = f"{stack.url}/predict/wait"
+            answer = threads.submit(ask, "POST", url, body=b"ab", headers={"X-Gate": str(gate)})
+            wait_until(gate.with_suffix(".reached").exists)
+            for connection, _ in slow:
+                # The end of the connection, or a problem before it.
+                while connection.recv(1000):
+                    pass
+                connection.close()
+            # This request has taken longer than the slow ones.
+            gate.touch()
+            assert answer.result().json() == {"status": "2"}
+        pieces = iter([bytes(1_000_000), bytes(1_000_000)])
+        assert ask("POST", url, body=pieces).status in (413, 502)
+
+
+def test_a_client_that_leaves_the_gateway_leaves_the_function(
+    caddy: str, waiting: str, tmp_path: Path
+) -> None:
+    with gateway(caddy, {"predict:8080": waiting, "train:8080": waiting}) as stack:
+        client = HTTPConnection(*stack.url.removeprefix("http://").split(":"))
+        client.request("POST", "/predict/wait", b"ab", {"X-Gate": str(tmp_path / "gate")})
+        wait_until((tmp_path / "gate.reached").exists)
+        client.close()
+        wait_until((tmp_path / "gate.gone").exists)
+
+
 def test_the_gateway_does_not_limit_the_duration_of_a_training(caddy: str) -> None:
     environment = os.environ | compose.environment("gateway", {})
     command = [caddy, "adapt", "--adapter", "caddyfile", "--config", str(CADDYFILE)]
     adapted = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     assert "warn" not in adapted.stderr
     # Only unused connections are closed; a pending request may take any time.
-    found = settings_in(json.loads(adapted.stdout))
+    found = list(settings_in(json.loads(adapted.stdout)))
     limits = {(name, value) for name, value in found if "time" in name}
-    assert limits == {("idle_timeout", 60 * SECOND)}
+    # The first is for connections to functions, the others for requests of clients.
+    assert limits == {
+        ("idle_timeout", 60 * SECOND),
+        ("idle_timeout", 300 * SECOND),
+        ("read_header_timeout", 10 * SECOND),
+        ("read_timeout", 600 * SECOND),
+    }
     # The functions close it later.
     assert serving_plan("predict", {}).keep_alive > 2 * 60
-    assert "max_size" not in adapted.stdout
+    # What the functions refuse reaches them.
+    assert max(value for name, value in found if name == "max_size") > Settings().max_body_bytes
 
 
 def settings_in(configuration: Any) -> Iterator[tuple[str, Any]]:

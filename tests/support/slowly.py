@@ -28,7 +28,7 @@ def post_wait(call: Call[bytes]) -> Health:
 
 WAIT = Route(
     method="POST",
-    path="/wait",
+    path="/predict/wait",
     operation="wait",
     tag="predict",
     summary="Wait",

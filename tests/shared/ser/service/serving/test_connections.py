@@ -125,7 +125,7 @@ def wait_for(condition: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
-def post(length: int | None = None, *headers: str, path: str = "/wait") -> bytes:
+def post(length: int | None = None, *headers: str, path: str = "/predict/wait") -> bytes:
     lines = [f"POST {path} HTTP/1.1", "Host: a", *headers]
     lines += [] if length is None else [f"Content-Length: {length}"]
     return "\r\n".join([*lines, "", ""]).encode()
@@ -143,10 +143,10 @@ BROKEN = {
     "two codings": post(None, "Transfer-Encoding: gzip, chunked"),
     "chunked twice": post(None, "Transfer-Encoding: chunked, chunked") + b"0\r\n\r\n",
     "two lines of codings": post(None, *2 * ["Transfer-Encoding: chunked"]) + b"0\r\n\r\n",
-    "coding of HTTP/1.0": b"POST /wait HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "coding of HTTP/1.0": b"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
     "space before the colon": post(None, "Transfer-Encoding : chunked") + b"0\r\n\r\n",
     "folded header": post(None, "Transfer-Encoding:\r\n chunked", "Content-Length: 3") + b"abc",
-    "line feed alone": b"POST /wait HTTP/1.1\nHost: a\r\nContent-Length: 5\r\n\r\n",
+    "line feed alone": b"POST /predict/wait HTTP/1.1\nHost: a\r\nContent-Length: 5\r\n\r\n",
     "size of a chunk": CHUNKED + b"zz\r\n",
     "size with a prefix": CHUNKED + b"0x5\r\nabcde\r\n0\r\n\r\n",
     "end of a chunk": CHUNKED + b"3\r\nabcdef\r\n0\r\n\r\n",
@@ -198,7 +198,7 @@ def test_a_body_above_its_limit_is_refused_before_it_is_sent(
     assert setting in answer.detail
 
 
-@pytest.mark.parametrize("path", ["/wait", "/nowhere"])
+@pytest.mark.parametrize("path", ["/predict/wait", "/nowhere"])
 def test_a_chunked_body_above_its_limit_is_refused_while_it_is_sent(
     server: Server, path: str
 ) -> None:
@@ -247,7 +247,7 @@ def test_requests_of_one_connection_are_answered_in_their_order(server: Server) 
 
 
 def test_a_slow_header_is_408_and_closes_the_connection(server: Server) -> None:
-    answer = server.send(b"POST /wait HTTP/1.1\r\nHost: a\r\nA").only_answer()
+    answer = server.send(b"POST /predict/wait HTTP/1.1\r\nHost: a\r\nA").only_answer()
     assert (answer.status, "SER_READ_SECONDS" in answer.detail) == (408, True)
 
 
@@ -258,7 +258,7 @@ def test_a_slow_body_is_408_and_closes_the_connection(server: Server) -> None:
 
 
 def test_slow_clients_take_no_thread(server: Server) -> None:
-    slow = [server.send(begin) for begin in 20 * [post(2_000) + b"a", b"POST /wait"]]
+    slow = [server.send(begin) for begin in 20 * [post(2_000) + b"a", b"POST /predict/wait"]]
     answer = server.send(post(2) + b"ab").answer()
     assert answer is not None
     assert answer.status == 200
