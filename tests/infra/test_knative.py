@@ -132,10 +132,27 @@ def test_functions_run_without_any_privilege(
 def test_only_tmp_is_writable_and_its_size_is_limited(
     manifests: dict[tuple[str, str], Manifest], function: str
 ) -> None:
-    (mount,) = container(manifests, function)["volumeMounts"]
-    (volume,) = revision(manifests, function)["volumes"]
-    assert (mount["name"], mount["mountPath"]) == (volume["name"], "/tmp")
-    assert volume["emptyDir"]["sizeLimit"]
+    mounts = container(manifests, function)["volumeMounts"]
+    (mount,) = (each for each in mounts if not each.get("readOnly"))
+    volumes = {each["name"]: each for each in revision(manifests, function)["volumes"]}
+    assert mount["mountPath"] == "/tmp"
+    assert volumes[mount["name"]]["emptyDir"]["sizeLimit"]
+    assert volumes.keys() == {each["name"] for each in mounts}
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_the_keys_of_callers_are_the_file_of_a_secret_which_changes_without_a_restart(
+    manifests: dict[tuple[str, str], Manifest], function: str
+) -> None:
+    (mount,) = (
+        each for each in container(manifests, function)["volumeMounts"] if each.get("readOnly")
+    )
+    (volume,) = (
+        each for each in revision(manifests, function)["volumes"] if each["name"] == mount["name"]
+    )
+    assert volume["secret"] == {"secretName": "ser-keys", "optional": True}
+    (settings,) = (each["data"] for (kind, _), each in manifests.items() if kind == "ConfigMap")
+    assert settings["SER_API_KEYS"] == f"{mount['mountPath']}/keys"
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)

@@ -128,6 +128,8 @@ class PartialDownload:
     ) -> None:
         self.url = url
         self.shown_url = redact_url(url)
+        # The address itself may have a signature, and the note stays if the download does not end.
+        self.source = hashlib.sha256(url.encode(errors="surrogatepass")).hexdigest()
         self.destination = destination
         self.path = destination.with_name(f"{destination.name}.part")
         self.note = destination.with_name(f"{destination.name}.part.json")
@@ -143,7 +145,9 @@ class PartialDownload:
             self.check_limit(content.total or 0)
             if not content.start:
                 self.path.write_bytes(b"")
-                self.note.write_text(json.dumps({"url": self.url, "validator": content.validator}))
+                self.note.write_text(
+                    json.dumps({"source": self.source, "validator": content.validator})
+                )
             with self.path.open("ab") as file:
                 for chunk in content.chunks:
                     file.write(chunk)
@@ -162,7 +166,7 @@ class PartialDownload:
             size = self.path.stat().st_size
         except (FileNotFoundError, ValueError):
             return NOTHING
-        continues = note["url"] == self.url and note["validator"]
+        continues = note.get("source") == self.source and note["validator"]
         return Received(size, note["validator"]) if continues else NOTHING
 
     def check_limit(self, size: int) -> None:

@@ -22,8 +22,6 @@ Scope = Literal["predict", "train", "events", "manage"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
-BASIC_CHALLENGE = 'Bearer realm="ser", Basic realm="ser"'
-"""For events: Amazon SNS sends the password in the address of a subscription by this scheme."""
 
 
 class SoundQuota(msgspec.Struct, frozen=True):
@@ -96,38 +94,48 @@ def caller_of(request: Request, settings: Settings, scope: Scope | None) -> Call
                 "keys in SER_API_KEYS, or SER_OPEN=1 where everything that reaches it may use it."
             )
         return ANYONE
-    challenge = BASIC_CHALLENGE if scope == "events" else 'Bearer realm="ser"'
     credentials = credentials_in(request, scope)
     if not credentials:
         raise Unauthenticated(
             "The request has no key; allowed: a key as the bearer token in the header "
             "'Authorization'.",
-            challenge,
+            challenge(scope),
         )
     if takes_tokens and credentials.count(".") == 2:
         from ser.service.tokens import caller_with_token  # imports a library of cryptography
 
         return caller_with_token(credentials, settings.event_tokens)
-    return caller_with_key(credentials, settings, scope, challenge)
+    return caller_with_key(credentials, settings, scope)
 
 
-def caller_with_key(
-    presented: str, settings: Settings, scope: Scope | None, challenge: str
-) -> Caller:
+def caller_with_key(presented: str, settings: Settings, scope: Scope | None) -> Caller:
     """Return the holder of the key ``presented``; raise as :func:`caller_of`."""
     # Imported here, because it is needed only where there are keys, and cold starts must be short.
     from ser.service.keys import configured_keys, find_key
 
     key = find_key(presented, configured_keys(settings.api_keys or ""))
     if key is None:
-        raise Unauthenticated("The key is unknown.", f'{challenge}, error="invalid_token"')
+        raise Unauthenticated("The key is unknown.", challenge(scope, "invalid_token"))
     if scope is not None and scope not in key.caller.scopes:
         raise Forbidden(
             f"The key {key.caller.name!r} lacks the scope {scope!r}; it has: "
             f"{', '.join(sorted(key.caller.scopes))}.",
-            f'{challenge}, error="insufficient_scope", scope="{scope}"',
+            challenge(scope, "insufficient_scope"),
         )
     return key.caller
+
+
+def challenge(scope: Scope | None, error: str = "") -> str:
+    """Return the header ``WWW-Authenticate`` (RFC 6750) of an operation that wants ``scope``."""
+    parts = ['Bearer realm="ser"']
+    if error:
+        parts.append(f'error="{error}"')
+    if error == "insufficient_scope":
+        parts.append(f'scope="{scope}"')
+    if scope == "events":
+        # Amazon SNS sends the password in the address of a subscription once it is asked for it.
+        parts.append('Basic realm="ser"')
+    return ", ".join(parts)
 
 
 def credentials_in(request: Request, scope: Scope | None) -> str:

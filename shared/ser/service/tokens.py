@@ -20,7 +20,7 @@ from msgspec import Meta
 
 from ser._addresses import scheme
 from ser.errors import RemoteFailed
-from ser.service.callers import BASIC_CHALLENGE, Caller
+from ser.service.callers import Caller, challenge
 from ser.service.problems import Forbidden, Unauthenticated
 from ser.service.settings import SettingsError
 
@@ -86,7 +86,7 @@ def caller_with_token(token: str, setting: Mapping[str, Any]) -> Caller:
         )
     except jwt.PyJWTError as error:
         raise Unauthenticated(
-            f"The token is not valid: {error}", f'{BASIC_CHALLENGE}, error="invalid_token"'
+            f"The token is not valid: {error}", challenge("events", "invalid_token")
         ) from error
     names = {claims["sub"]}
     if claims.get("email_verified") is True:

@@ -273,6 +273,17 @@ def test_after_a_crash_amid_writing_the_note_the_download_begins_again(
     assert ranges(site) == [None]
 
 
+def test_the_note_of_an_interrupted_download_has_no_secrets_of_the_url(
+    site: Site, destination: Path
+) -> None:
+    site.cuts = [1_000] * 9
+    with pytest.raises(RemoteFailed):
+        get(f"{site.url}/corpus.zip?X-Amz-Signature=0fe1c2", destination)
+    (note,) = destination.parent.glob("*.part.json")
+    assert "0fe1c2" not in note.read_text()
+    assert destination.with_name(f"{destination.name}.part").exists()
+
+
 # Refusals and failures
 
 
