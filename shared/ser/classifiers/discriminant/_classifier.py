@@ -8,7 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ser._progress import ProgressCallback, ignore_share
-from ser.classifiers._base import DEFAULT_RANDOM_STATE, Classifier, FittedGraph, LeaveOut
+from ser.classifiers._base import (
+    DEFAULT_RANDOM_STATE,
+    Classifier,
+    FittedGraph,
+    LeaveOut,
+    unsuitable,
+)
 from ser.classifiers._rows import Rows
 from ser.classifiers.discriminant._fitted import FittedDiscriminant
 from ser.classifiers.discriminant._fitting import (
@@ -75,8 +81,7 @@ class DiscriminantClassifier(Classifier):
         config = self._checked_config()
         if not parts:
             return []
-        if leave_out == "differences":
-            fitted = fit_by_differences(config, rows, parts, self.random_state, on_progress)
-        else:
-            fitted = fit_exactly(config, rows, parts, self.random_state, on_progress)
+        fit = fit_by_differences if leave_out == "differences" else fit_exactly
+        with unsuitable():
+            fitted = fit(config, rows, parts, self.random_state, on_progress)
         return [FittedGraph(each.to_onnx().SerializeToString(), each.notes) for each in fitted]
