@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
+import stat
+from io import BufferedReader
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -58,6 +61,42 @@ def resolve_path(value: str) -> Path:
         raise InvalidInput(
             f"{value!r} is not a local path: {error}; allowed: a path, or file:///path"
         ) from error
+
+
+def open_below(root: Path, path: Path) -> BufferedReader:
+    """Return the file ``path`` below ``root``, open for reading.
+
+    Neither is a symbolic link, and each folder is opened from the handle of the one above it. So a
+    link that has replaced a part of ``path`` since it was resolved is an error, and cannot lead out
+    of ``root``.
+
+    Raises
+    ------
+    OSError
+        The file cannot be opened, is no file, or a part of its path is a link.
+    """
+    *folders, name = path.relative_to(root).parts or ("",)
+    if not name:
+        return open_file(str(root), None)
+    folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        for each in folders:
+            flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+            above, folder = folder, os.open(each, flags, dir_fd=folder)
+            os.close(above)
+        return open_file(name, folder)
+    finally:
+        os.close(folder)
+
+
+def open_file(name: str, folder: int | None) -> BufferedReader:
+    """Return the file ``name`` in the open ``folder``; raise ``OSError`` if it is none."""
+    # Opening a pipe would wait for its writer, and reading a device may never end.
+    file = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
+    if not stat.S_ISREG(os.fstat(file).st_mode):
+        os.close(file)
+        raise OSError(errno.EINVAL, "it is not a file", name)
+    return os.fdopen(file, "rb")
 
 
 def printable(path: str | os.PathLike[str]) -> str:

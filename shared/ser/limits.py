@@ -36,6 +36,16 @@ MAX_SAMPLES = 200
 """Largest number of held-out samples that are published with a model, unless a caller sets it."""
 
 
+class Pace(NamedTuple):
+    """The longest time of a download in seconds, and its lowest rate in bytes per second."""
+
+    seconds: Limit = UNLIMITED
+    rate: Limit = Limit(0)
+
+
+ANY_PACE = Pace()
+
+
 class Limits(NamedTuple):
     """Limits on one training."""
 
@@ -49,6 +59,32 @@ class Limits(NamedTuple):
     """Duration of one sound in seconds."""
     samples: Limit = Limit(MAX_SAMPLES)
     """Number of held-out samples that are published with a model; metrics use all of them."""
+    corpus_hours: Limit = UNLIMITED
+    """Duration of all sounds in hours."""
+    file_bytes: Limit = UNLIMITED
+    """Size of one file of a corpus in bytes."""
+    expansion: Limit = UNLIMITED
+    """Ratio of the content of an archive to the archive."""
+    labels: Limit = UNLIMITED
+    """Number of labels of a corpus."""
+    speakers: Limit = UNLIMITED
+    """Number of speakers of a corpus."""
+    columns: Limit = UNLIMITED
+    """Number of columns of a table."""
+    features: Limit = UNLIMITED
+    """Number of features of a chunk."""
+    chunk_values: Limit = UNLIMITED
+    """Number of values that the analysis of a chunk needs at once: its frames, each with its
+    samples, the bins of its transform and its bands."""
+    download_seconds: Limit = UNLIMITED
+    """Time of a download in seconds."""
+    download_rate: Limit = Limit(0)
+    """Lowest rate of a download in bytes per second."""
+
+    @property
+    def pace(self) -> Pace:
+        """Time and rate of downloads."""
+        return Pace(self.download_seconds, self.download_rate)
 
     def less(self, downloaded: int, extracted: int) -> Limits:
         """Return the limits for one more source, given the bytes of the others."""

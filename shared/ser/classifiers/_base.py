@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from copy import copy
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple, Protocol, Self
@@ -14,9 +15,9 @@ from msgspec import Meta
 from numpy.typing import ArrayLike, NDArray
 
 from ser._progress import ProgressCallback, ignore_share
-from ser._schemas import Schema, convert, parse
+from ser._schemas import Schema, convert, parse, shortened
 from ser.classifiers._rows import ArrayRows, FeatureMatrix, Origins, Rows
-from ser.errors import InvalidInput, within
+from ser.errors import InvalidInput, SerError, within
 from ser.parallel import THIS_MACHINE, Workers
 
 if TYPE_CHECKING:
@@ -155,14 +156,15 @@ class Classifier(ABC):
         Raises
         ------
         InvalidInput
-            A hyper-parameter is invalid, or too large for ``rows``.
+            A hyper-parameter is invalid, or too large for ``rows``; or the training fails.
         """
         config = self._checked_config()
         classes, indices = np.unique(rows.y, return_inverse=True)
         if classes[-1] >= len(classes):
             rows = copy(rows)
             rows.y = indices
-        self.fitted_ = self._fit(config, rows, on_progress)
+        with unsuitable():
+            self.fitted_ = self._fit(config, rows, on_progress)
         self.classes_, self.n_features_in_ = classes, rows.columns
         return self
 
@@ -302,6 +304,30 @@ class Classifier(ABC):
     def __repr__(self) -> str:
         params = ", ".join(f"{name}={value!r}" for name, value in self.get_params().items())
         return f"{type(self).__name__}({params})"
+
+
+@contextmanager
+def unsuitable() -> Iterator[None]:
+    """Translate the exceptions by which libraries refuse hyper-parameters, or fail numerically.
+
+    Values that are harmless one by one may be impossible together, or with these data.
+    """
+    try:
+        yield
+    except SerError:
+        raise
+    except (ValueError, ArithmeticError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise InvalidInput(
+            f"a classifier with these hyper-parameters cannot be fitted: {shortened(reason)}; "
+            "allowed: values nearer to the defaults"
+        ) from error
+
+
+def require_finite(values: Iterable[NDArray[Any]]) -> None:
+    """Raise ``ArithmeticError`` unless all ``values`` that a training computed are finite."""
+    if not all(np.isfinite(each).all() for each in values):
+        raise ArithmeticError("the training does not converge")
 
 
 def fit_graph(classifier: Classifier, rows: Rows, part: NDArray[np.bool_]) -> FittedGraph:

@@ -15,7 +15,7 @@ from ser._schemas import Schema
 from ser.classifiers._base import DEFAULT_RANDOM_STATE, Classifier
 from ser.classifiers._rows import Block, Rows
 from ser.classifiers._scratch import scratch_folder
-from ser.classifiers._trees import Depth, FittedTrees, Share, Trees
+from ser.classifiers._trees import FittedTrees, Share, Trees
 
 BINNED_VALUES = 2**24
 """Maximum number of features whose bins are kept in memory: 16,900 rows of 990 features."""
@@ -26,15 +26,15 @@ class XGBoostConfig(Schema, frozen=True, kw_only=True):
 
     n_estimators: Trees = 100
     """Rounds of boosting; each adds one tree per class."""
-    max_depth: Depth = 4
+    max_depth: Annotated[int, Meta(ge=1, le=16)] = 4
     """Maximum depth of a tree."""
-    learning_rate: Annotated[float, Meta(gt=0, le=1)] = 0.3
+    learning_rate: Annotated[float, Meta(ge=1e-6, le=1)] = 0.3
     """Share of each tree's output that is added to the sum."""
     subsample: Share = 1.0
     """Share of the chunks that each tree is grown on."""
     colsample_bytree: Share = 0.1
     """Share of the features that each tree is grown on."""
-    max_bin: Annotated[int, Meta(ge=2, le=65_536)] = 64
+    max_bin: Annotated[int, Meta(ge=2, le=1_024)] = 64
     """Number of histogram bins per feature."""
 
 

@@ -35,7 +35,7 @@ class RandomForestConfig(Schema, frozen=True, kw_only=True):
     """Number of trees."""
     max_depth: Depth | None = None
     """Maximum depth of a tree; ``null``: trees grow until their leaves are pure."""
-    min_samples_leaf: Annotated[int, Meta(ge=1)] = 1
+    min_samples_leaf: Annotated[int, Meta(ge=1, le=1_000_000)] = 1
     """Minimum number of chunks in a leaf."""
     max_features: Literal["sqrt", "log2"] | Share = "sqrt"
     """Number of features considered at each split, or their share."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ser._progress import ProgressCallback
 from ser._schemas import Schema
-from ser.classifiers._base import DEFAULT_RANDOM_STATE, OPSETS, Classifier
+from ser.classifiers._base import DEFAULT_RANDOM_STATE, OPSETS, Classifier, require_finite
 from ser.classifiers._projection import Projection
 from ser.classifiers._rows import ClassIndices, FeatureMatrix, Rows
 from ser.classifiers._scratch import scratch_folder
@@ -30,15 +30,15 @@ HIDDEN_UNITS = 100
 class KerasConfig(Schema, frozen=True, kw_only=True):
     """The ``model_config`` of :class:`KerasClassifier`."""
 
-    lr: Annotated[float, Meta(gt=0, le=10)] = 0.001
+    lr: Annotated[float, Meta(ge=1e-8, le=10)] = 0.001
     """Learning rate of Adam."""
     epochs: Annotated[int, Meta(ge=1, le=10_000)] = 20
     """Passes over the training data."""
     batch_size: Annotated[int, Meta(ge=1, le=100_000)] = 32
     """Chunks per optimisation step."""
-    dropout: Annotated[float, Meta(ge=0, lt=1)] = 0.0
+    dropout: Annotated[float, Meta(ge=0, le=0.99)] = 0.0
     """Share of the inputs, and of the hidden units, dropped in each step."""
-    input_dim: Annotated[int, Meta(ge=1)] | None = None
+    input_dim: Annotated[int, Meta(ge=1, le=100_000)] | None = None
     """Number of principal components; ``null``: 500, or the maximum that the data allow if that
     is less."""
 
@@ -93,6 +93,7 @@ class KerasClassifier(Classifier):
             stored = StoredRows.write(folder / "components", record, rows, projection)
             classes = int(rows.y.max()) + 1
             network = fit_network(stored, classes, config, self.random_state, on_progress)
+        require_finite(network.get_weights())
         options = msgspec.to_builtins(config) | {"input_dim": components}
         return FittedKeras(options, notes, projection, network)
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 Trees = Annotated[int, Meta(ge=1, le=10_000)]
 Depth = Annotated[int, Meta(ge=1, le=64)]
-Share = Annotated[float, Meta(gt=0, le=1)]
+Share = Annotated[float, Meta(ge=0.001, le=1)]
 
 
 @dataclass(frozen=True)

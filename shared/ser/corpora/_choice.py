@@ -21,6 +21,7 @@ from ser.corpora._sidecars import labelled_by_sidecars
 from ser.corpora._tables import labelled_by_rows, labelled_by_table
 from ser.corpora.grammars import CORPORA
 from ser.errors import InvalidInput
+from ser.limits import NO_LIMITS, Limits
 
 AUTO = "auto"
 NAMES = (AUTO, *(corpus.name for corpus in CORPORA))
@@ -62,7 +63,9 @@ class CorpusChoice:
         return parse(kind, fields, checks=dict.fromkeys(PATTERNS, check_pattern))
 
     @abstractmethod
-    def corpora(self, folder: Path, sounds: Sequence[PurePosixPath]) -> Sequence[Corpus]:
+    def corpora(
+        self, folder: Path, sounds: Sequence[PurePosixPath], limits: Limits = NO_LIMITS
+    ) -> Sequence[Corpus]:
         """Return the corpora that the ``sounds`` of the corpus in ``folder`` may belong to.
 
         Raises
@@ -81,7 +84,9 @@ class NamedCorpus(Schema, CorpusChoice, frozen=True, kw_only=True):
 
     name: CorpusName
 
-    def corpora(self, folder: Path, sounds: Sequence[PurePosixPath]) -> Sequence[Corpus]:
+    def corpora(
+        self, folder: Path, sounds: Sequence[PurePosixPath], limits: Limits = NO_LIMITS
+    ) -> Sequence[Corpus]:
         documents = find_documents(folder)
         corpora = [
             corpus.opened(folder, documents, sounds)
@@ -90,7 +95,7 @@ class NamedCorpus(Schema, CorpusChoice, frozen=True, kw_only=True):
         ]
         if self.name == AUTO and not any(tabulate(sounds, each).utterances for each in corpora):
             labelled = (
-                labelled_by_any_table(folder, documents, sounds)
+                labelled_by_any_table(folder, documents, sounds, limits)
                 or labelled_by_sidecars(folder, sounds)
                 or labelled_by_emotion_folder(sounds)
             )
@@ -111,7 +116,10 @@ class FolderCorpus(Schema, CorpusChoice, frozen=True, kw_only=True):
     label_pattern: Pattern | None = None
     speaker_pattern: Pattern | None = None
 
-    def corpora(self, folder: Path, sounds: Sequence[PurePosixPath]) -> Sequence[Corpus]:
+    def corpora(
+        self, folder: Path, sounds: Sequence[PurePosixPath], limits: Limits = NO_LIMITS
+    ) -> Sequence[Corpus]:
+        del limits
         corpus = labelled_by_folder(sounds, self.speaker_pattern, self.label_pattern)
         return [corpus.noting(note_unused(find_documents(folder), ()))]
 
@@ -121,8 +129,10 @@ class TableCorpus(Schema, CorpusChoice, frozen=True, kw_only=True):
 
     table: Name
 
-    def corpora(self, folder: Path, sounds: Sequence[PurePosixPath]) -> Sequence[Corpus]:
-        return [labelled_by_table(folder, sounds, self.table)]
+    def corpora(
+        self, folder: Path, sounds: Sequence[PurePosixPath], limits: Limits = NO_LIMITS
+    ) -> Sequence[Corpus]:
+        return [labelled_by_table(folder, sounds, self.table, limits)]
 
 
 @dataclass(frozen=True)
@@ -136,8 +146,10 @@ class StoredLabels(CorpusChoice):
     flaws: Mapping[PurePosixPath, str] = field(default_factory=dict)
     """Reasons to reject sounds whose row cannot be read."""
 
-    def corpora(self, folder: Path, sounds: Sequence[PurePosixPath]) -> Sequence[Corpus]:
-        del sounds
+    def corpora(
+        self, folder: Path, sounds: Sequence[PurePosixPath], limits: Limits = NO_LIMITS
+    ) -> Sequence[Corpus]:
+        del sounds, limits
         corpus = labelled_by_rows(self.rows, self.origin, flaws=self.flaws)
         return [
             replace(corpus, name=f"synthetic {corpus.name}") if is_synthetic(folder) else corpus

@@ -6,14 +6,16 @@ import codecs
 import csv
 import io
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from ser.corpora._lookup import Lookup
 from ser.corpora._text import folded
-from ser.errors import InvalidInput
+from ser.errors import InvalidInput, SerError
 from ser.fetching import is_clutter
+from ser.limits import NO_LIMITS, Limits
 
 MAX_TABLE_BYTES = 16_000_000
 """Maximum size of a table in bytes."""
@@ -41,21 +43,21 @@ class TextTable:
     notes: tuple[str, ...] = ()
 
 
-def read_table(folder: Path, table: str) -> TextTable:
+def read_table(folder: Path, table: str, limits: Limits = NO_LIMITS) -> TextTable:
     """Return the rows of the CSV file ``table``, a path relative to ``folder``.
 
     Raises
     ------
     InvalidInput
-        The file does not exist, is too large, is not CSV, or lacks a column.
+        The file does not exist, is too large, is not CSV, lacks a column, or has more columns than
+        ``limits`` allow.
     """
     text, notes = decode(find_table(folder, table), table)
-    try:
+    with broken_table(table):
         delimiter, text = find_delimiter(text)
-        lines = [*csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)]
-    except csv.Error as error:
-        raise InvalidInput(f"corpus.table {table!r} cannot be read as CSV: {error}") from error
-    header = lines[0] if lines else []
+        lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+        header = next(lines, [])
+    require_columns(header, table, limits)
     columns = find_columns(header)
     if missing := [column for column in ALIASES if column not in columns]:
         has = ", ".join(column.strip().lower() for column in header)
@@ -64,13 +66,68 @@ def read_table(folder: Path, table: str) -> TextTable:
             f"corpus.table {table!r} lacks the columns {', '.join(missing)}; it has "
             f"{has or 'none'}; allowed: {', '.join(ALIASES)}, and gender, text, take; {accepted}"
         )
-    padding = [""] * len(header)
-    rows = [
-        {name: [*line, *padding][index] for name, index in columns.items()}
-        for line in lines[1:]
-        if any(value.strip() for value in line)
-    ]
+    with broken_table(table):
+        rows = [
+            {name: line[index] if index < len(line) else "" for name, index in columns.items()}
+            for line in lines
+            if any(value.strip() for value in line)
+        ]
     return TextTable(rows, notes)
+
+
+def read_columns(file: Path, columns: Collection[str]) -> Iterator[Row]:
+    """Yield the values of ``columns`` in those rows of the CSV file ``file`` that have them all.
+
+    The delimiter is a comma; the characters of other encodings than UTF-8 are replaced.
+
+    Raises
+    ------
+    InvalidInput
+        The file is too large, or is not CSV.
+    """
+    require_size(file, file.name)
+    with (
+        broken_table(file.name),
+        file.open(encoding="utf-8-sig", errors="replace", newline="") as opened,
+    ):
+        lines = csv.reader(opened)
+        # As :class:`csv.DictReader` reads it: the last of several columns with a name counts.
+        indices = {name: index for index, name in enumerate(next(lines, [])) if name in columns}
+        if len(indices) < len(columns):
+            return
+        last = max(indices.values())
+        for line in lines:
+            row = {name: line[i] for name, i in indices.items()} if last < len(line) else {}
+            if row and all(row.values()):
+                yield row
+
+
+@contextmanager
+def broken_table(table: str) -> Iterator[None]:
+    """Translate the exceptions of reading the CSV file ``table``."""
+    try:
+        yield
+    except SerError:
+        raise
+    except Exception as error:
+        # Bytes from callers make the reader raise any kind of error.
+        raise InvalidInput(f"corpus.table {table!r} cannot be read as CSV: {error}") from error
+
+
+def require_columns(header: Sequence[str], table: str, limits: Limits) -> None:
+    """Raise :class:`InvalidInput` if a table has more columns than ``limits`` allow."""
+    if len(header) > limits.columns.value:
+        raise InvalidInput(
+            f"corpus.table {table!r} has {len(header):,} columns; allowed: {limits.columns}"
+        )
+
+
+def require_size(file: Path, table: str) -> None:
+    """Raise :class:`InvalidInput` if the CSV file ``file`` is too large."""
+    if (size := file.stat().st_size) > MAX_TABLE_BYTES:
+        raise InvalidInput(
+            f"corpus.table {table!r} has {size:,} bytes; allowed: {MAX_TABLE_BYTES:,}"
+        )
 
 
 def find_table(folder: Path, table: str) -> Path:
@@ -84,10 +141,7 @@ def find_table(folder: Path, table: str) -> Path:
             f"corpus.table {table!r} is not a CSV file of the corpus; allowed: {some}"
         )
     file = folder / found
-    if (size := file.stat().st_size) > MAX_TABLE_BYTES:
-        raise InvalidInput(
-            f"corpus.table {table!r} has {size:,} bytes; allowed: {MAX_TABLE_BYTES:,}"
-        )
+    require_size(file, table)
     return file
 
 

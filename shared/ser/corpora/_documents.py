@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from itertools import islice
 from pathlib import Path, PurePosixPath
 
 from ser.corpora._base import Corpus, tabulate
@@ -10,6 +11,7 @@ from ser.corpora._csv_files import TABLE_SUFFIXES
 from ser.corpora._tables import labelled_by_table
 from ser.errors import InvalidInput
 from ser.fetching import is_clutter
+from ser.limits import NO_LIMITS, Limits
 
 DOCUMENTS = frozenset({".csv", ".tsv", ".xls", ".xlsx", ".txt"})
 """Suffixes of the files beside sounds that may contain labels."""
@@ -17,6 +19,8 @@ TEXT = ".txt"
 """The suffix of documents that are seldom tables, so that no note mentions them."""
 MAX_SHOWN = 5
 """Maximum number of tables in a note."""
+MAX_TRIED = 20
+"""Maximum number of tables that are searched for labels unless a request names one."""
 
 
 def find_documents(folder: Path) -> list[PurePosixPath]:
@@ -31,14 +35,17 @@ def find_documents(folder: Path) -> list[PurePosixPath]:
 
 
 def labelled_by_any_table(
-    folder: Path, documents: Collection[PurePosixPath], sounds: Sequence[PurePosixPath]
+    folder: Path,
+    documents: Collection[PurePosixPath],
+    sounds: Sequence[PurePosixPath],
+    limits: Limits = NO_LIMITS,
 ) -> Corpus | None:
     """Return the corpus of the first table that has the labels of ``sounds``, if there is one."""
-    for table in documents:
-        if table.suffix.lower() not in TABLE_SUFFIXES:
-            continue
+    tables = (table for table in documents if table.suffix.lower() in TABLE_SUFFIXES)
+    # Each is compared with all sounds.
+    for table in islice(tables, MAX_TRIED):
         try:
-            corpus = labelled_by_table(folder, sounds, str(table))
+            corpus = labelled_by_table(folder, sounds, str(table), limits)
         except InvalidInput:
             continue
         if tabulate(sounds, corpus).utterances:

@@ -11,9 +11,9 @@ import hashlib
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
-from typing import TypeVar
+from typing import IO, TypeVar
 
 import msgspec
 
@@ -95,9 +95,10 @@ class CorpusFolder:
         InvalidInput
             The folder cannot be created or written.
         """
+        missing = [each for each in (self.path, *self.path.parents) if not each.exists()]
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            lock = (self.path / ".lock").open("w")
+            lock = open_lock(self.path / ".lock")
         except OSError as error:
             with within("data_path"):
                 raise InvalidInput(
@@ -105,14 +106,26 @@ class CorpusFolder:
                     "allowed: a folder with write permission"
                 ) from error
         with lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
+            if not is_locked(lock, self.path / ".lock"):
                 raise Busy(
                     f"data_path {str(self.path)!r} is in use by another training; "
                     "try again in a few seconds, or use another data_path."
-                ) from error
-            yield
+                )
+            try:
+                yield
+            except BaseException:
+                self._forget(missing)
+                raise
+
+    def _forget(self, missing: Sequence[Path]) -> None:
+        """Remove the folders that did not exist before, as far as they keep nothing."""
+        with suppress(OSError):
+            self._pristine.rmdir()
+        if self.path in missing and [*self.path.iterdir()] == [self.path / ".lock"]:
+            (self.path / ".lock").unlink()
+            with suppress(OSError):
+                for folder in missing:
+                    folder.rmdir()
 
     def download(
         self,
@@ -151,6 +164,7 @@ class CorpusFolder:
                 self._incoming_archive,
                 access=self._access,
                 limit=limits.download_bytes,
+                pace=limits.pace,
                 on_progress=on_progress,
                 version=version,
             )
@@ -245,6 +259,21 @@ class CorpusFolder:
         self.forget_features()
         for folder in [self._working, *([self._pristine, self._incoming] if archive else [])]:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def open_lock(path: Path) -> IO[bytes]:
+    """Return the lock file ``path``, which is created if necessary; a link is an error."""
+    return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666), "r+b")
+
+
+def is_locked(lock: IO[bytes], path: Path) -> bool:
+    """Return whether this process has now locked ``path``, which is open as ``lock``."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # A training that failed may have removed the file after it was opened.
+        return os.path.samestat(os.fstat(lock.fileno()), path.stat())
+    except (BlockingIOError, FileNotFoundError):
+        return False
 
 
 def sha256_of(remote_url: str) -> str:

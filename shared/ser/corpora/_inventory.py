@@ -20,6 +20,7 @@ from ser.corpora._folder import Provenance
 from ser.corpora._labelled import MAX_NAME_BYTES
 from ser.corpora._text import folded
 from ser.errors import Fault, InvalidInput
+from ser.limits import Limits
 
 LONG_NAME = f"its path is too long for the name of a sample; allowed: {MAX_NAME_BYTES} bytes"
 Rule = Mapping[str, str | None] | Sequence[str]
@@ -236,6 +237,17 @@ def require_utterances(inventory: Inventory) -> None:
             )
 
 
+def require_few(inventory: Inventory, limits: Limits) -> None:
+    """Raise :class:`InvalidInput` if a corpus has more labels or speakers than ``limits`` allow."""
+    speakers = {utterance.speaker for utterance in inventory.utterances}
+    for name, count, limit in (
+        ("labels", len(inventory.labels), limits.labels),
+        ("speakers", len(speakers), limits.speakers),
+    ):
+        if count > limit.value:
+            raise InvalidInput(f"{inventory.name} has {count:,} {name}; allowed: {limit}")
+
+
 def within_all(inventory: Inventory) -> Inventory:
     """Return the ``inventory`` of one corpus with names that are unique among all corpora."""
     (part,) = inventory.parts
@@ -257,9 +269,10 @@ def within_all(inventory: Inventory) -> Inventory:
         for u in inventory.utterances
     ]
     too_long = [u for u in utterances if len(u.name.encode()) > MAX_NAME_BYTES]
+    fitting = [u for u in utterances if len(u.name.encode()) <= MAX_NAME_BYTES]
     return replace(
         inventory,
-        utterances=tuple(u for u in utterances if u not in too_long),
+        utterances=tuple(fitting),
         rejected=(
             *(Rejection(f"{part.name}/{each.file}", each.reason) for each in inventory.rejected),
             *(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cached_property
 from pathlib import PurePosixPath
 from posixpath import commonpath, normpath
+from typing import NamedTuple
 
 from ser.corpora._text import folded
 from ser.sounds import SUFFIXES
@@ -17,15 +18,23 @@ from ser.sounds import SUFFIXES
 ROOT = PurePosixPath()
 LAST = "\U0010ffff"
 """The last character, which sorts after every other one."""
+MAX_PATH = 4_096
+"""Maximum length of a path in a table, as of paths in Linux. The lookup takes time in proportion to
+its length and the number of its folders."""
+MAX_SHOWN = 10
+"""Maximum number of files that are returned of those that a path fits."""
+MAX_COMPARED_LENGTH = 100
+"""Maximum length of the names that are compared."""
 MAX_COMPARED = 5_000
 """Maximum number of names that a misspelt one is compared with, since each takes about 0.1 ms."""
 
 
 @dataclass(frozen=True)
 class Ambiguous:
-    """The files that a path fits equally well."""
+    """The files that a path fits equally well: the first of them, and their number."""
 
     candidates: tuple[PurePosixPath, ...]
+    count: int
 
 
 class Lookup:
@@ -68,9 +77,9 @@ class Lookup:
         for each in filter(None, keys):
             for found in (self._whole.fit(each), self._stems.fit(without_suffix(each))):
                 if len(found) > 1:
-                    return Ambiguous(tuple(sorted(found)))
+                    return Ambiguous(tuple(found.first(MAX_SHOWN)), len(found))
                 if found:
-                    return found[0]
+                    return found.first(1)[0]
         return None
 
     def nearest(self, path: str) -> list[str]:
@@ -80,6 +89,9 @@ class Lookup:
         def shared_folders(file: PurePosixPath) -> int:
             return len({*folders}.intersection(as_key(str(file)).split("/")))
 
+        # A comparison takes time in proportion to the product of the lengths.
+        if len(name) > MAX_COMPARED_LENGTH:
+            return []
         close = get_close_matches(name, self._by_name)
         return [str(max(self._by_name[each], key=shared_folders)) for each in close]
 
@@ -89,9 +101,24 @@ class Lookup:
         files: dict[str, list[PurePosixPath]] = {}
         for file in sorted(self._files):
             name = folded(file.name)
-            if name in files or len(files) < MAX_COMPARED:
+            if name in files or (len(files) < MAX_COMPARED and len(name) <= MAX_COMPARED_LENGTH):
                 files.setdefault(name, []).append(file)
         return files
+
+
+class Run(NamedTuple):
+    """Neighbours in a list, which are not copied: many paths may each fit all files."""
+
+    files: list[PurePosixPath]
+    begin: int
+    end: int
+
+    def __len__(self) -> int:
+        return self.end - self.begin
+
+    def first(self, count: int) -> list[PurePosixPath]:
+        """Return the first ``count`` files, sorted."""
+        return sorted(self.files[self.begin : min(self.end, self.begin + count)])
 
 
 class Ends:
@@ -103,7 +130,7 @@ class Ends:
         self._keys = [key for key, _ in pairs]
         self._files = [file for _, file in pairs]
 
-    def fit(self, key: str) -> Sequence[PurePosixPath]:
+    def fit(self, key: str) -> Run:
         """Return the files with this ``key``; else those whose keys end with it; else those whose
         key is the longest end of it."""
         parts = key.split("/")
@@ -113,8 +140,8 @@ class Ends:
         ):
             for begin, end in spans:
                 if begin < end:
-                    return self._files[begin:end]
-        return []
+                    return Run(self._files, begin, end)
+        return Run(self._files, 0, 0)
 
     def _span(self, end: str, last: str) -> tuple[int, int]:
         beginning = backwards(end)

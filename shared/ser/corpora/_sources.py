@@ -24,6 +24,7 @@ from ser.corpora._inventory import (
     apply_rule,
     keep_common,
     merge,
+    require_few,
     require_utterances,
 )
 from ser.corpora._names import folder_name, new_name, slug, stem
@@ -153,6 +154,9 @@ class Sources:
         """
         tables = self._tables(corpus, on_progress)
         inventories = [Inventory.of(part, table) for part, table in self._parts(tables, provenance)]
+        for each in inventories:
+            with self._fault_of(each.parts[0].source), within("source"):
+                require_few(each, self._limits)
         mapped: list[Inventory] = []
         by_rule: list[bool] = []
         for index, source in enumerate(self._sources):
@@ -182,7 +186,7 @@ class Sources:
                     folder: Path, sounds: list[PurePosixPath], choice: CorpusChoice = choice
                 ) -> tuple[Table, ...]:
                     names = [*filter(is_utf8, sounds)]
-                    return recognise(sounds, choice.corpora(folder, names))
+                    return recognise(sounds, choice.corpora(folder, names, self._limits))
 
                 limits = self._limits.less(0, taken)
                 share = self._share(index, on_progress)

@@ -8,14 +8,21 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 
-from ser.corpora._base import MAX_SHOWN, Corpus, Rejection, Utterance
+from ser._schemas import shortened
+from ser.corpora._base import Corpus, Rejection, Utterance
 from ser.corpora._csv_files import Row, read_table
 from ser.corpora._labelled import flat_name, make_labels
-from ser.corpora._lookup import Lookup, as_key
+from ser.corpora._lookup import MAX_PATH, Lookup, as_key
 from ser.corpora._text import unite_spellings
+from ser.limits import NO_LIMITS, Limits
+
+MAX_SUGGESTED = 10
+"""Maximum number of paths for which the nearest files are looked up."""
 
 
-def labelled_by_table(folder: Path, sounds: Iterable[PurePosixPath], table: str) -> Corpus:
+def labelled_by_table(
+    folder: Path, sounds: Iterable[PurePosixPath], table: str, limits: Limits = NO_LIMITS
+) -> Corpus:
     """Return the corpus described by the CSV file ``table``, a path relative to ``folder``.
 
     Spellings of a label, speaker or gender are united.
@@ -25,7 +32,7 @@ def labelled_by_table(folder: Path, sounds: Iterable[PurePosixPath], table: str)
     InvalidInput
         As for :func:`~ser.corpora._csv_files.read_table`.
     """
-    content = read_table(folder, table)
+    content = read_table(folder, table, limits)
     rows, strays, found = group_rows(content.rows, table, {*sounds})
     corpus = labelled_by_rows(rows, table)
     return replace(corpus, missing=strays, notes=content.notes + found + corpus.notes)
@@ -97,20 +104,22 @@ def group_rows(
     strays: list[Rejection] = []
     elsewhere: list[str] = []
     for path, row in zip(paths, rows, strict=True):
+        if len(path) > MAX_PATH:
+            reason = f"its path is above {MAX_PATH:,} characters"
+            strays.append(Rejection(shortened(path), f"{table} lists it, but {reason}"))
+            continue
         found = lookup.find(path)
         if isinstance(found, PurePosixPath):
             known[found].append(row)
             if as_key(str(found)) not in (as_key(path), as_key(str(home / path))):
                 elsewhere.append(f"{path} as {found}")
         elif found:
-            fits = ", ".join(map(str, found.candidates[:MAX_SHOWN]))
-            reason = (
-                f"it fits {len(found.candidates)} sounds ({fits}); allowed: the path of one of them"
-            )
+            fits = ", ".join(map(str, found.candidates))
+            reason = f"it fits {found.count} sounds ({fits}); allowed: the path of one of them"
             strays.append(Rejection(path, f"{table} lists it, but {reason}"))
         else:
             # Only some, because a comparison with all names takes long.
-            near = lookup.nearest(path) if len(strays) < MAX_SHOWN else []
+            near = lookup.nearest(path) if len(strays) < MAX_SUGGESTED else []
             reason = "; nearest: ".join(filter(None, ("the sound does not exist", ", ".join(near))))
             strays.append(Rejection(path, f"{table} lists it, but {reason}"))
     number = f"{len(elsewhere)} of {len(rows)} paths in {table}"

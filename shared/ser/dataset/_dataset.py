@@ -250,6 +250,7 @@ class Dataset:
                 inventory,
                 self._sources,
                 limit=self._limits.audio_seconds,
+                hours=self._limits.corpus_hours,
                 workers=self._workers,
                 on_progress=step(self._progress, "load"),
             )
@@ -329,6 +330,7 @@ class Dataset:
             random_state=random_state,
             cache=self._sources.features,
             renew=force,
+            limits=self._limits,
             workers=self._workers,
             progress=self._progress,
         )

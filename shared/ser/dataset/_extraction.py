@@ -27,6 +27,7 @@ from ser.dataset._stored import StoredFeatures, StoredPart, View
 from ser.encoders import ENCODERS, EncoderSources
 from ser.errors import InvalidInput, within
 from ser.frontends import DEFAULT_METHODS, Augmentations, FrontEnds
+from ser.limits import NO_LIMITS, Limits
 from ser.parallel import THIS_MACHINE, Workers
 from ser.sounds import Signal
 
@@ -114,6 +115,7 @@ def extract(
     cache: Sequence[Path | None] = (),
     renew: bool = False,
     encoders: EncoderSources = ENCODERS,
+    limits: Limits = NO_LIMITS,
     workers: Workers = THIS_MACHINE,
     progress: Progress = ignore_progress,
 ) -> ExtractedCorpus:
@@ -138,7 +140,8 @@ def extract(
     ------
     InvalidInput
         The features of ``front_ends`` grow with the duration and utterances stay whole; or
-        ``front_ends`` have no features, because the metadata of all utterances are unknown.
+        ``front_ends`` have no features, because the metadata of all utterances are unknown; or a
+        chunk has more features, or its analysis needs more values, than ``limits`` allow.
     NotFound, RemoteFailed
         No place has the weights of an encoder.
     Conflict
@@ -160,6 +163,7 @@ def extract(
     encoding = MetadataEncoding.of(front_ends.metadata_fields, known)
     with within("dataset_feature_extract_methods"):
         front_ends = with_columns(front_ends, encoding).opened(encoders)
+        front_ends.require_small(loaded.chunk_samples, encoding, limits)
     front_end = graph.front_end_model(
         front_ends, chunk_samples=loaded.chunk_samples, gain=loaded.gain, encoding=encoding
     ).SerializeToString(deterministic=True)

@@ -142,6 +142,7 @@ def load_corpus(
         inventory,
         sources,
         limit=limits.audio_seconds,
+        hours=limits.corpus_hours,
         workers=workers,
         on_progress=step(progress, "load"),
     )
@@ -166,10 +167,13 @@ def decode_utterances(
     sources: Sources,
     *,
     limit: Limit = UNLIMITED,
+    hours: Limit = UNLIMITED,
     workers: Workers = THIS_MACHINE,
     on_progress: ProgressCallback = ignore_share,
 ) -> LoadedCorpus:
     """Return the utterances of ``inventory`` whose sounds can be used.
+
+    ``limit`` is the maximum duration of one sound in seconds, ``hours`` that of all in hours.
 
     Copies of a sound are left out as :func:`~ser.dataset._duplicates.distinct` finds them.
 
@@ -177,16 +181,25 @@ def decode_utterances(
     ------
     InvalidInput
         No sound can be used.
+    TooLarge
+        The sounds are longer than ``hours``.
     UnusableCluster
         A worker cannot read a sound that this process can read.
     """
     rejected, decoded = [*inventory.rejected], []
+    left = hours.value * 3600 * audio.SAMPLING_RATE
     located = Located(sources, inventory.utterances)
     work = partial(inspect, limit)
     with closing(workers.stream(work, located, by="threads", on_progress=on_progress)) as outcomes:
         for utterance, outcome in zip(inventory.utterances, outcomes, strict=True):
             if isinstance(outcome, SignalFacts):
                 decoded.append(Decoded(utterance, outcome))
+                left -= outcome.samples
+                if left < 0:
+                    raise TooLarge(
+                        f"the sounds of {inventory.name} are longer than {hours.value:g} hours in "
+                        f"total; allowed: {hours}"
+                    )
                 continue
             if outcome.worker:
                 require_equal_access(sources.locate(utterance), outcome)

@@ -12,7 +12,7 @@ from ser._addresses import scheme
 from ser.encoders._known import KNOWN
 from ser.errors import InvalidInput, within
 from ser.fetching import FULL_ACCESS, Access, fetch, opener_for, redact_url
-from ser.limits import UNLIMITED, Limit
+from ser.limits import ANY_PACE, UNLIMITED, Limit, Pace
 
 if TYPE_CHECKING:
     import onnx
@@ -53,6 +53,7 @@ def open_foreign(
     *,
     access: Access = FULL_ACCESS,
     limit: Limit = UNLIMITED,
+    pace: Pace = ANY_PACE,
     cache: Path | None = None,
 ) -> onnx.ModelProto:
     """Return the encoder at ``source``, inspected, but not run.
@@ -66,8 +67,9 @@ def open_foreign(
         A path or ``file://``, ``s3://bucket/key``, ``gs://bucket/key``, or ``http(s)://``.
     sha256
         SHA-256 of the file in hexadecimal; mandatory for ``http(s)://``, otherwise optional.
-    access, limit
-        Rules for paths, buckets and hosts, and the maximum size of the file in bytes.
+    access, limit, pace
+        Rules for paths, buckets and hosts, the maximum size of the file in bytes, and the time and
+        the rate of its download.
     cache
         The folder that keeps files of known SHA-256; ``None``: none is kept.
 
@@ -84,7 +86,7 @@ def open_foreign(
     from ser.encoders._inspection import inspect
 
     check_foreign(source, sha256, access=access)
-    data = kept(cache, sha256) or received(source, access, limit)
+    data = kept(cache, sha256) or received(source, access, limit, pace)
     found = hashlib.sha256(data).hexdigest()
     if sha256 not in (None, found):
         with within("sha256"):
@@ -97,12 +99,12 @@ def open_foreign(
     return model
 
 
-def received(source: str, access: Access, limit: Limit) -> bytes:
+def received(source: str, access: Access, limit: Limit, pace: Pace) -> bytes:
     """Return the content of the file at ``source``."""
     smaller = limit if limit.value < MAX_BYTES else Limit(MAX_BYTES)
     with within("source"), tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "encoder.onnx")
-        fetch(source, file, access=access, limit=smaller, archive=False)
+        fetch(source, file, access=access, limit=smaller, pace=pace, archive=False)
         return file.read_bytes()
 
 

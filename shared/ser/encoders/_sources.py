@@ -91,6 +91,7 @@ class EncoderSources:
                 sha256,
                 access=self.access or FULL_ACCESS,
                 limit=self.limits.download_bytes,
+                pace=self.limits.pace,
                 cache=self.cache and self.cache.expanduser(),
             )
         import onnx

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from io import BufferedReader
 from pathlib import Path
 from typing import Protocol
 
@@ -20,6 +21,10 @@ class Access(Protocol):
     def path(self, value: str) -> Path:
         """Return the absolute path of ``value``, a path or ``file://`` URL."""
 
+    def open(self, value: str) -> BufferedReader:
+        """Return the file ``value``, open for reading; it is the one that :meth:`path` allows, even
+        if links change in between. Raise ``OSError`` if it cannot be opened."""
+
     def bucket(self, name: str) -> str:
         """Return ``name`` if it is the name of an allowed bucket."""
 
@@ -35,6 +40,9 @@ class FullAccess:
 
     def path(self, value: str) -> Path:
         return resolve_path(value)
+
+    def open(self, value: str) -> BufferedReader:
+        return resolve_path(value).open("rb")
 
     def bucket(self, name: str) -> str:
         return bucket_name(name)

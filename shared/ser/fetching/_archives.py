@@ -26,14 +26,22 @@ def archive_suffix(path: Path) -> str | None:
     """Return the suffix for the archive at ``path`` by its content, such as ``.tar.gz``; ``None``
     if it is no archive."""
     # A zip archive is recognised by its end, and may itself be the end of a tar archive.
-    return tar_suffix(path) or (".zip" if zipfile.is_zipfile(path) else None)
+    return tar_suffix(path) or (".zip" if is_zip(path) else None)
+
+
+def is_zip(path: Path) -> bool:
+    """Return whether the file at ``path`` ends as a zip archive does."""
+    try:
+        return zipfile.is_zipfile(path)
+    except Exception:  # noqa: BLE001 - bytes from callers raise any kind of error
+        return False
 
 
 def open_archive(path: Path, limits: Limits) -> AbstractContextManager[Archive]:
     """Open the archive at ``path``, whose content must be within ``limits``."""
     if not tar_suffix(path):
         return open_zip(path, limits)
-    return nullcontext(TarArchive(path.name, lambda: path.open("rb"), limits))
+    return nullcontext(TarArchive(path.name, lambda: path.open("rb"), limits, path.stat().st_size))
 
 
 def extract(

@@ -9,6 +9,7 @@ def is_clutter(file: PurePosixPath) -> bool:
     """Return whether macOS added ``file``: resource forks and the settings of folders.
 
     Apple, "AppleDouble": the fork of ``a.wav`` is ``._a.wav`` beside it or below ``__MACOSX``, so
-    it has the suffix of a sound.
+    it has the suffix of a sound. ``Icon`` with a carriage return is the picture of a folder.
     """
-    return "__MACOSX" in file.parts or file.name.startswith("._") or file.name == ".DS_Store"
+    settings = (".DS_Store", "Icon\r")
+    return "__MACOSX" in file.parts or file.name.startswith("._") or file.name in settings

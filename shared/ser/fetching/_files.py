@@ -10,17 +10,20 @@ from functools import partial
 from pathlib import Path
 
 from ser.errors import Conflict, InvalidInput
+from ser.fetching._access import Access
 from ser.fetching._transport import CHUNK, Content, Received, Version
 
 
 @contextmanager
-def open_file(path: Path, version: Version, _received: Received) -> Iterator[Content]:
+def open_file(
+    path: Path, access: Access, version: Version, _received: Received
+) -> Iterator[Content]:
     """Yield the content of a file, always from its start."""
     try:
         # Reading from a pipe or a device may block, or never end.
         if not path.is_file():
             raise InvalidInput(f"{path} does not exist, or is not a file")
-        file = path.open("rb")
+        file = access.open(str(path))
     except OSError as error:
         raise InvalidInput(f"{path} cannot be read: {error.strerror}") from error
     with file:

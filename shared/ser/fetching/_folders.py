@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
@@ -49,20 +50,21 @@ class FolderPlace(Place):
                 yield path
 
     def read(self, file: StoredFile, start: int = 0, size: int | None = None) -> bytes:
-        with readable(self.folder / file.name), self._path(file).open("rb") as opened:
+        with readable(self.folder / file.name), self._open(file) as opened:
             opened.seek(start)
             return opened.read() if size is None else opened.read(size)
 
     def fingerprint(self, file: StoredFile) -> bytes:
-        with readable(self.folder / file.name), self._path(file).open("rb") as opened:
+        with readable(self.folder / file.name), self._open(file) as opened:
             return hashlib.file_digest(opened, "sha256").digest()
 
     def open(self, file: StoredFile, read_ahead: int) -> BinaryIO:
+        del read_ahead
         with readable(self.folder / file.name):
-            return self._path(file).open("rb", buffering=read_ahead)
+            return self._open(file)
 
-    def _path(self, file: StoredFile) -> Path:
-        return self.access.path(str(self.folder / file.name))
+    def _open(self, file: StoredFile) -> BufferedReader:
+        return self.access.open(str(self.folder / file.name))
 
 
 @contextmanager

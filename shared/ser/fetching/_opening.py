@@ -47,7 +47,7 @@ def opener_for(
             place = store, access.endpoint(store), access.bucket(bucket), key
             return partial(open_object, *place, patience, version, in_ranges)
         case "" | "file":
-            return partial(open_file, access.path(remote_url), version)
+            return partial(open_file, access.path(remote_url), access, version)
     raise InvalidInput(
         f"{redact_url(remote_url)!r} cannot be fetched; "
         "allowed: http://, https://, s3://bucket/key, gs://bucket/key, file:// and local paths"

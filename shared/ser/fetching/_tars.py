@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import lzma
 import tarfile
-import zlib
 from bz2 import BZ2File
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import IO, Any, BinaryIO, cast
 
 from ser.errors import TooLarge
-from ser.fetching._entries import Archive, Entry, broken
+from ser.fetching._entries import Archive, Entry, broken, require_expansion
 from ser.limits import Limits
 
 BLOCK = tarfile.BLOCKSIZE
@@ -33,18 +32,23 @@ SUFFIXES = {b"\x1f\x8b": ".tar.gz", b"BZh": ".tar.bz2", b"\xfd7zXZ\0": ".tar.xz"
 class TarArchive(Archive):
     """The tar archive that ``open_file`` opens, whose content must be within ``limits``.
 
+    ``size`` is its size in bytes if that bounds its content.
+
     The archive is read from its start to its end for each list of entries, because a compressed
     archive has no directory.
     """
 
-    def __init__(self, name: str, open_file: Callable[[], BinaryIO], limits: Limits) -> None:
+    def __init__(
+        self, name: str, open_file: Callable[[], BinaryIO], limits: Limits, size: int | None = None
+    ) -> None:
         self.name = name
         self._open_file = open_file
         self._limits = limits
+        self._size = size
 
     def entries(self) -> Iterator[Entry]:
         with self._open_file() as file, broken(self.name), closing(decompress(file)) as data:
-            stream = TarStream(data, self.name, self._limits)
+            stream = TarStream(data, self.name, self._limits, self._size)
             # A file for tarfile needs no more than the methods of this one.
             with tarfile.TarFile(
                 fileobj=cast("IO[bytes]", stream), encoding="utf-8", errors="surrogateescape"
@@ -62,7 +66,7 @@ def tar_suffix(path: Path) -> str | None:
         try:
             with closing(decompress(file)) as data:
                 tarfile.TarInfo.frombuf(data.read(BLOCK), "utf-8", "surrogateescape")
-        except (tarfile.TarError, OSError, EOFError, lzma.LZMAError, zlib.error):
+        except Exception:  # noqa: BLE001 - bytes from callers raise any kind of error
             return None
     with path.open("rb") as file:
         return SUFFIXES.get(compression_of(file), ".tar")
@@ -117,8 +121,8 @@ class TarStream:
     """Decompressed bytes of a tar archive for :mod:`tarfile`: read forwards only, a bounded number
     at once, and a bounded number in total."""
 
-    def __init__(self, data: IO[bytes], name: str, limits: Limits) -> None:
-        self._data, self._name, self._limits = data, name, limits
+    def __init__(self, data: IO[bytes], name: str, limits: Limits, size: int | None = None) -> None:
+        self._data, self._name, self._limits, self._size = data, name, limits, size
         self._position = 0
         self._last = b""
 
@@ -149,6 +153,8 @@ class TarStream:
             raise TooLarge(
                 f"{self._name} extracts to {self._position:,} bytes or more; allowed: {content}"
             )
+        if self._size is not None:
+            require_expansion(self._name, self._position, self._size, self._limits)
         self._last = data
         return data
 

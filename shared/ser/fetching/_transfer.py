@@ -25,7 +25,7 @@ from ser.fetching._transport import (
     Version,
     redact_url,
 )
-from ser.limits import UNLIMITED, Limit
+from ser.limits import ANY_PACE, UNLIMITED, Limit, Pace
 
 
 class Download(NamedTuple):
@@ -41,6 +41,7 @@ def fetch(
     *,
     access: Access,
     limit: Limit = UNLIMITED,
+    pace: Pace = ANY_PACE,
     on_progress: ProgressCallback = ignore_share,
     patience: Patience = PATIENCE,
     version: Version = ANY,
@@ -61,6 +62,8 @@ def fetch(
         Rules for hosts (applied again at every redirect), buckets and paths.
     limit
         Maximum size of the file in bytes.
+    pace
+        Maximum time in seconds, retries included, and minimum rate in bytes per second.
     on_progress
         Called with the share of bytes received, if the remote declares their number.
     patience
@@ -79,12 +82,15 @@ def fetch(
     TooLarge
         The archive exceeds ``limit``.
     RemoteFailed
-        The server refuses the request, or connections fail more often than ``patience`` allows.
+        The server refuses the request, connections fail more often than ``patience`` allows, or
+        the download is slower than ``pace``.
     StorageFull
         The disk has no space for the archive.
     """
+    watch = Stopwatch(redact_url(remote_url), pace, patience.window)
+    patience = patience._replace(until=watch.until)
     opener = opener_for(remote_url, access, patience, version, in_ranges=True)
-    part = PartialDownload(remote_url, destination, limit, on_progress)
+    part = PartialDownload(remote_url, destination, limit, watch, on_progress)
     with write_errors(destination):
         destination.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -112,6 +118,7 @@ def receive(part: PartialDownload, opener: Opener, patience: Patience) -> str:
         try:
             return part.extend(opener)
         except Interrupted as error:
+            part.watch.require_time()
             if retries == patience.retries or not part.size():
                 raise RemoteFailed(
                     f"{part.shown_url} failed after {part.progress_text()}: {error}"
@@ -120,13 +127,57 @@ def receive(part: PartialDownload, opener: Opener, patience: Patience) -> str:
         retries += 1
 
 
+class Stopwatch:
+    """The time that a download of ``shown_url`` has taken, and its rate over windows of time."""
+
+    def __init__(self, shown_url: str, pace: Pace, window: float) -> None:
+        self._shown_url, self._pace, self._window = shown_url, pace, window
+        self._since = time.monotonic()
+        self.until = self._since + pace.seconds.value
+        """Time of the monotonic clock at which the download must have ended."""
+        self._received = 0
+
+    def count(self, received: int) -> None:
+        """Take note of ``received`` further bytes.
+
+        Raises
+        ------
+        RemoteFailed
+            The download takes too long, or its rate is too low.
+        """
+        self.require_time()
+        self._received += received
+        elapsed = time.monotonic() - self._since
+        if elapsed < self._window:
+            return
+        if (rate := self._received / elapsed) < self._pace.rate.value:
+            raise RemoteFailed(
+                f"{self._shown_url} is too slow: {rate:,.0f} bytes a second; "
+                f"allowed: at least {self._pace.rate}"
+            )
+        self._since, self._received = self._since + elapsed, 0
+
+    def require_time(self) -> None:
+        """Raise :class:`RemoteFailed` if no time is left."""
+        if time.monotonic() >= self.until:
+            raise RemoteFailed(
+                f"{self._shown_url} was not received in time; allowed: {self._pace.seconds} seconds"
+            )
+
+
 class PartialDownload:
     """The bytes of ``url`` received so far, in a file beside ``destination``."""
 
     def __init__(
-        self, url: str, destination: Path, limit: Limit, on_progress: ProgressCallback
+        self,
+        url: str,
+        destination: Path,
+        limit: Limit,
+        watch: Stopwatch,
+        on_progress: ProgressCallback,
     ) -> None:
         self.url = url
+        self.watch = watch
         self.shown_url = redact_url(url)
         # The address itself may have a signature, and the note stays if the download does not end.
         self.source = hashlib.sha256(url.encode(errors="surrogatepass")).hexdigest()
@@ -151,10 +202,13 @@ class PartialDownload:
             with self.path.open("ab") as file:
                 for chunk in content.chunks:
                     file.write(chunk)
+                    self.watch.count(len(chunk))
                     self.check_limit(file.tell())
                     self.report_progress(file.tell())
                 file.flush()
                 os.fsync(file.fileno())
+        # The end of a connection that was shut down looks like that of an archive of unknown size.
+        self.watch.require_time()
         if self.total not in (None, self.size()):
             raise Interrupted("the remote declared another size")
         return content.content_type

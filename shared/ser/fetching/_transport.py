@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -21,6 +22,10 @@ class Patience(NamedTuple):
     retries: int = 4
     pause: float = 1.0
     """Pause before the first retry; each further pause is twice as long."""
+    window: float = 30.0
+    """Time over which the rate of a download is measured."""
+    until: float = math.inf
+    """Time of the monotonic clock at which a transfer must have ended."""
 
 
 PATIENCE = Patience()

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import math
 import re
 import socket
+import threading
+import time
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from functools import partial
-from http.client import HTTPException
 from urllib.parse import urljoin
 
 from urllib3 import BaseHTTPResponse
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import HTTPError, LocationParseError
 from urllib3.util import Url, parse_url
 
-from ser.errors import InvalidInput, RemoteFailed
+from ser.errors import InvalidInput, RemoteFailed, SerError
 from ser.fetching._access import Access
 from ser.fetching._transport import (
     CHUNK,
@@ -29,6 +30,10 @@ from ser.fetching._transport import (
 )
 
 MAX_REDIRECTS = 5
+MAX_URL_LENGTH = 4_096
+"""Maximum length of the target of a redirect, as of the addresses in requests."""
+MAX_SHOWN = 200
+"""Number of characters of a longer target in a message."""
 
 
 class GuardedConnection(HTTPConnection):
@@ -64,7 +69,7 @@ def parse_http_url(url: str) -> Url:
     """Return the parts of ``url``; raise :class:`InvalidInput` unless it can be fetched."""
     try:
         parts = parse_url(url)
-    except LocationParseError as error:
+    except Exception as error:
         raise InvalidInput(
             f"{redact_url(url)!r} is not a URL; allowed: http(s)://host/path"
         ) from error
@@ -102,9 +107,11 @@ def open_url(url: str, access: Access, patience: Patience, received: Received) -
 def next_hop(url: str, location: str) -> str:
     """Return the URL that a redirect from ``url`` to ``location`` leads to."""
     try:
+        if len(location) > MAX_URL_LENGTH:
+            raise ValueError("too long")
         return urljoin(url, location)
     except ValueError as error:
-        target = redact_url(location)
+        target = redact_url(location[:MAX_SHOWN])
         raise RemoteFailed(
             f"{redact_url(url)} redirects to {target!r}, which is not a URL"
         ) from error
@@ -115,9 +122,10 @@ def send_request(
 ) -> BaseHTTPResponse:
     """Return the unread response to a GET for the bytes after ``received``."""
     parts = parse_http_url(url)
-    connection = CONNECTIONS[parts.scheme](
-        str(parts.host).strip("[]"), parts.port, timeout=patience.connect
-    )
+    kind = CONNECTIONS[parts.scheme]
+    # Without a port, http.client takes the end of an IPv6 address for one.
+    port = kind.default_port if parts.port is None else parts.port
+    connection = kind(str(parts.host).strip("[]"), port, timeout=patience.connect)
     connection.access = access
     stack.enter_context(closing(connection))
     after = (
@@ -127,12 +135,36 @@ def send_request(
     )
     with transport_errors():
         connection.connect()
+        stack.enter_context(shut_down(connection, patience.until))
         connection.timeout = patience.read
         # Without decoding, offsets and sizes refer to the bytes that were sent.
         connection.request(
             "GET", parts.request_uri, headers=after, preload_content=False, decode_content=False
         )
         return stack.enter_context(closing(connection.getresponse()))
+
+
+@contextmanager
+def shut_down(connection: GuardedConnection, until: float) -> Iterator[None]:
+    """End ``connection`` at the time ``until`` of the monotonic clock, if the context is open then.
+
+    Time-outs count from the last byte, so a server that sends a byte a second would never end.
+    """
+    if math.isinf(until):
+        yield
+        return
+
+    def end() -> None:
+        with suppress(OSError, AttributeError):  # it has ended
+            connection.sock.shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(max(0.0, until - time.monotonic()), end)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def accept_response(response: BaseHTTPResponse, received: Received) -> Content | None:
@@ -161,5 +193,8 @@ def transport_errors() -> Iterator[None]:
     """Translate failures of the connection to :class:`Interrupted`."""
     try:
         yield
-    except (HTTPError, HTTPException, OSError, UnicodeError) as error:
+    except (SerError, Interrupted):
+        raise
+    except Exception as error:
+        # Bytes of a server make the libraries raise any kind of error.
         raise Interrupted(str(error.__cause__ or error)) from error

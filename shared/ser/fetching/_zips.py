@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import io
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
-from ser.errors import TooLarge
-from ser.fetching._entries import Archive, Entry, broken
+from ser._addresses import printable
+from ser.errors import InvalidInput, TooLarge
+from ser.fetching._entries import Archive, Entry, broken, require_expansion
 from ser.limits import Limits
 
 MAX_ENTRY_BYTES = 256
 """Maximum number of bytes for each entry in the directory of an archive, on average."""
+HEADER_BYTES = 30
+"""Minimum size of the header before the content of an entry (APPNOTE 4.3.7)."""
 UTF8 = 0x800
 """The flag of entries with names in UTF-8."""
 
@@ -43,9 +47,9 @@ class BoundedFile(io.FileIO):
 class ZipArchive(Archive):
     """The zip archive at ``path``, which is open as ``zipped``."""
 
-    def __init__(self, path: Path, zipped: ZipFile) -> None:
+    def __init__(self, path: Path, zipped: ZipFile, limits: Limits) -> None:
         self.name = path.name
-        self._zipped = zipped
+        self._path, self._zipped, self._limits = path, zipped, limits
 
     def entries(self) -> Iterator[Entry]:
         for info in self._zipped.infolist():
@@ -53,6 +57,7 @@ class ZipArchive(Archive):
             # zipfile stops reading at the declared size.
             opener = partial(self._zipped.open, info)
             yield Entry(name, info.orig_filename, info.file_size, flaw, opener)
+        require_plausible(self._path, self._zipped.infolist(), self._limits)
 
 
 @contextmanager
@@ -62,7 +67,34 @@ def open_zip(path: Path, limits: Limits) -> Iterator[Archive]:
         with broken(path.name):
             zipped = ZipFile(file)
         with zipped:
-            yield ZipArchive(path, zipped)
+            yield ZipArchive(path, zipped, limits)
+
+
+def require_plausible(path: Path, entries: Sequence[ZipInfo], limits: Limits) -> None:
+    """Raise an error if ``entries`` share bytes of the archive, or expand too much.
+
+    Entries that share bytes make a small archive large without a high ratio for any of them
+    (Fifield, A better zip bomb, WOOT 2019).
+
+    Raises
+    ------
+    InvalidInput
+        An entry begins before the end of another one.
+    TooLarge
+        The content is more times larger than the archive than ``limits`` allow.
+    """
+    ordered = sorted(entries, key=lambda info: info.header_offset)
+    for info, following in pairwise(ordered):
+        # A negative position is refused by :func:`flaw_of`.
+        end = max(0, info.header_offset) + HEADER_BYTES + info.compress_size
+        if following.header_offset >= 0 and following.header_offset < end:
+            raise InvalidInput(
+                f"{printable(following.orig_filename)!r} in {path.name} begins inside of "
+                f"{printable(info.orig_filename)!r}"
+            )
+    require_expansion(
+        path.name, sum(info.file_size for info in entries), path.stat().st_size, limits
+    )
 
 
 def name_of(info: ZipInfo) -> str:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from spox import Var
 
     from ser.encoders import EncoderSources
+    from ser.limits import Limits
 
 
 class Descriptors(NamedTuple):
@@ -74,6 +75,14 @@ class FrontEnd(Schema, frozen=True, kw_only=True):
         """
         del encoders
         return self
+
+    def require_small(self, chunk_samples: int | None, limits: Limits) -> None:
+        """Raise :class:`InvalidInput` if a chunk has more features, or its analysis needs more
+        values at once, than ``limits`` allow.
+
+        ``chunk_samples`` is the length of a chunk in samples; ``None``: half a minute at most.
+        """
+        del chunk_samples, limits
 
     @abstractmethod
     def features(self, chunks: Var, metadata: Var | None) -> Var:

@@ -13,6 +13,7 @@ from ser.frontends._encoder import Encoder
 from ser.frontends._mfcc import MFCC
 from ser.frontends._speaker_and_gender_and_text_type import SpeakerAndGenderAndTextType
 from ser.frontends.functionals import Functionals
+from ser.limits import Limits
 
 METHODS: dict[str, type[FrontEnd]] = {
     "Encoder": Encoder,
@@ -75,6 +76,18 @@ class FrontEnds(Methods[FrontEnd]):
     def origins(self) -> dict[str, dict[str, str]]:
         """:attr:`FrontEnd.origin` by METHOD_NAME, of those that have a pretrained encoder."""
         return {name: dict(each.origin) for name, each in self.items() if each.origin}
+
+    def require_small(
+        self, chunk_samples: int | None, encoding: MetadataEncoding, limits: Limits
+    ) -> None:
+        """Raise :class:`InvalidInput` if a chunk has more features, or its analysis needs more
+        values at once, than ``limits`` allow."""
+        for name, front_end in self.items():
+            with within(name):
+                front_end.require_small(chunk_samples, limits)
+        count = len(self.feature_names(chunk_samples, encoding))
+        if count > limits.features.value:
+            raise InvalidInput(f"{count:,} features of a chunk; allowed: {limits.features}")
 
     def feature_names(
         self, chunk_samples: int | None, encoding: MetadataEncoding

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 import numpy as np
 from msgspec import Meta
 
-from ser.errors import Fault
+from ser.errors import Fault, InvalidInput
 from ser.frontends import _spectrum as spectrum
 from ser.frontends._base import Descriptors, FrontEnd
 from ser.frontends._spectrum import NYQUIST, samples
+from ser.limits import Limits
 
 if TYPE_CHECKING:
     from spox import Var
@@ -21,6 +22,11 @@ POWER_FLOOR = 1e-10
 DYNAMIC_RANGE = 80.0
 """Maximum distance of a level from the peak of its chunk in dB, as ``top_db`` of
 ``librosa.power_to_db``."""
+
+
+MAX_WEIGHTS = 2**24
+"""Maximum product of the length of a window and the bins of its transform. The weights of the
+transform are part of the model."""
 
 
 class MFCC(FrontEnd, frozen=True, kw_only=True):
@@ -51,7 +57,7 @@ class MFCC(FrontEnd, frozen=True, kw_only=True):
     """Length of the Fourier transform in samples."""
     low_frequency: Annotated[float, Meta(ge=0, lt=NYQUIST)] = 0.0
     """Lower edge of the lowest band in Hz."""
-    high_frequency: Annotated[float, Meta(gt=0, le=NYQUIST)] | None = None
+    high_frequency: Annotated[float, Meta(ge=1, le=NYQUIST)] | None = None
     """Upper edge of the highest band in Hz; ``null``: half the sampling rate."""
     dc_elimination: bool = True
     """Whether the logarithm of the frame's energy replaces the first coefficient."""
@@ -73,12 +79,34 @@ class MFCC(FrontEnd, frozen=True, kw_only=True):
                 f"{value['frame_length']:g} s are {samples(value['frame_length'])} samples; "
                 f"allowed: at most fft_length, {value['fft_length']}",
             )
+        weights = samples(value["frame_length"]) * (value["fft_length"] // 2 + 1)
+        if weights > MAX_WEIGHTS:
+            yield Fault(
+                ("fft_length",),
+                f"a transform of {value['fft_length']} samples with a window of "
+                f"{samples(value['frame_length'])} has {weights:,} weights; "
+                f"allowed: at most {MAX_WEIGHTS:,}",
+            )
         if value["low_frequency"] >= (value["high_frequency"] or NYQUIST):
             yield Fault(
                 ("low_frequency",),
                 f"{value['low_frequency']:g} Hz; "
                 f"allowed: below high_frequency, {value['high_frequency'] or NYQUIST:g} Hz",
             )
+
+    def require_small(self, chunk_samples: int | None, limits: Limits) -> None:
+        assert chunk_samples is not None, "the number of features depends on the duration"
+        bins = self.fft_length // 2 + 1
+        per_frame = samples(self.frame_length) + 2 * bins + self.num_filters
+        stride = samples(self.frame_stride)
+        spectrum.require_few_values(chunk_samples, stride, per_frame, limits)
+        if (count := self.num_cepstral * self._frames(chunk_samples)) > limits.features.value:
+            raise InvalidInput(f"{count:,} features of a chunk; allowed: {limits.features}")
+
+    def _frames(self, chunk_samples: int) -> int:
+        # The signal is padded with half a transform of zeros at both ends.
+        room = chunk_samples + 2 * (self.fft_length // 2) - self.fft_length
+        return room // samples(self.frame_stride) + 1
 
     def features(self, chunks: Var, metadata: Var | None) -> Var:
         import spox.opset.ai.onnx.v17 as op
@@ -122,13 +150,10 @@ class MFCC(FrontEnd, frozen=True, kw_only=True):
     ) -> tuple[str, ...]:
         del columns
         assert chunk_samples is not None, "the number of features depends on the duration"
-        # The signal is padded with half a transform of zeros at both ends.
-        room = chunk_samples + 2 * (self.fft_length // 2) - self.fft_length
-        frames = room // samples(self.frame_stride) + 1
         return tuple(
             f"mfcc{coefficient}.frame{frame}"
             for coefficient in range(self.num_cepstral)
-            for frame in range(frames)
+            for frame in range(self._frames(chunk_samples))
         )
 
 

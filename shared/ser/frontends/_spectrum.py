@@ -9,12 +9,32 @@ from numpy.typing import NDArray
 
 from ser._spectra import FoldedFrames, fold_frames
 from ser._spectra import power_spectrum as folded_power_spectrum
+from ser.errors import InvalidInput
+from ser.limits import Limits
 from ser.sounds import SAMPLING_RATE
 
 if TYPE_CHECKING:
     from spox import Var
 
 NYQUIST = SAMPLING_RATE / 2
+
+
+def require_few_values(
+    chunk_samples: int | None, stride: int, values_per_frame: int, limits: Limits
+) -> None:
+    """Raise :class:`InvalidInput` if the frames of a chunk have more values than ``limits`` allow.
+
+    Frames, their length, the bins of the transform and the bands are harmless one by one.
+    """
+    if chunk_samples is None:
+        return
+    values = (chunk_samples // stride + 1) * values_per_frame
+    if values > limits.chunk_values.value:
+        raise InvalidInput(
+            f"the analysis of a chunk of {chunk_samples / SAMPLING_RATE:g} s needs {values:,} "
+            f"values at once; allowed: {limits.chunk_values}; a shorter dataset_load_split_at, or "
+            "fewer or shorter frames, need fewer"
+        )
 
 
 def samples(seconds: float) -> int:

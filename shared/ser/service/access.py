@@ -6,33 +6,47 @@ is an :class:`~ser.errors.InvalidInput` that names the setting.
 
 from __future__ import annotations
 
-import os
+from io import BufferedReader
 from ipaddress import IPv6Address, ip_address, ip_network
 from pathlib import Path
 
-from ser._addresses import bucket_name, resolve_path, scheme
+from ser._addresses import bucket_name, open_below, scheme
 from ser.errors import InvalidInput
+from ser.service.places import Places
 from ser.service.settings import Settings
 
 # All public IPv6 addresses; those that embed an IPv4 address (mapped, NAT64) lie outside.
 PUBLIC_IPV6 = ip_network("2000::/3")
-# Public according to some releases of Python: 6to4 embeds any IPv4 address, private ones included,
-# and some clouds serve a machine's credentials in 192.0.0.0/24.
-NEVER_PUBLIC = (ip_network("2002::/16"), ip_network("192.0.0.0/24"))
+NEVER_PUBLIC = tuple(
+    map(
+        ip_network,
+        (
+            # Public according to some releases of Python: 6to4 and Teredo embed any IPv4 address,
+            # private ones included; documentation (RFC 9637).
+            *("2002::/16", "2001::/32", "3fff::/20"),
+            # Clouds serve a machine's credentials and settings there: Oracle (192.0.0.192), and
+            # the "wire server" of Azure, which has a public address
+            # (learn.microsoft.com, "What is IP address 168.63.129.16?").
+            *("192.0.0.0/24", "168.63.129.16/32"),
+            # Relays to 6to4 (RFC 7526), and carrier-grade NAT (RFC 6598), which includes the
+            # settings of a machine in Alibaba Cloud (100.100.100.200).
+            *("192.88.99.0/24", "100.64.0.0/10"),
+        ),
+    )
+)
 
 
 class Access:
     """The access rules that follow from settings."""
 
     def __init__(self, settings: Settings) -> None:
-        roots = settings.allowed_paths or (Path(),)
-        self.roots = tuple(Path(os.path.realpath(root)) for root in roots)
+        self.places = Places(settings)
         self.buckets = settings.allowed_buckets
         self.hosts = settings.allowed_hosts
         self.cloud_storage = settings.cloud_storage
 
     def path(self, value: str) -> Path:
-        """Return the absolute path of ``value``, a path or ``file://`` URL.
+        """Return the absolute path of ``value``, a path or ``file://`` URL to read from.
 
         Symbolic links are followed first; the path need not exist.
 
@@ -41,13 +55,21 @@ class Access:
         InvalidInput
             ``value`` is not a local path, or leads outside of ``SER_ALLOWED_PATHS``.
         """
-        path = resolve_path(value)
-        if not any(path.is_relative_to(root) for root in self.roots):
-            roots = ", ".join(map(str, self.roots))
-            raise InvalidInput(
-                f"{value!r} is outside of SER_ALLOWED_PATHS; allowed: {roots} and below"
-            )
-        return path
+        return self.places.to_read(value)
+
+    def open(self, value: str) -> BufferedReader:
+        """Return the file ``value``, open for reading; a link that replaces a part of its path
+        after the check of :meth:`path` is not followed.
+
+        Raises
+        ------
+        InvalidInput
+            As for :meth:`path`.
+        OSError
+            The file cannot be opened.
+        """
+        path = self.path(value)
+        return open_below(self.places.root_of(path), path)
 
     def bucket(self, name: str) -> str:
         """Return ``name`` if it is a bucket that requests may use.
@@ -75,11 +97,12 @@ class Access:
         Raises
         ------
         InvalidInput
-            The address is not public and ``SER_ALLOWED_HOSTS`` does not exempt the host.
+            The address is not public and ``SER_ALLOWED_HOSTS`` does not exempt the host. The
+            message does not contain the address, which callers may not know.
         """
         if host.lower().rstrip(".") not in self.hosts and not is_public(address):
             raise InvalidInput(
-                f"host {host!r} has the address {address}; allowed: public addresses "
+                f"host {host!r} has no public address; allowed: public addresses "
                 f"and the hosts of SER_ALLOWED_HOSTS ({', '.join(sorted(self.hosts)) or 'none'})"
             )
 
@@ -96,7 +119,7 @@ class Access:
                 f"{uri!r} is not a place for models; allowed: s3://bucket/prefix or a local folder"
             )
         if scheme(uri) != "s3":
-            return str(self.path(uri))
+            return str(self.places.for_models(uri))
         bucket, *segments = uri[len("s3://") :].split("/")
         if {".", ".."}.intersection(segments) or not uri.isprintable():
             raise InvalidInput(
@@ -108,7 +131,10 @@ class Access:
 
 def is_public(address: str) -> bool:
     """Whether ``address`` is reachable from the public internet."""
-    ip = ip_address(address)
+    try:
+        ip = ip_address(address)
+    except ValueError:  # not every resolver writes zones alike
+        return False
     return (
         ip.is_global
         and not ip.is_multicast

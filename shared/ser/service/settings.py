@@ -101,8 +101,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     event_tokens: Mapping[str, Any] = msgspec.field(default_factory=dict)
     """The OpenID Connect tokens that POST /events accepts; empty: none. See
     :class:`ser.service.tokens.TokenRule`."""
-    inbox: str | None = None
-    """Folder whose files start trainings, or ``s3://bucket/prefix``; ``None``: none."""
     max_sounds: int = 1000
     """Largest number of sounds in a field of a request."""
     max_answer_bytes: int = 16 * MEGABYTE
@@ -124,6 +122,34 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Largest size of ``model.onnx``; loading takes up to four times that in memory."""
     max_run_bytes: int = 600 * RUN_BYTES_PER_SECOND
     """Largest memory for the calls of one model. Default: enough for ``max_audio_seconds``."""
+    data_paths: tuple[Path, ...] = ()
+    """Roots of the folders that keep corpora; relative ones are below each of ``allowed_paths``.
+    Empty: these themselves, but only ``data`` in a source tree or the working directory."""
+    model_paths: tuple[Path, ...] = ()
+    """Roots of the folders of models, likewise; their default is ``model``."""
+    inbox: str | None = None
+    """Folder whose files start trainings, or ``s3://bucket/prefix``; ``None``: none."""
+    max_corpus_hours: float = 1_000.0
+    """Largest duration of all sounds of a training in hours."""
+    max_file_bytes: int = 512 * MEGABYTE
+    """Largest size of a file of a corpus."""
+    max_expansion: float = 100.0
+    """Largest ratio of the content of an archive to the archive."""
+    max_labels: int = 100
+    """Largest number of labels of a corpus."""
+    max_speakers: int = 10_000
+    """Largest number of speakers of a corpus."""
+    max_columns: int = 1_000
+    """Largest number of columns of a table."""
+    max_features: int = 20_000
+    """Largest number of features of a chunk."""
+    max_chunk_values: int = 2**25
+    """Largest number of values that the analysis of a chunk needs at once; each takes about 12
+    bytes."""
+    max_download_seconds: float = 3_600.0
+    """Longest time of a download."""
+    min_download_rate: float = 1_000.0
+    """Lowest rate of a download in bytes per second."""
 
     @property
     def is_local(self) -> bool:
@@ -155,6 +181,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             entries=Limit(self.max_entries, "SER_MAX_ENTRIES"),
             audio_seconds=Limit(self.max_audio_seconds, "SER_MAX_AUDIO_SECONDS"),
             samples=Limit(self.max_samples, "SER_MAX_SAMPLES"),
+            corpus_hours=Limit(self.max_corpus_hours, "SER_MAX_CORPUS_HOURS"),
+            file_bytes=Limit(self.max_file_bytes, "SER_MAX_FILE_MB"),
+            expansion=Limit(self.max_expansion, "SER_MAX_EXPANSION"),
+            labels=Limit(self.max_labels, "SER_MAX_LABELS"),
+            speakers=Limit(self.max_speakers, "SER_MAX_SPEAKERS"),
+            columns=Limit(self.max_columns, "SER_MAX_COLUMNS"),
+            features=Limit(self.max_features, "SER_MAX_FEATURES"),
+            chunk_values=Limit(self.max_chunk_values, "SER_MAX_CHUNK_VALUES"),
+            download_seconds=Limit(self.max_download_seconds, "SER_MAX_DOWNLOAD_SECONDS"),
+            download_rate=Limit(self.min_download_rate, "SER_MIN_DOWNLOAD_RATE"),
         )
 
     @property
@@ -188,11 +224,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         body_bytes = megabytes("SER_MAX_BODY_MB", enough)
         return cls(
             model_save_path=env.get("SER_MODEL_SAVE_PATH") or None,
-            allowed_paths=tuple(
-                Path(root).expanduser()
-                for root in (env.get("SER_ALLOWED_PATHS") or ".").split(os.pathsep)
-                if root
-            ),
+            allowed_paths=paths(env, "SER_ALLOWED_PATHS"),
             allowed_buckets=None if buckets is None else tuple(words(buckets)),
             allowed_hosts=frozenset(
                 host.lower() for host in words(env.get("SER_ALLOWED_HOSTS", ""))
@@ -220,7 +252,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
                 host.lower() for host in words(env.get("SER_ALLOWED_HOSTNAMES", ""))
             ),
             event_tokens=json_object(env, "SER_EVENT_TOKENS"),
-            inbox=env.get("SER_INBOX") or None,
             max_sounds=math.ceil(positive(env, "SER_MAX_SOUNDS", default.max_sounds)),
             max_answer_bytes=megabytes("SER_MAX_ANSWER_MB", default.max_answer_bytes),
             max_pending_bytes=megabytes("SER_MAX_PENDING_MB", body_bytes),
@@ -235,12 +266,34 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
                 "SER_MAX_RUN_MB",
                 max(LEAST_RUN_BYTES, math.ceil(seconds * RUN_BYTES_PER_SECOND)),
             ),
+            data_paths=paths(env, "SER_DATA_PATHS"),
+            model_paths=paths(env, "SER_MODEL_PATHS"),
+            inbox=env.get("SER_INBOX") or None,
+            max_corpus_hours=positive(env, "SER_MAX_CORPUS_HOURS", default.max_corpus_hours),
+            max_file_bytes=megabytes("SER_MAX_FILE_MB", default.max_file_bytes),
+            max_expansion=positive(env, "SER_MAX_EXPANSION", default.max_expansion),
+            max_labels=math.ceil(positive(env, "SER_MAX_LABELS", default.max_labels)),
+            max_speakers=math.ceil(positive(env, "SER_MAX_SPEAKERS", default.max_speakers)),
+            max_columns=math.ceil(positive(env, "SER_MAX_COLUMNS", default.max_columns)),
+            max_features=math.ceil(positive(env, "SER_MAX_FEATURES", default.max_features)),
+            max_chunk_values=math.ceil(
+                positive(env, "SER_MAX_CHUNK_VALUES", default.max_chunk_values)
+            ),
+            max_download_seconds=positive(
+                env, "SER_MAX_DOWNLOAD_SECONDS", default.max_download_seconds
+            ),
+            min_download_rate=positive(env, "SER_MIN_DOWNLOAD_RATE", default.min_download_rate),
         )
 
 
 def url(host: str) -> str:
     """Return ``host`` as a URL: Google's libraries take either in STORAGE_EMULATOR_HOST."""
     return host if "://" in host else f"http://{host}"
+
+
+def paths(env: Mapping[str, str], name: str) -> tuple[Path, ...]:
+    """Return the paths in the setting ``name``, which are separated as in ``PATH``."""
+    return tuple(Path(each).expanduser() for each in env.get(name, "").split(os.pathsep) if each)
 
 
 def words(value: str) -> list[str]:

@@ -49,6 +49,13 @@ class FolderStore(Store):
         self._root = Path(root).absolute()
         super().__init__(str(self._root))
 
+    def check_writable(self) -> None:
+        missing = [each for each in (self._root, *self._root.parents) if not each.exists()]
+        super().check_writable()
+        with suppress(OSError):  # another writer uses them already
+            for folder in missing:
+                folder.rmdir()
+
     def _read(self, key: str, most: int | None = None) -> Stored | None:
         try:
             # Without waiting, since a pipe may have the name of a key.

@@ -122,6 +122,7 @@ def extract_features(
     sources: Sources,
     *,
     front_ends: FrontEnds | None = None,
+    limits: Limits = NO_LIMITS,
     workers: Workers = THIS_MACHINE,
     progress: Progress = ignore_progress,
 ) -> PreparedCorpus:
@@ -133,6 +134,7 @@ def extract_features(
         recipe.dataset_augmentation,
         random_state=recipe.random_state,
         cache=sources.features,
+        limits=limits,
         workers=workers,
         progress=progress,
     )

@@ -28,7 +28,7 @@ EvaluationKind = Literal["holdout", "loso", "full"]
 ``full``: also with each text left out once, with enrolled speakers, and with degraded sounds. With
 several corpora, ``loso`` and ``full`` also leave each corpus out once, and train on each alone."""
 
-Milliseconds = Annotated[int, Meta(ge=100)]
+Milliseconds = Annotated[int, Meta(ge=100, le=3_600_000)]
 """Length of a chunk; a shorter one does not contain a whole syllable."""
 
 
@@ -54,7 +54,7 @@ class Recipe(Schema, frozen=True, kw_only=True):
     )
     split: Split = "utterance"
     evaluation: EvaluationKind = "holdout"
-    speaker_folds: Annotated[int, Meta(ge=2)] | None = None
+    speaker_folds: Annotated[int, Meta(ge=2, le=10_000)] | None = None
     leave_out: LeaveOut = "exact"
 
     @classmethod

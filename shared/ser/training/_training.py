@@ -221,7 +221,13 @@ def prepare(
         )
     with record_duration(seconds, "features"):
         corpus = extract_features(
-            recipe, split, sources, front_ends=front_ends, workers=workers, progress=progress
+            recipe,
+            split,
+            sources,
+            front_ends=front_ends,
+            limits=limits,
+            workers=workers,
+            progress=progress,
         )
     return corpus, seconds
 

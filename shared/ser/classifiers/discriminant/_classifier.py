@@ -9,7 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ser._progress import ProgressCallback, ignore_share
-from ser.classifiers._base import DEFAULT_RANDOM_STATE, Classifier, FittedGraph, LeaveOut
+from ser.classifiers._base import (
+    DEFAULT_RANDOM_STATE,
+    Classifier,
+    FittedGraph,
+    LeaveOut,
+    unsuitable,
+)
 from ser.classifiers._rows import Rows
 from ser.classifiers.discriminant._fitted import FittedDiscriminant
 from ser.classifiers.discriminant._fitting import (
@@ -78,7 +84,7 @@ class DiscriminantClassifier(Classifier):
         if not parts:
             return []
         fit = fit_by_differences if leave_out == "differences" else fit_exactly
-        with one_thread():
+        with one_thread(), unsuitable():
             fitted = fit(config, rows, parts, self.random_state, on_progress)
         return [FittedGraph(each.to_onnx().SerializeToString(), each.notes) for each in fitted]
 

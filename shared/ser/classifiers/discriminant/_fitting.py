@@ -43,9 +43,9 @@ NO_ENROLMENT = (
 class DiscriminantConfig(Schema, frozen=True, kw_only=True):
     """The ``model_config`` of :class:`DiscriminantClassifier`."""
 
-    shrinkage: Annotated[float, Meta(gt=0, le=1)] = 0.5
+    shrinkage: Annotated[float, Meta(ge=1e-6, le=1)] = 0.5
     """Weight of the covariance of independent features, from 0 to 1."""
-    limit: Annotated[float, Meta(gt=0, le=100)] = 1.5
+    limit: Annotated[float, Meta(ge=0.01, le=100)] = 1.5
     """Number of standard deviations from its mean at which a feature is clipped."""
 
 

@@ -120,6 +120,8 @@ class Discriminant:
         if failure:
             raise np.linalg.LinAlgError("the covariance is not positive definite")
         weights = solve(features, factors, centres.T)[0].astype(np.float64)
+        if not np.isfinite(weights).all():
+            raise np.linalg.LinAlgError("the covariance has no inverse")
         return cls(weights, -0.5 * np.einsum("cf,fc->c", centres, weights))
 
     def scores(self, Z: Matrix) -> Matrix:

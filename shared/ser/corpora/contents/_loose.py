@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path, PurePosixPath
+from collections.abc import Sequence
+from pathlib import PurePosixPath
 
 from ser.corpora._documents import DOCUMENTS
 from ser.corpora._sidecars import LABELS, keys_of
@@ -30,11 +29,3 @@ class LooseSounds(Contents):
 
     def locate(self, sound: PurePosixPath) -> Span:
         return Span(self.place, self._sounds[sound])
-
-    @contextmanager
-    def documents(self) -> Iterator[Path]:
-        if folder := self.place.on_this_machine:
-            yield folder
-        else:
-            with super().documents() as copied:
-                yield copied

@@ -31,6 +31,8 @@ def open_contents(place: Place, limits: Limits, on_progress: ProgressCallback) -
     if SUFFIXES & found:
         contents: Contents = LooseSounds(place, files)
         require_small(contents.files, place, limits)
+        for file in contents.files:
+            require_file(file.name, file.size, limits)
         if (count := len(contents.sounds)) > limits.entries.value:
             raise TooLarge(f"{place.address} has {count:,} sounds; allowed: {limits.entries}")
         return contents
@@ -42,6 +44,12 @@ def open_contents(place: Place, limits: Limits, on_progress: ProgressCallback) -
             if contents.sounds:
                 return contents
     raise missing_sounds([file.path for file in files])
+
+
+def require_file(name: str, size: int, limits: Limits) -> None:
+    """Raise :class:`TooLarge` if a file has more bytes than ``limits`` allow."""
+    if size > limits.file_bytes.value:
+        raise TooLarge(f"{name} has {size:,} bytes; allowed: {limits.file_bytes}")
 
 
 def require_small(files: Sequence[StoredFile], place: Place, limits: Limits) -> None:

@@ -36,7 +36,7 @@ class ParquetTables(Contents):
         self.place = place
         tables = [file for file in files if file.path.suffix.lower() == ".parquet"]
         self.files = [*tables, *(f for f in files if f.path.suffix.lower() in DOCUMENTS)]
-        self._groups = RowGroups(place, tuple(tables))
+        self._groups = RowGroups(place, tuple(tables), limits)
         found: list[tuple[Position, str, Row]] = []
         for table in range(len(tables)):
             if len(found) + self._groups.count(table) > limits.entries.value:

@@ -12,13 +12,19 @@ from typing import Any, NamedTuple
 
 from ser.corpora._csv_files import ALIASES, Row, find_columns
 from ser.corpora._sidecars import row_of
-from ser.errors import InvalidInput, TooLarge
+from ser.errors import InvalidInput, SerError, TooLarge
 from ser.fetching import Place, StoredFile
+from ser.limits import NO_LIMITS, Limits
 
 READ_AHEAD = 1 << 16
 """Number of bytes that one request for a part of a table asks for at least."""
 MAX_GROUP_BYTES = 1 << 29
 """Maximum size of the sounds of a row group in bytes."""
+MAX_ROW_BYTES = 1 << 28
+"""Maximum size of the rows of a table without their sounds, in bytes."""
+BATCH_ROWS = 64
+BATCH_SOUNDS = 4
+"""Number of rows, and of sounds, that are unpacked at once, before their size is known."""
 KEPT_GROUPS = 2
 """Number of row groups that are kept in memory for the sounds that are read next."""
 
@@ -39,14 +45,16 @@ class RowGroups:
     pickled.
     """
 
-    def __init__(self, place: Place, tables: tuple[StoredFile, ...]) -> None:
-        self.__setstate__((place, tables))
+    def __init__(
+        self, place: Place, tables: tuple[StoredFile, ...], limits: Limits = NO_LIMITS
+    ) -> None:
+        self.__setstate__((place, tables, limits))
 
-    def __getstate__(self) -> tuple[Place, tuple[StoredFile, ...]]:
-        return self._place, self._tables
+    def __getstate__(self) -> tuple[Place, tuple[StoredFile, ...], Limits]:
+        return self._place, self._tables, self._limits
 
-    def __setstate__(self, state: tuple[Place, tuple[StoredFile, ...]]) -> None:
-        self._place, self._tables = state
+    def __setstate__(self, state: tuple[Place, tuple[StoredFile, ...], Limits]) -> None:
+        self._place, self._tables, self._limits = state
         self._lock = Lock()
         self._metadata: dict[int, Any] = {}
         self._kept: OrderedDict[tuple[int, int], Any] = OrderedDict()
@@ -62,20 +70,27 @@ class RowGroups:
         Raises
         ------
         InvalidInput
-            The file is not a Parquet table, or has no column with sounds.
+            The file is not a Parquet table, has too many columns, or none with sounds.
         TooLarge
-            A row group has more than :data:`MAX_GROUP_BYTES`.
+            A row group has more than :data:`MAX_GROUP_BYTES`, or the rows have more than
+            :data:`MAX_ROW_BYTES` without the sounds.
         """
-        number = 0
+        number = size = 0
         with self._opened(table) as (opened, layout):
             for group in range(opened.num_row_groups):
                 self._require_small(table, opened.metadata.row_group(group), layout)
                 columns = [*layout.columns.values(), *filter(None, [layout.path])]
-                read = opened.read_row_group(group, columns=columns, use_threads=False)
-                for row, values in enumerate(read.to_pylist()):
-                    position = Position(table, group, row, number)
-                    yield position, layout.path_of(values), layout.row_of(values)
-                    number += 1
+                row = 0
+                for batch in batches(opened, group, columns, BATCH_ROWS):
+                    if (size := size + batch.nbytes) > MAX_ROW_BYTES:
+                        raise TooLarge(
+                            f"the rows of {self._tables[table].name} have {size:,} bytes or more "
+                            f"without their sounds; allowed: {MAX_ROW_BYTES:,}"
+                        )
+                    for values in batch.to_pylist():
+                        position = Position(table, group, row, number)
+                        yield position, layout.path_of(values), layout.row_of(values)
+                        row, number = row + 1, number + 1
 
     def _require_small(self, table: int, group: Any, layout: Layout) -> None:
         chunks = (group.column(index) for index in range(group.num_columns))
@@ -84,6 +99,9 @@ class RowGroups:
             for chunk in chunks
             if chunk.path_in_schema == layout.content
         )
+        self._require_group(table, size)
+
+    def _require_group(self, table: int, size: int) -> None:
         if size > MAX_GROUP_BYTES:
             raise TooLarge(
                 f"{self._tables[table].name} has a row group with {size:,} bytes of sounds, which "
@@ -101,21 +119,34 @@ class RowGroups:
             self._kept.move_to_end(key)
             sounds = self._kept[key]
         content: bytes | None = sounds[position.row].as_py()
+        if content and len(content) > self._limits.file_bytes.value:
+            raise TooLarge(
+                f"a sound in {self._tables[position.table].name} has {len(content):,} bytes; "
+                f"allowed: {self._limits.file_bytes}"
+            )
         return content
 
     def _read(self, table: int, group: int) -> Any:
         """Return the column with the sounds of a row group."""
+        import pyarrow
         import pyarrow.compute as pc
 
+        chunks: list[Any] = []
+        size = 0
         with self._opened(table) as (opened, layout):
-            read = opened.read_row_group(group, columns=[layout.content], use_threads=False)
-            column = read.column(layout.audio)
-            return column if layout.content == layout.audio else pc.struct_field(column, "bytes")
+            for batch in batches(opened, group, [layout.content], BATCH_SOUNDS):
+                column = batch.column(layout.audio)
+                if layout.content != layout.audio:
+                    column = pc.struct_field(column, "bytes")
+                chunks.append(column)
+                # A dictionary has a long value once, and the declared size counts it once.
+                size += column.nbytes
+                self._require_group(table, size)
+            return pyarrow.chunked_array(chunks)
 
     @contextmanager
     def _opened(self, table: int) -> Iterator[tuple[Any, Layout]]:
         """Yield a table, open for reading, and its layout."""
-        import pyarrow
         from pyarrow.parquet import ParquetFile
 
         file = self._tables[table]
@@ -123,9 +154,24 @@ class RowGroups:
             with self._place.open(file, READ_AHEAD) as source:
                 opened = ParquetFile(source, metadata=self._metadata.get(table))
                 self._metadata[table] = opened.metadata
+                if (columns := opened.metadata.num_columns) > self._limits.columns.value:
+                    raise InvalidInput(
+                        f"{file.name} has {columns:,} columns; allowed: {self._limits.columns}"
+                    )
                 yield opened, Layout.of(opened.schema_arrow, file.name)
-        except (pyarrow.ArrowException, OSError) as error:
+        except SerError:
+            raise
+        except Exception as error:
+            # Bytes from callers make the reader raise any kind of error.
             raise InvalidInput(f"{file.name} cannot be read as Parquet: {error}") from error
+
+
+def batches(opened: Any, group: int, columns: list[str], rows: int) -> Iterator[Any]:
+    """Return the ``columns`` of a row group, a number of ``rows`` at a time."""
+    found: Iterator[Any] = opened.iter_batches(
+        rows, row_groups=[group], columns=columns, use_threads=False
+    )
+    return found
 
 
 class Layout(NamedTuple):

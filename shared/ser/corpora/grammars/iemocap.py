@@ -10,7 +10,6 @@ emotion is in ``Session1/dialog/EmoEvaluation/Ses01F_impro01.txt``, or in the ta
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Collection, Iterator, Mapping
 from functools import partial
@@ -18,6 +17,7 @@ from pathlib import Path, PurePosixPath
 
 from ser._labels import Label
 from ser.corpora._base import Corpus, LabelTables, Utterance
+from ser.corpora._csv_files import read_columns, require_size
 from ser.corpora.grammars._grammar import Grammar
 
 LABELS = (
@@ -97,6 +97,7 @@ def read_tables(
 
 def read_evaluation(file: Path) -> Iterator[tuple[str, str]]:
     """Yield name and label of each utterance in a file of ``EmoEvaluation``."""
+    require_size(file, file.name)
     for line in file.read_text(encoding="latin-1").splitlines():
         if match := LINE.match(line):
             yield match["name"], match["label"]
@@ -104,10 +105,8 @@ def read_evaluation(file: Path) -> Iterator[tuple[str, str]]:
 
 def read_table(file: Path) -> Iterator[tuple[str, str]]:
     """Yield name and label of each utterance in the table of the copy on Kaggle."""
-    with file.open(encoding="utf-8-sig", errors="replace", newline="") as opened:
-        for row in csv.DictReader(opened):
-            if row.get("path") and row.get("emotion"):
-                yield PurePosixPath(row["path"].replace("\\", "/")).stem, row["emotion"].strip()
+    for row in read_columns(file, ("path", "emotion")):
+        yield PurePosixPath(row["path"].replace("\\", "/")).stem, row["emotion"].strip()
 
 
 IEMOCAP = Corpus(

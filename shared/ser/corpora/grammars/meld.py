@@ -8,7 +8,6 @@ emotion recognition in conversations, ACL 2019 (github.com/declare-lab/MELD). A 
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Collection, Mapping
 from functools import partial
@@ -16,6 +15,7 @@ from pathlib import Path, PurePosixPath
 
 from ser._labels import Label
 from ser.corpora._base import Corpus, LabelTables, Utterance
+from ser.corpora._csv_files import read_columns
 from ser.corpora.grammars._grammar import Grammar
 
 LABELS = (
@@ -112,9 +112,7 @@ def read_tables(
 def read_rows(table: Path) -> list[Row]:
     """Return the complete rows of ``table``."""
     # Some texts are in Windows-1252; they are not used.
-    with table.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-        columns = ("Dialogue_ID", "Utterance_ID", "Emotion", "Speaker")
-        return [row for row in csv.DictReader(file) if all(row.get(each) for each in columns)]
+    return [*read_columns(table, ("Dialogue_ID", "Utterance_ID", "Emotion", "Speaker"))]
 
 
 MELD = Corpus(name="meld", labels=LABELS, parse=partial(parse, rows={}), read_tables=read_tables)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from spox import Var
 
     from ser.frontends.functionals._array import Array, Named
+    from ser.limits import Limits
 
 __all__ = ["Functionals"]
 
@@ -23,6 +24,11 @@ CORRELATED = (
     *("hammarberg_index", "slope0", "zero_crossings", "pitch", "hnr", "h1_h2"),
 )
 """Names of the descriptors whose correlations are features."""
+
+
+VALUES_PER_FRAME = 2_000
+"""About the number of values that the analysis of a frame needs at once: 640 samples, 513 bins of
+their transform, twice, and the lags of their autocorrelation."""
 
 
 class Contours(NamedTuple):
@@ -65,9 +71,9 @@ class Functionals(FrontEnd, frozen=True, kw_only=True):
     """Number of MFCCs, including the first, which is the level; at most ``num_filters``."""
     num_filters: Annotated[int, Meta(ge=1, le=64)] = 40
     """Number of mel bands of the MFCCs."""
-    active_range: Annotated[float, Meta(gt=0, lt=60)] = 35.0
+    active_range: Annotated[float, Meta(ge=0.1, lt=60)] = 35.0
     """Maximum distance in dB between an active frame and the loudest frame."""
-    voicing_threshold: Annotated[float, Meta(gt=0, lt=1)] = 0.5
+    voicing_threshold: Annotated[float, Meta(ge=0.001, le=0.999)] = 0.5
     """Minimum autocorrelation at the pitch of a voiced frame."""
 
     @classmethod
@@ -81,6 +87,12 @@ class Functionals(FrontEnd, frozen=True, kw_only=True):
                 ("num_cepstral",),
                 f"{coefficients} coefficients of {bands} bands; allowed: at most num_filters",
             )
+
+    def require_small(self, chunk_samples: int | None, limits: Limits) -> None:
+        from ser.frontends import _spectrum as spectrum
+        from ser.frontends.functionals._descriptors import STRIDE
+
+        spectrum.require_few_values(chunk_samples, STRIDE, VALUES_PER_FRAME, limits)
 
     def features(self, chunks: Var, metadata: Var | None) -> Var:
         import spox.opset.ai.onnx.v17 as op

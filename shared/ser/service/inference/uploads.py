@@ -161,7 +161,7 @@ class Fetcher:
         # Imported here, because it imports urllib3, and cold starts must be short.
         from ser.fetching import NOTHING, Interrupted, Patience, opener_for, redact_url
 
-        patience = Patience(connect=CONNECT_SECONDS, read=READ_SECONDS)
+        patience = Patience(CONNECT_SECONDS, READ_SECONDS, until=self._until)
         data = bytearray()
         try:
             with opener_for(url, self._access, patience)(NOTHING) as content:

@@ -9,10 +9,12 @@ through jobs and to the process of its training: encoded by msgspec, decoded by
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
 
+from ser._addresses import scheme
 from ser._schemas import Name, Parsed, parse
 from ser.corpora import Source, check_source, read_sources
 from ser.encoders import EncoderSources
@@ -75,6 +77,7 @@ def read_train_request(body: Mapping[str, Any], settings: Settings) -> TrainRequ
         with_defaults({**settings.request_defaults, **body}),
         checks={**location_checks(settings), "alias": require_alias_name},
     )
+    require_separate(request)
     # Not checked again with the locations: opening an encoder checks access.
     require_encoders(request, encoder_sources(settings))
     # Only the options that were given: a default that the data do not allow is lowered, a given
@@ -120,13 +123,28 @@ def recheck_access(request: TrainRequest, settings: Settings) -> None:
             faults += error.faults
     if faults:
         raise InvalidInput(*faults)
+    require_separate(request)
+
+
+def require_separate(request: TrainRequest) -> None:
+    """Raise :class:`InvalidInput` if corpus and models of ``request``, whose locations are
+    resolved, would be kept one inside the other."""
+    if scheme(request.model_save_path):
+        return
+    data, models = Path(request.data_path), Path(request.model_save_path)
+    if data.is_relative_to(models) or models.is_relative_to(data):
+        with within("model_save_path"):
+            raise InvalidInput(
+                f"{str(models)!r} and data_path, {str(data)!r}, lie one inside the other; "
+                "allowed: separate folders"
+            )
 
 
 def location_checks(settings: Settings) -> dict[str, Callable[[Any], Any]]:
     """Return by field a function that resolves a location and refuses one that is not allowed."""
     access = Access(settings)
     return {
-        "data_path": lambda value: str(access.path(value)),
+        "data_path": lambda value: str(access.places.for_data(value)),
         "remote_url": lambda value: require_all_fetchable(value, access),
         "model_save_path": access.location,
     }

@@ -9,9 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import pyarrow
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pyarrow import parquet
 
 import made
 import shards
@@ -250,6 +252,28 @@ def test_a_row_group_that_does_not_fit_in_memory_is_refused(
     written(bounds, {"a.parquet": shards.parquet(content, group=2)})
     with pytest.raises(TooLarge, match=r"row group with .* bytes of sounds.*; allowed: 100"):
         read("a.parquet")
+
+
+def test_a_repeated_sound_in_a_dictionary_is_counted_each_time(
+    bounds: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ser.corpora.contents._row_groups.MAX_GROUP_BYTES", 50_000)
+    columns = {"audio": [bytes(1_000)] * 100, "label": ["joy", "sad"] * 50}
+    parquet.write_table(pyarrow.table(columns), bounds / "a.parquet")
+    assert parquet.read_metadata(bounds / "a.parquet").row_group(0).total_byte_size < 5_000
+    sources, inventory = read("a.parquet")
+    with pytest.raises(TooLarge, match=r"row group with .* bytes of sounds.*; allowed: 50,000"):
+        sources.read(inventory.utterances[0])
+
+
+def test_a_parquet_table_has_bounded_columns_and_sounds(bounds: Path) -> None:
+    content = [{"audio": {"bytes": SOUNDS[n], "path": n}} for n in NAMES]
+    written(bounds, {"a.parquet": shards.parquet(content)})
+    with pytest.raises(InvalidInput, match=r"2 columns; allowed: 1 \(SER_MAX_COLUMNS\)"):
+        read("a.parquet", Limits(columns=Limit(1, "SER_MAX_COLUMNS")))
+    sources, inventory = read("a.parquet", Limits(file_bytes=Limit(3, "SER_MAX_FILE_MB")))
+    with pytest.raises(TooLarge, match=r"bytes; allowed: 3 \(SER_MAX_FILE_MB\)"):
+        sources.read(inventory.utterances[0])
 
 
 def test_files_beside_loose_sounds_have_the_labels_if_no_name_does(bounds: Path) -> None:

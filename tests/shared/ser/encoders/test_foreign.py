@@ -112,7 +112,7 @@ def test_a_wrong_place_is_refused_before_anything_is_read(
 
 def test_a_private_address_is_refused(web: str, bounds: Path) -> None:
     strict = EncoderSources(cache=None, access=Access(Settings(allowed_paths=(bounds,))))
-    with pytest.raises(InvalidInput, match=r"source: host '127.0.0.1' has the address"):
+    with pytest.raises(InvalidInput, match=r"source: host '127.0.0.1' has no public address"):
         strict.open(web, SHA256)
 
 

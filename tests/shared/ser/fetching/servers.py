@@ -6,7 +6,7 @@ import resource
 import ssl
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -51,6 +51,12 @@ class Handler(BaseHTTPRequestHandler):
             self.send_error(int(self.path.removeprefix("/status/").partition("?")[0]))
         elif self.path == "/silent":
             self.site.released.wait()
+        elif self.path == "/dripping":
+            # A header that never ends: each byte comes before any time-out.
+            self.wfile.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+            with suppress(OSError):
+                while not self.site.released.wait(0.02):
+                    self.wfile.write(b"x")
         else:
             self.site.released.wait(0.5 if self.path == "/slow" else 0.0)
             self.send_content(headers)
@@ -90,6 +96,10 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(b"0\r\n\r\n")
         if self.path.endswith("/stalling"):
             self.site.released.wait()
+        if self.path.endswith("/trickling"):
+            with suppress(OSError):
+                while not self.site.released.wait(0.02):
+                    self.wfile.write(b"x")
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002, the base's name
         pass

@@ -5,12 +5,13 @@ from __future__ import annotations
 import io
 import stat
 import struct
+import tarfile
 import zlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 from unicodedata import normalize
-from zipfile import ZIP_BZIP2, ZIP_DEFLATED, ZipFile, ZipInfo
+from zipfile import ZIP_BZIP2, ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
 import pytest
 from hypothesis import given, settings
@@ -226,6 +227,93 @@ def test_names_that_are_the_same_on_the_disk_here_are_refused(
     monkeypatch.setattr(Path, "__truediv__", lambda base, name: as_it_is(base, str(name).lower()))
     with pytest.raises(InvalidInput, match=r"'angry/a\.wav' in .* clashes with another entry on"):
         extract_bytes(zip_of(ALIKE), folder)
+    assert_untouched(folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("CON", "device"),
+        ("wav/nul.wav", "device"),
+        ("Aux/a.wav", "device"),
+        ("wav/com1", "device"),
+        ("LPT².txt", "device"),
+        ("wav/a.wav ", "ends with a dot or a space"),
+        ("wav./a.wav", "ends with a dot or a space"),
+        ("wav/-rf", "begins with a hyphen"),
+        ("--help/a.wav", "begins with a hyphen"),
+        ("wav/a:b.wav", "not allowed in names"),
+        ("wav/a\nb.wav", "not allowed in names"),
+        ("wav/\x1b[2J.wav", "not allowed in names"),
+        ("wav/\x7f.wav", "not allowed in names"),
+        ("wav/what?.wav", "not allowed in names"),
+        ('wav/"a".wav', "not allowed in names"),
+        ("wav/a|b.wav", "not allowed in names"),
+    ],
+    ids=repr,
+)
+def test_a_name_that_systems_or_commands_take_otherwise_is_refused(
+    folder: Path, name: str, reason: str
+) -> None:
+    with pytest.raises(InvalidInput, match=reason):
+        extract_bytes(zip_of({name: b"a"}), folder)
+    assert_untouched(folder)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("console.wav", "wav/com.wav", "com10.wav", "nullen.wav", "a-b/c-.wav", "ä ö/ü.wav"),
+        *("wav/.hidden", "03a01Fa.wav", "Actor_01/03-01-05-01-02-01-18.wav", "(1) [a] & b's.wav"),
+    ],
+)
+def test_a_usual_name_is_kept(folder: Path, name: str) -> None:
+    extract_bytes(zip_of({name: b"a"}), folder)
+    assert contents(folder) == {name: b"a"}
+
+
+def test_entries_that_share_bytes_are_refused(folder: Path) -> None:
+    archive = zip_of({"a.wav": bytes(1_000), "b.wav": bytes(1_000)}, ZIP_STORED)
+    at = archive.index(b"PK\3\4", 10)
+    # The header of the first entry in the directory leads to the second one.
+    begin = archive.index(b"PK\1\2") + 42
+    shared = archive[:begin] + struct.pack("<I", at) + archive[begin + 4 :]
+    with pytest.raises(InvalidInput, match=r"'b\.wav' in .* begins inside of 'a\.wav'"):
+        extract_bytes(shared.replace(b"b.wav", b"a.wav", 1), folder)
+    assert_untouched(folder)
+
+
+@pytest.mark.parametrize("kind", ["zip", "tar.gz"])
+def test_an_archive_that_expands_too_much_is_refused_with_the_setting(
+    folder: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ser.fetching._entries.FREE_BYTES", 10_000)
+    limits = Limits(expansion=Limit(20, "SER_MAX_EXPANSION"))
+    content = {"a.wav": bytes(100_000), "b.wav": bytes(100_000)}
+    archive = zip_of(content) if kind == "zip" else tar_gz_of(content)
+    message = r"extracts to \d+,\d+ or more; allowed: 10,000, and 20 \(SER_MAX_EXPANSION\)"
+    with pytest.raises(TooLarge, match=message):
+        extract(save(archive, folder), folder, limits=limits)
+    assert_untouched(folder)
+    extract(save(archive, folder), folder, limits=Limits(expansion=Limit(2_000)))
+    assert contents(folder) == content
+
+
+def tar_gz_of(entries: dict[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        for name, content in entries.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def test_a_file_above_the_limit_is_refused_with_the_setting(folder: Path) -> None:
+    limits = Limits(file_bytes=Limit(99, "SER_MAX_FILE_MB"))
+    archive = save(zip_of({"a.wav": bytes(99), "b.wav": bytes(100)}), folder)
+    with pytest.raises(TooLarge, match=r"'b\.wav' .* 100 bytes; allowed: 99 \(SER_MAX_FILE_MB\)"):
+        extract(archive, folder, limits=limits)
     assert_untouched(folder)
 
 

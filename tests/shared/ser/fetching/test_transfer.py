@@ -30,7 +30,7 @@ from applications import served
 from ser._progress import ProgressCallback, ignore_share
 from ser.errors import InvalidInput, RemoteFailed, StorageFull, TooLarge
 from ser.fetching import MAX_REDIRECTS, Download, Patience, _buckets, _ranges, fetch
-from ser.limits import Limit
+from ser.limits import Limit, Pace
 from ser.service.access import Access
 from ser.service.settings import Settings
 
@@ -311,6 +311,111 @@ def test_the_status_of_a_failure_is_reported(site: Site, destination: Path, stat
     assert_kept(destination)
 
 
+@pytest.mark.parametrize("path", ["dripping", "trickling", "silent"])
+def test_a_download_ends_in_time_whatever_the_server_sends(
+    site: Site, destination: Path, path: str
+) -> None:
+    site.cuts = [1_000]
+    pace = Pace(Limit(0.5, "SER_MAX_DOWNLOAD_SECONDS"))
+    message = r"was not received in time; allowed: 0\.5 \(SER_MAX_DOWNLOAD_SECONDS\) seconds"
+    with pytest.raises(RemoteFailed, match=message):
+        fetch(f"{site.url}/{path}", destination, access=local_access(), pace=pace)
+    assert destination.read_bytes() == b"earlier"
+
+
+def test_a_download_below_the_lowest_rate_ends(site: Site, destination: Path) -> None:
+    site.cuts = [1_000]
+    with pytest.raises(
+        RemoteFailed, match=r"bytes a second; .* 1,000,000 \(SER_MIN_DOWNLOAD_RATE\)"
+    ):
+        fetch(
+            f"{site.url}/trickling",
+            destination,
+            access=local_access(),
+            pace=Pace(rate=Limit(1_000_000, "SER_MIN_DOWNLOAD_RATE")),
+            patience=Patience(window=0.2),
+        )
+    assert destination.read_bytes() == b"earlier"
+
+
+def test_the_time_of_a_download_includes_its_retries(site: Site, destination: Path) -> None:
+    site.cuts = [100 * n for n in range(1, 100)]
+    with pytest.raises(RemoteFailed, match="SER_MAX_DOWNLOAD_SECONDS"):
+        fetch(
+            f"{site.url}/corpus.zip",
+            destination,
+            access=local_access(),
+            pace=Pace(Limit(0.3, "SER_MAX_DOWNLOAD_SECONDS")),
+            patience=Patience(retries=90, pause=0.2),
+        )
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "[::ffff:169.254.169.254]",
+        "[::ffff:a9fe:a9fe]",
+        "[::ffff:127.0.0.1]:80",
+        "[::]",
+        "[::1]",
+        "[fe80::1%25lo]",
+        "[fd00:ec2::254]",
+        "[64:ff9b::7f00:1]",
+        "169.254.169.254",
+        "168.63.129.16",
+        "100.100.100.200",
+        "192.0.0.192",
+        "0x7f.1",
+        "0177.0.0.1",
+        "2130706433",
+        "127.1",
+        "0",
+        "%31%32%37.0.0.1",
+        "127.0.0.1:0",
+    ],
+)
+def test_no_spelling_of_an_internal_address_is_reached(destination: Path, host: str) -> None:
+    with pytest.raises((InvalidInput, RemoteFailed)) as error:
+        fetch(f"http://{host}/", destination, access=Access(Settings()))
+    if isinstance(error.value, InvalidInput):
+        assert "has no public address" in error.value.detail
+    assert_kept(destination)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://user:secret@host.example/",
+        "http://host.example:99999/",
+        "http://host.example:-1/",
+        "http://host.example:٣/",
+        "http://[::1/",
+        "http://[]/",
+        "http://①②⑦.0.0.1/",
+        "http://local host/",
+        "http://\0/",
+        "http://\udc80/",
+        "http:///path",
+    ],
+    ids=ascii,
+)
+def test_what_is_no_url_is_refused_without_its_secret(destination: Path, url: str) -> None:
+    with pytest.raises(InvalidInput, match="allowed: http") as error:
+        fetch(url, destination, access=Access(Settings()))
+    assert "secret" not in error.value.detail
+
+
+def test_a_target_of_a_redirect_that_is_too_long_is_refused(site: Site, destination: Path) -> None:
+    site.redirects = {"/a": "http://" + ":" * 60_000}
+    with pytest.raises(RemoteFailed, match="which is not a URL") as error:
+        get(f"{site.url}/a", destination)
+    assert len(error.value.detail) < 1_000
+
+
+def local_access() -> Access:
+    return Access(Settings(allowed_hosts=frozenset({"127.0.0.1"})))
+
+
 def test_there_is_no_retry_for_a_server_that_never_answers(site: Site, destination: Path) -> None:
     with pytest.raises(RemoteFailed, match="timed out"):
         get(f"{site.url}/silent", destination, read=0.2)
@@ -417,7 +522,7 @@ def test_a_host_that_changes_its_address_after_the_check_is_refused(
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (next(answers), port))]
 
     monkeypatch.setattr(socket, "getaddrinfo", rebinding)
-    with pytest.raises(InvalidInput, match=r"'rebinding\.example' has the address 127\.0\.0\.1"):
+    with pytest.raises(InvalidInput, match=r"'rebinding\.example' has no public address"):
         get(f"http://rebinding.example:{port}/corpus.zip", destination)
     assert site.requests == []
 
