@@ -15,6 +15,7 @@ from faults import FAULTS, FILES, Fault
 from ser.errors import Conflict, RemoteFailed, StorageFull
 from ser.registry import Registry, new_model_id
 from ser.registry import _drafts as drafts
+from ser.registry._documents import seconds_since
 from ser.store import Store
 from ser.store._folder import FolderStore
 
@@ -118,7 +119,7 @@ def test_a_clock_that_jumps_removes_no_publication_that_is_alive(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(drafts, "RENEWAL_SECONDS", 0.0)
-    sweeper, real = Registry(store), drafts.seconds_since
+    sweeper, real = Registry(store), seconds_since
     jumped: list[str] = []
 
     class SweptMeanwhile(dict[str, bytes]):
