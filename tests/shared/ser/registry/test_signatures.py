@@ -63,10 +63,10 @@ def test_the_signature_is_of_the_bytes_of_the_manifest_and_the_key(
         signing.model(model_id)
     # A whole model in the place of another one.
     foreign = [store.read(f"{other}/{name}") for name in ("manifest.json", "manifest.sig")]
-    for place, each in zip((key, signature), foreign, strict=True):
-        assert each is not None
+    for place, found in zip((key, signature), foreign, strict=True):
+        assert found is not None
         store.delete(place)
-        store.create(place, each.data)
+        store.create(place, found.data)
     with pytest.raises(AlteredModel, match=f"belongs to model '{other}'"):
         signing.model(model_id)
 

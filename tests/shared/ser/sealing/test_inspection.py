@@ -149,8 +149,9 @@ def with_further_input(model: onnx.ModelProto) -> None:
 
 
 def value(model: onnx.ModelProto, name: str) -> onnx.ValueInfoProto:
-    values = {each.name: each for each in (*model.graph.input, *model.graph.output)}
-    return values[name]
+    (found,) = (v for v in (*model.graph.input, *model.graph.output) if v.name == name)
+    assert isinstance(found, onnx.ValueInfoProto)
+    return found
 
 
 def of_type(name: str, kind: int, shape: list[int | str] | None) -> hostile.Change:
