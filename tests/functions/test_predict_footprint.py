@@ -56,15 +56,15 @@ def functionals_model() -> bytes:
     encoding = MetadataEncoding({})
     front_ends = FrontEnds.parse({"Functionals": {}})
     front_end = graph.front_end_model(front_ends, chunk_samples=None, gain=1.0, encoding=encoding)
-    size = len(front_ends["Functionals"].feature_names())
+    names = front_ends.feature_names(None, encoding)
+    size = len(names)
     features = argument(Tensor(np.float32, ("rows", size)))
     weights = op.const(np.zeros((size, len(graphs.LABELS)), np.float32))
     probabilities = op.softmax(op.matmul(features, weights), axis=1)
     classifier = build({"features": features}, {"probabilities": probabilities})
-    properties = onnx.load_from_string(graphs.model()).metadata_props
-    return graph.compose(
-        front_end, classifier, {each.key: json.loads(each.value) for each in properties}
-    )
+    entries = onnx.load_from_string(graphs.model()).metadata_props
+    properties = {each.key: json.loads(each.value) for each in entries}
+    return graph.compose(front_end, classifier, properties | {"feature_names": names})
 
 
 @pytest.fixture

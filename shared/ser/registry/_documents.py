@@ -7,7 +7,7 @@ import math
 import os
 import re
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -53,7 +53,7 @@ class Digest(msgspec.Struct, frozen=True):
     """SHA-256 (in hexadecimal) and size (in bytes) of a file."""
 
     sha256: str
-    size: int
+    size: Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 
     @classmethod
     def of(cls, data: bytes) -> Digest:

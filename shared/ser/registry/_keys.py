@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hashlib
-import hmac
+from contextlib import suppress
 from os import PathLike
 from pathlib import Path
 from typing import NamedTuple
@@ -41,10 +38,15 @@ class ModelKey(NamedTuple):
 
     def signature(self, manifest: bytes) -> bytes:
         """Return the signature of ``manifest`` in hexadecimal."""
-        return hmac.new(self.secret, PURPOSE + manifest, hashlib.sha256).hexdigest().encode()
+        # Imported here, because predict must start fast, and most registries have no key.
+        import hmac
+
+        return hmac.digest(self.secret, PURPOSE + manifest, "sha256").hex().encode()
 
     def has_signed(self, manifest: bytes, signature: bytes) -> bool:
         """Return whether ``signature`` is that of ``manifest``."""
+        import hmac
+
         return hmac.compare_digest(self.signature(manifest), signature.strip())
 
     def __repr__(self) -> str:
@@ -54,15 +56,15 @@ class ModelKey(NamedTuple):
 def decoded(value: str | PathLike[str]) -> bytes:
     """Return the bytes of a key in ``value``, or in the file of that name; none without a key."""
     text = str(value).strip()
-    try:
+    with suppress(OSError, ValueError):
         if Path(text).is_file():
             text = Path(text).read_text().strip()
-    except (OSError, ValueError):
-        pass
-    try:
+    import base64
+
+    with suppress(ValueError):
         return bytes.fromhex(text)
-    except ValueError:
-        try:
-            return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-        except (binascii.Error, ValueError):
-            return b""
+    # Either alphabet, and with or without the padding.
+    standard = text.rstrip("=").replace("-", "+").replace("_", "/")
+    with suppress(ValueError):
+        return base64.b64decode(standard + "=" * (-len(standard) % 4), validate=True)
+    return b""

@@ -116,7 +116,7 @@ class PublishedModel(Model):
         """
         digest = self._digest(name)
         try:
-            stored = self._store.read(f"{self._prefix}{name}", max(digest.size, 0))
+            stored = self._store.read(f"{self._prefix}{name}", digest.size)
             if stored is None:
                 raise AlteredModel(f"file {name!r} of model {self.model_id} is missing")
             if Digest.of(stored.data) == digest:

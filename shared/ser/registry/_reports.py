@@ -18,10 +18,9 @@ ATTRIBUTES = (
 )
 """Attributes with any value; there is none that leads to another place or runs a script."""
 LINK = r'xlink:href="(?:#[\w.-]+|data:image/png;base64,[\w+/=\s]+)"'
-TAG = re.compile(
+TAG = (
     rf"<!doctype html>|</(?:{ELEMENTS})>"
-    rf'|<(?:{ELEMENTS})(?:\s+(?:(?:{ATTRIBUTES})="[^"<>]*"|{LINK}))*\s*/?>',
-    re.IGNORECASE,
+    rf'|<(?:{ELEMENTS})(?:\s+(?:(?:{ATTRIBUTES})="[^"<>]*"|{LINK}))*\s*/?>'
 )
 
 
@@ -31,9 +30,11 @@ def foreign_part(report: str) -> str | None:
 
     Reports have no scripts, forms, frames, links to other pages, and nothing that is loaded.
     """
+    # Not compiled before it is needed: predict must start fast.
+    pattern = re.compile(TAG, re.IGNORECASE)
     position = report.find("<")
     while position >= 0:
-        tag = TAG.match(report, position)
+        tag = pattern.match(report, position)
         if tag is None:
             return report[position : position + 40]
         position = report.find("<", tag.end())

@@ -13,6 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ser.evaluation.report import plots, render
+from ser.registry._reports import foreign_part
 
 Manifest = dict[str, Any]
 
@@ -385,3 +386,9 @@ def test_the_confusion_matrix_as_a_picture_is_a_png() -> None:
     assert picture.startswith(b"\x89PNG")
     assert picture == plots.confusion_picture([[1, 2], [3, 4]], HOSTILE[:2], "Utterances held out")
     assert picture != plots.confusion_picture([[2, 1], [3, 4]], HOSTILE[:2], "Utterances held out")
+
+
+def test_predict_serves_every_report_that_is_made() -> None:
+    names = {"name": "<script>\"'&é", "utterances": 535}
+    for manifest in (full(), full(corpus=names), full(loso=figures(per_speaker={"<b>": 0.5}))):
+        assert foreign_part(render(manifest).decode()) is None

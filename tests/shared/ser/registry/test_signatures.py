@@ -34,7 +34,6 @@ def test_a_signed_model_is_read_with_its_key_and_without_one(
     assert registry.model(model_id).read("model.onnx") == b"graph"
     signing.move("latest", model_id)
     assert signing.model("latest").model_id == model_id
-    signing.rollback  # noqa: B018 - aliases are not signed
 
 
 def test_a_model_without_a_signature_is_refused_and_not_listed(
@@ -64,10 +63,10 @@ def test_the_signature_is_of_the_bytes_of_the_manifest_and_the_key(
         signing.model(model_id)
     # A whole model in the place of another one.
     foreign = [store.read(f"{other}/{name}") for name in ("manifest.json", "manifest.sig")]
-    for name, each in zip((key, signature), foreign, strict=True):
-        assert each is not None
-        store.delete(name)
-        store.create(name, each.data)
+    for place, found in zip((key, signature), foreign, strict=True):
+        assert found is not None
+        store.delete(place)
+        store.create(place, found.data)
     with pytest.raises(AlteredModel, match=f"belongs to model '{other}'"):
         signing.model(model_id)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -72,7 +73,7 @@ def with_sparse(model: onnx.ModelProto) -> None:
     model.graph.sparse_initializer.append(helper.make_sparse_tensor(values, indices, [4]))
 
 
-def with_node(name: str, domain: str = "", **attributes: object) -> hostile.Change:
+def with_node(name: str, domain: str = "", **attributes: Any) -> hostile.Change:
     def change(model: onnx.ModelProto) -> None:
         model.graph.node.append(helper.make_node(name, ["x"], ["y"], domain=domain, **attributes))
 
@@ -98,7 +99,7 @@ def with_same_initializer(model: onnx.ModelProto) -> None:
 HUGE = TensorProto(name="t", data_type=TensorProto.FLOAT, dims=[600_000_000])
 CUT = TensorProto(name="t", data_type=TensorProto.FLOAT, dims=[4], raw_data=bytes(8))
 NEGATIVE = TensorProto(name="t", data_type=TensorProto.FLOAT, dims=[-1], raw_data=bytes(4))
-TEXTS = helper.make_tensor("t", TensorProto.STRING, [1], [b"text"])
+TEXTS = TensorProto(name="t", data_type=TensorProto.STRING, dims=[1], string_data=[b"text"])
 TWICE = TensorProto(
     name="t", data_type=TensorProto.FLOAT, dims=[1], raw_data=bytes(4), float_data=[1.0]
 )
@@ -148,7 +149,9 @@ def with_further_input(model: onnx.ModelProto) -> None:
 
 
 def value(model: onnx.ModelProto, name: str) -> onnx.ValueInfoProto:
-    return next(v for v in (*model.graph.input, *model.graph.output) if v.name == name)
+    (found,) = (v for v in (*model.graph.input, *model.graph.output) if v.name == name)
+    assert isinstance(found, onnx.ValueInfoProto)
+    return found
 
 
 def of_type(name: str, kind: int, shape: list[int | str] | None) -> hostile.Change:
