@@ -197,7 +197,7 @@ class Listener(TcpWSGIServer):  # type: ignore[misc]
             # The size of bodies is bounded where they are parsed.
             max_request_body_size=2**62,
             recv_bytes=2**16,
-            inbuf_overflow=2**16,
+            inbuf_overflow=2**19,
             # A further request is read during an answer, which reveals that the client has gone.
             channel_request_lookahead=1,
         )
