@@ -259,7 +259,7 @@ def test_a_client_that_leaves_the_gateway_leaves_the_function(
     caddy: str, waiting: str, tmp_path: Path
 ) -> None:
     with gateway(caddy, {"predict:8080": waiting, "train:8080": waiting}) as stack:
-        client = HTTPConnection(*stack.url.removeprefix("http://").split(":"))
+        client = HTTPConnection(stack.url.removeprefix("http://"))
         client.request("POST", "/predict/wait", b"ab", {"X-Gate": str(tmp_path / "gate")})
         wait_until((tmp_path / "gate.reached").exists)
         client.close()
