@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import time
 from typing import Any, NamedTuple
 
@@ -10,7 +11,7 @@ from waitress.utilities import BadRequest, RequestHeaderFieldsTooLarge, ServerNo
 
 from ser._schemas import shortened
 from ser.errors import SerError, TooLarge
-from ser.service.bodies import too_large_body
+from ser.service.bodies import DRAINED_BYTES, too_large_body
 from ser.service.problems import HeaderTooLarge, TooSlow, UnreadableRequest
 from ser.service.serving.rooms import Claim, Rooms
 from ser.service.settings import MEGABYTE, Settings
@@ -33,12 +34,32 @@ class Limits(NamedTuple):
     """Seconds after which an idle connection is closed."""
 
 
+class Nowhere:
+    """A buffer that keeps nothing."""
+
+    def append(self, data: bytes) -> None:
+        """Discard ``data``."""
+
+    def getfile(self) -> io.BytesIO:
+        """Return an empty file."""
+        return io.BytesIO()
+
+    def close(self) -> None:
+        """Do nothing."""
+
+    def __len__(self) -> int:
+        return 0
+
+
 class IncomingRequest(HTTPRequestParser):  # type: ignore[misc]
     """A request that is received."""
 
     path = ""
     error: Any = None
     """``None``, an error of this package, or one of waitress."""
+    refusal: SerError | None = None
+    """The error with which the request will be answered once its body is discarded."""
+    refused_at = 0.0
     is_routable = False
     """Whether its header is valid, so that the function can answer."""
 
@@ -52,7 +73,10 @@ class IncomingRequest(HTTPRequestParser):  # type: ignore[misc]
     def received(self, data: bytes) -> int:
         """Take ``data`` and return the number of bytes that belong to this request."""
         consumed: int = super().received(data)
-        if self.headers_finished and self.error is None:
+        if self.refusal is not None:
+            if self.completed or self._left_to_discard() < 0:
+                self.end()
+        elif self.headers_finished and self.error is None:
             self._check()
         if self.error is not None:
             # What follows is no request.
@@ -90,10 +114,34 @@ class IncomingRequest(HTTPRequestParser):  # type: ignore[misc]
             if is_refused:
                 raise ParsingError(reason)
 
-    def refuse(self, error: SerError) -> None:
-        """End the receipt: the request is answered with ``error``, and its body is discarded."""
-        self.error, self.completed, self.expect_continue = error, True, False
+    def refuse(self, error: SerError, *, at_once: bool = False) -> None:
+        """Let the request be answered with ``error``, and discard its body.
+
+        Parameters
+        ----------
+        at_once
+            Answer before the rest of the body has come. Otherwise a rest of at most
+            :data:`.DRAINED_BYTES` is awaited: most clients, and a gateway for them, lose an answer
+            that comes while they send.
+        """
+        is_complete = self.completed
+        self.refusal, self.refused_at = error, time.monotonic()
         self.close()
+        if self.body_rcv is not None:
+            self.body_rcv.buf = Nowhere()
+        self._discarded_from = self.body_bytes_received
+        announced = self.content_length - self.body_bytes_received
+        is_awaited = self.body_rcv is not None and announced <= DRAINED_BYTES
+        if at_once or is_complete or self.expect_continue or not is_awaited:
+            self.end()
+
+    def end(self) -> None:
+        """End the receipt of a refused request."""
+        self.error, self.completed, self.expect_continue = self.refusal, True, False
+
+    def _left_to_discard(self) -> int:
+        left: int = self._discarded_from + DRAINED_BYTES - self.body_bytes_received
+        return left
 
     def close(self) -> None:
         """Discard the body."""
@@ -141,7 +189,8 @@ class IncomingRequest(HTTPRequestParser):  # type: ignore[misc]
             or len(body.trailer) > TRAILER_BYTES
             or self.body_bytes_received > 2 * self._limit + MEGABYTE
         ):
-            self.refuse(UnreadableRequest("The request is not valid HTTP: its chunks are broken."))
+            broken = UnreadableRequest("The request is not valid HTTP: its chunks are broken.")
+            self.refuse(broken, at_once=True)
         elif max(self.content_length, received) > self._limit:
             self.refuse(self._too_large())
         else:
