@@ -60,6 +60,7 @@ class IncomingRequest(HTTPRequestParser):  # type: ignore[misc]
     refusal: SerError | None = None
     """The error with which the request will be answered once its body is discarded."""
     refused_at = 0.0
+    completed: bool = False
     is_routable = False
     """Whether its header is valid, so that the function can answer."""
 
@@ -68,15 +69,12 @@ class IncomingRequest(HTTPRequestParser):  # type: ignore[misc]
         self._limits: Limits = adjustments.limits
         self.claim = Claim(self._limits.rooms)
         self.began = self._measured = time.monotonic()
-        self._measured_bytes = 0
+        self._measured_bytes = self._discarded_from = 0
 
     def received(self, data: bytes) -> int:
         """Take ``data`` and return the number of bytes that belong to this request."""
         consumed: int = super().received(data)
-        if self.refusal is not None:
-            if self.completed or self._left_to_discard() < 0:
-                self.end()
-        elif self.headers_finished and self.error is None:
+        if self.headers_finished and self.error is None:
             self._check()
         if self.error is not None:
             # What follows is no request.
@@ -139,10 +137,6 @@ class IncomingRequest(HTTPRequestParser):  # type: ignore[misc]
         """End the receipt of a refused request."""
         self.error, self.completed, self.expect_continue = self.refusal, True, False
 
-    def _left_to_discard(self) -> int:
-        left: int = self._discarded_from + DRAINED_BYTES - self.body_bytes_received
-        return left
-
     def close(self) -> None:
         """Discard the body."""
         self.claim.release()
@@ -182,19 +176,25 @@ class IncomingRequest(HTTPRequestParser):  # type: ignore[misc]
         if not self.is_routable:
             self.is_routable = True
             self.measure_anew(time.monotonic())
-        body = self.body_rcv
-        received = 0 if body is None else len(body)
-        if self.chunked and (
-            len(body.control_line) > CHUNK_LINE_BYTES
-            or len(body.trailer) > TRAILER_BYTES
-            or self.body_bytes_received > 2 * self._limit + MEGABYTE
-        ):
+        received = 0 if self.body_rcv is None else len(self.body_rcv)
+        if self._has_broken_chunks():
             broken = UnreadableRequest("The request is not valid HTTP: its chunks are broken.")
             self.refuse(broken, at_once=True)
+        elif self.refusal is not None:
+            if self.completed or self.body_bytes_received > self._discarded_from + DRAINED_BYTES:
+                self.end()
         elif max(self.content_length, received) > self._limit:
             self.refuse(self._too_large())
         else:
             self.claim.set(self.content_length, received)
+
+    def _has_broken_chunks(self) -> bool:
+        """Whether the body has much that surrounds its chunks."""
+        return self.chunked and (
+            len(self.body_rcv.control_line) > CHUNK_LINE_BYTES
+            or len(self.body_rcv.trailer) > TRAILER_BYTES
+            or self.body_bytes_received > 2 * self._limit + MEGABYTE
+        )
 
     @property
     def _limit(self) -> int:
