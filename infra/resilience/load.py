@@ -96,7 +96,7 @@ def wav(seconds: float, rate: int = RATE, channels: int = 1) -> bytes:
     pitch = 120 * times + 2 * np.sin(2 * np.pi * 0.7 * times)
     voice = sum(np.sin(2 * np.pi * n * pitch) / n for n in range(1, 12))
     syllables = np.clip(np.sin(2 * np.pi * 3 * times), 0, 1)
-    data = (6_000 * voice * syllables).astype("<i2").repeat(channels).tobytes()
+    data: bytes = (6_000 * voice * syllables).astype("<i2").repeat(channels).tobytes()
     width = 2 * channels
     header = b"WAVEfmt " + (16).to_bytes(4, "little")
     for value, size in ((1, 2), (channels, 2), (rate, 4), (rate * width, 4), (width, 2), (16, 2)):

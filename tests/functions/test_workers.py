@@ -9,6 +9,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
@@ -68,11 +69,11 @@ class Workers:
 
 
 @contextmanager
-def serving(folder: Path, **settings: str) -> Iterator[Workers]:
-    """Yield a predict whose models are in ``folder``."""
+def serving(folder: Path, name: str = "predict", **settings: str) -> Iterator[Workers]:
+    """Yield a function whose models are in ``folder``."""
     address = f"{HOST}:{free_port()}"
     environment = os.environ | {"SER_ALLOWED_PATHS": str(folder)} | settings
-    with process(function_command("predict", address), environment) as server:
+    with process(function_command(name, address), environment) as server:
         yield Workers(f"http://{address}", server.pid)
 
 
@@ -144,6 +145,36 @@ def answers(workers: Workers) -> bool:
         return workers.ask("/healthz", "GET").status == 200
     except urllib3.exceptions.HTTPError:
         return False
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="reads /proc")
+def test_a_training_ends_with_the_connection_of_its_client(
+    tmp_path: Path, corpus_zip: Path
+) -> None:
+    request = {
+        "data_path": str(tmp_path / "data"),
+        "remote_url": str(corpus_zip),
+        "model_save_path": str(tmp_path / "model"),
+        "model_type": "RandomForestClassifier",
+        "model_config": {"n_estimators": 10},
+    }
+    allowed = f"{tmp_path}:{corpus_zip.parent}"
+    with serving(tmp_path, "train", SER_ALLOWED_PATHS=allowed) as workers:
+        wait_for(lambda: answers(workers))
+        client = HTTPConnection(workers.url.removeprefix("http://"))
+        body = json.dumps(request)
+        client.request("POST", "/train", body, {"Content-Type": "application/json"})
+        wait_for(lambda: bool(trainings(workers)))
+        client.close()
+        wait_for(lambda: not trainings(workers))
+    assert not list(open_registry(tmp_path / "model").ids())
+
+
+def trainings(workers: Workers) -> list[int]:
+    """Return the process ids of the trainings of a train."""
+    (worker,) = workers.ids()
+    threads = Path(f"/proc/{worker}/task").glob("*/children")
+    return [int(each) for children in threads for each in children.read_text().split()]
 
 
 def test_a_setting_of_the_server_that_is_not_allowed_is_named() -> None:

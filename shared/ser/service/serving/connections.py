@@ -30,6 +30,8 @@ from ser.service.serving.requests import (
 )
 from ser.service.serving.rooms import Room
 
+DRAIN_SECONDS = 30.0
+"""Longest time for which the body of a refused request is awaited."""
 LINGER_SECONDS = 5.0
 """Longest time for which a closing connection discards what its client still sends."""
 ANSWER_SECONDS = 60.0
@@ -70,16 +72,28 @@ class Connection(HTTPChannel):  # type: ignore[misc]
             return False
         taken: bool = super().received(data)
         self._is_refused = any(request.error for request in self.requests)
-        if self.request is not None and self.request.claim.room.is_full:
-            self.server.make_room(self.request.claim.room, self)
+        request = self.request
+        if request is not None and request.refusal is None and request.claim.room.is_full:
+            self.server.make_room(request.claim.room, self)
+            if request.expect_continue and not self.requests:
+                self.send_continue()
         return taken
 
-    def refuse(self, error: SerError) -> None:
-        """Answer the request that is being received with ``error``."""
+    def send_continue(self) -> None:
+        """Let the client send the body that it announces, if there is room for it."""
+        if self.request is not None and not self.request.claim.room.is_full:
+            super().send_continue()
+
+    def refuse(self, error: SerError, *, at_once: bool = False) -> None:
+        """Answer the request that is being received with ``error``; see
+        :meth:`.IncomingRequest.refuse`."""
         with self.requests_lock:
-            request, self.request = self.request, None
-            if request is not None:
-                request.refuse(error)
+            request = self.request
+            if request is None:
+                return
+            request.refuse(error, at_once=at_once)
+            if request.completed:
+                self.request = None
                 self._is_refused, self.sent_continue = True, False
                 self.requests.append(request)
                 if len(self.requests) == 1:
@@ -103,10 +117,13 @@ class Connection(HTTPChannel):  # type: ignore[misc]
             request.measure_anew(now)
         elif request is not None and not request.headers_finished:
             if now > request.began + settings.read_seconds:
-                self.refuse(slow_header(settings))
+                self.refuse(slow_header(settings), at_once=True)
+        elif request is not None and request.refusal is not None:
+            if now > request.refused_at + DRAIN_SECONDS:
+                self.refuse(request.refusal, at_once=True)
         elif request is not None:
             if request.lags(now):
-                self.refuse(slow_body(settings))
+                self.refuse(slow_body(settings), at_once=True)
         elif self.total_outbufs_len and not self.requests:
             self._answering_since = self._answering_since or now
             self.will_close = now > self._answering_since + ANSWER_SECONDS
@@ -197,7 +214,7 @@ class Listener(TcpWSGIServer):  # type: ignore[misc]
             # The size of bodies is bounded where they are parsed.
             max_request_body_size=2**62,
             recv_bytes=2**16,
-            inbuf_overflow=2**16,
+            inbuf_overflow=2**19,
             # A further request is read during an answer, which reveals that the client has gone.
             channel_request_lookahead=1,
         )
@@ -250,6 +267,7 @@ class Listener(TcpWSGIServer):  # type: ignore[misc]
             request = each.request
             return (
                 request is not None
+                and request.refusal is None
                 and each is not newcomer
                 and request.claim.room is room
                 and now > request.began + SLOW_SECONDS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import time
 from typing import Any, NamedTuple
 
@@ -10,7 +11,7 @@ from waitress.utilities import BadRequest, RequestHeaderFieldsTooLarge, ServerNo
 
 from ser._schemas import shortened
 from ser.errors import SerError, TooLarge
-from ser.service.bodies import too_large_body
+from ser.service.bodies import DRAINED_BYTES, too_large_body
 from ser.service.problems import HeaderTooLarge, TooSlow, UnreadableRequest
 from ser.service.serving.rooms import Claim, Rooms
 from ser.service.settings import MEGABYTE, Settings
@@ -33,12 +34,33 @@ class Limits(NamedTuple):
     """Seconds after which an idle connection is closed."""
 
 
+class Nowhere:
+    """A buffer that keeps nothing."""
+
+    def append(self, data: bytes) -> None:
+        """Discard ``data``."""
+
+    def getfile(self) -> io.BytesIO:
+        """Return an empty file."""
+        return io.BytesIO()
+
+    def close(self) -> None:
+        """Do nothing."""
+
+    def __len__(self) -> int:
+        return 0
+
+
 class IncomingRequest(HTTPRequestParser):  # type: ignore[misc]
     """A request that is received."""
 
     path = ""
     error: Any = None
     """``None``, an error of this package, or one of waitress."""
+    refusal: SerError | None = None
+    """The error with which the request will be answered once its body is discarded."""
+    refused_at = 0.0
+    completed: bool = False
     is_routable = False
     """Whether its header is valid, so that the function can answer."""
 
@@ -47,7 +69,7 @@ class IncomingRequest(HTTPRequestParser):  # type: ignore[misc]
         self._limits: Limits = adjustments.limits
         self.claim = Claim(self._limits.rooms)
         self.began = self._measured = time.monotonic()
-        self._measured_bytes = 0
+        self._measured_bytes = self._discarded_from = 0
 
     def received(self, data: bytes) -> int:
         """Take ``data`` and return the number of bytes that belong to this request."""
@@ -90,10 +112,30 @@ class IncomingRequest(HTTPRequestParser):  # type: ignore[misc]
             if is_refused:
                 raise ParsingError(reason)
 
-    def refuse(self, error: SerError) -> None:
-        """End the receipt: the request is answered with ``error``, and its body is discarded."""
-        self.error, self.completed, self.expect_continue = error, True, False
+    def refuse(self, error: SerError, *, at_once: bool = False) -> None:
+        """Let the request be answered with ``error``, and discard its body.
+
+        Parameters
+        ----------
+        at_once
+            Answer before the rest of the body has come. Otherwise a rest of at most
+            :data:`.DRAINED_BYTES` is awaited: most clients, and a gateway for them, lose an answer
+            that comes while they send.
+        """
+        is_complete = self.completed
+        self.refusal, self.refused_at = error, time.monotonic()
         self.close()
+        if self.body_rcv is not None:
+            self.body_rcv.buf = Nowhere()
+        self._discarded_from = self.body_bytes_received
+        announced = self.content_length - self.body_bytes_received
+        is_awaited = self.body_rcv is not None and announced <= DRAINED_BYTES
+        if at_once or is_complete or self.expect_continue or not is_awaited:
+            self.end()
+
+    def end(self) -> None:
+        """End the receipt of a refused request."""
+        self.error, self.completed, self.expect_continue = self.refusal, True, False
 
     def close(self) -> None:
         """Discard the body."""
@@ -134,18 +176,25 @@ class IncomingRequest(HTTPRequestParser):  # type: ignore[misc]
         if not self.is_routable:
             self.is_routable = True
             self.measure_anew(time.monotonic())
-        body = self.body_rcv
-        received = 0 if body is None else len(body)
-        if self.chunked and (
-            len(body.control_line) > CHUNK_LINE_BYTES
-            or len(body.trailer) > TRAILER_BYTES
-            or self.body_bytes_received > 2 * self._limit + MEGABYTE
-        ):
-            self.refuse(UnreadableRequest("The request is not valid HTTP: its chunks are broken."))
+        received = 0 if self.body_rcv is None else len(self.body_rcv)
+        if self._has_broken_chunks():
+            broken = UnreadableRequest("The request is not valid HTTP: its chunks are broken.")
+            self.refuse(broken, at_once=True)
+        elif self.refusal is not None:
+            if self.completed or self.body_bytes_received > self._discarded_from + DRAINED_BYTES:
+                self.end()
         elif max(self.content_length, received) > self._limit:
             self.refuse(self._too_large())
         else:
             self.claim.set(self.content_length, received)
+
+    def _has_broken_chunks(self) -> bool:
+        """Whether the body has much that surrounds its chunks."""
+        return self.chunked and (
+            len(self.body_rcv.control_line) > CHUNK_LINE_BYTES
+            or len(self.body_rcv.trailer) > TRAILER_BYTES
+            or self.body_bytes_received > 2 * self._limit + MEGABYTE
+        )
 
     @property
     def _limit(self) -> int:

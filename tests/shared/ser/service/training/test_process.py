@@ -147,14 +147,13 @@ def test_nothing_is_published_for_a_client_that_goes_in_the_last_moment(
     gone = threading.Event()
     follow = process.follow
 
-    def follow_until_made(*arguments: Any) -> Any:
-        *others, permit = arguments
+    def follow_until_made(output: Any, progress: Any, heartbeat: Any, permit: Any) -> Any:
 
         def permit_to_a_client_that_has_gone() -> None:
             gone.set()
             permit()
 
-        return follow(*others, permit_to_a_client_that_has_gone)
+        return follow(output, progress, heartbeat, permit_to_a_client_that_has_gone)
 
     monkeypatch.setattr(process, "follow", follow_until_made)
     with pytest.raises(ClientGone):
