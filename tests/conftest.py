@@ -59,7 +59,8 @@ def bounds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("SER_ALLOWED_PATHS", str(tmp_path))
     for setting in (
         *("SER_MODEL_SAVE_PATH", "SER_ALLOWED_BUCKETS", "SER_ALLOWED_HOSTS"),
-        *("SER_DASK_SCHEDULER", "SER_ENCODERS"),
+        *("SER_DASK_SCHEDULER", "SER_ENCODERS", "SER_API_KEYS", "SER_OPEN", "SER_INBOX"),
+        *("SER_ALLOWED_HOSTNAMES", "SER_EVENT_TOKENS"),
     ):
         monkeypatch.delenv(setting, raising=False)
     return tmp_path

@@ -407,7 +407,10 @@ def test_an_irrelevant_event_is_acknowledged_without_a_job(
     assert train.get("/train").json == {"jobs": []}
 
 
-def test_an_event_has_no_more_access_than_a_request(train: Client, bounds: Path) -> None:
+def test_an_event_has_no_more_access_than_a_request(
+    train: Client, bounds: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SER_INBOX", str(bounds.parent))
     secret = bounds.parent / f"{uuid.uuid4()}.train.json"
     secret.write_text("{}")
     (job,) = train.post("/events", json=notification((str(secret.parent), secret.name, "1"))).json[
