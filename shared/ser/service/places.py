@@ -101,11 +101,12 @@ class Places:
 
     def _kept(self, value: str, setting: str, roots: Sequence[Path]) -> Path:
         path = resolve_path(value)
+        usable = [root for root in roots if root not in self._guarded]
+        # A root inside a guarded tree was set aside on purpose; one above it was not.
         guarded = [tree for tree in self._guarded if path.is_relative_to(tree)]
-        # A root inside a guarded tree was set aside on purpose.
-        allowed = [root for root in roots if all(root.is_relative_to(tree) for tree in guarded)]
-        if not is_below_any(path, [root for root in allowed if root not in guarded]):
-            raise outside(value, f"{setting}, which is within SER_ALLOWED_PATHS unless set", roots)
+        allowed = [root for root in usable if all(root.is_relative_to(tree) for tree in guarded)]
+        if not is_below_any(path, allowed):
+            raise outside(value, f"{setting} (default: within SER_ALLOWED_PATHS)", usable)
         return path
 
     @cached_property
