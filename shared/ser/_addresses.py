@@ -12,6 +12,8 @@ from urllib.parse import unquote, urlsplit
 
 from ser.errors import InvalidInput
 
+FOLDER = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY
+"""Flags to open a folder on the way to a file, for which Linux needs no permission to read it."""
 SCHEME = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
 # Cloud Storage allows underscores, which S3 does not.
 BUCKET_LABEL = r"[a-z0-9]([a-z0-9_-]*[a-z0-9])?"
@@ -78,11 +80,10 @@ def open_below(root: Path, path: Path) -> BufferedReader:
     *folders, name = path.relative_to(root).parts or ("",)
     if not name:
         return open_file(str(root), None)
-    folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
+    folder = os.open(root, FOLDER)
     try:
         for each in folders:
-            flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
-            above, folder = folder, os.open(each, flags, dir_fd=folder)
+            above, folder = folder, os.open(each, FOLDER | os.O_NOFOLLOW, dir_fd=folder)
             os.close(above)
         return open_file(name, folder)
     finally:

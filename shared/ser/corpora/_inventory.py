@@ -23,6 +23,8 @@ from ser.errors import Fault, InvalidInput
 from ser.limits import Limits
 
 LONG_NAME = f"its path is too long for the name of a sample; allowed: {MAX_NAME_BYTES} bytes"
+MAX_NAME_LENGTH = 240
+"""Maximum length of the name of a label or speaker, which answers and reports repeat."""
 Rule = Mapping[str, str | None] | Sequence[str]
 """New labels by label, ``None`` for one to leave out; or a list of the labels to keep."""
 NAMED_IN_CORPUS = frozenset({"speaker", "text", "take"})
@@ -238,7 +240,8 @@ def require_utterances(inventory: Inventory) -> None:
 
 
 def require_few(inventory: Inventory, limits: Limits) -> None:
-    """Raise :class:`InvalidInput` if a corpus has more labels or speakers than ``limits`` allow."""
+    """Raise :class:`InvalidInput` if a corpus has more labels or speakers than ``limits`` allow, or
+    one whose name is above :data:`MAX_NAME_LENGTH`."""
     speakers = {utterance.speaker for utterance in inventory.utterances}
     for name, count, limit in (
         ("labels", len(inventory.labels), limits.labels),
@@ -246,6 +249,12 @@ def require_few(inventory: Inventory, limits: Limits) -> None:
     ):
         if count > limit.value:
             raise InvalidInput(f"{inventory.name} has {count:,} {name}; allowed: {limit}")
+    for name in (*speakers, *(label.code for label in inventory.labels)):
+        if len(name) > MAX_NAME_LENGTH:
+            raise InvalidInput(
+                f"{shown(name)} is the name of a label or speaker of {inventory.name}, and has "
+                f"{len(name):,} characters; allowed: {MAX_NAME_LENGTH}"
+            )
 
 
 def within_all(inventory: Inventory) -> Inventory:

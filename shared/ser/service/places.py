@@ -101,11 +101,12 @@ class Places:
 
     def _kept(self, value: str, setting: str, roots: Sequence[Path]) -> Path:
         path = resolve_path(value)
+        usable = [root for root in roots if root not in self._guarded]
+        # A root inside a guarded tree was set aside on purpose; one above it was not.
         guarded = [tree for tree in self._guarded if path.is_relative_to(tree)]
-        # A root inside a guarded tree was set aside on purpose.
-        allowed = [root for root in roots if all(root.is_relative_to(tree) for tree in guarded)]
-        if not is_below_any(path, [root for root in allowed if root not in guarded]):
-            raise outside(value, f"{setting}, which is within SER_ALLOWED_PATHS unless set", roots)
+        allowed = [root for root in usable if all(root.is_relative_to(tree) for tree in guarded)]
+        if not is_below_any(path, allowed):
+            raise outside(value, f"{setting} (default: within SER_ALLOWED_PATHS)", usable)
         return path
 
     @cached_property
@@ -116,29 +117,22 @@ class Places:
 
     @cached_property
     def _data(self) -> tuple[Path, ...]:
-        defaults = self._settings.train_defaults
-        return self._roots(self._settings.data_paths, DATA_FOLDERS, [defaults.get("data_path")])
+        return self._roots(self._settings.data_paths, DATA_FOLDERS)
 
     @cached_property
     def _models(self) -> tuple[Path, ...]:
-        named = [
-            self._settings.model_save_path,
-            self._settings.train_defaults.get("model_save_path"),
-        ]
-        return self._roots(self._settings.model_paths, MODEL_FOLDERS, named)
+        chosen = local_folder(self._settings.model_save_path)
+        roots = self._roots(self._settings.model_paths, MODEL_FOLDERS)
+        return (*roots, chosen) if chosen else roots
 
-    def _roots(
-        self, chosen: Sequence[Path], names: Sequence[str], named: Iterable[object]
-    ) -> tuple[Path, ...]:
+    def _roots(self, chosen: Sequence[Path], names: Sequence[str]) -> tuple[Path, ...]:
         """Return the roots of a purpose: the ``chosen`` ones, else the readable roots and the
-        folders ``names`` in guarded ones; and those that other settings have ``named``."""
+        folders ``names`` in guarded ones."""
         folders = [root for root in self.readable if not root.is_file()]
         if chosen:
-            roots = [folder / each for folder in folders for each in chosen]
-        else:
-            inside = [tree for tree in self._guarded if is_below_any(tree, folders)]
-            roots = [*folders, *(tree / name for tree in inside for name in names)]
-        return real_paths(dict.fromkeys([*roots, *filter(None, map(local_folder, named))]))
+            return real_paths(folder / each for folder in folders for each in chosen)
+        inside = [tree for tree in self._guarded if is_below_any(tree, folders)]
+        return real_paths([*folders, *(tree / name for tree in inside for name in names)])
 
     def _others(self, *settings: str) -> Iterator[tuple[str, Path]]:
         """Yield name and folder of those of ``settings`` that name a local folder."""

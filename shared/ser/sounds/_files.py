@@ -43,15 +43,16 @@ def read_file(data: bytes, sampling_rate: int | None, limit: Limit) -> Signal:
     """
     if not data:
         raise InvalidInput("the sound is empty: 0 bytes")
-    container = container_of(data)
-    require_whole(data, container)
+    with refusing("the sound is damaged: its header cannot be read"):
+        container = container_of(data)
+        require_whole(data, container)
+        declared = declared_samples(data, container)
     source = opened(data, container)
     if sampling_rate not in (None, source.sampling_rate):
         raise InvalidInput(
             f"a sampling rate of {sampling_rate} Hz for a file of {source.sampling_rate} Hz; "
             "allowed: the rate of the file, or none"
         )
-    declared = declared_samples(data, container)
     return assemble(source._replace(blocks=partial(decoded, source, declared)), limit)
 
 

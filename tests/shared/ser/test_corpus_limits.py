@@ -64,6 +64,15 @@ def test_the_limit_on_labels_holds_before_a_rule_is_applied(bounds: Path) -> Non
     assert message == "source: folder has 5 labels; allowed: 4 (SER_MAX_LABELS)"
 
 
+@pytest.mark.parametrize("row", ["1.wav,{},ann", "1.wav,joy,{}"])
+def test_the_names_of_labels_and_speakers_are_short(bounds: Path, row: str) -> None:
+    table = f"{HEADER}\n{row.format('x' * 50_000)}\n"
+    made.archive(bounds / "a.zip", {"1.wav": b"", "t.csv": table.encode()})
+    message = refusal("a.zip", Limits(), corpus={"table": "t.csv"})
+    assert "50,000 characters; allowed: 240" in message
+    assert len(message) < 300
+
+
 @pytest.mark.parametrize("corpus", [{"table": "labels.csv"}, "auto"], ids=str)
 def test_a_table_with_too_many_columns_is_not_parsed(bounds: Path, corpus: Any) -> None:
     table = f"{HEADER}{',x' * 8}\n1.wav,joy,ann\n".encode()
