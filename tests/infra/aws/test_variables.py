@@ -27,7 +27,7 @@ def test_an_invalid_value_is_refused_with_the_allowed_ones(spare: Root) -> None:
         "train_memory=100": "train_memory is 100; allowed: a whole number from 1024 to 10240.",
         "predict_memory=1.5": "predict_memory is 1.5; allowed: a whole number from 256 to 10240.",
         "train_storage=1": "train_storage is 1; allowed: a whole number from 512 to 10240.",
-        "predict_concurrency=0": "predict_concurrency is 0; allowed: -1, or a whole number from 1 on",
+        "predict_concurrency=0": "predict_concurrency is 0; allowed: -1, or a whole number from 1",
         "train_concurrency=1": "train_concurrency is 1; allowed: -1, or a whole number from 2 on",
         'train_defaults="loso"': 'train_defaults is "loso"; allowed: an object, such as',
         'allowed_origins=["https://a.example/x"]': 'allowed_origins is ["https://a.example/x"]; al',
