@@ -42,7 +42,7 @@ export PORT JUPYTER_PORT VENV EMODB_ZIP EMOVO_ZIP NEMO_ZIP RAVDESS_ZIP PRESET EV
 
 .DEFAULT_GOAL := help
 .PHONY: help init demo serve key fuzz faults soak recipe ready-model evaluate figures notebook bench encoders test pytest lint format check lock \
-	update-env pip-freeze clean package deploy undeploy boot-app init-docker create-container \
+	update-env pip-freeze clean package audit deploy undeploy boot-app init-docker create-container \
 	start-container attach clean-container clean-image clean-docker clean-docker-full-only-in-emergency
 
 help: ## Print every rule and its purpose
@@ -167,6 +167,9 @@ clean: ## Delete the environment and generated files; keep corpora in data/ and 
 
 package: init ## Build the images of both functions (ENGINE=, BASE=, PLATFORM=, CONTAINERS=0, ENCODERS=0; TARGET=aws: for Lambda)
 	@PYTHONPATH=infra:infra/local $(BIN)/python -m deployment package $(TARGET)
+
+audit: init ## Look for known vulnerabilities of what the images contain (ADVISORIES=: a copy of OSV)
+	@PYTHONPATH=infra:infra/local $(BIN)/python -m deployment.audit
 
 deploy: init ## Deploy to TARGET=aws, knative or compose and check /healthz (YES=1: do not ask)
 	@PYTHONPATH=infra:infra/local $(BIN)/python -m deployment deploy $(TARGET)

@@ -23,7 +23,7 @@ locals {
       memory      = var.predict_memory
       storage     = 512
       timeout     = 30 # that of the API
-      concurrency = -1
+      concurrency = var.predict_concurrency
       settings    = { SER_JOBS_URI = "s3://${local.bucket}/jobs" }
     }
   }

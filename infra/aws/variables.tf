@@ -92,6 +92,17 @@ variable "train_concurrency" {
   }
 }
 
+variable "predict_concurrency" {
+  description = "Reserved concurrency of predict: a flood of requests starts no more instances, and takes none from other functions of the account. -1: none is reserved. Further requests get 503."
+  type        = number
+  default     = -1
+
+  validation {
+    condition     = var.predict_concurrency == -1 || (var.predict_concurrency >= 1 && floor(var.predict_concurrency) == var.predict_concurrency)
+    error_message = "predict_concurrency is ${var.predict_concurrency}; allowed: -1, or a whole number from 1 on."
+  }
+}
+
 variable "train_defaults" {
   description = "Fields of POST /train for a corpus that is uploaded without a request (SER_TRAIN_DEFAULTS); without a preset and a model_type the preset is accurate."
   type        = any

@@ -49,7 +49,10 @@ def test_every_manifest_fits_its_published_schema(
 ) -> None:
     assert {name: found for name, each in manifests.items() if (found := faults(each))} == {}
     kinds = sorted(kind for kind, _ in manifests)
-    assert kinds == ["Broker", "ConfigMap", "Service", "Service", "ServiceAccount", "Trigger"]
+    assert kinds == [
+        *("Broker", "ConfigMap", "NetworkPolicy", "Service", "Service", "ServiceAccount"),
+        "Trigger",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -63,6 +66,7 @@ def test_every_manifest_fits_its_published_schema(
         ("Trigger", ("spec", "delivery"), "retry", "often"),
         ("Broker", (), "specs", {}),
         ("ServiceAccount", (), "automountToken", False),
+        ("NetworkPolicy", (), "ingress", []),
         ("ConfigMap", (), "datas", {}),
         ("Service", (), "apiVersion", "serving.knative.dev/v1alpha1"),
     ],
@@ -223,6 +227,21 @@ def test_credentials_come_from_a_secret_that_is_not_in_the_repository(
         references = container(manifests, function)["envFrom"]
         assert {"secretRef": {"name": "ser-s3", "optional": True}} in references
     assert not [name for kind, name in manifests if kind == "Secret"]
+
+
+def test_only_knative_reaches_the_functions(manifests: dict[tuple[str, str], Manifest]) -> None:
+    policy = manifests["NetworkPolicy", "ser"]["spec"]
+    (chosen,) = policy["podSelector"]["matchExpressions"]
+    assert chosen["key"] == "serving.knative.dev/service"
+    assert sorted(chosen["values"]) == sorted(f"ser-{function}" for function in FUNCTIONS)
+    assert policy["policyTypes"] == ["Ingress"]
+    (rule,) = policy["ingress"]
+    (peer,) = rule["from"]
+    # An empty selector beside it would allow every namespace.
+    assert peer.keys() == {"namespaceSelector"}
+    (namespaces,) = peer["namespaceSelector"]["matchExpressions"]
+    assert namespaces["key"] == "kubernetes.io/metadata.name"
+    assert "knative-serving" in namespaces["values"]
 
 
 def test_storage_events_reach_train(manifests: dict[tuple[str, str], Manifest]) -> None:

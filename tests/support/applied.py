@@ -19,6 +19,7 @@ CHOSEN = [
     *REQUIRED,
     "-var=force_destroy=true",
     "-var=train_concurrency=4",
+    "-var=predict_concurrency=7",
     '-var=train_defaults={evaluation="loso"}',
     f"-var=alarm_topic_arn={TOPIC}",
     '-var=tags={Team="speech"}',

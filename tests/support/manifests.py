@@ -33,6 +33,7 @@ KINDS = {
     "Trigger": Kind("eventing.knative.dev/v1", "triggers", Trigger),
     "ConfigMap": Kind("v1", "configmaps", OBJECT | {"data", "binaryData", "immutable"}),
     "Secret": Kind("v1", "secrets", OBJECT | {"data", "stringData", "type", "immutable"}),
+    "NetworkPolicy": Kind("networking.k8s.io/v1", "networkpolicies", OBJECT | {"spec"}),
     "ServiceAccount": Kind(
         "v1",
         "serviceaccounts",

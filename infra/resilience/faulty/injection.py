@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal, NamedTuple
 
-from resilience.faulty.models import broken, leftovers, publish
+from resilience.faulty.models import broken, leftovers, publish, sweep
 from resilience.faulty.servers import bucket
 from resilience.reports import Report
 from ser.errors import InvalidInput, RemoteFailed, SerError, StorageFull
@@ -67,7 +67,8 @@ class Unreliable(Store):
             raise RemoteFailed("the answer was lost")
         return result
 
-    def _read(self, key: str) -> Any:
+    def _read(self, key: str, most: int | None = None) -> Any:
+        del most
         return self._call(lambda: self._store.read(key), writes=False)
 
     def _holds(self, key: str) -> Any:
@@ -177,6 +178,8 @@ class Outcome(NamedTuple):
     problems: list[str]
     leftovers: int
     """Number of ids with files that are no models."""
+    unswept: int
+    """Number of those that sweeps do not remove."""
 
 
 def outcome_of(
@@ -192,7 +195,13 @@ def outcome_of(
         return None
     where = f"{scenario.name}, call {call}, {mode}{' for good' if stays else ''}"
     found = [f"{where}: {problem}" for problem in scenario.problems(store, prepared)]
-    return Outcome(found, len(leftovers(Registry(store), store)))
+    registry = Registry(store)
+    left = len(leftovers(registry, store))
+    sweep(registry)
+    unswept = len(leftovers(registry, store))
+    if unswept:
+        found.append(f"{where}: leftovers are never swept")
+    return Outcome(found, left, unswept)
 
 
 def outcomes(new_store: Callable[[], Store]) -> Iterator[Outcome]:
@@ -230,5 +239,6 @@ def report(name: str, found: Iterable[Outcome]) -> Report:
         "faults injected": len(each),
         "whole or none": sum(not outcome.problems for outcome in each),
         "ids with leftovers": sum(outcome.leftovers for outcome in each),
+        "leftovers after sweeps": sum(outcome.unswept for outcome in each),
     }
     return Report(name, figures, tuple(text for outcome in each for text in outcome.problems))

@@ -10,7 +10,7 @@ from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
 
-from resilience.faulty.models import broken, leftovers, publish
+from resilience.faulty.models import broken, leftovers, publish, sweep
 from resilience.reports import Report
 from ser.registry import Registry
 from ser.store import open_store
@@ -36,9 +36,10 @@ def kill_publishers(kills: int, seed: int = 0) -> Report:
             complete += not now
             found += now
         left = leftovers(registry, store)
-        unfinished = [path for path in Path(home).rglob(".*") if path.name != ".lock"]
+        unfinished = hidden_files(home)
         sweep(registry)
-        still = leftovers(registry, store)
+        still = [*leftovers(registry, store), *hidden_files(home)]
+        found += broken(registry, store)
         models = len([*registry.ids()])
     problems = [*dict.fromkeys(found)]
     if still:
@@ -49,9 +50,14 @@ def kill_publishers(kills: int, seed: int = 0) -> Report:
         "models published": models,
         "ids with leftovers": len(left),
         "unfinished files": len(unfinished),
-        "leftovers after a sweep": len(still),
+        "leftovers after sweeps": len(still),
     }
     return Report("kills", figures, tuple(problems))
+
+
+def hidden_files(folder: str) -> list[Path]:
+    """Return files that are not complete: those with hidden names, but for the locks."""
+    return [path for path in Path(folder).rglob(".*") if path.is_file() and path.name != ".lock"]
 
 
 def kill_one(folder: str, seconds: float) -> None:
@@ -63,8 +69,3 @@ def kill_one(folder: str, seconds: float) -> None:
         process.stdout.readline()
         time.sleep(seconds)
         process.kill()
-
-
-def sweep(registry: Registry) -> None:
-    """Let a publication sweep what others have left, once their leases have expired."""
-    publish(registry)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from typing import Any
 
 from ser.errors import SerError
 from ser.registry import Registry, new_model_id
@@ -59,3 +60,9 @@ def leftovers(registry: Registry, store: Store) -> list[str]:
     """Return the ids with files in ``store`` that are no models."""
     folders = [name[:-1] for name in store.names() if name.endswith("/")]
     return [name for name in folders if name[:1].isdigit() and name not in {*registry.ids()}]
+
+
+def sweep(registry: Any) -> None:
+    """Remove what dead publications have left: the first sweep asks, the second one removes."""
+    for _ in range(2):
+        registry.sweep(seconds=0)

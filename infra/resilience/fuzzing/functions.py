@@ -55,7 +55,7 @@ class FunctionClient:
         module = module_from_spec(spec)
         sys.modules[spec.name] = module
         spec.loader.exec_module(module)
-        self._application = module.function.application
+        self.application = module.function.application
         self._cause = Cause()
         logging.getLogger("ser").addHandler(self._cause)
 
@@ -82,9 +82,13 @@ class FunctionClient:
             method=method, path=path, input_stream=io.BytesIO(body), headers=Headers(headers)
         )
         environ: dict[str, Any] = builder.get_environ()
-        environ |= {"CONTENT_LENGTH": str(len(body)), **(variables or {})}
+        environ |= {
+            "REMOTE_ADDR": "127.0.0.1",
+            "CONTENT_LENGTH": str(len(body)),
+            **(variables or {}),
+        }
         self._cause.error = None
-        chunks, status, _ = run_wsgi_app(self._application, environ, buffered=True)
+        chunks, status, _ = run_wsgi_app(self.application, environ, buffered=True)
         answer = b"".join(chunks)
         code = int(status.split()[0])
         if code >= 500 and code not in ALLOWED_STATUSES:
@@ -102,6 +106,8 @@ def settings(folder: Path, **others: str) -> None:
         "SER_ALLOWED_PATHS": str(folder),
         # No bucket is allowed, and no connection leaves the process.
         "SER_ALLOWED_BUCKETS": "",
+        # Callers need no keys.
+        "SER_OPEN": "1",
         "SER_MAX_AUDIO_SECONDS": "60",
         "SER_MAX_EXTRACTED_MB": "20",
         "SER_MAX_DOWNLOAD_MB": "20",

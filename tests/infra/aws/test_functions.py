@@ -19,7 +19,7 @@ def test_the_functions_run_their_images_within_the_limits_of_lambda(deployed: De
         assert configuration["Timeout"] == seconds
         assert configuration["EphemeralStorage"] == {"Size": storage}
     assert deployed.function("train")["Concurrency"] == {"ReservedConcurrentExecutions": 4}
-    assert "Concurrency" not in deployed.function("predict")
+    assert deployed.function("predict")["Concurrency"] == {"ReservedConcurrentExecutions": 7}
 
 
 def test_the_settings_name_the_bucket_and_allow_no_other_place(deployed: Deployment) -> None:

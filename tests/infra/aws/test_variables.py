@@ -27,6 +27,7 @@ def test_an_invalid_value_is_refused_with_the_allowed_ones(spare: Root) -> None:
         "train_memory=100": "train_memory is 100; allowed: a whole number from 1024 to 10240.",
         "predict_memory=1.5": "predict_memory is 1.5; allowed: a whole number from 256 to 10240.",
         "train_storage=1": "train_storage is 1; allowed: a whole number from 512 to 10240.",
+        "predict_concurrency=0": "predict_concurrency is 0; allowed: -1, or a whole number from 1",
         "train_concurrency=1": "train_concurrency is 1; allowed: -1, or a whole number from 2 on",
         'train_defaults="loso"': 'train_defaults is "loso"; allowed: an object, such as',
         'allowed_origins=["https://a.example/x"]': 'allowed_origins is ["https://a.example/x"]; al',
@@ -101,8 +102,9 @@ def test_by_default_nothing_is_reserved_no_model_destroyed_and_no_topic_notified
     planned: dict[str, Change],
 ) -> None:
     assert planned["aws_s3_bucket.registry"].after["force_destroy"] is False
-    train = planned['aws_lambda_function.function["train"]'].after
-    assert train["reserved_concurrent_executions"] == -1
+    for function in ("train", "predict"):
+        made = planned[f'aws_lambda_function.function["{function}"]'].after
+        assert made["reserved_concurrent_executions"] == -1
     alarms = [each.after for name, each in planned.items() if "_metric_alarm." in name]
     assert alarms
     assert not any(alarm.get("alarm_actions") for alarm in alarms)

@@ -54,7 +54,8 @@ def test_a_fault_is_injected_at_one_call_or_at_all_later_ones() -> None:
 def test_killed_publications_leave_complete_models_and_are_swept() -> None:
     found = kill_publishers(5)
     assert found.figures["complete models only"] == 5
-    assert found.figures["leftovers after a sweep"] == 0
+    assert found.figures["leftovers after sweeps"] == 0
+    assert not found.problems
 
 
 def test_a_full_disk_is_refused_as_such_and_leaves_nothing() -> None:
