@@ -61,6 +61,8 @@ class OpenedModel(NamedTuple):
     """The weights that the session shares with those of other models."""
     familiarity: bool
     """Whether the model has the output :data:`FAMILIARITY`."""
+    values: Mapping[str, Value]
+    """All possible outputs by name."""
     limits: ModelLimits
     turns: Turns
 
@@ -130,7 +132,7 @@ class OpenedModel(NamedTuple):
 
     def _require(self, name: str, value: NDArray[Any]) -> None:
         """Raise :class:`Conflict` unless ``value`` can be the output ``name``."""
-        expected = output_values(self.properties)[name]
+        expected = self.values[name]
         kind = np.dtype(bool if expected.kind == BOOL else np.float32)
         if value.dtype != kind or not fits(expected.shape, value.shape):
             raise unreadable_model(f"its output {name} is {value.dtype} of shape {value.shape}")
@@ -172,6 +174,7 @@ def open_model(data: bytes, limits: ModelLimits = NO_MODEL_LIMITS) -> OpenedMode
         places=PLACES[0] in outputs,
         weights=weights,
         familiarity=FAMILIARITY in outputs,
+        values=output_values(properties),
         limits=limits,
         turns=Turns(),
     )

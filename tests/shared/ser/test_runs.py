@@ -71,14 +71,20 @@ def test_a_model_that_takes_too_much_memory_is_a_conflict(values: int, bounds: P
 def test_calls_that_have_no_memory_beside_each_other_follow_each_other(bounds: Path) -> None:
     data = (READY_FOLDER / "model.onnx").read_bytes()
     model = published(bounds / "model", data, memory_bytes=Limit(64 * MIB))
-    for seconds in (1, 3, 10):  # which take the memory in small pieces
-        model.predict(np.resize(SIGNAL, seconds * SAMPLING_RATE), SAMPLING_RATE)
     minute = np.resize(SIGNAL, 60 * SAMPLING_RATE)
     alone = model.predict(minute, SAMPLING_RATE)
     with ThreadPoolExecutor(6) as pool:
         together = list(pool.map(lambda _: model.predict(minute, SAMPLING_RATE), range(12)))
     for each in together:
         np.testing.assert_allclose(each.probabilities.array, alone.probabilities.array, atol=1e-6)
+
+
+def test_a_long_sound_has_the_memory_that_shorter_ones_took_in_pieces(bounds: Path) -> None:
+    data = (READY_FOLDER / "model.onnx").read_bytes()
+    model = published(bounds / "model", data, memory_bytes=Limit(96 * MIB))
+    for seconds in (1, 3, 10, 300):
+        prediction = model.predict(np.resize(SIGNAL, seconds * SAMPLING_RATE), SAMPLING_RATE)
+        assert np.isfinite(prediction.probabilities.array).all()
 
 
 def test_a_file_above_the_limit_is_not_read(bounds: Path) -> None:

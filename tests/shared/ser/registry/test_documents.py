@@ -114,3 +114,9 @@ def test_a_pipe_in_the_place_of_a_file_does_not_hold_its_reader(
     os.mkfifo(folder / ID / "manifest.json")
     with pytest.raises(NotFound):
         open_registry(folder).model(ID)
+
+
+def test_a_document_is_read_up_to_its_limit_only(registry: Registry, store: Store) -> None:
+    store.create(f"{ID}/manifest.json", BAD["too large"])
+    with pytest.raises(AlteredModel, match="is too large; allowed: 16,000,000 bytes"):
+        registry.model(ID)

@@ -58,7 +58,8 @@ def test_a_disk_that_is_full_after_the_manifest_leaves_a_whole_model(store: Stor
     number = calls.index(f"create {NEWER}/manifest.json") + 1
     faults.publish_with_fault(store, ID, number, Fault("after", StorageFull, lasting=True))
     assert ID not in faults.require_whole_or_none(store) or Registry(store).model(ID).is_whole()
-    faults.publish_with_fault(store, ID[:-1] + "e", number, Fault("after", StorageFull))
+    faulty = faults.FaultyStore(store, number, Fault("after", StorageFull))
+    Registry(faulty).publish(ID[:-1] + "e", FILES, {})  # which has succeeded
     assert ID[:-1] + "e" in faults.require_whole_or_none(store)
 
 
