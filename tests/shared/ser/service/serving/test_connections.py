@@ -332,6 +332,13 @@ def test_a_large_request_waits_for_large_ones_alone(server: Server, tmp_path: Pa
     assert after.status == 200
 
 
+def test_urgent_data_closes_the_connection(server: Server) -> None:
+    client = server.send(post(9))
+    client.socket.send(b"a", socket.MSG_OOB)
+    with suppress(ConnectionError):
+        assert client.answer() is None
+
+
 def test_a_full_disk_is_503(tmp_path: Path) -> None:
     # Files of at most 100 blocks of 512 bytes, which the first megabyte exceeds.
     with serving(prepare="trap '' XFSZ && ulimit -f 100") as server:
