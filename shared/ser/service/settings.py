@@ -107,7 +107,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     max_pending_bytes: int = 0
     """Bytes of the requests that a worker receives, keeps waiting and answers, apart for those
     above and below 1 MB; at least ``max_body_bytes``."""
-    max_queue_seconds: float = 5.0
+    max_queue_seconds: float = 4.0
     """Longest time for which a request waits for a thread before it is answered 503."""
     read_seconds: float = 10.0
     """Longest time for which a client may send the header of a request, and the time over which

@@ -155,6 +155,11 @@ class Connection(HTTPChannel):  # type: ignore[misc]
         elif self.close_when_flushed and not self.total_outbufs_len:
             self._begin_to_close()
 
+    def handle_expt(self) -> None:
+        """Close a connection with urgent data, which HTTP does not have: it would wake the loop
+        without end."""
+        self.handle_close()
+
     def _begin_to_close(self) -> None:
         """Announce the end, and discard what comes until the client has read the answer: a
         connection that is closed with unread data is reset, and its client loses the answer."""

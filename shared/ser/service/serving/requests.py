@@ -10,7 +10,7 @@ from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.utilities import BadRequest, RequestHeaderFieldsTooLarge, ServerNotImplemented
 
 from ser._schemas import shortened
-from ser.errors import SerError, TooLarge
+from ser.errors import Busy, SerError, TooLarge
 from ser.service.bodies import DRAINED_BYTES, too_large_body
 from ser.service.problems import HeaderTooLarge, TooSlow, UnreadableRequest
 from ser.service.serving.rooms import Claim, Rooms
@@ -73,7 +73,11 @@ class IncomingRequest(HTTPRequestParser):  # type: ignore[misc]
 
     def received(self, data: bytes) -> int:
         """Take ``data`` and return the number of bytes that belong to this request."""
-        consumed: int = super().received(data)
+        try:
+            consumed: int = super().received(data)
+        except OSError as error:
+            # Bodies wait in temporary files.
+            self.refuse(Busy(f"There is no space for the body: {error.strerror}."), at_once=True)
         if self.headers_finished and self.error is None:
             self._check()
         if self.error is not None:

@@ -93,12 +93,12 @@ class Server:
 
 
 @contextmanager
-def serving(files: int = 1024, **settings: str) -> Iterator[Server]:
-    """Yield a server that may open that many files."""
+def serving(prepare: str = "true", **settings: str) -> Iterator[Server]:
+    """Yield a server before whose start the shell has run ``prepare``."""
     port = free_port()
     command = function_command("predict", f"{HOST}:{port}")
     command[command.index("--source") + 1] = SOURCE
-    command = ["sh", "-c", f'ulimit -n {files} && exec "$@"', "sh", *command]
+    command = ["sh", "-c", f'{prepare} && exec "$@"', "sh", *command]
     with process(command, os.environ | SETTINGS | settings) as running, ExitStack() as stack:
         server = Server(port, running, stack)
         wait_for(server.is_healthy)
@@ -332,6 +332,21 @@ def test_a_large_request_waits_for_large_ones_alone(server: Server, tmp_path: Pa
     assert after.status == 200
 
 
+def test_urgent_data_closes_the_connection(server: Server) -> None:
+    client = server.send(post(9))
+    client.socket.send(b"a", socket.MSG_OOB)
+    with suppress(ConnectionError):
+        assert client.answer() is None
+
+
+def test_a_full_disk_is_503(tmp_path: Path) -> None:
+    # Files of at most 100 blocks of 512 bytes, which the first megabyte exceeds.
+    with serving(prepare="trap '' XFSZ && ulimit -f 100") as server:
+        answer = server.send(post(2_000_000) + bytes(2_000_000)).only_answer()
+        assert (answer.status, "no space" in answer.detail) == (503, True)
+        assert server.is_healthy()
+
+
 def test_a_function_learns_that_its_client_has_gone(server: Server, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     client = server.send(post(2, f"X-Gate: {gate}") + b"ab")
@@ -342,7 +357,7 @@ def test_a_function_learns_that_its_client_has_gone(server: Server, tmp_path: Pa
 
 def test_too_many_connections_close_the_one_that_has_waited_longest() -> None:
     # 80 files are enough for eight connections.
-    with serving(80, SER_READ_SECONDS="600") as server:
+    with serving("ulimit -n 80", SER_READ_SECONDS="600") as server:
         slow = [server.send(b"POST") for _ in range(20)]
         assert server.is_healthy()
         assert slow[0].answer() is None
