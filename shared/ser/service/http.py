@@ -25,7 +25,7 @@ from ser.errors import NotFound, SerError
 from ser.service import origins, problems
 from ser.service.answers import Health, JobState, Status
 from ser.service.bodies import JSON_TYPE, drain, joined, read_fields
-from ser.service.problems import MethodNotAllowed
+from ser.service.problems import MethodNotAllowed, UnreadableRequest
 from ser.service.routes import RESPOND_ASYNC, Call, Route
 from ser.service.settings import Settings
 
@@ -148,6 +148,7 @@ class Function:
     def _match(self, exchange: Exchange, proceed: Proceed) -> Response:
         """Find the route and the handler; answer OPTIONS; refuse unknown paths and methods."""
         request = exchange.request
+        require_text(request.query_string)
         path = shortened(request.path)
         try:
             (exchange.route, exchange.handler), exchange.path = self._map.match(
@@ -186,6 +187,16 @@ class Function:
 def get_health(_call: Call[Any]) -> Health:
     """Return the health of a function that is running."""
     return Health(status="ok")
+
+
+def require_text(query: bytes) -> None:
+    """Raise :class:`UnreadableRequest` unless ``query`` is in UTF-8, which its readers expect."""
+    try:
+        query.decode()
+    except UnicodeDecodeError as error:
+        raise UnreadableRequest(
+            f"The query is not in UTF-8: {error}; allowed: other bytes as %XX."
+        ) from error
 
 
 def rule(method: str, path: str, route: Route | None, handler: Handler) -> Rule:

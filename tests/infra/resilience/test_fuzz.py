@@ -19,7 +19,6 @@ from resilience.fuzzing.parsers import PARSERS, all_parsers
 NAMES = [parser.name for parser in PARSERS]
 OPEN = {
     ("addresses", "InvalidURL in _web.py:send_request"),
-    ("addresses", "OSError in _opening.py:placed_files"),
     ("aliases", "UnicodeDecodeError in _aliases.py:parse_alias"),
     ("claims", "UnicodeDecodeError in jobs.py:decode_claim"),
     ("jobs of predict", "UnicodeDecodeError in job.py:decode_job"),
@@ -29,8 +28,6 @@ OPEN = {
     ("manifests", "UnicodeDecodeError in _model.py:__init__"),
     ("model.onnx", "UnicodeDecodeError in _model_file.py:open_model"),
     ("Parquet tables", "UnicodeDecodeError in _row_groups.py:rows"),
-    ("paths and queries", "UnicodeDecodeError in bodies.py:<lambda>"),
-    ("paths and queries", "UnicodeDecodeError in http.py:parse_request"),
 }
 """Failures whose guards are being built: parser and kind."""
 
