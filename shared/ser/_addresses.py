@@ -14,6 +14,9 @@ from ser.errors import InvalidInput
 
 FOLDER = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY
 """Flags to open a folder on the way to a file, for which Linux needs no permission to read it."""
+MAX_NAME, MAX_PATH = 255, 4095
+"""Largest numbers of bytes of a name and of a path on Linux (limits.h: NAME_MAX, and PATH_MAX less
+the zero byte)."""
 SCHEME = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
 # Cloud Storage allows underscores, which S3 does not.
 BUCKET_LABEL = r"[a-z0-9]([a-z0-9_-]*[a-z0-9])?"
@@ -58,7 +61,9 @@ def resolve_path(value: str) -> Path:
         ``value`` is not a local path.
     """
     try:
-        return Path(os.path.realpath(local_path(value)))
+        path = Path(os.path.realpath(local_path(value)))
+        require_length(path)
+        return path
     except ValueError as error:
         raise InvalidInput(
             f"{value!r} is not a local path: {error}; allowed: a path, or file:///path"
@@ -98,6 +103,14 @@ def open_file(name: str, folder: int | None) -> BufferedReader:
         os.close(file)
         raise OSError(errno.EINVAL, "it is not a file", name)
     return os.fdopen(file, "rb")
+
+
+def require_length(path: Path) -> None:
+    """Raise ``ValueError`` if no file can have ``path``, since each look at one would fail."""
+    if len(os.fsencode(path)) > MAX_PATH:
+        raise ValueError(f"it is too long; allowed: {MAX_PATH:,} bytes")
+    if any(len(os.fsencode(part)) > MAX_NAME for part in path.parts):
+        raise ValueError(f"a name in it is too long; allowed: {MAX_NAME} bytes")
 
 
 def printable(path: str | os.PathLike[str]) -> str:

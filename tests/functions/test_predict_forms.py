@@ -258,3 +258,15 @@ def test_a_request_in_another_form_is_refused_with_the_allowed_ones(
     response = predict.post("/predict", query_string=place, **request)
     assert response.status_code == status
     assert message in response.json["detail"]
+
+
+def test_a_query_that_is_not_utf_8_is_refused(predict: Client) -> None:
+    # PEP 3333: the variables of WSGI are bytes as latin-1.
+    for path, method in (("/predict", "POST"), ("/models/ready/report", "GET")):
+        raw = {"QUERY_STRING": "model_id=ready&speaker=\xff"}
+        sent = {"data": SOUND} if method == "POST" else {}
+        response = predict.open(
+            path, method=method, content_type="audio/wav", environ_overrides=raw, **sent
+        )
+        assert response.status_code == 400
+        assert "not in UTF-8" in response.json["detail"]

@@ -182,7 +182,7 @@ def change_value(random: Random, value: Any, donor: Any) -> Any:
     if isinstance(value, str) and random.random() < 0.5:
         return mutate_bytes(random, value.encode(errors="replace"), b"").decode(errors="replace")
     if isinstance(value, int | float) and random.random() < 0.4:
-        return random.choice((-value, value + 1, value * 1e6, value / 1e6, str(value), [value]))
+        return random.choice((-value, value + 1, value * 10**6, value // 1000, str(value), [value]))
     return part_of(random, donor) if random.random() < 0.2 else extreme_value(random)
 
 

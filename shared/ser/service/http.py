@@ -28,7 +28,7 @@ from ser.service.bodies import JSON_TYPE, end_input, joined, read_fields
 from ser.service.callers import ANYONE, Caller
 from ser.service.environment import CLIENT_GONE, REFUSAL
 from ser.service.logs import keep_secrets_out_of_logs
-from ser.service.problems import MethodNotAllowed
+from ser.service.problems import MethodNotAllowed, UnreadableRequest
 from ser.service.routes import RESPOND_ASYNC, Call, Route, is_client_gone
 from ser.service.settings import MEGABYTE, Settings
 
@@ -158,6 +158,7 @@ class Function:
     def _match(self, exchange: Exchange, proceed: Proceed) -> Response:
         """Find the route and the handler; answer OPTIONS; refuse unknown paths and methods."""
         request = exchange.request
+        require_text(request.query_string)
         path = shortened(request.path)
         try:
             (exchange.route, exchange.handler), exchange.path = self._map.match(
@@ -196,6 +197,16 @@ class Function:
 def get_health(_call: Call[Any]) -> Health:
     """Return the health of a function that is running."""
     return Health(status="ok")
+
+
+def require_text(query: bytes) -> None:
+    """Raise :class:`UnreadableRequest` unless ``query`` is in UTF-8, which its readers expect."""
+    try:
+        query.decode()
+    except UnicodeDecodeError as error:
+        raise UnreadableRequest(
+            f"The query is not in UTF-8: {error}; allowed: other bytes as %XX."
+        ) from error
 
 
 def rule(method: str, path: str, route: Route | None, handler: Handler) -> Rule:

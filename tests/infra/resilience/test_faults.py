@@ -14,12 +14,7 @@ from resilience.reports import Report, exit_status
 from ser.errors import RemoteFailed
 from ser.store import Store, open_store
 
-IN_WORK = pytest.mark.xfail(
-    strict=False, reason="a publication with a lease, and a sweep, are being built"
-)
 
-
-@IN_WORK
 def test_after_any_fault_of_a_store_everything_is_whole_or_absent() -> None:
     found = inject_into_folders()
     assert found.figures["faults injected"] > 400
@@ -50,7 +45,6 @@ def test_a_fault_is_injected_at_one_call_or_at_all_later_ones() -> None:
         assert outcomes == expected
 
 
-@IN_WORK
 def test_killed_publications_leave_complete_models_and_are_swept() -> None:
     found = kill_publishers(5)
     assert found.figures["complete models only"] == 5
