@@ -123,7 +123,7 @@ class Knative:
             wait_until_healthy(f"{output_of(command)}/healthz", self._choices.wait_seconds)
 
     def _delete(self) -> None:
-        kinds = ",".join([*KINDS, "configmaps", "serviceaccounts"])
+        kinds = ",".join([*KINDS, "configmaps", "networkpolicies", "serviceaccounts"])
         run(self._kubectl("delete", kinds, f"--selector={LABEL}", "--ignore-not-found"))
 
     @cached_property

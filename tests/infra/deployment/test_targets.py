@@ -56,16 +56,17 @@ def test_knative_is_deployed_twice_and_removed(
             assert container["image"] == f"{images.address}/you/ser-{function}:{tag}"
             assert f"{address_in(stack)(f'ser-{function}')}/healthz is healthy." in first
         kinds = sorted(kind for kind, _ in cluster.objects)
-        assert kinds == sorted(
-            ["Broker", "ConfigMap", "Secret", "Service", "Service", "ServiceAccount", "Trigger"]
-        )
+        assert kinds == [
+            *("Broker", "ConfigMap", "NetworkPolicy", "Secret"),
+            *("Service", "Service", "ServiceAccount", "Trigger"),
+        ]
         (settings,) = (each for (k, _), each in cluster.objects.items() if k == "ConfigMap")
         assert settings["data"]["BUCKET"] == "speech-models"
         assert settings["data"]["SER_OPEN"] == "1"
         assert "SER_API_KEYS" not in settings["data"]
 
         again = clone.succeed("deploy", "knative", **choices)
-        assert again.count(" unchanged\n") == 6
+        assert again.count(" unchanged\n") == 7
         assert "created" not in again
 
         clone.succeed("undeploy", "knative", **choices)
