@@ -64,7 +64,13 @@ def trainings(count: int, folder: Path, seed: int = 0) -> Iterator[Training]:
     random = Random(seed)
     archive = folder / "corpus.zip"
     archive.write_bytes(corpus())
-    settings = Settings(allowed_paths=(folder,), max_features=1_600, max_chunk_values=2**23)
+    settings = Settings.from_environment(
+        {
+            "SER_ALLOWED_PATHS": str(folder),
+            "SER_MAX_FEATURES": "1600",
+            "SER_MAX_CHUNK_VALUES": str(2**23),
+        }
+    )
     for _ in range(count):
         body = {
             **request(random),

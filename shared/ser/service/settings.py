@@ -42,6 +42,49 @@ class ModelRules(NamedTuple):
     limits: ModelLimits
 
 
+class LimitSetting(NamedTuple):
+    """A setting that limits a corpus."""
+
+    name: str
+    default: float
+    unit: int = 1
+    """The limit is the value of the setting times this."""
+    whole: bool = False
+    """Whether the limit is a whole number; a fraction is rounded up."""
+
+    def read(self, env: Mapping[str, str]) -> Limit:
+        """Return the limit in ``env``, or raise :class:`SettingsError`."""
+        value = positive(env, self.name, self.default) * self.unit
+        return Limit(math.ceil(value) if self.whole else value, self.name)
+
+
+CORPUS_LIMITS = {
+    "download_bytes": LimitSetting("SER_MAX_DOWNLOAD_MB", 1024, MEGABYTE, whole=True),
+    "extracted_bytes": LimitSetting("SER_MAX_EXTRACTED_MB", 4096, MEGABYTE, whole=True),
+    "entries": LimitSetting("SER_MAX_ENTRIES", 100_000, whole=True),
+    "audio_seconds": LimitSetting("SER_MAX_AUDIO_SECONDS", 600),
+    "samples": LimitSetting("SER_MAX_SAMPLES", MAX_SAMPLES, whole=True),
+    "corpus_hours": LimitSetting("SER_MAX_CORPUS_HOURS", 1_000),
+    "file_bytes": LimitSetting("SER_MAX_FILE_MB", 512, MEGABYTE, whole=True),
+    "expansion": LimitSetting("SER_MAX_EXPANSION", 100),
+    "labels": LimitSetting("SER_MAX_LABELS", 100, whole=True),
+    "speakers": LimitSetting("SER_MAX_SPEAKERS", 10_000, whole=True),
+    "columns": LimitSetting("SER_MAX_COLUMNS", 1_000, whole=True),
+    "features": LimitSetting("SER_MAX_FEATURES", 20_000, whole=True),
+    # Each value takes about 12 bytes.
+    "chunk_values": LimitSetting("SER_MAX_CHUNK_VALUES", 2**25, whole=True),
+    "download_seconds": LimitSetting("SER_MAX_DOWNLOAD_SECONDS", 3_600),
+    "download_rate": LimitSetting("SER_MIN_DOWNLOAD_RATE", 1_000),
+}
+"""The settings by the field of :class:`~ser.limits.Limits`, whose documentation says what each
+limits."""
+
+
+def corpus_limits(env: Mapping[str, str]) -> Limits:
+    """Return the limits in ``env`` of a corpus that a request names."""
+    return Limits(**{field: setting.read(env) for field, setting in CORPUS_LIMITS.items()})
+
+
 class SettingsError(Exception):
     """A setting with a value that is not allowed: a fault of the operator, not of a caller."""
 
@@ -57,15 +100,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Buckets that a request may name; ``None``: all that the credentials give access to."""
     allowed_hosts: frozenset[str] = frozenset()
     """Hosts exempt from the ban on private, loopback and link-local addresses."""
-    max_download_bytes: int = 1024 * MEGABYTE
-    max_extracted_bytes: int = 4096 * MEGABYTE
-    max_entries: int = 100_000
-    """Largest number of entries of an archive, or of files or sounds that are read in place."""
-    max_samples: int = MAX_SAMPLES
-    """Largest number of held-out samples that are published with a model."""
+    corpus_limits: Limits = msgspec.field(default_factory=lambda: corpus_limits({}))
+    """The limits of a corpus that a request names."""
     max_body_bytes: int = 600 * SOUND_BYTES_PER_SECOND + MEGABYTE
     """Default: enough for ``max_audio_seconds`` of uncompressed sound, and its other fields."""
-    max_audio_seconds: float = 600.0
     max_trainings: int = 2
     """Largest number of concurrent trainings; a further one is answered 503."""
     jobs_uri: str | None = None
@@ -129,27 +167,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Roots of the folders of models, likewise; their default is ``model``."""
     inbox: str | None = None
     """Folder whose files start trainings, or ``s3://bucket/prefix``; ``None``: none."""
-    max_corpus_hours: float = 1_000.0
-    """Largest duration of all sounds of a training in hours."""
-    max_file_bytes: int = 512 * MEGABYTE
-    """Largest size of a file of a corpus."""
-    max_expansion: float = 100.0
-    """Largest ratio of the content of an archive to the archive."""
-    max_labels: int = 100
-    """Largest number of labels of a corpus."""
-    max_speakers: int = 10_000
-    """Largest number of speakers of a corpus."""
-    max_columns: int = 1_000
-    """Largest number of columns of a table."""
-    max_features: int = 20_000
-    """Largest number of features of a chunk."""
-    max_chunk_values: int = 2**25
-    """Largest number of values that the analysis of a chunk needs at once; each takes about 12
-    bytes."""
-    max_download_seconds: float = 3_600.0
-    """Longest time of a download."""
-    min_download_rate: float = 1_000.0
-    """Lowest rate of a download in bytes per second."""
 
     @property
     def is_local(self) -> bool:
@@ -173,25 +190,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return {name: value for name in PROVIDED_FIELDS if (value := getattr(self, name))}
 
     @property
-    def corpus_limits(self) -> Limits:
-        """The limits of a corpus that a request names."""
-        return Limits(
-            download_bytes=Limit(self.max_download_bytes, "SER_MAX_DOWNLOAD_MB"),
-            extracted_bytes=Limit(self.max_extracted_bytes, "SER_MAX_EXTRACTED_MB"),
-            entries=Limit(self.max_entries, "SER_MAX_ENTRIES"),
-            audio_seconds=Limit(self.max_audio_seconds, "SER_MAX_AUDIO_SECONDS"),
-            samples=Limit(self.max_samples, "SER_MAX_SAMPLES"),
-            corpus_hours=Limit(self.max_corpus_hours, "SER_MAX_CORPUS_HOURS"),
-            file_bytes=Limit(self.max_file_bytes, "SER_MAX_FILE_MB"),
-            expansion=Limit(self.max_expansion, "SER_MAX_EXPANSION"),
-            labels=Limit(self.max_labels, "SER_MAX_LABELS"),
-            speakers=Limit(self.max_speakers, "SER_MAX_SPEAKERS"),
-            columns=Limit(self.max_columns, "SER_MAX_COLUMNS"),
-            features=Limit(self.max_features, "SER_MAX_FEATURES"),
-            chunk_values=Limit(self.max_chunk_values, "SER_MAX_CHUNK_VALUES"),
-            download_seconds=Limit(self.max_download_seconds, "SER_MAX_DOWNLOAD_SECONDS"),
-            download_rate=Limit(self.min_download_rate, "SER_MIN_DOWNLOAD_RATE"),
-        )
+    def max_audio_seconds(self) -> float:
+        """Longest duration of one sound, and of all sounds of a request, in seconds."""
+        return self.corpus_limits.audio_seconds.value
 
     @property
     def workers(self) -> Workers:
@@ -219,7 +220,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         def megabytes(name: str, default_bytes: int) -> int:
             return int(positive(env, name, default_bytes / MEGABYTE) * MEGABYTE)
 
-        seconds = positive(env, "SER_MAX_AUDIO_SECONDS", default.max_audio_seconds)
+        limits = corpus_limits(env)
+        seconds = limits.audio_seconds.value
         enough = math.ceil(seconds * SOUND_BYTES_PER_SECOND) + MEGABYTE
         body_bytes = megabytes("SER_MAX_BODY_MB", enough)
         return cls(
@@ -229,12 +231,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             allowed_hosts=frozenset(
                 host.lower() for host in words(env.get("SER_ALLOWED_HOSTS", ""))
             ),
-            max_download_bytes=megabytes("SER_MAX_DOWNLOAD_MB", default.max_download_bytes),
-            max_extracted_bytes=megabytes("SER_MAX_EXTRACTED_MB", default.max_extracted_bytes),
-            max_entries=math.ceil(positive(env, "SER_MAX_ENTRIES", default.max_entries)),
-            max_samples=math.ceil(positive(env, "SER_MAX_SAMPLES", default.max_samples)),
+            corpus_limits=limits,
             max_body_bytes=body_bytes,
-            max_audio_seconds=seconds,
             max_trainings=math.ceil(positive(env, "SER_MAX_TRAININGS", default.max_trainings)),
             jobs_uri=env.get("SER_JOBS_URI") or None,
             train_defaults={**default.train_defaults, **json_object(env, "SER_TRAIN_DEFAULTS")},
@@ -269,20 +267,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             data_paths=paths(env, "SER_DATA_PATHS"),
             model_paths=paths(env, "SER_MODEL_PATHS"),
             inbox=env.get("SER_INBOX") or None,
-            max_corpus_hours=positive(env, "SER_MAX_CORPUS_HOURS", default.max_corpus_hours),
-            max_file_bytes=megabytes("SER_MAX_FILE_MB", default.max_file_bytes),
-            max_expansion=positive(env, "SER_MAX_EXPANSION", default.max_expansion),
-            max_labels=math.ceil(positive(env, "SER_MAX_LABELS", default.max_labels)),
-            max_speakers=math.ceil(positive(env, "SER_MAX_SPEAKERS", default.max_speakers)),
-            max_columns=math.ceil(positive(env, "SER_MAX_COLUMNS", default.max_columns)),
-            max_features=math.ceil(positive(env, "SER_MAX_FEATURES", default.max_features)),
-            max_chunk_values=math.ceil(
-                positive(env, "SER_MAX_CHUNK_VALUES", default.max_chunk_values)
-            ),
-            max_download_seconds=positive(
-                env, "SER_MAX_DOWNLOAD_SECONDS", default.max_download_seconds
-            ),
-            min_download_rate=positive(env, "SER_MIN_DOWNLOAD_RATE", default.min_download_rate),
         )
 
 
