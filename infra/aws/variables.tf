@@ -220,6 +220,13 @@ variable "job_retention_days" {
   }
 }
 
+variable "model_key" {
+  description = "Key of 32 bytes or more, in hexadecimal or base64, that signs models; empty: models are not signed. The state of Terraform holds it."
+  type        = string
+  default     = ""
+  sensitive   = true
+}
+
 variable "noncurrent_version_days" {
   description = "Days that overwritten and deleted objects can be restored."
   type        = number

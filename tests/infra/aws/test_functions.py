@@ -33,6 +33,7 @@ def test_the_settings_name_the_bucket_and_allow_no_other_place(deployed: Deploym
         "SER_ALLOWED_PATHS": "/tmp",
         "SER_GATEWAY": "true",
         "SER_OPEN": "1",
+        "SER_MODEL_KEY": "",
         "SER_JOBS_URI": f"s3://{BUCKET}/jobs",
     }
     defaults = json.loads(variables["train"].pop("SER_TRAIN_DEFAULTS"))
