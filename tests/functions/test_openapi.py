@@ -208,16 +208,18 @@ def test_answers_about_jobs_are_as_documented(
     train: Any, train_body: dict[str, Any], bounds: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SER_JOBS_URI", "jobs")
-    monkeypatch.setenv("SER_INBOX", str(bounds))
+    inbox = bounds / "inbox"
+    inbox.mkdir()
+    monkeypatch.setenv("SER_INBOX", str(inbox))
     document = train.get("/openapi.json").json
     request = b'{"colour": "red"}'
-    (bounds / "bad.train.json").write_bytes(request)
+    (inbox / "bad.train.json").write_bytes(request)
     etag = hashlib.sha256(request).hexdigest()
     records = [
         {
             "eventName": "ObjectCreated:Put",
             "eventSource": "ser:inbox",
-            "s3": {"bucket": {"name": str(bounds)}, "object": {"key": key, "eTag": etag}},
+            "s3": {"bucket": {"name": str(inbox)}, "object": {"key": key, "eTag": etag}},
         }
         for key in ("bad.train.json", "")
     ]

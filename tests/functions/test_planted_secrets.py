@@ -20,7 +20,7 @@ from stack import HOST, free_port, function_command, process
 
 SECONDS = 300
 SIGNATURE, SESSION, PASSWORD = "5163ec0de5163", "7e55105ec2e7", "pa55w02dpa55"
-MODEL_KEY, STORE_KEY = "0pe2at025m0de1key", "5t02e5ec2etkey"
+MODEL_KEY, STORE_KEY = 4 * "0be2a7025e0de1ce", "5t02e5ec2etkey"
 SIGNED = f"X-Amz-Credential=AKIA{SESSION}&X-Amz-Signature={SIGNATURE}"
 AZURE = f"sv=2024-11-04&sig={SIGNATURE}%3D"
 

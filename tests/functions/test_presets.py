@@ -84,6 +84,7 @@ def test_a_corpus_that_arrives_has_the_preset_accurate_unless_the_defaults_name_
     monkeypatch.setenv("SER_JOBS_URI", "jobs")
     monkeypatch.setenv("SER_MODEL_SAVE_PATH", "model")
     corpus = bounds / "inbox" / "corpus.zip"
+    monkeypatch.setenv("SER_INBOX", str(corpus.parent))
     corpus.parent.mkdir()
     corpus.write_bytes(corpus_zip.read_bytes())
     failed = arrive(train, corpus)
