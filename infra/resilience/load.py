@@ -43,7 +43,7 @@ JSON = {"Content-Type": "application/json"}
 
 
 class Answer(NamedTuple):
-    """The answer to a request; status 0 stands for a connection that broke."""
+    """The answer to a request; status 0 means a connection that broke."""
 
     status: int
     body: bytes

@@ -121,7 +121,7 @@ def find_key(presented: str, keys: tuple[Key, ...]) -> Key | None:
     digest = digest_of(presented)
     found = None
     for key in keys:
-        # Without an early end, so that the time tells neither the place nor a part of the digest.
+        # Without an early end, so that the time reveals neither the place nor a part of the digest.
         if compare_digest(digest, key.digest):
             found = key
     return found

@@ -20,7 +20,7 @@ OTHER_FILES = 64
 
 
 class Worker(Process):  # type: ignore[misc]
-    """A worker process, which serves until it is told to stop."""
+    """A worker process, which serves until it is asked to stop."""
 
     _wake: Callable[[], None] = staticmethod(lambda: None)
     """Wakes the thread that polls the connections."""

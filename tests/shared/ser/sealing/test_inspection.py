@@ -45,8 +45,8 @@ def test_a_model_reads_no_file_of_the_working_directory(
     (bounds / "secret").write_bytes(SECRET.tobytes())
     data = changed(attack)
     session = open_session(data, optimize=False)
-    (told,) = session.run(["probabilities"], {"waveform": np.zeros(1600, np.float32)})
-    np.testing.assert_array_equal(told, SECRET, "onnxruntime alone tells the secret")
+    (found,) = session.run(["probabilities"], {"waveform": np.zeros(1600, np.float32)})
+    np.testing.assert_array_equal(found, SECRET, "onnxruntime alone gives the secret out")
     refused(data, "data in another file; allowed: none")
 
 
