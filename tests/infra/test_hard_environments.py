@@ -153,12 +153,13 @@ def test_the_restrictions_are_in_force(ground: Ground) -> None:
 
 
 def test_predict_answers_with_only_a_temporary_folder_to_write_to(ground: Ground) -> None:
-    sounds = {NAME: made.sound(made.signal(NAME))}
+    names = [NAME, "08a01Wa.wav"]
+    sounds = {name: made.sound(made.signal(name)) for name in names}
     model_id = graphs.publish(ground.folder / "model", graphs.model(), sounds)
     body = {"model_id": model_id, "model_save_path": str(ground.folder / "model")}
     with serving(ground, "predict") as address:
-        answer = post(f"{address}/predict", body | {"sample_name": [NAME, NAME]})
-    assert (answer["sample_name"], answer["speech"]) == ([NAME, NAME], [True, True])
+        answer = post(f"{address}/predict", body | {"sample_name": names})
+    assert (answer["sample_name"], answer["speech"]) == (names, [True, True])
 
 
 def test_train_makes_a_model_of_the_recipe_with_only_a_temporary_folder_to_write_to(
