@@ -108,9 +108,9 @@ def open_file(name: str, folder: int | None) -> BufferedReader:
 def require_length(path: Path) -> None:
     """Raise ``ValueError`` if no file can have ``path``, since each look at one would fail."""
     if len(os.fsencode(path)) > MAX_PATH:
-        raise ValueError(f"it is too long; allowed: {MAX_PATH:,} bytes")
+        raise ValueError(f"it is longer than {MAX_PATH:,} bytes")
     if any(len(os.fsencode(part)) > MAX_NAME for part in path.parts):
-        raise ValueError(f"a name in it is too long; allowed: {MAX_NAME} bytes")
+        raise ValueError(f"a name in it is longer than {MAX_NAME} bytes")
 
 
 def printable(path: str | os.PathLike[str]) -> str:
