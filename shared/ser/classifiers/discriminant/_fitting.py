@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import reduce
 from operator import add
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
 import msgspec
 import numpy as np
@@ -22,7 +22,6 @@ from ser.classifiers.discriminant._familiarity import fit_familiarity
 from ser.classifiers.discriminant._fitted import FittedDiscriminant
 from ser.classifiers.discriminant._scaling import Scaler
 from ser.classifiers.discriminant._sums import (
-    Cells,
     Conditions,
     Speakers,
     StandardiseRows,
@@ -78,41 +77,15 @@ def fit_exactly(
     speakers = Speakers.of(rows.origins)
     patterns, cells = np.unique(np.stack(parts, axis=1), axis=0, return_inverse=True)
     statistics = rows.sum(StatisticsByCell(speakers.utterances, cells.reshape(-1)))
-    fit = PartFit(config, rows, speakers, statistics, random_state)
-    found = []
+    found: list[FittedDiscriminant] = []
     # One after the other, since sums are computed where the rows are.
-    for part in zip(parts, patterns.T, strict=True):
-        found.append(fit(Part(*part)))
+    for part, kept in zip(parts, patterns.T, strict=True):
+        chosen = rows.only(part)
+        training = Training.of(chosen.y, chosen.origins, random_state)
+        conditions = conditions_of(statistics, kept)
+        found += fit_discriminants(config, chosen, speakers.only(part), conditions, [training])
         on_progress(len(found) / len(parts))
     return found
-
-
-class Part(NamedTuple):
-    """Utterances of a training, and their cells."""
-
-    utterances: NDArray[np.bool_]
-    """Whether each utterance belongs to the part, shape (utterances,)."""
-    cells: NDArray[np.bool_]
-    """Whether each cell belongs to the part, shape (cells,)."""
-
-
-@dataclass(frozen=True)
-class PartFit:
-    """The fit of one part of the utterances."""
-
-    config: DiscriminantConfig
-    rows: Rows
-    speakers: Speakers
-    statistics: Cells
-    random_state: int
-
-    def __call__(self, part: Part) -> FittedDiscriminant:
-        rows = self.rows.only(part.utterances)
-        training = Training.of(rows.y, rows.origins, self.random_state)
-        speakers = self.speakers.only(part.utterances)
-        conditions = conditions_of(self.statistics, part.cells)
-        (fitted,) = fit_discriminants(self.config, rows, speakers, conditions, [training])
-        return fitted
 
 
 def fit_by_differences(
