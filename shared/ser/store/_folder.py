@@ -50,7 +50,9 @@ class FolderStore(Store):
         super().__init__(str(self._root))
 
     def check_writable(self) -> None:
-        missing = [each for each in (self._root, *self._root.parents) if not each.exists()]
+        # Unlike Path.exists, access raises nothing for a folder in one that is closed to this user.
+        folders = (self._root, *self._root.parents)
+        missing = [each for each in folders if not os.access(each, os.F_OK)]
         super().check_writable()
         with suppress(OSError):  # another writer uses them already
             for folder in missing:

@@ -21,6 +21,8 @@ from ser.service.problems import Forbidden, Unauthenticated
 from ser.service.settings import SettingsError
 from ser.service.tokens import caller_with_token
 
+DAY = 86_400
+"""Seconds. Tokens that are parameters are signed when tests are collected, long before they run."""
 ISSUER, AUDIENCE = "https://accounts.example", "https://train.example/events"
 SENDER = "events@project.iam.example"
 
@@ -61,7 +63,7 @@ def rule(tmp_path: Path) -> dict[str, Any]:
 
 def claims(**changed: Any) -> dict[str, Any]:
     now = time.time()
-    given = {"iss": ISSUER, "aud": AUDIENCE, "sub": "1234567890", "iat": now, "exp": now + 300}
+    given = {"iss": ISSUER, "aud": AUDIENCE, "sub": "1234567890", "iat": now, "exp": now + DAY}
     return {name: value for name, value in (given | changed).items() if value is not None}
 
 
@@ -107,8 +109,8 @@ SHARED = "a secret of thirty-two characters."
     [
         signed(claims(iss="https://evil.example")),
         signed(claims(aud="https://other.example")),
-        signed(claims(exp=time.time() - 3600)),
-        signed(claims(nbf=time.time() + 3600)),
+        signed(claims(exp=time.time() - DAY)),
+        signed(claims(nbf=time.time() + DAY)),
         signed(claims(exp=None)),
         signed(claims(aud=None)),
         signed(claims(sub=None)),

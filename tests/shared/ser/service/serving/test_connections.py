@@ -25,6 +25,7 @@ SETTINGS = {
     "SER_MAX_BODY_MB": "3",
     "SER_READ_SECONDS": "1",
     "SER_MAX_QUEUE_SECONDS": "1",
+    "SER_ALLOWED_HOSTNAMES": "a",
 }
 HEALTH = b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"
 
