@@ -127,7 +127,7 @@ def wait_for(condition: Callable[[], bool]) -> None:
 
 
 def post(length: int | None = None, *headers: str, path: str = "/predict/wait") -> bytes:
-    lines = [f"POST {path} HTTP/1.1", "Host: a", *headers]
+    lines = [f"POST {path} HTTP/1.1", "Host: a", "Content-Type: application/json", *headers]
     lines += [] if length is None else [f"Content-Length: {length}"]
     return "\r\n".join([*lines, "", ""]).encode()
 
