@@ -420,6 +420,18 @@ def test_an_event_has_no_more_access_than_a_request(
     assert "SER_ALLOWED_PATHS" in job["problem"]["detail"]
 
 
+@pytest.mark.parametrize("key", ["absolute", "upwards", "link"])
+def test_a_file_outside_the_inbox_is_no_arrival(train: Client, bounds: Path, key: str) -> None:
+    outside = bounds / "outside.zip"
+    outside.write_bytes(b"no archive")
+    (bounds / "inbox").mkdir(exist_ok=True)
+    (bounds / "inbox" / "link.zip").symlink_to(outside)
+    keys = {"absolute": str(outside), "upwards": "../outside.zip", "link": "link.zip"}
+    response = train.post("/events", json=notification((str(bounds / "inbox"), keys[key], "1")))
+    assert (response.status_code, response.json["jobs"]) == (200, [])
+    assert train.get("/train").json == {"jobs": []}
+
+
 @pytest.mark.parametrize("defaults", ["{", "[1]", "night"])
 def test_defaults_that_are_not_an_object_are_refused(
     monkeypatch: pytest.MonkeyPatch, defaults: str

@@ -15,7 +15,7 @@ from ser.corpora._base import (
 )
 from ser.corpora._choice import CorpusChoice, corpus_schema
 from ser.corpora._files import ArchiveFiles, CorpusFiles
-from ser.corpora._folder import CorpusFolder, Provenance
+from ser.corpora._folder import CorpusFolder, Provenance, features_in
 from ser.corpora._inventory import CorpusPart, Inventory
 from ser.corpora._opening import check_source, corpus_files
 from ser.corpora._shard_names import expand
@@ -59,6 +59,7 @@ __all__ = [
     "corpus_files",
     "corpus_schema",
     "expand",
+    "features_in",
     "find_sounds",
     "is_utf8",
     "open_sources",

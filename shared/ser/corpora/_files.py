@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -14,7 +13,7 @@ from typing import TypeVar
 from ser._addresses import printable
 from ser._progress import ProgressCallback
 from ser.corpora._choice import CorpusChoice
-from ser.corpora._folder import CorpusFolder, Provenance, sha256_of
+from ser.corpora._folder import CorpusFolder, Provenance, forget_features, sha256_of
 from ser.corpora.contents import Contents, Span, StoredSound, open_contents, require_small
 from ser.errors import InvalidInput, within
 from ser.fetching import ANY, FULL_ACCESS, Access, Place, StoredFile, Version, redact_url
@@ -97,8 +96,6 @@ class ArchiveFiles(CorpusFiles):
         return self._folder.exclusively()
 
     def obtain(self, *, force: bool, limits: Limits, on_progress: ProgressCallback) -> Provenance:
-        if force:
-            self._folder.forget_features()
         return self._folder.download(
             self._remote_url,
             version=self._version,
@@ -164,7 +161,7 @@ class PlacedFiles(CorpusFiles):
 
     def obtain(self, *, force: bool, limits: Limits, on_progress: ProgressCallback) -> Provenance:
         if force and self.features:
-            shutil.rmtree(self.features, ignore_errors=True)
+            forget_features(self.features)
         checksum = hashlib.sha256()
         with within("source"):
             self._contents = open_contents(self._place, limits, on_progress)
@@ -203,7 +200,7 @@ class PlacedFiles(CorpusFiles):
     def clean(self, *, archive: bool) -> None:
         del archive
         if self.features:
-            shutil.rmtree(self.features, ignore_errors=True)
+            forget_features(self.features)
 
     def choice(self, requested: CorpusChoice) -> CorpusChoice:
         automatic = CorpusChoice.parse("auto")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -35,6 +36,9 @@ from ser.fetching import (
 from ser.limits import Limits
 
 T = TypeVar("T")
+
+FEATURES = re.compile(r"[0-9a-f]{64}(\..*)?")
+"""Names of extracted features in their folder: the key on which they depend."""
 
 
 class Provenance(msgspec.Struct, frozen=True):
@@ -147,9 +151,11 @@ class CorpusFolder:
         ------
         Conflict
             The folder keeps the archive of another URL and ``force`` is false; or it contains files
-            that do not come from a corpus, which are never replaced.
+            that do not come from a corpus, which are never replaced or removed.
         """
         kept = self._kept()
+        if force:
+            forget_features(self.features)
         if kept and not force:
             if kept.url_sha256 == sha256_of(remote_url):
                 return kept
@@ -249,16 +255,30 @@ class CorpusFolder:
         """Return the size of the content in bytes."""
         return sum(file.stat().st_size for file in self._working.rglob("*") if file.is_file())
 
-    def forget_features(self) -> None:
-        """Remove ``features/``."""
-        shutil.rmtree(self.features, ignore_errors=True)
-
     def clean(self, *, archive: bool) -> None:
         """Remove ``working/``, ``features/`` and, if ``archive``, ``pristine/``."""
         self._extracted.unlink(missing_ok=True)
-        self.forget_features()
+        forget_features(self.features)
         for folder in [self._working, *([self._pristine, self._incoming] if archive else [])]:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def features_in(folder: Path) -> list[Path]:
+    """Return the extracted features in ``folder``, without anything else that is there."""
+    return [each for each in folder.iterdir() if FEATURES.fullmatch(each.name)]
+
+
+def forget_features(folder: Path) -> None:
+    """Remove the extracted features in ``folder``, and the folder if nothing else is in it."""
+    if not folder.is_dir() or folder.is_symlink():
+        return
+    for each in features_in(folder):
+        if each.is_dir():
+            shutil.rmtree(each, ignore_errors=True)
+        else:  # as written by former versions
+            each.unlink(missing_ok=True)
+    with suppress(OSError):
+        folder.rmdir()
 
 
 def open_lock(path: Path) -> IO[bytes]:

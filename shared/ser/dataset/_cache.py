@@ -16,7 +16,7 @@ import msgspec
 
 import ser
 from ser._metadata import MetadataEncoding
-from ser.corpora import Utterance
+from ser.corpora import Utterance, features_in
 from ser.dataset._duplicates import SignalFacts
 from ser.dataset._shards import (
     FeatureMatrix,
@@ -137,13 +137,14 @@ class FeatureCache:
             entry.rename(former := entry.with_name(f"{folder.name}{UNFINISHED}"))
             shutil.rmtree(former, ignore_errors=True)
         folder.rename(entry)
-        kept = [each for each in self._folder.iterdir() if each.suffix != UNFINISHED]
+        kept = [each for each in features_in(self._folder) if each.suffix != UNFINISHED]
         newest_first = sorted(kept, key=lambda each: each.stat().st_mtime, reverse=True)
         for old in newest_first[self._max_entries :] if self._max_entries else ():
             remove(old)
-        for left in self._folder.glob(f"*{UNFINISHED}"):
-            with suppress(OSError), locked(left):
-                remove(left)
+        for left in features_in(self._folder):
+            if left.suffix == UNFINISHED:
+                with suppress(OSError), locked(left):
+                    remove(left)
         return entry
 
 

@@ -26,6 +26,10 @@ MODEL_FOLDERS = ("model", "demo/model")
 """Folders for models in the same places."""
 PRISTINE = "pristine"
 """The folder that shows that its parent keeps a corpus."""
+KEPT = frozenset({PRISTINE, "working", "incoming", "features"})
+"""The folders in which a corpus is kept."""
+MAX_FOLDERS = 1_000
+"""Maximum number of folders that are below a folder before it keeps a corpus."""
 
 
 class Places:
@@ -62,7 +66,8 @@ class Places:
         Raises
         ------
         InvalidInput
-            ``value`` is not below the roots of corpora, or is among models, jobs or arrivals.
+            ``value`` is not below the roots of corpora, is among or above models, jobs or arrivals,
+            or is among the files of another corpus.
         """
         path = self._kept(value, "SER_DATA_PATHS", self._data)
         for name, folder in self._others("SER_MODEL_SAVE_PATH", "SER_JOBS_URI", "SER_INBOX"):
@@ -71,6 +76,14 @@ class Places:
             raise InvalidInput(
                 f"{value!r} is among the models in {str(models)!r}; allowed: a folder for a corpus"
             )
+        if corpus := next(filter(keeps_corpus, self._within(path.parent)), None):
+            if path.relative_to(corpus).parts[0] in KEPT:
+                raise InvalidInput(
+                    f"{value!r} is among the files of the corpus {str(corpus)!r}; "
+                    "allowed: a folder of its own"
+                )
+        if not keeps_corpus(path):
+            refuse_models_below(value, path)
         return path
 
     def for_models(self, value: str) -> Path:
@@ -192,6 +205,22 @@ def require_apart(value: str, path: Path, name: str, folder: Path) -> None:
 def keeps_corpus(folder: Path) -> bool:
     """Return whether ``folder`` keeps a corpus, whose files come from callers."""
     return (folder / PRISTINE).is_dir()
+
+
+def refuse_models_below(value: str, folder: Path) -> None:
+    """Raise :class:`InvalidInput` if ``folder``, which may keep a corpus, has models below it."""
+    seen = 0
+    for place, names, _ in os.walk(folder):
+        seen += len(names)
+        if seen > MAX_FOLDERS:
+            raise InvalidInput(
+                f"{value!r} has more than {MAX_FOLDERS:,} folders; allowed: a folder for a corpus"
+            )
+        if models := next((name for name in names if holds_models(Path(place, name))), None):
+            raise InvalidInput(
+                f"{value!r} is above the models in {str(Path(place, models))!r}; "
+                "allowed: a folder for a corpus"
+            )
 
 
 def holds_models(folder: Path) -> bool:

@@ -7,6 +7,7 @@ import logging
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from ser._addresses import local_path, scheme
 from ser.errors import Conflict, RemoteFailed, SerError, TooLarge
@@ -57,7 +58,7 @@ def deliver(events: Iterable[Event], jobs: Jobs, settings: Settings) -> list[Job
             case Refused():
                 log.info("event refused: %s", event.error.detail)
             case ObjectCreated(store="file") if not is_in_inbox(event, settings):
-                log.info("event ignored: %s: its folder is not that of SER_INBOX", event.uri)
+                log.info("event ignored: %s: it is not in SER_INBOX", event.uri)
             case ObjectCreated():
                 try:
                     # A fault of the object itself fails its job; any other error is transient.
@@ -76,11 +77,14 @@ def deliver(events: Iterable[Event], jobs: Jobs, settings: Settings) -> list[Job
 def is_in_inbox(event: ObjectCreated, settings: Settings) -> bool:
     """Return whether the local file of ``event`` is in the folder that the operator watches.
 
-    Without this rule, an announcement could name any file of this machine.
+    Without this rule, an announcement could name any file of this machine: by its folder, by a key
+    that is absolute or leads upwards, or by a link.
     """
     if not settings.inbox or scheme(settings.inbox) not in ("", "file"):
         return False
-    return os.path.realpath(event.bucket) == os.path.realpath(local_path(settings.inbox))
+    folder, inbox = os.path.realpath(event.bucket), os.path.realpath(local_path(settings.inbox))
+    file = Path(os.path.realpath(Path(event.bucket, event.key)))
+    return folder == inbox and file.is_relative_to(inbox)
 
 
 def find_or_add_job(

@@ -99,6 +99,31 @@ def test_the_archive_of_another_url_is_kept_unless_forced(dataset: Dataset, boun
     assert len(other.load(force=True).utterances) == 2
 
 
+@pytest.mark.parametrize("foreign", ["features", "working", "incoming"])
+def test_a_folder_of_unknown_origin_is_never_removed(
+    bounds: Path, archive: Path, foreign: str
+) -> None:
+    own = bounds / "data" / foreign / "own.txt"
+    own.parent.mkdir(parents=True)
+    own.write_text("kept")
+    with pytest.raises(Conflict, match=f"'{foreign}' of unknown origin"):
+        Dataset("data", "corpus.zip").load(force=True)
+    assert own.read_text() == "kept"
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_other_files_beside_extracted_features_stay(dataset: Dataset, force: bool) -> None:
+    dataset.feature_extract({"SpeakerAndGenderAndTextType": {}})
+    folder = Path("data", "features")
+    others = [folder / name for name in ("own.txt", "a", "b", "c", "d", "e")]
+    for other in others:
+        other.write_text("kept")
+    dataset.load(force=force)
+    dataset.feature_extract({"SpeakerAndGenderAndTextType": {}}, force=True)
+    dataset.clean(archive=True)
+    assert sorted(folder.iterdir()) == sorted(others)
+
+
 def test_a_forced_download_that_fails_loses_nothing(dataset: Dataset, archive: Path) -> None:
     dataset.load()
     archive.write_bytes(b"not a zip")

@@ -108,6 +108,28 @@ def test_a_corpus_among_models_is_refused(root: Path, path: str) -> None:
         places(root).for_data(str(root / path))
 
 
+@pytest.mark.parametrize("models", ["a/model/aliases", "a/b/c/20260101T000000Z-00000000"])
+def test_a_corpus_above_models_is_refused(root: Path, models: str) -> None:
+    (root / models).mkdir(parents=True)
+    with pytest.raises(InvalidInput, match="is above the models"):
+        places(root).for_data(str(root / "a"))
+
+
+def test_a_corpus_in_the_place_of_a_thousand_folders_is_refused(root: Path) -> None:
+    for number in range(1_001):
+        (root / "a" / str(number)).mkdir(parents=True)
+    with pytest.raises(InvalidInput, match="has more than 1,000 folders"):
+        places(root).for_data(str(root / "a"))
+
+
+@pytest.mark.parametrize("kept", ["pristine", "working", "working/wav", "incoming", "features/a"])
+def test_a_corpus_among_the_files_of_another_is_refused(root: Path, kept: str) -> None:
+    (root / "corpus" / "pristine").mkdir(parents=True)
+    with pytest.raises(InvalidInput, match="is among the files of the corpus"):
+        places(root).for_data(str(root / "corpus" / kept))
+    assert places(root).for_data(str(root / "corpus" / "b")) == root / "corpus" / "b"
+
+
 @pytest.mark.parametrize(
     ("field", "setting"),
     [
