@@ -14,12 +14,15 @@ from ser.errors import Busy, SerError, TooLarge
 from ser.service.bodies import DRAINED_BYTES, too_large_body
 from ser.service.problems import HeaderTooLarge, TooSlow, UnreadableRequest
 from ser.service.serving.rooms import Claim, Rooms
-from ser.service.settings import MEGABYTE, Settings
+from ser.service.settings import Settings
 
 HEADER_BYTES = 2**17
 """Largest size of a request line with its headers; the query may hold a profile."""
 CHUNK_LINE_BYTES, TRAILER_BYTES = 2**10, 2**13
 """Largest size of the line before a chunk, and of the headers after the last one."""
+FRAMING_BYTES = 2**16
+"""Bytes around the chunks of any body. Beyond them, chunks may have two bytes around each byte of content
+at most, since a chunk costs as much time as a thousand bytes."""
 WITHOUT_BODY_BYTES = 2**16
 """Largest body of a request whose method needs none: it is discarded."""
 WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
@@ -103,6 +106,8 @@ class IncomingRequest(HTTPRequestParser):  # type: ignore[misc]
             if line.startswith(b"transfer-encoding")
         ]
         for is_refused, reason in (
+            # The continuation of a folded line, which servers read in different ways (RFC 9112, 5.2).
+            (b"\r\n " in header_plus or b"\r\n\t" in header_plus, "a header is folded"),
             (self.version not in ("1.0", "1.1"), "the version is not HTTP/1.0 or HTTP/1.1"),
             (self.version == "1.1" and (not host or "," in host), "there is not one Host"),
             (self.proxy_scheme or self.fragment, "the target is not a path"),
@@ -181,7 +186,7 @@ class IncomingRequest(HTTPRequestParser):  # type: ignore[misc]
             self.is_routable = True
             self.measure_anew(time.monotonic())
         received = 0 if self.body_rcv is None else len(self.body_rcv)
-        if self._has_broken_chunks():
+        if self._has_broken_chunks(received):
             broken = UnreadableRequest("The request is not valid HTTP: its chunks are broken.")
             self.refuse(broken, at_once=True)
         elif self.refusal is not None:
@@ -192,12 +197,14 @@ class IncomingRequest(HTTPRequestParser):  # type: ignore[misc]
         else:
             self.claim.set(self.content_length, received)
 
-    def _has_broken_chunks(self) -> bool:
-        """Whether the body has much that surrounds its chunks."""
+    def _has_broken_chunks(self, received: int) -> bool:
+        """Whether the body, of whose content ``received`` bytes have come, has much around its
+        chunks."""
+        framing = self.body_bytes_received - received
         return self.chunked and (
             len(self.body_rcv.control_line) > CHUNK_LINE_BYTES
             or len(self.body_rcv.trailer) > TRAILER_BYTES
-            or self.body_bytes_received > 2 * self._limit + MEGABYTE
+            or (self.refusal is None and framing > 2 * received + FRAMING_BYTES)
         )
 
     @property

@@ -207,7 +207,9 @@ def test_what_a_killed_extraction_left_is_removed_and_a_running_one_stays(
     dataset: Dataset, bounds: Path
 ) -> None:
     dataset.load()
-    killed, running = (bounds / "data" / "features" / f"{name}.part" for name in (64 * "a", 64 * "b"))
+    killed, running = (
+        bounds / "data" / "features" / f"{name}.part" for name in (64 * "a", 64 * "b")
+    )
     for folder in (killed, running):
         folder.mkdir(parents=True)
     with _cache.locked(running):

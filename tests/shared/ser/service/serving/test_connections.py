@@ -147,6 +147,9 @@ BROKEN = {
     "coding of HTTP/1.0": b"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
     "space before the colon": post(None, "Transfer-Encoding : chunked") + b"0\r\n\r\n",
     "folded header": post(None, "Transfer-Encoding:\r\n chunked", "Content-Length: 3") + b"abc",
+    "folded header without a length": b"GET /healthz HTTP/1.1\r\nHost: a\r\nX-A: b\r\n c\r\n\r\n",
+    "header folded by a tab": b"GET /healthz HTTP/1.1\r\nHost: a\r\nX-A: b\r\n\tc\r\n\r\n",
+    "header that begins folded": b"GET /healthz HTTP/1.1\r\n Host: a\r\nHost: a\r\n\r\n",
     "line feed alone": b"POST /predict/wait HTTP/1.1\nHost: a\r\nContent-Length: 5\r\n\r\n",
     "size of a chunk": CHUNKED + b"zz\r\n",
     "size with a prefix": CHUNKED + b"0x5\r\nabcde\r\n0\r\n\r\n",
@@ -175,7 +178,7 @@ ENDLESS = {
     "line of a chunk": 5_000 * b"1",
     "extension of a chunk": b"1;" + 5_000 * b"a",
     "trailer": b"0\r\n" + 1_000 * b"a: 123456789\r\n",
-    "chunks of one byte": 3_000_000 * b"1\r\na\r\n",
+    "chunks of one byte": 30_000 * b"1\r\na\r\n",
 }
 
 
