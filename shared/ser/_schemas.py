@@ -25,11 +25,15 @@ from typing import (
 import msgspec
 import numpy as np
 
+from ser._json import NotJSON, decode_json
 from ser.errors import Fault, InvalidInput, within
 
 MAX_NAMED = 20
 """Maximum number of unknown fields, or of invalid items of a list, that an error lists. It bounds
 the answer to an invalid request."""
+
+MAX_BLANKS = 1_000
+"""Maximum number of characters before the bracket with which an object or a list in JSON begins."""
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=4096)]
 """A string that names something."""
@@ -173,9 +177,24 @@ def decoded_container(text: str, members: tuple[Any, ...]) -> object:
     """Return the list or object that ``text`` holds as JSON if it may be one of ``members``, the
     members of a union that include an object or a list of objects; otherwise ``text``."""
     if any(get_origin(each) is dict for each in members) or parses_itself(item_of(members)):
-        with suppress(msgspec.DecodeError, RecursionError, UnicodeEncodeError):
-            found = msgspec.json.decode(text)
-            return found if isinstance(found, dict | list) else text
+        found = decoded(text)
+        return found if isinstance(found, dict | list) else text
+    return text
+
+
+def decoded(text: str) -> object:
+    """Return the value of ``text`` if it is JSON, and otherwise ``text``.
+
+    Raises
+    ------
+    InvalidInput
+        It is JSON with too many values, or with an object that has a key twice.
+    """
+    # A sound in base64 has millions of characters, and needs no look at all of them.
+    if not text[:MAX_BLANKS].lstrip(" \t\r\n").startswith(("{", "[")):
+        return text
+    with suppress(NotJSON, UnicodeEncodeError):
+        return decode_json(text.encode())
     return text
 
 
@@ -224,8 +243,7 @@ def convert_each(values: list[object], kind: Any) -> list[Any]:
 def as_mapping(value: object) -> dict[str, Any]:
     """Return ``value``, an object or the JSON of one, as a dictionary."""
     if isinstance(value, str):
-        with suppress(msgspec.DecodeError, RecursionError, UnicodeEncodeError):
-            value = msgspec.json.decode(value)
+        value = decoded(value)
     if not isinstance(value, dict):
         raise InvalidInput(f"{shown(value)} does not fit; allowed: an object")
     if not all(isinstance(name, str) for name in value):

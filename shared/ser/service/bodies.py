@@ -11,15 +11,14 @@ from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple, cast
 
-import msgspec
 from werkzeug.datastructures import FileStorage, MultiDict
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser
 from werkzeug.wrappers import Request
 
+from ser._json import NotJSON, decode_json
 from ser._schemas import shown
-from ser.errors import TooLarge
-from ser.service.json_keys import require_single_keys
+from ser.errors import InvalidInput, TooLarge
 from ser.service.problems import UnreadableRequest, UnsupportedMediaType
 from ser.service.settings import MEGABYTE, Settings
 
@@ -31,8 +30,6 @@ AUDIO_TYPES = ("audio/wav", "audio/flac", "audio/ogg", "audio/mpeg")
 """Media types that clients are advised to use for sounds."""
 OTHER_SOUND_TYPES = ("application/ogg", "application/octet-stream")
 """Media types beside ``audio/*`` and ``video/*`` with which clients send sounds, too."""
-MAX_VALUES = 100_000
-"""Largest number of values of a body in JSON; each takes memory beside its text."""
 MAX_PARTS = 10_000
 """Largest number of parts of a multipart body; each part takes memory beside its content."""
 DRAINED_BYTES = 20 * MEGABYTE
@@ -142,20 +139,19 @@ def decode_object(body: bytes) -> Fields:
     Raises
     ------
     UnreadableRequest
-        The body is not JSON (the message names the position), not an object, has more than
-        :data:`MAX_VALUES` values, or an object in it has a key twice.
+        The body is not JSON (the message names the position), not an object, or breaks a rule of
+        :func:`.decode_json`.
     """
-    if sum(body.count(character) for character in (b",", b"[", b"{")) > MAX_VALUES:
-        raise UnreadableRequest(f"The body has too many values; allowed: at most {MAX_VALUES:,}.")
     try:
-        value = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        value = decode_json(body)
+    except NotJSON as error:
         raise UnreadableRequest(f"The body is not valid JSON: {error}.") from error
+    except InvalidInput as error:
+        raise UnreadableRequest(f"The body breaks a rule of JSON: {error.detail}.") from error
     if not isinstance(value, dict):
         raise UnreadableRequest(
             f"The body is {shown(value)}; allowed: a JSON object such as {{...}}."
         )
-    require_single_keys(body, value)
     return value
 
 

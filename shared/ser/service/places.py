@@ -76,12 +76,12 @@ class Places:
             raise InvalidInput(
                 f"{value!r} is among the models in {str(models)!r}; allowed: a folder for a corpus"
             )
-        if corpus := next(filter(keeps_corpus, self._within(path.parent)), None):
-            if path.relative_to(corpus).parts[0] in KEPT:
-                raise InvalidInput(
-                    f"{value!r} is among the files of the corpus {str(corpus)!r}; "
-                    "allowed: a folder of its own"
-                )
+        corpus = next(filter(keeps_corpus, self._within(path.parent)), None)
+        if corpus and path.relative_to(corpus).parts[0] in KEPT:
+            raise InvalidInput(
+                f"{value!r} is among the files of the corpus {str(corpus)!r}; "
+                "allowed: a folder of its own"
+            )
         if not keeps_corpus(path):
             refuse_models_below(value, path)
         return path

@@ -21,8 +21,8 @@ HEADER_BYTES = 2**17
 CHUNK_LINE_BYTES, TRAILER_BYTES = 2**10, 2**13
 """Largest size of the line before a chunk, and of the headers after the last one."""
 FRAMING_BYTES = 2**16
-"""Bytes around the chunks of any body. Beyond them, chunks may have two bytes around each byte of content
-at most, since a chunk costs as much time as a thousand bytes."""
+"""Bytes that any body may have around its chunks. Beyond them, two for each byte of content are
+allowed, since a chunk costs as much time as a thousand bytes."""
 WITHOUT_BODY_BYTES = 2**16
 """Largest body of a request whose method needs none: it is discarded."""
 WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
@@ -106,7 +106,7 @@ class IncomingRequest(HTTPRequestParser):  # type: ignore[misc]
             if line.startswith(b"transfer-encoding")
         ]
         for is_refused, reason in (
-            # The continuation of a folded line, which servers read in different ways (RFC 9112, 5.2).
+            # Servers read the continuation of a line in different ways (RFC 9112, 5.2).
             (b"\r\n " in header_plus or b"\r\n\t" in header_plus, "a header is folded"),
             (self.version not in ("1.0", "1.1"), "the version is not HTTP/1.0 or HTTP/1.1"),
             (self.version == "1.1" and (not host or "," in host), "there is not one Host"),
