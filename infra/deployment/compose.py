@@ -9,6 +9,7 @@ from deployment.choices import Choices
 from deployment.commands import run, succeeds
 from deployment.health import wait_until_healthy
 from deployment.plan import Need, Step
+from ser.service.exposure import Exposure, SettingsError
 from stack import ROOT
 
 FILE = ROOT / "infra" / "local" / "compose.yaml"
@@ -71,7 +72,10 @@ class Compose:
 
 def decided(environment: Mapping[str, str]) -> bool:
     """Return whether ``environment`` says who may call the functions."""
-    return bool(environment.get("SER_API_KEYS") or environment.get("SER_OPEN"))
+    try:
+        return not Exposure.from_environment(environment).is_local
+    except SettingsError:
+        return False
 
 
 def composes(engine: str) -> bool:

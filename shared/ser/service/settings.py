@@ -15,6 +15,8 @@ import msgspec
 from ser.errors import InvalidInput
 from ser.limits import MAX_SAMPLES, Limit, Limits
 from ser.registry import ModelKey, ModelLimits
+from ser.service.exposure import Exposure, flag
+from ser.service.exposure import SettingsError as SettingsError
 from ser.sounds import SAMPLING_RATE
 
 if TYPE_CHECKING:
@@ -30,7 +32,6 @@ LEAST_RUN_BYTES = 128 * MEGABYTE
 """Memory of a model for one chunk of sound; an encoder takes 100 MB."""
 ANY_ORIGIN = "*"
 ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#@\s]+")
-TRUTH = {"true": True, "1": True, "false": False, "0": False}
 PROVIDED_FIELDS = ("model_save_path",)
 """Fields of requests that settings may provide."""
 
@@ -83,10 +84,6 @@ limits."""
 def corpus_limits(env: Mapping[str, str]) -> Limits:
     """Return the limits in ``env`` of a corpus that a request names."""
     return Limits(**{field: setting.read(env) for field, setting in CORPUS_LIMITS.items()})
-
-
-class SettingsError(Exception):
-    """A setting with a value that is not allowed: a fault of the operator, not of a caller."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -171,7 +168,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def is_local(self) -> bool:
         """Whether only this machine is answered."""
-        return self.api_keys is None and not self.open
+        return Exposure(self.api_keys, self.open).is_local
 
     @property
     def model_rules(self) -> ModelRules:
@@ -215,7 +212,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """
         env = os.environ if environment is None else environment
         buckets = env.get("SER_ALLOWED_BUCKETS")
-        default = cls()
+        default, exposure = cls(), Exposure.from_environment(env)
 
         def megabytes(name: str, default_bytes: int) -> int:
             return int(positive(env, name, default_bytes / MEGABYTE) * MEGABYTE)
@@ -244,8 +241,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             encoders=folder(env, "SER_ENCODERS"),
             allowed_origins=origins(env, "SER_ALLOWED_ORIGINS"),
             gateway=flag(env, "SER_GATEWAY"),
-            api_keys=env.get("SER_API_KEYS", "").strip() or None,
-            open=flag(env, "SER_OPEN"),
+            api_keys=exposure.api_keys,
+            open=exposure.open,
             allowed_hostnames=frozenset(
                 host.lower() for host in words(env.get("SER_ALLOWED_HOSTNAMES", ""))
             ),
@@ -330,14 +327,6 @@ def model_key(env: Mapping[str, str], name: str) -> ModelKey | None:
         return ModelKey.of(text)
     except InvalidInput as error:
         raise SettingsError(f"{name}: {error.detail}") from error
-
-
-def flag(env: Mapping[str, str], name: str) -> bool:
-    """Return the truth value in the setting ``name``, or raise :class:`SettingsError`."""
-    text = env.get(name) or "false"
-    if text.lower() not in TRUTH:
-        raise SettingsError(f"{name} is {text!r}; allowed: true or false")
-    return TRUTH[text.lower()]
 
 
 def json_object(env: Mapping[str, str], name: str) -> dict[str, Any]:

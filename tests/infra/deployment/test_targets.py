@@ -95,7 +95,14 @@ def test_compose_is_started_and_its_health_is_checked(
 
 @pytest.mark.parametrize(
     ("choice", "allowed"),
-    [({}, False), ({"SER_OPEN": "1"}, True), ({"SER_API_KEYS": "keys"}, True)],
+    [
+        ({}, False),
+        ({"SER_OPEN": "0"}, False),
+        ({"SER_OPEN": "perhaps"}, False),
+        ({"SER_API_KEYS": " "}, False),
+        ({"SER_OPEN": "1"}, True),
+        ({"SER_API_KEYS": "keys"}, True),
+    ],
 )
 def test_compose_is_published_beyond_this_machine_only_by_an_explicit_choice(
     clone: Clone, choice: Mapping[str, str], allowed: bool

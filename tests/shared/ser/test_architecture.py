@@ -15,7 +15,7 @@ PACKAGE = Path(ser.__file__).parent
 LAYERS = (
     {"_secrets"},
     {"errors", "limits", "sealing", "_decoding", "_features", "_labels", "_progress", "_runs"},
-    {"_packing", "_s3_data", "_sessions", "_spectra", "_threads", "_wire"},
+    {"_json", "_packing", "_s3_data", "_sessions", "_spectra", "_threads", "_wire"},
     {"_addresses", "_s3", "_weights"},
     {"_schemas", "_metadata", "_prediction", "fetching", "parallel", "sounds"},
     {"store", "_model_properties", "_profile", "_speech_graph"},

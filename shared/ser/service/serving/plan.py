@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+from ser.service.exposure import Exposure, SettingsError
 from ser.service.serving import capacity
 
 DEFAULT_PORT = 8080
@@ -107,11 +108,16 @@ def require_callers(host: str, environment: Mapping[str, str]) -> None:
     Raises
     ------
     ServingError
-        ``host`` is not an address of loopback, and the variables allow neither keys nor everyone.
+        ``host`` is not an address of loopback, and the settings name neither keys nor everyone, or
+        are not valid.
     """
     if host.strip("[]") in ("localhost", "::1") or host.startswith(("127.", "unix:")):
         return
-    if not environment.get("SER_API_KEYS") and not environment.get("SER_OPEN"):
+    try:
+        exposure = Exposure.from_environment(environment)
+    except SettingsError as error:
+        raise ServingError(str(error)) from error
+    if exposure.is_local:
         raise ServingError(
             f"The address {host} is reachable from other machines, and neither SER_API_KEYS nor "
             "SER_OPEN is set; allowed: SER_API_KEYS with the keys of callers, SER_OPEN=1 where "

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -156,11 +158,20 @@ def test_this_machine_has_cores_and_memory() -> None:
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "[::]", "", "192.168.0.7", "functions.example"])
 def test_a_server_for_other_machines_starts_only_if_its_callers_are_decided(host: str) -> None:
-    for undecided in ({}, {"SER_API_KEYS": ""}, {"SER_OPEN": ""}):
+    blank = ({"SER_API_KEYS": ""}, {"SER_API_KEYS": " \n"}, {"SER_OPEN": ""})
+    for undecided in ({}, *blank, {"SER_OPEN": "0"}, {"SER_OPEN": "false"}):
         with pytest.raises(ServingError, match="neither SER_API_KEYS nor SER_OPEN is set"):
             require_callers(host, undecided)
     require_callers(host, {"SER_API_KEYS": "/etc/ser/keys"})
     require_callers(host, {"SER_OPEN": "1"})
+    with pytest.raises(ServingError, match="SER_OPEN is 'yes please'"):
+        require_callers(host, {"SER_OPEN": "yes please"})
+
+
+def test_the_main_process_imports_nothing_that_workers_may_import_beside_each_other() -> None:
+    code = "import sys, ser.service.serving.__main__; print('ser.service.settings' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
+    assert done.stdout == "False\n"
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "localhost", "::1", "[::1]"])
