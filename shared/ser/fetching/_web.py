@@ -15,6 +15,7 @@ from urllib.parse import urljoin
 from urllib3 import BaseHTTPResponse
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.util import Url, parse_url
+from urllib3.util.connection import create_connection
 
 from ser.errors import InvalidInput, RemoteFailed, SerError
 from ser.fetching._access import Access
@@ -40,19 +41,54 @@ class GuardedConnection(HTTPConnection):
     """A connection that sends nothing, not even a TLS handshake, to a refused address."""
 
     access: Access
+    until: float
+    """Time of the monotonic clock at which the connection ends."""
+    line: socket.socket | None = None
+    """A duplicate of the socket: TLS, and a server that closes the connection after its answer,
+    take the socket itself away."""
 
     def _new_conn(self) -> socket.socket:
+        found = socket.getaddrinfo(self._dns_host, self.port, type=socket.SOCK_STREAM)
+        addresses = [str(address[0]) for *_, address in found]
         # Checked before connecting, because a connection would reveal ports of a refused address.
-        for *_, address in socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM):
-            self.access.address(self.host, str(address[0]))
-        connected = super()._new_conn()
+        for address in addresses:
+            self.access.address(self.host, address)
+        connected = self._connect_to_first(addresses)
         try:
-            # Checked again, because the name may have been resolved to another address.
+            # Checked again where it leads, however the address was understood.
             self.access.address(self.host, connected.getpeername()[0])
         except (InvalidInput, OSError):
             connected.close()
             raise
+        self.line = connected.dup()
         return connected
+
+    def _connect_to_first(self, addresses: list[str]) -> socket.socket:
+        """Return a socket that is connected to the first of ``addresses`` that answers.
+
+        A name may have hundreds that do not; each takes its time-out, and all of them no longer
+        than there is time.
+        """
+        failure = OSError(f"{self.host} has no address")
+        for address in addresses:
+            left = self.until - time.monotonic()
+            if left <= 0:
+                raise TimeoutError(f"no address of {self.host} answered in time")
+            try:
+                return create_connection(
+                    (address, self.port),
+                    min(left, float(self.timeout or left)),
+                    socket_options=self.socket_options,
+                )
+            except OSError as error:
+                failure = error
+        raise failure
+
+    def end(self) -> None:
+        """End the connection for both sides, at any time and in any thread."""
+        if self.line is not None:
+            with suppress(OSError):  # it has ended
+                self.line.shutdown(socket.SHUT_RDWR)
 
 
 class GuardedTLSConnection(GuardedConnection, HTTPSConnection):
@@ -126,8 +162,9 @@ def send_request(
     # Without a port, http.client takes the end of an IPv6 address for one.
     port = kind.default_port if parts.port is None else parts.port
     connection = kind(str(parts.host).strip("[]"), port, timeout=patience.connect)
-    connection.access = access
+    connection.access, connection.until = access, patience.until
     stack.enter_context(closing(connection))
+    stack.enter_context(ended_in_time(connection))
     after = (
         {"Range": f"bytes={received.size}-", "If-Range": received.validator}
         if received.size
@@ -135,7 +172,6 @@ def send_request(
     )
     with transport_errors():
         connection.connect()
-        stack.enter_context(shut_down(connection, patience.until))
         connection.timeout = patience.read
         # Without decoding, offsets and sizes refer to the bytes that were sent.
         connection.request(
@@ -145,26 +181,22 @@ def send_request(
 
 
 @contextmanager
-def shut_down(connection: GuardedConnection, until: float) -> Iterator[None]:
-    """End ``connection`` at the time ``until`` of the monotonic clock, if the context is open then.
+def ended_in_time(connection: GuardedConnection) -> Iterator[None]:
+    """End ``connection`` when its time has come, or with the context.
 
     Time-outs count from the last byte, so a server that sends a byte a second would never end.
     """
-    if math.isinf(until):
-        yield
-        return
-
-    def end() -> None:
-        with suppress(OSError, AttributeError):  # it has ended
-            connection.sock.shutdown(socket.SHUT_RDWR)
-
-    timer = threading.Timer(max(0.0, until - time.monotonic()), end)
+    left = connection.until - time.monotonic()
+    timer = threading.Timer(max(0.0, left), connection.end)
     timer.daemon = True
-    timer.start()
+    if not math.isinf(left):
+        timer.start()
     try:
         yield
     finally:
         timer.cancel()
+        if connection.line is not None:
+            connection.line.close()
 
 
 def accept_response(response: BaseHTTPResponse, received: Received) -> Content | None:

@@ -12,7 +12,8 @@ import random
 import socket
 import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import closing
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 from wsgiref.types import StartResponse, WSGIEnvironment
@@ -309,6 +310,68 @@ def test_the_status_of_a_failure_is_reported(site: Site, destination: Path, stat
     with pytest.raises(RemoteFailed, match=f"/status/{status} answered {status} "):
         get(f"{site.url}/status/{status}", destination)
     assert_kept(destination)
+
+
+def test_addresses_that_do_not_answer_take_no_longer_than_the_whole_download(
+    destination: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resolve, connect, tried = socket.getaddrinfo, socket.socket.connect, []
+
+    def many(host: str, port: int, *rest: Any, **named: Any) -> Any:
+        return resolve("127.0.0.1", port, *rest, **named) * (50 if host == "many.example" else 1)
+
+    def noted(self: socket.socket, address: Any) -> None:
+        tried.append(address)
+        connect(self, address)
+
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full, ExitStack() as stack:
+        address = full.getsockname()
+        for _ in range(2):  # Further connections wait for a place.
+            client = stack.enter_context(closing(socket.socket()))
+            client.setblocking(False)
+            client.connect_ex(address)
+        monkeypatch.setattr(socket, "getaddrinfo", many)
+        monkeypatch.setattr(socket.socket, "connect", noted)
+        with pytest.raises(RemoteFailed, match="was not received in time"):
+            fetch(
+                f"http://many.example:{address[1]}/",
+                destination,
+                access=Access(Settings(allowed_hosts=frozenset({"many.example"}))),
+                pace=Pace(Limit(0.5, "SER_MAX_DOWNLOAD_SECONDS")),
+                patience=Patience(connect=0.2),
+            )
+    assert 1 <= len(tried) <= 3
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_the_time_of_a_download_includes_every_step_of_its_connection(
+    destination: Path, scheme: str
+) -> None:
+    ends: list[bytes] = []
+
+    def hear_out(listener: socket.socket) -> None:
+        connection, _ = listener.accept()
+        with connection:
+            connection.settimeout(10)
+            while heard := connection.recv(4096):
+                if scheme == "http" and heard.endswith(b"\r\n\r\n"):
+                    # The client's library gives such a connection away before it reads the rest.
+                    connection.sendall(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nPK")
+            ends.append(heard)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as pool:
+        heard = pool.submit(hear_out, listener)
+        with pytest.raises(RemoteFailed, match="was not received in time"):
+            fetch(
+                f"{scheme}://127.0.0.1:{listener.getsockname()[1]}/",
+                destination,
+                access=local_access(),
+                pace=Pace(Limit(0.5, "SER_MAX_DOWNLOAD_SECONDS")),
+                patience=Patience(connect=30, read=30),
+            )
+        heard.result()
+    # The client went first: the server would have waited longer.
+    assert ends == [b""]
 
 
 @pytest.mark.parametrize("path", ["dripping", "trickling", "silent"])
