@@ -11,7 +11,7 @@ from typing import Any
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from clients import Client
@@ -24,6 +24,9 @@ from ser.service.settings import Settings
 from ser.store import open_store
 
 TEST_EVENT = {"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "corpora"}
+FAST = settings(
+    max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+)
 
 
 @pytest.fixture(autouse=True)
@@ -75,6 +78,31 @@ def test_a_key_may_come_as_bearer_token_or_as_the_password_of_an_address(
     elsewhere = train.get("/train", headers={"Authorization": f"Basic {basic}"})
     assert elsewhere.status_code == 401
     assert "Basic" not in elsewhere.headers["WWW-Authenticate"]
+
+
+DEEP = base64.urlsafe_b64encode(b"[" * 60_000).decode()
+
+
+@FAST
+@given(
+    st.sampled_from(["Basic", "basic", "Bearer", "Digest", ""]),
+    st.text(st.characters(max_codepoint=255, exclude_categories=["Cc"]))
+    | st.binary().map(lambda data: base64.b64encode(data).decode())
+    | st.just(f"{DEEP}.e30.e30"),
+)
+@example("Basic", "\xff")
+@example("Basic", base64.b64encode(b"store:\xff").decode())
+@example("Bearer", f"{DEEP}.e30.e30")
+@example("Bearer", "\xff.\xff.\xff")
+def test_credentials_that_cannot_be_read_are_as_good_as_none(
+    train: Client, monkeypatch: pytest.MonkeyPatch, kind: str, value: str
+) -> None:
+    rule = {"issuer": "https://a.example", "audience": "https://b.example", "senders": ["c"]}
+    monkeypatch.setenv("SER_EVENT_TOKENS", json.dumps({**rule, "keys": "/dev/null"}))
+    monkeypatch.setenv("SER_API_KEYS", line_of(new_key(), "store", "events"))
+    headers = {"Authorization": f"{kind} {value}"}
+    assert train.post("/events", json=TEST_EVENT, headers=headers).status_code == 401
+    assert train.get("/train", headers=headers).status_code == 401
 
 
 @pytest.mark.parametrize("with_keys", [True, False])
@@ -138,9 +166,6 @@ JSON_VALUES = st.recursive(
         st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(FIELDS), inner, max_size=4)
     ),
     max_leaves=12,
-)
-FAST = settings(
-    max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
 )
 
 

@@ -7,6 +7,7 @@ authenticates callers.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from ipaddress import ip_address
 from typing import Literal, get_args
 
@@ -139,12 +140,14 @@ def challenge(scope: Scope | None, error: str = "") -> str:
 
 
 def credentials_in(request: Request, scope: Scope | None) -> str:
-    """Return the key or token in the header ``Authorization`` of ``request``; empty without one."""
+    """Return the key or token in the header ``Authorization`` of ``request``; empty without one
+    that can be read."""
     kind, _, value = request.headers.get("Authorization", "").partition(" ")
     if kind.lower() == "bearer":
         return value.strip()
-    if kind.lower() == "basic" and scope == "events" and request.authorization:
-        return request.authorization.password or ""
+    if kind.lower() == "basic" and scope == "events":
+        with suppress(ValueError):  # werkzeug expects ASCII
+            return (request.authorization and request.authorization.password) or ""
     return ""
 
 
