@@ -182,7 +182,7 @@ def announce(file: Path, folder: Path, url: str) -> bool:
     except urllib3.exceptions.HTTPError as error:
         log(f"{name!r}: {url} does not answer ({type(error).__name__}); trying again")
         return False
-    again = answer.status >= 500
+    again = answer.status >= 500 or answer.status == 429
     text = shortened(answer.data.decode(errors="replace").strip(), 300)
     log(f"{name!r}: {answer.status}{'; trying again' if again else ''} {text}")
     return not again

@@ -13,12 +13,19 @@ import pytest
 
 import made
 from clients import Client, client_of
+from ser.errors import RemoteFailed
+from ser.service.answers import PredictAnswer
+from ser.service.inference import Predictor
 from ser.service.jobs.jobs import open_jobs
+from ser.service.jobs.predictions import Predictions
+from ser.service.jobs.running import run_job
 from ser.service.jobs.trainings import Trainings
 from ser.service.keys import line_of, new_key
 from ser.service.settings import Settings
+from ser.store import Store
 
 SOUND = made.sound(made.signal("03a01Wa.wav"))
+BOSS = ("boss", "train,manage")
 OPEN_PATHS = {"train": ("/healthz", "/train/healthz"), "predict": ("/healthz", "/predict/healthz")}
 GUARDED_PATHS = {
     "train": (
@@ -349,6 +356,33 @@ def test_a_key_has_at_most_its_quota_of_unfinished_jobs(
 
 
 @pytest.mark.usefixtures("waiting")
+def test_a_list_of_jobs_reads_no_job_of_others(
+    keys: Keys, train: Client, train_body: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann, bo, boss = (keys.add(*each) for each in (("ann", "train"), ("bo", "train"), BOSS))
+    own = [add_job(train, "/train", ann, train_body).json["job_id"] for _ in range(2)]
+    others = [add_job(train, "/train", bo, train_body).json["job_id"] for _ in range(5)]
+    read, keys_read = Store.read, []
+
+    def noted(self: Store, key: str, *rest: Any) -> Any:
+        keys_read.append(key)
+        return read(self, key, *rest)
+
+    monkeypatch.setattr(Store, "read", noted)
+
+    def listed(key: str, query: str = "") -> list[str]:
+        keys_read.clear()
+        jobs = train.get(f"/train{query}", headers=bearer(key)).json["jobs"]
+        return [each["job_id"] for each in jobs]
+
+    assert listed(ann) == own[::-1]
+    assert keys_read == [f"jobs/{each}.json" for each in own[::-1]]
+    assert listed(ann, "?limit=1") == own[1:]
+    assert listed(ann, f"?before={own[1]}") == own[:1]
+    assert listed(boss) == [*others[::-1], *own[::-1]]
+
+
+@pytest.mark.usefixtures("waiting")
 def test_a_damaged_slot_is_taken_again(
     keys: Keys, train: Client, train_body: dict[str, Any]
 ) -> None:
@@ -379,6 +413,32 @@ def test_a_key_has_at_most_its_quota_of_seconds_of_sound(
     # Another process of the function has the same count, and a damaged one begins again.
     Path("state/usage/ann.json").write_bytes(b"\xff")
     assert ask(ann).status_code == 200
+
+
+@pytest.mark.usefixtures("waiting")
+@pytest.mark.parametrize("fails", ["before the sounds are read", "after they are counted"])
+def test_the_sound_of_a_job_is_counted_once_however_many_attempts_it_has(
+    keys: Keys, predict: Client, fails: str
+) -> None:
+    class FailsOnce(Predictor):
+        def predict(self, *given: Any) -> PredictAnswer:
+            self.predict = super().predict  # type: ignore[method-assign]
+            if fails.startswith("after"):
+                super().predict(*given)
+            raise RemoteFailed("the store of models fails")
+
+    ann = keys.add("ann", "predict", "sound=60/day")
+    second = made.sound(np.resize(made.signal("03a01Wa.wav"), 16_000))
+    body = {"model_id": "ready", "audio": base64.b64encode(second).decode()}
+    job_id = add_job(predict, "/predict", ann, body).json["job_id"]
+    settings = Settings.from_environment()
+    jobs = open_jobs(settings, Predictions(FailsOnce()))
+    with pytest.raises(RemoteFailed):
+        run_job(jobs, job_id, settings)
+    job = run_job(jobs, job_id, settings)
+    assert (job.status, job.attempts) == ("succeeded", 2)
+    assert json.loads(Path("state/usage/ann.json").read_bytes())["seconds"] == 1
+    assert "is_charged" not in predict.get(f"/predict/{job_id}", headers=bearer(ann)).json
 
 
 def test_a_quota_without_a_store_is_an_error_of_the_operator(

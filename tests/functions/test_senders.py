@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from clients import Client
 from ser.service.events.notifications import MAX_RECORDS
+from ser.service.jobs import delivery
 from ser.service.jobs.documents import REFUSALS
 from ser.service.jobs.jobs import open_jobs
 from ser.service.jobs.trainings import Trainings
@@ -23,6 +24,7 @@ from ser.service.keys import line_of, new_key
 from ser.service.settings import Settings
 from ser.store import open_store
 
+KEY = new_key()
 TEST_EVENT = {"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "corpora"}
 FAST = settings(
     max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
@@ -128,6 +130,45 @@ def test_tokens_are_accepted_for_events_alone(
     forged = {"Authorization": f"Bearer {token[:-9]}aaaaaaaaa"}
     assert train.post("/events", json=TEST_EVENT, headers=forged).status_code == 401
     assert train.get("/train", headers=headers).status_code == (401 if with_keys else 200)
+
+
+@pytest.mark.parametrize("limited", [True, False])
+def test_the_jobs_of_events_count_in_the_quota_of_their_sender(
+    train: Client, monkeypatch: pytest.MonkeyPatch, bounds: Path, limited: bool
+) -> None:
+    monkeypatch.setenv("SER_INBOX", "inbox")
+    monkeypatch.setenv("SER_API_KEYS", line_of(KEY, "store", "events", ("jobs=2",) * limited))
+    # As if each process had been lost before it began.
+    monkeypatch.setattr(delivery, "run_job", lambda jobs, job_id, _settings: jobs.read(job_id))
+    fields = {"preset": "light", "remote_url": "corpus.zip", "model_save_path": "model"}
+    body = json.dumps({**fields, "data_path": "data"}).encode()
+    (bounds / "corpus.zip").write_bytes(b"")
+    (bounds / "inbox").mkdir()
+
+    def announce(*names: str, body: bytes | None = body) -> Any:
+        records = []
+        for name in names:
+            if body is not None:
+                (bounds / "inbox" / name).write_bytes(body)
+            about = record(str(bounds / "inbox"), name, eventSource="ser:inbox")
+            about["s3"]["object"]["eTag"] = hashlib.sha256(body or b"").hexdigest()
+            records.append(about)
+        headers = {"Authorization": f"Bearer {KEY}"}
+        return train.post("/events", json={"Records": records}, headers=headers)
+
+    # Objects that are gone, and requests that are refused, take no slot.
+    assert announce("x.train.json", "y.train.json", "z.train.json", body=None).status_code == 200
+    assert announce("x.train.json", "y.train.json", "z.train.json", body=b"{}").status_code == 200
+    first = announce("a.train.json", "b.train.json")
+    assert (first.status_code, len(first.json["jobs"])) == (200, 2)
+    # An event that is delivered again is for the same job.
+    assert announce("a.train.json", "b.train.json").json == first.json
+    further = announce("c.train.json", "a.train.json")
+    if limited:
+        assert (further.status_code, further.headers["Retry-After"]) == (429, "30")
+    else:
+        assert further.status_code == 200
+    assert len(list(Path("state/jobs").iterdir())) == (5 if limited else 6)
 
 
 def test_records_are_bounded(train: Client) -> None:

@@ -42,9 +42,14 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     """Largest number of its jobs of one function at a time; ``None``: any."""
     sound: SoundQuota | None = None
 
+    @property
+    def sees_all(self) -> bool:
+        """Whether the caller may see the jobs of all callers."""
+        return self.name is None or "manage" in self.scopes
+
     def may_see(self, owner: str | None) -> bool:
         """Return whether the caller may see a job of ``owner``."""
-        return self.name is None or "manage" in self.scopes or owner == self.name
+        return self.sees_all or owner == self.name
 
 
 ANYONE = Caller()

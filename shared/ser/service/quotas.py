@@ -66,7 +66,8 @@ def take_slot(jobs: Jobs, caller: Caller, slot: Slot) -> str:
         if stored is None:
             taken = jobs.store.create(key, encode(slot))
         else:
-            taken = is_free(stored.data, jobs) and jobs.store.replace(key, stored, encode(slot))
+            free = is_free(stored.data, slot.job_id, jobs)
+            taken = free and jobs.store.replace(key, stored, encode(slot))
         if taken:
             return key
     raise QuotaReached(
@@ -76,11 +77,13 @@ def take_slot(jobs: Jobs, caller: Caller, slot: Slot) -> str:
     )
 
 
-def is_free(data: bytes, jobs: Jobs) -> bool:
-    """Return whether the slot in ``data`` can be taken."""
+def is_free(data: bytes, job_id: str, jobs: Jobs) -> bool:
+    """Return whether the slot in ``data`` can be taken for the job ``job_id``."""
     try:
         slot = msgspec.json.decode(data, type=Slot)
     except (msgspec.DecodeError, ValueError):
+        return True
+    if slot.job_id == job_id:  # an event is announced again after its delivery was interrupted
         return True
     now = jobs.clock()
     if slot.until is not None:

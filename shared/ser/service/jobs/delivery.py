@@ -47,8 +47,8 @@ def deliver(events: Iterable[Event], jobs: Jobs, settings: Settings) -> list[Job
     Raises
     ------
     SerError
-        A transient error, after all other events have been handled: the events have to be delivered
-        again.
+        A transient error, or a quota that is used up, after all other events have been handled: the
+        events have to be delivered again.
     """
     delivered, last_error = [], None
     for event in events:
@@ -119,6 +119,8 @@ def add_job(event: ObjectCreated, job_id: str, jobs: Jobs, settings: Settings) -
 
     Raises
     ------
+    QuotaReached
+        The sender has as many unfinished jobs as its quota.
     Gone
         The object does not exist. If it appears later, its event can be delivered again.
     """
@@ -130,11 +132,13 @@ def add_job(event: ObjectCreated, job_id: str, jobs: Jobs, settings: Settings) -
         "etag": event.etag,
     }
     try:
-        jobs.add(read_announced_request(event, job_id, settings), job_id=job_id, trigger=trigger)
+        request = read_announced_request(event, job_id, settings)
     except SerError as error:
         if problems.status_of(error) >= 500:
             raise
         jobs.add(None, job_id=job_id, trigger=trigger, refusal=error)
+    else:
+        jobs.add(request, job_id=job_id, trigger=trigger)
 
 
 def read_announced_request(event: ObjectCreated, job_id: str, settings: Settings) -> TrainRequest:

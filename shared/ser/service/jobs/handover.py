@@ -21,7 +21,7 @@ from pathlib import Path
 
 from ser._addresses import local_path, scheme
 from ser.errors import RemoteFailed, SerError
-from ser.registry import encode, new_model_id
+from ser.registry import encode
 from ser.service.events import ObjectCreated
 from ser.service.interpreter import python_path
 from ser.service.jobs.claims import sweep_claims
@@ -29,7 +29,6 @@ from ser.service.jobs.job import Job
 from ser.service.jobs.jobs import Jobs, as_transient, open_jobs
 from ser.service.jobs.running import clear_away, run_job
 from ser.service.jobs.work import Work, WorkName
-from ser.service.quotas import Slot, take_slot
 from ser.service.settings import Settings
 
 log = logging.getLogger("ser")
@@ -55,13 +54,9 @@ def create_job(
     Raises
     ------
     QuotaReached
-        The viewer of ``jobs`` has as many unfinished ones as its quota.
+        The owner of ``jobs`` has as many unfinished ones as its quota.
     """
-    job_id = new_model_id()
-    if jobs.viewer.max_jobs is not None:
-        with as_transient():
-            take_slot(jobs, jobs.viewer, Slot(job_id=job_id, taken_at=jobs.clock()))
-    job = jobs.add(request, job_id=job_id)
+    job = jobs.add(request)
     try:
         hand_over(job, jobs, settings, body)
     except SerError:

@@ -67,6 +67,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     """The request as another version of this software stored it; it is read when the job runs."""
     result: dict[str, Any] | None = None
     """The answer of the request."""
+    is_charged: bool = False
+    """Whether an attempt has counted its seconds of sound in the quota of ``owner``."""
     crash: str = ""
     """The crash of the last attempt that crashed; see :class:`~ser.service.problems.TrainingLost`.
     """
@@ -112,6 +114,10 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
         """Return the job with a renewed lease and the progress of its attempt."""
         return replace(self, lease=lease, stage=stage, progress=progress)
 
+    def as_charged(self) -> Job:
+        """Return the job with its seconds of sound counted."""
+        return replace(self, is_charged=True)
+
     def without_lease(self, error: SerError) -> Job:
         """Return the job ready for another attempt after ``error``.
 
@@ -143,10 +149,11 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
         return replace(self, status=status, ended_at=now, lease=None)
 
     def answer(self) -> dict[str, Any]:
-        """Return the job as clients see it, without its lease; its request may have secrets."""
+        """Return the job as clients see it; its request may have secrets."""
         fields: dict[str, Any] = msgspec.to_builtins(self)
         unread = fields.pop("unread_request")
-        del fields["lease"], fields["crash"], fields["owner"]
+        for name in ("lease", "crash", "owner", "is_charged"):
+            del fields[name]
         return fields | {"request": fields["request"] or unread or {}}
 
     def summary(self) -> dict[str, Any]:

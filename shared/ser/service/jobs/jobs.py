@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import logging
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -31,6 +32,7 @@ from ser.service.jobs.job import (
 )
 from ser.service.jobs.work import Work
 from ser.service.problems import QuotaReached, TrainingLost
+from ser.service.quotas import Slot, take_slot
 from ser.service.settings import Settings
 from ser.store import Store, Stored, open_store
 
@@ -85,7 +87,7 @@ class Jobs:
     viewer
         The caller who sees these jobs; those of others do not exist for it.
     owner
-        The owner of jobs that are added.
+        The owner of jobs that are added, in whose quota they count.
     """
 
     store: Store
@@ -94,11 +96,11 @@ class Jobs:
     max_attempts: int
     clock: Callable[[], datetime] = utc_now
     viewer: Caller = ANYONE
-    owner: str | None = None
+    owner: Caller = ANYONE
 
     def owned_by(self, caller: Caller) -> Jobs:
         """Return all these jobs, with ``caller`` as the owner of those that are added."""
-        return dataclasses.replace(self, owner=caller.name)
+        return dataclasses.replace(self, owner=caller)
 
     def claim(self, identity: str) -> str:
         """Return the id of the job of the object with this ``identity``: always the same one.
@@ -120,13 +122,25 @@ class Jobs:
         refusal: SerError | None = None,
     ) -> Job:
         """Add a job and return it: queued, or already failed because of ``refusal``. A job
-        ``job_id`` that exists stays unchanged and is returned."""
+        ``job_id`` that exists stays unchanged and is returned.
+
+        Raises
+        ------
+        QuotaReached
+            The owner has as many unfinished jobs as its quota.
+        """
         now = self.clock()
         job_id = job_id or new_model_id()
-        job = Job(job_id=job_id, request=request, trigger=trigger, created_at=now, owner=self.owner)
+        owner = self.owner.name
+        job = Job(job_id=job_id, request=request, trigger=trigger, created_at=now, owner=owner)
         if refusal:
             job = self._ended(job.as_failed(problems.document(refusal), now))
         with as_transient():
+            if self.owner.max_jobs is not None and not refusal:
+                take_slot(self, self.owner, Slot(job_id=job_id, taken_at=now))
+            if owner is not None:
+                # Before the job, so that a crash in between hides none from its owner.
+                self.store.create(f"{self._folder_of(owner)}/{job_id}.json", b"{}")
             created = self.store.create(self._key(job_id), encode(job))
         return job if created else self.read(job_id)
 
@@ -161,9 +175,14 @@ class Jobs:
             raise Conflict(f"{self._key(job.job_id)} does not fit: {error}") from error
 
     def newest(self, *, limit: int | None = None, before: str | None = None) -> Iterator[Job]:
-        """Yield jobs, newest first: at most ``limit``, and only those older than ``before``."""
+        """Yield jobs, newest first: at most ``limit``, and only those older than ``before``.
+
+        Only jobs that the viewer may see are read, however many others there are.
+        """
+        name = self.viewer.name
+        seen = self.work.folder if name is None or self.viewer.sees_all else self._folder_of(name)
         with as_transient():
-            names = self.store.names(self.work.folder)
+            names = self.store.names(seen)
         ids = (name.removesuffix(".json") for name in reversed(names))
         older = (i for i in ids if MODEL_ID.fullmatch(i) and (before is None or i < before))
         yield from islice(self._readable(older), limit)
@@ -217,6 +236,15 @@ class Jobs:
 
         def step(job: Job) -> Job:
             return job.require_holder(lease).with_progress(renewed, stage, progress)
+
+        return self._change(job_id, step)
+
+    def note_charge(self, job_id: str, lease: Lease) -> Job:
+        """Store that the sounds of a job are counted, and return it; raise :class:`LeaseLost` if
+        another process holds it, or it has ended."""
+
+        def step(job: Job) -> Job:
+            return job.require_holder(lease).as_charged()
 
         return self._change(job_id, step)
 
@@ -326,6 +354,11 @@ class Jobs:
     def _key(self, job_id: str) -> str:
         return f"{self.work.folder}/{job_id}.json"
 
+    def _folder_of(self, owner: str) -> str:
+        """Return the folder that names the jobs of ``owner``."""
+        # A token may have any text as its subject.
+        return f"owners/{hashlib.sha256(owner.encode()).hexdigest()}/{self.work.folder}"
+
     def _lease(self, holder: str) -> Lease:
         return Lease(holder, self.clock() + timedelta(seconds=self.lease_seconds))
 
@@ -355,5 +388,5 @@ def open_jobs(
         settings.max_attempts,
         clock,
         viewer=caller,
-        owner=caller.name,
+        owner=caller,
     )

@@ -66,7 +66,7 @@ class Predictions:
         request = replace(request, model_save_path=place)
         held.note_progress("predict", 0.0)
         with ThreadPoolExecutor(1) as pool:
-            charge = charge_of_owner(held.job.owner, settings)
+            charge = charge_once(held, settings)
             answer = pool.submit(self._predictor.predict, request, settings, charge)
             while not answer.done():
                 wait([answer], RENEWAL_SECONDS)
@@ -81,6 +81,19 @@ class Predictions:
     def clear_away(self, job: Job, settings: Settings) -> None:
         """Remove the sounds of ``job``; see :class:`.Work`."""
         open_jobs(settings, self).store.delete(request_key(self.name, job.job_id))
+
+
+def charge_once(held: HeldJob, settings: Settings) -> Callable[[float], None]:
+    """Return the function that counts the seconds of sound of a job, unless an earlier attempt has
+    counted them."""
+    charge = charge_of_owner(held.job.owner, settings)
+
+    def charge_unless_charged(seconds: float) -> None:
+        if not held.job.is_charged:
+            charge(seconds)
+            held.note_charge()
+
+    return ignore_charge if charge is ignore_charge else charge_unless_charged
 
 
 def charge_of_owner(owner: str | None, settings: Settings) -> Callable[[float], None]:

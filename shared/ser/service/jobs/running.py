@@ -164,6 +164,11 @@ class HeldJob:
                 if time.monotonic() - self._renewed_at >= self.jobs.lease_seconds:
                     raise LeaseLost from error
 
+    def note_charge(self) -> None:
+        """Store that the sounds of the job are counted; raise :class:`LeaseLost` if another process
+        holds the job, or it has ended."""
+        self.job = self.jobs.note_charge(self.job.job_id, self.lease)
+
     def begin_publishing(self) -> None:
         """Store that the model is about to be published; raise :class:`LeaseLost` if another
         process holds the job, or it has ended."""

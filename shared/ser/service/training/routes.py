@@ -172,7 +172,7 @@ EVENTS = Route(
     body="A notification of S3, EventBridge, MinIO or Cloud Storage. An object `*.train.json` is "
     "a body of POST /train, an archive (`*.zip`, `*.tar.gz`, ...) a corpus; others are ignored.",
     answer=EventsAnswer,
-    problems=(400, 404, 413, 415, 502, 503),
+    problems=(400, 404, 413, 415, 429, 502, 503),
     example={
         "Records": [
             {
