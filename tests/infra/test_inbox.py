@@ -249,20 +249,28 @@ def test_old_and_new_files_are_announced_once(bounds: Path, listener: Listener) 
         wait_until(listener.has_received(*everything))
 
 
+REPEATED = ("busy.zip", "broken.zip", "limited.zip")
+
+
 def test_a_file_is_announced_until_the_function_accepts_it(
     bounds: Path, listener: Listener
 ) -> None:
     folder = bounds / "inbox"
     folder.mkdir()
-    for name in ("bad.zip", "busy.zip", "broken.zip"):
+    listener.answers = {
+        "bad.zip": [422],
+        "busy.zip": [503],
+        "broken.zip": [502],
+        "limited.zip": [429],
+    }
+    for name in listener.answers:
         (folder / name).touch()
-    listener.answers = {"bad.zip": [422], "busy.zip": [503], "broken.zip": [502]}
     with watching(**listener.settings) as process:
         assert process.stderr is not None
         while "does not answer" not in (line := process.stderr.readline()):
             assert line
         with listener.listening():
-            wait_until(listener.has_received("bad.zip", *2 * ["busy.zip", "broken.zip"]))
+            wait_until(listener.has_received("bad.zip", *2 * REPEATED))
 
 
 def test_the_files_that_a_training_writes_to_the_folder_are_not_announced(

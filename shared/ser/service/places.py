@@ -76,14 +76,14 @@ class Places:
             raise InvalidInput(
                 f"{value!r} is among the models in {str(models)!r}; allowed: a folder for a corpus"
             )
-        corpus = next(filter(keeps_corpus, self._within(path.parent)), None)
-        if corpus and path.relative_to(corpus).parts[0] in KEPT:
-            raise InvalidInput(
-                f"{value!r} is among the files of the corpus {str(corpus)!r}; "
-                "allowed: a folder of its own"
-            )
-        if not keeps_corpus(path):
-            refuse_models_below(value, path)
+        # All of them, since the files of a corpus may look like another corpus.
+        for corpus in filter(keeps_corpus, self._within(path.parent)):
+            if path.relative_to(corpus).parts[0] in KEPT:
+                raise InvalidInput(
+                    f"{value!r} is among the files of the corpus {str(corpus)!r}; "
+                    "allowed: a folder of its own"
+                )
+        refuse_models_below(value, path)
         return path
 
     def for_models(self, value: str) -> Path:
@@ -211,6 +211,9 @@ def refuse_models_below(value: str, folder: Path) -> None:
     """Raise :class:`InvalidInput` if ``folder``, which may keep a corpus, has models below it."""
     seen = 0
     for place, names, _ in os.walk(folder):
+        if PRISTINE in names:
+            # Files of a corpus, which may look like models.
+            names[:] = [name for name in names if name not in KEPT]
         seen += len(names)
         if seen > MAX_FOLDERS:
             raise InvalidInput(

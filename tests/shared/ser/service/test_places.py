@@ -122,6 +122,27 @@ def test_a_corpus_in_the_place_of_a_thousand_folders_is_refused(root: Path) -> N
         places(root).for_data(str(root / "a"))
 
 
+@pytest.mark.parametrize("corpus", ["a", "a/corpus"])
+def test_a_corpus_that_is_kept_may_be_used_again_unless_it_is_above_models(
+    root: Path, corpus: str
+) -> None:
+    working = root / corpus / "working"
+    for name in ("pristine", *(f"working/{number}" for number in range(1_001))):
+        (root / corpus / name).mkdir(parents=True)
+    (working / "20260101T000000Z-00000000").mkdir()
+    assert places(root).for_data(str(root / "a")) == root / "a"
+    (root / "a" / "model" / "aliases").mkdir(parents=True)
+    with pytest.raises(InvalidInput, match="is above the models"):
+        places(root).for_data(str(root / "a"))
+
+
+def test_the_files_of_a_corpus_cannot_pretend_to_be_another_one(root: Path) -> None:
+    for name in ("pristine", "working/b/pristine"):
+        (root / "corpus" / name).mkdir(parents=True)
+    with pytest.raises(InvalidInput, match=r"is among the files of the corpus '.*/corpus'"):
+        places(root).for_data(str(root / "corpus" / "working" / "b" / "c"))
+
+
 @pytest.mark.parametrize("kept", ["pristine", "working", "working/wav", "incoming", "features/a"])
 def test_a_corpus_among_the_files_of_another_is_refused(root: Path, kept: str) -> None:
     (root / "corpus" / "pristine").mkdir(parents=True)
