@@ -20,9 +20,9 @@ HEADER_BYTES = 2**17
 """Largest size of a request line with its headers; the query may hold a profile."""
 CHUNK_LINE_BYTES, TRAILER_BYTES = 2**10, 2**13
 """Largest size of the line before a chunk, and of the headers after the last one."""
-FRAMING_BYTES = 2**16
-"""Bytes that any body may have around its chunks. Beyond them, two for each byte of content are
-allowed, since a chunk costs as much time as a thousand bytes."""
+FRAMING_BYTES, CONTENT_BYTES = 2**16, 4
+"""Bytes that any body may have around its chunks, and the bytes of content for each further one.
+A chunk of any size takes as much time as a thousand bytes."""
 WITHOUT_BODY_BYTES = 2**16
 """Largest body of a request whose method needs none: it is discarded."""
 WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
@@ -38,10 +38,14 @@ class Limits(NamedTuple):
 
 
 class Nowhere:
-    """A buffer that keeps nothing."""
+    """A buffer that keeps nothing, and goes on counting after ``size`` bytes."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
 
     def append(self, data: bytes) -> None:
         """Discard ``data``."""
+        self._size += len(data)
 
     def getfile(self) -> io.BytesIO:
         """Return an empty file."""
@@ -51,7 +55,7 @@ class Nowhere:
         """Do nothing."""
 
     def __len__(self) -> int:
-        return 0
+        return self._size
 
 
 class IncomingRequest(HTTPRequestParser):  # type: ignore[misc]
@@ -131,11 +135,11 @@ class IncomingRequest(HTTPRequestParser):  # type: ignore[misc]
             :data:`.DRAINED_BYTES` is awaited: most clients, and a gateway for them, lose an answer
             that comes while they send.
         """
-        is_complete = self.completed
+        is_complete, received = self.completed, self._received
         self.refusal, self.refused_at = error, time.monotonic()
         self.close()
         if self.body_rcv is not None:
-            self.body_rcv.buf = Nowhere()
+            self.body_rcv.buf = Nowhere(received)
         self._discarded_from = self.body_bytes_received
         announced = self.content_length - self.body_bytes_received
         is_awaited = self.body_rcv is not None and announced <= DRAINED_BYTES
@@ -185,8 +189,8 @@ class IncomingRequest(HTTPRequestParser):  # type: ignore[misc]
         if not self.is_routable:
             self.is_routable = True
             self.measure_anew(time.monotonic())
-        received = 0 if self.body_rcv is None else len(self.body_rcv)
-        if self._has_broken_chunks(received):
+        received = self._received
+        if self._has_broken_chunks():
             broken = UnreadableRequest("The request is not valid HTTP: its chunks are broken.")
             self.refuse(broken, at_once=True)
         elif self.refusal is not None:
@@ -197,14 +201,18 @@ class IncomingRequest(HTTPRequestParser):  # type: ignore[misc]
         else:
             self.claim.set(self.content_length, received)
 
-    def _has_broken_chunks(self, received: int) -> bool:
-        """Whether the body, of whose content ``received`` bytes have come, has much around its
-        chunks."""
-        framing = self.body_bytes_received - received
+    @property
+    def _received(self) -> int:
+        """The number of bytes of the body's content that have come."""
+        return 0 if self.body_rcv is None else len(self.body_rcv)
+
+    def _has_broken_chunks(self) -> bool:
+        """Whether the body has much around its chunks, also while it is discarded."""
+        framing = self.body_bytes_received - self._received
         return self.chunked and (
             len(self.body_rcv.control_line) > CHUNK_LINE_BYTES
             or len(self.body_rcv.trailer) > TRAILER_BYTES
-            or (self.refusal is None and framing > 2 * received + FRAMING_BYTES)
+            or framing > self._received // CONTENT_BYTES + FRAMING_BYTES
         )
 
     @property

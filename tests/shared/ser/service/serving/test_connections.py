@@ -179,6 +179,7 @@ ENDLESS = {
     "extension of a chunk": b"1;" + 5_000 * b"a",
     "trailer": b"0\r\n" + 1_000 * b"a: 123456789\r\n",
     "chunks of one byte": 30_000 * b"1\r\na\r\n",
+    "chunks of a few bytes": 30_000 * b"3\r\nabc\r\n",
 }
 
 
@@ -189,6 +190,23 @@ def test_chunks_without_an_end_are_400(server: Server, sent: bytes) -> None:
         client.socket.sendall(sent)
     answer = client.only_answer()
     assert (answer.status, "chunks" in answer.detail) == (400, True)
+
+
+def test_a_body_that_is_discarded_has_no_endless_chunks_either(server: Server) -> None:
+    begin = b"GET /healthz HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+    large = b"11170\r\n" + 70_000 * b"a" + b"\r\n"
+    client = server.send(begin + large)
+    with suppress(ConnectionError):
+        client.socket.sendall(30_000 * b"1\r\na\r\n")
+    answer = client.only_answer()
+    assert (answer.status, "chunks" in answer.detail) == (400, True)
+
+
+def test_chunks_of_usual_sizes_are_read(server: Server) -> None:
+    body = 10_000 * (b"50\r\n" + 80 * b"a" + b"\r\n")
+    answer = server.send(CHUNKED + body + b"0\r\n\r\n").answer()
+    assert answer is not None
+    assert answer.status == 200
 
 
 def test_a_header_above_its_limit_is_431(server: Server) -> None:
