@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import graphs
+import made
 from clients import Client
 from ser.registry import Registry, open_registry
 from ser.service.keys import line_of, new_key
+from ser.service.models import ALIAS_SECONDS
 
+SOUND = made.sound(made.signal("03a01Wa.wav"))
 FACTS: dict[str, Any] = {
     "corpus": {"name": "emodb"},
     "request": {"preset": "light", "model_type": "DiscriminantClassifier"},
@@ -78,6 +82,24 @@ def test_without_a_registry_the_model_of_the_package_is_listed(predict: Client) 
     assert "anger" in details["emotions"]
     assert len(details["emotions"]) == len(details["labels"]) == 7
     assert predict.get("/aliases").json == {"aliases": []}
+
+
+def test_a_request_without_a_model_takes_production_else_latest_and_says_which(
+    predict: Client, registry: Registry
+) -> None:
+    old, new = publish(registry), publish(registry)
+    registry.move("latest", new)
+
+    def taken(**fields: str) -> tuple[str, str | None]:
+        answer = predict.post("/predict", query_string=fields, data=SOUND, content_type="audio/wav")
+        assert answer.status_code == 200, answer.text
+        return answer.json["model_id"], answer.json.get("alias")
+
+    assert taken() == (new, "latest")
+    assert taken(model_id="latest") == (new, None)
+    predict.post("/aliases/production", json={"model_id": old})
+    time.sleep(ALIAS_SECONDS)
+    assert taken() == (old, "production")
 
 
 @pytest.mark.parametrize("limit", ["0", "101", "many"])
