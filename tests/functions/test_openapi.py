@@ -117,6 +117,7 @@ def test_every_form_of_a_body_is_documented(whole: Document) -> None:
         "/train": {"application/json"},
         "/events": {"application/json"},
         "/predict": {"application/json", "multipart/form-data", *audio},
+        "/aliases/{alias}": {"application/json"},
     }
 
 
@@ -261,6 +262,27 @@ def test_answers_of_predict_are_as_documented(
         refuse_undocumented(document, "post", "/predict", answer)
     report = predict.get("/models/none/report", query_string=place)
     refuse_undocumented(document, "get", "/models/{model_id}/report", report)
+    shown = {"/models": "/models", "/aliases": "/aliases"}
+    shown |= {"/models/{model_id}": f"/models/{place['model_id']}"}
+    for described, path in shown.items():
+        answer = predict.get(f"{path}?model_save_path={place['model_save_path']}")
+        assert answer.status_code == 200, answer.text
+        refuse_undocumented(document, "get", described, answer)
+
+
+def test_answers_about_changes_of_models_are_as_documented(predict: Any, bounds: Path) -> None:
+    model_id = graphs.publish(bounds / "model", graphs.model())
+    document = predict.get("/openapi.json").json
+    body = {"model_id": model_id, "model_save_path": "model"}
+    changes = [predict.post("/aliases/best", json=body), predict.post("/aliases/A", json=body)]
+    assert [each.status_code for each in changes] == [200, 422]
+    for change in changes:
+        refuse_undocumented(document, "post", "/aliases/{alias}", change)
+    unused = graphs.publish(bounds / "model", graphs.model())
+    for each, status in ((model_id, 409), (unused, 200)):
+        deleted = predict.delete(f"/models/{each}?model_save_path=model")
+        assert deleted.status_code == status
+        refuse_undocumented(document, "delete", "/models/{model_id}", deleted)
 
 
 def test_answers_with_profiles_and_abstentions_are_as_documented(

@@ -15,6 +15,16 @@ from ser.service.answers._jobs import (
     JobSummary,
     PredictJobAnswer,
 )
+from ser.service.answers._models import (
+    AliasAnswer,
+    AliasList,
+    AliasMove,
+    DeletedModel,
+    ModelAnswer,
+    ModelEntry,
+    ModelFigures,
+    ModelList,
+)
 from ser.service.answers._training import (
     Adapted,
     ClassMetrics,
@@ -31,11 +41,15 @@ from ser.service.answers._training import (
 
 __all__ = [
     "Adapted",
+    "AliasAnswer",
+    "AliasList",
+    "AliasMove",
     "Answer",
     "ClassMetrics",
     "CorpusFacts",
     "Coverage",
     "Degraded",
+    "DeletedModel",
     "Enrolment",
     "EventsAnswer",
     "Health",
@@ -44,6 +58,10 @@ __all__ = [
     "JobState",
     "JobSummary",
     "Metrics",
+    "ModelAnswer",
+    "ModelEntry",
+    "ModelFigures",
+    "ModelList",
     "PredictAnswer",
     "PredictJobAnswer",
     "Problem",

@@ -29,7 +29,7 @@ from ser.service.inference.sounds import (
     uploaded_sounds,
 )
 from ser.service.inference.uploads import Fetcher
-from ser.service.models import Models
+from ser.service.models import Found, Models
 from ser.service.settings import Settings
 from ser.sounds import SAMPLING_RATE, Signal
 
@@ -87,9 +87,10 @@ class Predictor:
             too long, or the model's bytes are damaged or of another version.
         """
         with within("model_save_path"):
-            model = self._models.get(
+            found = self._models.find(
                 request.model_save_path, request.model_id, settings.model_rules
             )
+        model = found.model
         check_profiles(request, model)
         fetcher = Fetcher(settings)
         sounds = (
@@ -121,7 +122,7 @@ class Predictor:
                 abstain_below=request.abstain_below,
             )
 
-        return answer_of(request, model, sounds, self._map(judge, sounds, heard), profiles)
+        return answer_of(request, found, sounds, self._map(judge, sounds, heard), profiles)
 
     def report(self, request: ReportRequest, settings: Settings) -> tuple[str, bytes]:
         """Return the id of the model of ``request``, and its report: HTML in UTF-8.
@@ -216,12 +217,13 @@ def check_profiles(request: PredictRequest, model: Model) -> None:
 
 def answer_of(
     request: PredictRequest,
-    model: PublishedModel,
+    found: Found,
     sounds: Sequence[RequestedSound],
     judgements: Sequence[Prediction | SerError],
     profiles: Profiles,
 ) -> PredictAnswer:
     """Return the answer with a prediction or an error for each of ``sounds``."""
+    model = found.model
     names = [str(label) for label in model.labels]
     predictions = [None if isinstance(each, SerError) else each for each in judgements]
     labels = [each.label if each else None for each in predictions]
@@ -243,6 +245,7 @@ def answer_of(
         speaker_profile=profiles.speaker or UNSET,
         domain_profile=profiles.domain or UNSET,
         model_id=model.model_id,
+        alias=found.alias or UNSET,
         notes=[ready_note(model)] if model.model_id == READY else UNSET,
     )
 

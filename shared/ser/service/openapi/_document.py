@@ -53,7 +53,7 @@ is too large, is for another host, fails, or comes while too many others are ans
 KEY_PROBLEMS = (401, 403)
 """Statuses of the problems by which callers are refused."""
 TAGS = {
-    "predict": "Emotions of sounds, and the reports of models.",
+    "predict": "Emotions of sounds, models with their reports, and aliases.",
     "train": "Models for corpora, and the jobs that train them.",
 }
 PROBLEM_EXAMPLE = {
@@ -68,10 +68,11 @@ PROBLEM_EXAMPLE = {
 
 def routes_of_all_functions() -> tuple[Route, ...]:
     """Return the routes of both functions."""
+    from ser.service.catalogue import routes as catalogue
     from ser.service.inference import routes as inference
     from ser.service.training import routes as training
 
-    return (*training.ROUTES, *inference.ROUTES)
+    return (*training.ROUTES, *inference.ROUTES, *catalogue.ROUTES)
 
 
 def openapi_document(routes: Iterable[Route], settings: Settings) -> dict[str, Any]:
