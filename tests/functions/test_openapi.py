@@ -188,15 +188,16 @@ def test_answers_of_train_are_as_documented(
     monkeypatch.setenv("SER_JOBS_URI", "jobs")
     document = train.get("/openapi.json").json
     body = train_body | {"evaluation": "full", "model_type": "DiscriminantClassifier"}
+    body |= {"alias": "production", "promote_if": {"tolerance": 0.1}}
     del body["model_config"], body["dataset_feature_extract_methods"]
     answer = train.post("/train", json=body)
     assert answer.status_code == 200, answer.text
     refuse_undocumented(document, "post", "/train", answer)
-    assert {"loso", "degraded", "enrolment"} <= answer.json.keys()
+    assert {"loso", "degraded", "enrolment", "promotion"} <= answer.json.keys()
     # Nothing is lost on the way from the training to the caller.
     manifest = open_registry("model").model(answer.json["model_id"]).manifest
     stored = answer_of(manifest)
-    assert {n: v for n, v in answer.json.items() if n != "seconds"} == {
+    assert {n: v for n, v in answer.json.items() if n not in ("seconds", "promotion")} == {
         n: v for n, v in stored.items() if n != "seconds"
     }
     refused = train.post("/train", json={"colour": "red"})

@@ -52,6 +52,9 @@ FIELDS = {
     "its own. `differences`: the sums of a fold are subtracted from those of all utterances, "
     "with the scalers of all; several times faster, only for `DiscriminantClassifier`.",
     "alias": "A further alias that moves to the model, unless it points at a newer one.",
+    "promote_if": "The condition under which `alias` moves: the new model must not be worse than "
+    "the one that it points at, by more than `tolerance`, in a paired bootstrap on the same "
+    "held-out utterances. `promotion` of the answer says why it moved or did not.",
 }
 """Descriptions of the fields of POST /train, in Markdown."""
 
