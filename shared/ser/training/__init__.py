@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         extract_features,
         load_and_split,
     )
+    from ser.training._gate import compare_models
     from ser.training._training import compose, evaluate_recipe, fit, train_recipe
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "SplitCorpus",
     "aliases_of",
     "answer_of",
+    "compare_models",
     "compose",
     "evaluate",
     "evaluate_recipe",
@@ -60,6 +62,7 @@ __all__ = [
 LAZY = {
     "PreparedCorpus": "_corpus",
     "SplitCorpus": "_corpus",
+    "compare_models": "_gate",
     "compose": "_training",
     "evaluate": "_api",
     "evaluate_recipe": "_training",
