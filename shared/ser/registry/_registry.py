@@ -60,6 +60,18 @@ class Registry(Aliases):
         """
         self._store.check_writable()
 
+    def check_readable(self) -> None:
+        """Raise an error unless the registry can be read, by one read of an alias.
+
+        Raises
+        ------
+        InvalidInput
+            The bucket does not exist; access rules refuse the read.
+        RemoteFailed
+            The store failed or did not answer.
+        """
+        self._store.read("aliases/latest.json")
+
     def publish(
         self, model_id: str, files: Mapping[str, bytes], manifest: Mapping[str, Any]
     ) -> None:
