@@ -24,6 +24,7 @@ from clients import Client
 from ser.registry import Registry, open_registry
 from ser.service import metrics, tracing
 from ser.service.keys import line_of, new_key
+from ser.service.observer import wants_traces
 
 SOUND = made.sound(made.signal("03a01Wa.wav"))
 SILENCE = made.sound(0 * made.signal("03a01Wa.wav"))
@@ -164,7 +165,8 @@ def test_processes_add_up_their_counts(tmp_path: Path) -> None:
     processes = [metrics.Metrics() for _ in range(3)]
     for number, each in enumerate(processes):
         each.share(tmp_path)
-        seen = Observation(model_id="m", sounds=[Sound("anger", 0.5 + number / 10, True)])
+        seen = Observation()
+        seen.model_id, seen.sounds = "m", [Sound("anger", 0.5 + number / 10, True)]
         each.record("predict", "POST", "/predict", 200, seen, cold=True)
     deadline = time.monotonic() + 60
     while len(list(tmp_path.glob("[!.]*.json"))) < 3:
@@ -356,4 +358,4 @@ def test_a_request_is_a_trace_where_the_standard_variables_name_a_receiver(
 def test_traces_are_wanted_by_the_standard_variables(
     variables: dict[str, str], wanted: bool
 ) -> None:
-    assert tracing.is_wanted(variables) is wanted
+    assert wants_traces(variables) is wanted

@@ -10,12 +10,12 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
 
-class Stage(NamedTuple):
+class Stage(msgspec.Struct, frozen=True):
     """A part of the work for a request."""
 
     name: str
@@ -24,7 +24,7 @@ class Stage(NamedTuple):
     seconds: float
 
 
-class Sound(NamedTuple):
+class Sound(msgspec.Struct, frozen=True):
     """The judgement of one sound."""
 
     emotion: str | None
@@ -33,22 +33,23 @@ class Sound(NamedTuple):
     has_speech: bool
 
 
-class Observation(msgspec.Struct):
+class Observation:
     """What is known about a request so far."""
 
-    began: float = msgspec.field(default_factory=time.perf_counter)
-    began_at: float = msgspec.field(default_factory=time.time)
-    stages: list[Stage] = []
-    model_id: str | None = None
-    has_loaded: bool = False
-    """Whether a model had to be loaded."""
-    sound_seconds: float | None = None
-    """Duration of all sounds."""
-    sounds: list[Sound] = []
-    problem: str | None = None
-    """The type of the problem that was answered."""
-    detail: str | None = None
-    """The message of a problem that is not the caller's."""
+    def __init__(self) -> None:
+        self.began = time.perf_counter()
+        self.began_at = time.time()
+        self.stages: list[Stage] = []
+        self.model_id: str | None = None
+        self.has_loaded = False
+        """Whether a model had to be loaded."""
+        self.sound_seconds: float | None = None
+        """Duration of all sounds."""
+        self.sounds: list[Sound] = []
+        self.problem: str | None = None
+        """The type of the problem that was answered."""
+        self.detail: str | None = None
+        """The message of a problem that is not the caller's."""
 
     def note_problem(self, problem: Mapping[str, Any]) -> None:
         """Note the problem that is answered; its message if the caller is not at fault."""

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from werkzeug.wrappers import Response
 
 import ser
-from ser.service import tracing
 from ser.service.logs import write_event
 from ser.service.metrics import METRICS
 from ser.service.observation import Observation, observing
@@ -19,6 +19,7 @@ from ser.service.routes import METRICS_PATH, READY_PATH
 if TYPE_CHECKING:
     from ser.service.http import Exchange
 
+TRACE_RECEIVERS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 UNMATCHED = "unmatched"
 """The route of a path that does not exist; the path itself may be anything."""
@@ -50,7 +51,10 @@ class Observer:
         METRICS.record(self._name, method, route, status, seen, cold=cold)
         if exchange.settings.log_requests and not is_quiet:
             write_event("request", **self._facts(exchange, method, route, status, cold=cold))
-        if tracing.is_wanted():
+        if wants_traces(os.environ):
+            # Imported here, because cold starts must be short.
+            from ser.service import tracing
+
             tracing.export(self._name, method, route, status, seen, dict(exchange.request.headers))
         return response
 
@@ -83,6 +87,15 @@ class Observer:
             "problem": seen.problem,
             "detail": seen.detail,
         }
+
+
+def wants_traces(environment: Mapping[str, str]) -> bool:
+    """Return whether the variables of OpenTelemetry name a receiver of traces."""
+    return (
+        any(environment.get(name) for name in TRACE_RECEIVERS)
+        and environment.get("OTEL_TRACES_EXPORTER", "otlp") == "otlp"
+        and environment.get("OTEL_SDK_DISABLED", "").lower() != "true"
+    )
 
 
 def path_of(exchange: Exchange) -> str:

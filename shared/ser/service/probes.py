@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Literal
+from functools import cache
+from typing import TYPE_CHECKING, Literal
 
 from ser.service.answers import Health
 from ser.service.http import Handler, Plain
 from ser.service.problems import NotReady
-from ser.service.readiness import Readiness
 from ser.service.routes import Call
 from ser.service.settings import Settings
+
+if TYPE_CHECKING:
+    from ser.service.readiness import Readiness
 
 
 def readiness_handler(
@@ -18,11 +21,17 @@ def readiness_handler(
 ) -> Handler:
     """Return the handler of a readiness route; ``check`` returns a reason for each of ``parts``
     that is not ready."""
-    readiness = Readiness(*parts)
+
+    @cache
+    def readiness() -> Readiness:
+        # Imported here, because only a probe needs it, and cold starts must be short.
+        from ser.service.readiness import Readiness
+
+        return Readiness(*parts)
 
     def get_readiness(call: Call[None]) -> Health:
         """Return the health, or raise :class:`NotReady` with the parts that are not ready."""
-        failures = readiness.failures(lambda: check(call.settings))
+        failures = readiness().failures(lambda: check(call.settings))
         if failures:
             reasons = (f"{part}: {reason}" for part, reason in failures.items())
             raise NotReady(f"This function is not ready. {'; '.join(reasons)}")
@@ -36,7 +45,7 @@ def metrics_handler(name: Literal["train", "predict"]) -> Handler:
 
     def get_metrics(call: Call[None]) -> Plain:
         """Return the metrics of all processes of this server."""
-        # Imported here, because only a scrape needs it, and cold starts must be short.
+        # Likewise, for scrapes alone.
         from ser.service.metrics.answer import text_of
 
         return Plain(*text_of(name, call.settings))

@@ -19,17 +19,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("ser")
 
-ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 NANOSECONDS = 1_000_000_000
-
-
-def is_wanted(environment: Mapping[str, str] = os.environ) -> bool:
-    """Return whether the variables of OpenTelemetry name a receiver of traces."""
-    return (
-        any(environment.get(name) for name in ENDPOINTS)
-        and environment.get("OTEL_TRACES_EXPORTER", "otlp") == "otlp"
-        and environment.get("OTEL_SDK_DISABLED", "").lower() != "true"
-    )
 
 
 @lru_cache(maxsize=1)
