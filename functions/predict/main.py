@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from werkzeug.wrappers import Request, Response
 
 from ser.registry import READY
+from ser.service import preparation
 from ser.service.answers import (
     AliasAnswer,
     AliasList,
@@ -27,6 +28,7 @@ from ser.service.inference import (
     routes,
 )
 from ser.service.preparation import MODELS
+from ser.service.probes import metrics_handler, readiness_handler
 from ser.service.routes import Call
 
 if TYPE_CHECKING:
@@ -112,6 +114,8 @@ function = Function(
     (catalogue_routes.LIST_ALIASES, list_aliases),
     (catalogue_routes.CHANGE_ALIAS, change_alias),
     (routes.HEALTH, get_health),
+    (routes.READINESS, readiness_handler(("store", "model"), preparation.check)),
+    (routes.METRICS, metrics_handler("predict")),
 )
 
 

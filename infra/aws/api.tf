@@ -15,6 +15,7 @@ locals {
     "GET /predict/{job_id}"         = "predict"
     "DELETE /predict/{job_id}"      = "predict"
     "GET /predict/healthz"          = "predict"
+    "GET /predict/readyz"           = "predict"
     "GET /predict/openapi.json"     = "predict"
     "GET /models"                   = "predict"
     "GET /models/{model_id}"        = "predict"
@@ -25,6 +26,7 @@ locals {
     "GET /train/{job_id}"           = "train"
     "DELETE /train/{job_id}"        = "train"
     "GET /train/healthz"            = "train"
+    "GET /train/readyz"             = "train"
     "GET /train/openapi.json"       = "train"
   })
 
@@ -50,8 +52,8 @@ resource "aws_apigatewayv2_api" "api" {
     content {
       allow_origins  = cors_configuration.value
       allow_methods  = ["GET", "POST", "DELETE", "OPTIONS"]
-      allow_headers  = ["accept", "authorization", "content-type", "if-none-match", "prefer", "x-amz-content-sha256", "x-amz-date", "x-amz-security-token", "x-request-id"]
-      expose_headers = ["etag", "location", "preference-applied", "retry-after", "x-request-id"]
+      allow_headers  = ["accept", "authorization", "content-type", "if-none-match", "prefer", "traceparent", "x-amz-content-sha256", "x-amz-date", "x-amz-security-token", "x-request-id"]
+      expose_headers = ["etag", "location", "preference-applied", "retry-after", "server-timing", "x-request-id", "x-ser-version"]
       max_age        = 7200
     }
   }

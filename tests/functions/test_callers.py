@@ -31,6 +31,8 @@ GUARDED_PATHS = {
         ("GET", "/train/20261122T193834Z-ef40734d"),
         ("DELETE", "/train/20261122T193834Z-ef40734d"),
         ("POST", "/events"),
+        ("GET", "/metrics"),
+        ("GET", "/train/metrics"),
     ),
     "predict": (
         ("GET", "/"),
@@ -46,6 +48,8 @@ GUARDED_PATHS = {
         ("DELETE", "/models/ready"),
         ("GET", "/aliases"),
         ("POST", "/aliases/production"),
+        ("GET", "/metrics"),
+        ("GET", "/predict/metrics"),
     ),
 }
 GUARDED = [(name, *each) for name, paths in GUARDED_PATHS.items() for each in paths]
@@ -410,7 +414,7 @@ def test_the_openapi_document_states_the_scope_of_each_operation(keys: Keys, nam
                 assert operation["security"] == []
             else:
                 ((scope,),) = (each["key"] for each in operation["security"])
-                assert scope in ("predict", "train", "events", "manage")
+                assert scope in ("predict", "train", "events", "manage", "observe")
                 assert {"401", "403", "421"} <= operation["responses"].keys()
 
 

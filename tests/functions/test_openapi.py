@@ -23,7 +23,10 @@ from ser.training import answer_of
 Document = dict[str, Any]
 
 FUNCTIONS = ("train", "predict")
-UNDOCUMENTED = {"/", "/healthz", "/openapi.json", "/train/openapi.json", "/predict/openapi.json"}
+UNDOCUMENTED = {
+    *("/", "/healthz", "/readyz", "/metrics"),
+    *("/openapi.json", "/train/openapi.json", "/predict/openapi.json"),
+}
 """Paths for operators and for the documents themselves."""
 METHODS = ("get", "put", "post", "delete", "patch")
 
@@ -333,7 +336,8 @@ def test_the_gateway_has_a_way_to_every_operation(whole: Document) -> None:
     # A pattern that fits no operation would forward requests to a 404.
     for name in FUNCTIONS:
         for pattern in matchers[name]:
-            assert any(fits(path, pattern) for path in [*whole["paths"], "/openapi.json"])
+            paths = [*whole["paths"], "/openapi.json", "/metrics"]
+            assert any(fits(path, pattern) for path in paths)
 
 
 def test_the_api_on_aws_has_every_operation_but_events(whole: Document) -> None:
@@ -343,7 +347,9 @@ def test_the_api_on_aws_has_every_operation_but_events(whole: Document) -> None:
         for method, path, function in re.findall(r'"([A-Z]+) (/[^"]*)"\s*=\s*"(\w+)"', text)
     }
     documented = {each for each in routes if each[1] not in UNDOCUMENTED}
-    assert documented == operations(whole) - {("POST", "/events")}
+    # An instance of Lambda cannot be scraped.
+    scraped = {("GET", f"/{name}/metrics") for name in FUNCTIONS}
+    assert documented == operations(whole) - {("POST", "/events")} - scraped
     for method, path in documented:
         tag = whole["paths"][path][method.lower()]["tags"][0]
         assert routes[method, path] == ("job" if (method, path) == ("POST", "/train") else tag)

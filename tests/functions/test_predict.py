@@ -544,6 +544,8 @@ def test_health_status_and_description_are_served(predict: Client) -> None:
     assert set(document["paths"]) == {
         "/predict",
         "/predict/healthz",
+        "/predict/readyz",
+        "/predict/metrics",
         "/predict/{job_id}",
         "/models",
         "/models/{model_id}",

@@ -16,7 +16,6 @@ from ser.registry._lookup import published_ids, read_model, readable_models
 from ser.registry._model import PublishedModel
 from ser.registry._moves import Aliases
 from ser.registry._publication import publish
-from ser.registry._retention import delete_model, delete_unless_used, unreachable
 from ser.registry._summary import ModelSummary, summarize
 
 logger = logging.getLogger(__name__)
@@ -59,6 +58,18 @@ class Registry(Aliases):
             rules refuse the write.
         """
         self._store.check_writable()
+
+    def check_readable(self) -> None:
+        """Raise an error unless the registry can be read, by one read of an alias.
+
+        Raises
+        ------
+        InvalidInput
+            The bucket does not exist; access rules refuse the read.
+        RemoteFailed
+            The store failed or did not answer.
+        """
+        self._store.read("aliases/latest.json")
 
     def publish(
         self, model_id: str, files: Mapping[str, bytes], manifest: Mapping[str, Any]
@@ -124,6 +135,9 @@ class Registry(Aliases):
         >>> ser.open_registry("model").sweep(10, dry_run=True)
         []
         """
+        # Imported here, like all that predictions do not need: their function must start fast.
+        from ser.registry._retention import delete_unless_used, unreachable
+
         unused = [] if keep is None else list(unreachable(self._store, keep, seconds))
         if not dry_run:
             unused = [model_id for model_id in unused if delete_unless_used(self._store, model_id)]
@@ -218,7 +232,7 @@ class Registry(Aliases):
         >>> ser.open_registry("copy").import_(archive) == registry.resolve("latest")
         True
         """
-        from ser.registry._archives import export_model  # zipfile, which predict never needs
+        from ser.registry._archives import export_model
 
         return export_model(self._store, self.model(name), self._rules, Path(path))
 
@@ -317,6 +331,8 @@ class Registry(Aliases):
         Traceback (most recent call last):
         ser.errors.Conflict: model ... cannot be deleted: alias latest points at it; ...
         """
+        from ser.registry._retention import delete_model
+
         model_id = self.resolve(name)
         if not delete_model(self._store, model_id):
             raise self._unknown(model_id)

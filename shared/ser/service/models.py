@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from ser.registry import READY, PublishedModel, Registry, open_registry, ready_model
+from ser.service.observation import observed
 from ser.service.settings import ModelRules
 
 MAX_BYTES = 256_000_000
@@ -134,6 +135,7 @@ class Models:
         return known.model_id, known.alias
 
     def _load(self, uri: str | None, model_id: str, rules: ModelRules) -> PublishedModel:
+        observed().has_loaded = True
         return self.published(uri, model_id, rules).load()
 
     def _keep(self, key: Key, loaded: PublishedModel) -> None:

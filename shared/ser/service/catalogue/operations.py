@@ -29,6 +29,7 @@ from ser.service.answers import (
 )
 from ser.service.catalogue.request import AliasesQuery, AliasRequest, ModelsQuery
 from ser.service.inference.request import ReportRequest
+from ser.service.logs import write_event
 from ser.service.models import Models
 from ser.service.settings import Settings
 
@@ -82,6 +83,7 @@ class Catalogue:
             registry = self._registry(request.model_save_path, settings)
             model_id = registry.resolve(request.model_id)
             registry.delete(model_id)
+        write_event("deletion", model_id=model_id)
         return DeletedModel(model_id=model_id)
 
     def aliases(self, query: AliasesQuery, settings: Settings) -> AliasList:
@@ -102,7 +104,11 @@ class Catalogue:
                 registry.rollback(alias)
             else:
                 registry.move(alias, registry.resolve(request.model_id))
-            return alias_of(alias, registry.history(alias))
+            answer = alias_of(alias, registry.history(alias))
+        write_event(
+            "alias", alias=alias, model_id=answer.model_id, action=answer.history[-1].action
+        )
+        return answer
 
     def _registry(self, place: str, settings: Settings) -> Registry:
         return self._models.registry(place, settings.model_rules)

@@ -30,6 +30,7 @@ from ser.service.inference.sounds import (
 )
 from ser.service.inference.uploads import Fetcher
 from ser.service.models import Found, Models
+from ser.service.observation import Sound, observed, stage
 from ser.service.settings import Settings
 from ser.sounds import SAMPLING_RATE, Signal
 
@@ -86,7 +87,7 @@ class Predictor:
             A sound or profile does not fit, the model or a sample does not exist, the sounds are
             too long, or the model's bytes are damaged or of another version.
         """
-        with within("model_save_path"):
+        with stage("model"), within("model_save_path"):
             found = self._models.find(
                 request.model_save_path, request.model_id, settings.model_rules
             )
@@ -100,15 +101,19 @@ class Predictor:
         )
         enrolled = [list(enrolment_sounds(request, field, fetcher)) for field in ENROLMENTS]
         outcomes: Iterator[Signal | SerError] = read_signals(chain(sounds, *enrolled), settings)
-        if not request.reports_errors:
-            outcomes = iter(require_signals(outcomes))
-        heard = list(islice(outcomes, len(sounds)))
-        enrolments = require_signals(outcomes)
-        charge(duration(heard) + duration(enrolments))
+        with stage("decode"):
+            if not request.reports_errors:
+                outcomes = iter(require_signals(outcomes))
+            heard = list(islice(outcomes, len(sounds)))
+            enrolments = require_signals(outcomes)
+        seconds = duration(heard) + duration(enrolments)
+        note_request(model, seconds)
+        charge(seconds)
         signals = iter(enrolments)
-        profiles = self._profiles(
-            request, model, *(list(islice(signals, len(each))) for each in enrolled)
-        )
+        with stage("enrol"):
+            profiles = self._profiles(
+                request, model, *(list(islice(signals, len(each))) for each in enrolled)
+            )
 
         def judge(sound: RequestedSound, outcome: Signal | SerError) -> Prediction | SerError:
             if isinstance(outcome, SerError):
@@ -122,7 +127,10 @@ class Predictor:
                 abstain_below=request.abstain_below,
             )
 
-        return answer_of(request, found, sounds, self._map(judge, sounds, heard), profiles)
+        with stage("predict"):
+            judgements = self._map(judge, sounds, heard)
+        note_judgements(judgements)
+        return answer_of(request, found, sounds, judgements, profiles)
 
     def report(self, request: ReportRequest, settings: Settings) -> tuple[str, bytes]:
         """Return the id of the model of ``request``, and its report: HTML in UTF-8.
@@ -176,6 +184,21 @@ class Predictor:
         from concurrent.futures import ThreadPoolExecutor
 
         return ThreadPoolExecutor(min(os.cpu_count() or 1, MAX_THREADS))
+
+
+def note_request(model: PublishedModel, seconds: float) -> None:
+    """Note the model and the duration of all sounds for logs and metrics."""
+    seen = observed()
+    seen.model_id, seen.sound_seconds = model.model_id, seconds
+
+
+def note_judgements(judgements: Sequence[Prediction | SerError]) -> None:
+    """Note the predictions for metrics."""
+    observed().sounds += [
+        Sound(each.emotion, each.confidence, each.speech)
+        for each in judgements
+        if not isinstance(each, SerError)
+    ]
 
 
 def duration(sounds: Sequence[Signal | SerError]) -> float:

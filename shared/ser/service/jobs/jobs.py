@@ -162,13 +162,17 @@ class Jobs:
 
     def newest(self, *, limit: int | None = None, before: str | None = None) -> Iterator[Job]:
         """Yield jobs, newest first: at most ``limit``, and only those older than ``before``."""
+        older = (job_id for job_id in self.ids() if before is None or job_id < before)
+        yield from islice(self.readable(older), limit)
+
+    def ids(self) -> list[str]:
+        """Return the ids of all jobs, newest first."""
         with as_transient():
             names = self.store.names(self.work.folder)
         ids = (name.removesuffix(".json") for name in reversed(names))
-        older = (i for i in ids if MODEL_ID.fullmatch(i) and (before is None or i < before))
-        yield from islice(self._readable(older), limit)
+        return [job_id for job_id in ids if MODEL_ID.fullmatch(job_id)]
 
-    def _readable(self, job_ids: Iterable[str]) -> Iterator[Job]:
+    def readable(self, job_ids: Iterable[str]) -> Iterator[Job]:
         """Yield the jobs that the viewer may see and whose documents are not damaged."""
         for job_id in job_ids:
             try:

@@ -23,7 +23,7 @@ from ser.service.openapi._schemas import (
     reference_in,
     remove_provided_fields,
 )
-from ser.service.routes import Html, Route
+from ser.service.routes import Html, Route, Text
 from ser.service.settings import PROVIDED_FIELDS, Settings
 
 REQUEST_ID = {
@@ -218,11 +218,12 @@ def bound_lists(route: Route, schemas: dict[str, Schema], most: int) -> None:
 def responses(route: Route) -> dict[str, Any]:
     """Return the responses of ``route`` by status."""
     content: dict[str, Any]
-    if isinstance(route.answer, Html):
-        description, content = (
-            route.answer.description,
-            {"text/html": {"schema": {"type": "string"}}},
-        )
+    if isinstance(route.answer, Html | Text):
+        media_type = "text/html" if isinstance(route.answer, Html) else route.answer.media_type
+        media: dict[str, Any] = {"schema": {"type": "string"}}
+        if route.answer_example is not None:
+            media["example"] = route.answer_example
+        description, content = route.answer.description, {media_type: media}
     else:
         description, content = "The answer.", json_content(route.answer)
         if route.answer_example is not None:

@@ -9,7 +9,7 @@ from msgspec import Meta
 from ser._schemas import Name, Schema
 from ser.service.answers import EventsAnswer, JobAnswer, JobList, TrainAnswer
 from ser.service.bodies import JSON, NOTIFICATION
-from ser.service.routes import ASYNC_HEADERS, Route, health_of, job_answer
+from ser.service.routes import ASYNC_HEADERS, Route, health_of, job_answer, metrics_of, readiness_of
 from ser.service.training.request import TrainRequest, read_train_request
 from ser.training import DEFAULT_PRESET
 
@@ -193,5 +193,7 @@ EVENTS = Route(
     answer_example={"jobs": [JOB_EXAMPLE | {"problem": None}], "refused": []},
 )
 HEALTH = health_of("train")
+READINESS = readiness_of("train")
+METRICS = metrics_of("train")
 
-ROUTES = (TRAIN, LIST_JOBS, GET_JOB, CANCEL_JOB, EVENTS, HEALTH)
+ROUTES = (TRAIN, LIST_JOBS, GET_JOB, CANCEL_JOB, EVENTS, HEALTH, READINESS, METRICS)
