@@ -133,6 +133,22 @@ def test_each_function_reports_its_health_and_its_own_document(url: str, name: s
     assert [tag["name"] for tag in described["tags"]] == [name]
 
 
+def test_the_gateway_is_ready_if_both_functions_are(url: str) -> None:
+    ready = ask("GET", f"{url}/readyz")
+    assert (ready.status, ready.json()) == (200, {"status": "ok"})
+    assert ready.headers["Content-Type"] == "application/json"
+
+
+def test_models_aliases_and_metrics_are_reached_by_their_paths(url: str) -> None:
+    assert ask("GET", f"{url}/models").json()["models"][0]["model_id"] == "ready"
+    assert ask("GET", f"{url}/models/ready").json()["model_id"] == "ready"
+    assert ask("GET", f"{url}/aliases").json() == {"aliases": []}
+    refused = ask("POST", f"{url}/aliases/production", json={})
+    assert (refused.status, refused.json()["title"]) == (422, "The request does not fit")
+    for path, name in (("/metrics", "predict"), ("/train/metrics", "train")):
+        assert f'function="{name}"' in ask("GET", url + path).data.decode()
+
+
 def test_one_document_describes_both_functions(url: str) -> None:
     described = ask("GET", f"{url}/openapi.json").json()
     assert {"/train", "/predict", "/models/{model_id}/report"} <= set(described["paths"])

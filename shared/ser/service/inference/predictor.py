@@ -29,7 +29,8 @@ from ser.service.inference.sounds import (
     uploaded_sounds,
 )
 from ser.service.inference.uploads import Fetcher
-from ser.service.models import Models
+from ser.service.models import Found, Models
+from ser.service.observation import Sound, observed, stage
 from ser.service.settings import Settings
 from ser.sounds import SAMPLING_RATE, Signal
 
@@ -86,10 +87,11 @@ class Predictor:
             A sound or profile does not fit, the model or a sample does not exist, the sounds are
             too long, or the model's bytes are damaged or of another version.
         """
-        with within("model_save_path"):
-            model = self._models.get(
+        with stage("model"), within("model_save_path"):
+            found = self._models.find(
                 request.model_save_path, request.model_id, settings.model_rules
             )
+        model = found.model
         check_profiles(request, model)
         fetcher = Fetcher(settings)
         sounds = (
@@ -99,15 +101,19 @@ class Predictor:
         )
         enrolled = [list(enrolment_sounds(request, field, fetcher)) for field in ENROLMENTS]
         outcomes: Iterator[Signal | SerError] = read_signals(chain(sounds, *enrolled), settings)
-        if not request.reports_errors:
-            outcomes = iter(require_signals(outcomes))
-        heard = list(islice(outcomes, len(sounds)))
-        enrolments = require_signals(outcomes)
-        charge(duration(heard) + duration(enrolments))
+        with stage("decode"):
+            if not request.reports_errors:
+                outcomes = iter(require_signals(outcomes))
+            heard = list(islice(outcomes, len(sounds)))
+            enrolments = require_signals(outcomes)
+        seconds = duration(heard) + duration(enrolments)
+        note_request(model, seconds)
+        charge(seconds)
         signals = iter(enrolments)
-        profiles = self._profiles(
-            request, model, *(list(islice(signals, len(each))) for each in enrolled)
-        )
+        with stage("enrol"):
+            profiles = self._profiles(
+                request, model, *(list(islice(signals, len(each))) for each in enrolled)
+            )
 
         def judge(sound: RequestedSound, outcome: Signal | SerError) -> Prediction | SerError:
             if isinstance(outcome, SerError):
@@ -121,7 +127,10 @@ class Predictor:
                 abstain_below=request.abstain_below,
             )
 
-        return answer_of(request, model, sounds, self._map(judge, sounds, heard), profiles)
+        with stage("predict"):
+            judgements = self._map(judge, sounds, heard)
+        note_judgements(judgements)
+        return answer_of(request, found, sounds, judgements, profiles)
 
     def report(self, request: ReportRequest, settings: Settings) -> tuple[str, bytes]:
         """Return the id of the model of ``request``, and its report: HTML in UTF-8.
@@ -177,6 +186,21 @@ class Predictor:
         return ThreadPoolExecutor(min(os.cpu_count() or 1, MAX_THREADS))
 
 
+def note_request(model: PublishedModel, seconds: float) -> None:
+    """Note the model and the duration of all sounds for logs and metrics."""
+    seen = observed()
+    seen.model_id, seen.sound_seconds = model.model_id, seconds
+
+
+def note_judgements(judgements: Sequence[Prediction | SerError]) -> None:
+    """Note the predictions for metrics."""
+    observed().sounds += [
+        Sound(each.emotion, each.confidence, each.speech)
+        for each in judgements
+        if not isinstance(each, SerError)
+    ]
+
+
 def duration(sounds: Sequence[Signal | SerError]) -> float:
     """Return the seconds of those of ``sounds`` that could be decoded."""
     return sum(len(each) for each in sounds if not isinstance(each, SerError)) / SAMPLING_RATE
@@ -216,12 +240,13 @@ def check_profiles(request: PredictRequest, model: Model) -> None:
 
 def answer_of(
     request: PredictRequest,
-    model: PublishedModel,
+    found: Found,
     sounds: Sequence[RequestedSound],
     judgements: Sequence[Prediction | SerError],
     profiles: Profiles,
 ) -> PredictAnswer:
     """Return the answer with a prediction or an error for each of ``sounds``."""
+    model = found.model
     names = [str(label) for label in model.labels]
     predictions = [None if isinstance(each, SerError) else each for each in judgements]
     labels = [each.label if each else None for each in predictions]
@@ -243,6 +268,7 @@ def answer_of(
         speaker_profile=profiles.speaker or UNSET,
         domain_profile=profiles.domain or UNSET,
         model_id=model.model_id,
+        alias=found.alias or UNSET,
         notes=[ready_note(model)] if model.model_id == READY else UNSET,
     )
 

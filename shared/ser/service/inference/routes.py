@@ -12,7 +12,15 @@ from ser.service.inference.request import (
     ReportRequest,
     read_request,
 )
-from ser.service.routes import ASYNC_HEADERS, Html, Route, health_of, job_answer
+from ser.service.routes import (
+    ASYNC_HEADERS,
+    Html,
+    Route,
+    health_of,
+    job_answer,
+    metrics_of,
+    readiness_of,
+)
 
 PREDICT = Route(
     method="POST",
@@ -95,5 +103,7 @@ REPORT = Route(
     problems=(404, 409, 422, 502, 503),
 )
 HEALTH = health_of("predict")
+READINESS = readiness_of("predict")
+METRICS = metrics_of("predict")
 
-ROUTES = (PREDICT, GET_JOB, CANCEL_JOB, REPORT, HEALTH)
+ROUTES = (PREDICT, GET_JOB, CANCEL_JOB, REPORT, HEALTH, READINESS, METRICS)

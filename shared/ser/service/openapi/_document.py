@@ -23,7 +23,7 @@ from ser.service.openapi._schemas import (
     reference_in,
     remove_provided_fields,
 )
-from ser.service.routes import Html, Route
+from ser.service.routes import Html, Route, Text
 from ser.service.settings import PROVIDED_FIELDS, Settings
 
 REQUEST_ID = {
@@ -53,7 +53,7 @@ is too large, is for another host, fails, or comes while too many others are ans
 KEY_PROBLEMS = (401, 403)
 """Statuses of the problems by which callers are refused."""
 TAGS = {
-    "predict": "Emotions of sounds, and the reports of models.",
+    "predict": "Emotions of sounds, models with their reports, and aliases.",
     "train": "Models for corpora, and the jobs that train them.",
 }
 PROBLEM_EXAMPLE = {
@@ -68,10 +68,11 @@ PROBLEM_EXAMPLE = {
 
 def routes_of_all_functions() -> tuple[Route, ...]:
     """Return the routes of both functions."""
+    from ser.service.catalogue import routes as catalogue
     from ser.service.inference import routes as inference
     from ser.service.training import routes as training
 
-    return (*training.ROUTES, *inference.ROUTES)
+    return (*training.ROUTES, *inference.ROUTES, *catalogue.ROUTES)
 
 
 def openapi_document(routes: Iterable[Route], settings: Settings) -> dict[str, Any]:
@@ -217,11 +218,12 @@ def bound_lists(route: Route, schemas: dict[str, Schema], most: int) -> None:
 def responses(route: Route) -> dict[str, Any]:
     """Return the responses of ``route`` by status."""
     content: dict[str, Any]
-    if isinstance(route.answer, Html):
-        description, content = (
-            route.answer.description,
-            {"text/html": {"schema": {"type": "string"}}},
-        )
+    if isinstance(route.answer, Html | Text):
+        media_type = "text/html" if isinstance(route.answer, Html) else route.answer.media_type
+        media: dict[str, Any] = {"schema": {"type": "string"}}
+        if route.answer_example is not None:
+            media["example"] = route.answer_example
+        description, content = route.answer.description, {media_type: media}
     else:
         description, content = "The answer.", json_content(route.answer)
         if route.answer_example is not None:
