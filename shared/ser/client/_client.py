@@ -212,9 +212,7 @@ class Client:
             "model_id": model,
             "model_save_path": self._registry,
             "abstain_below": abstain_below,
-            **{
-                name: each and msgspec.json.encode(each).decode() for name, each in profiles.items()
-            },
+            **profiles,
         }
         return {name: str(value) for name, value in fields.items() if value is not None}
 
