@@ -266,7 +266,8 @@ def test_the_gateway_bounds_requests_and_not_the_time_of_their_answers(
         gate = tmp_path / "gate"
         with ThreadPoolExecutor(1) as threads:
             url = f"{stack.url}/predict/wait"
-            answer = threads.submit(ask, "POST", url, body=b"ab", headers={"X-Gate": str(gate)})
+            headers = {"Content-Type": "application/json", "X-Gate": str(gate)}
+            answer = threads.submit(ask, "POST", url, body=b"ab", headers=headers)
             wait_until(gate.with_suffix(".reached").exists)
             for connection, _ in slow:
                 # A problem, or the end of the connection.
@@ -284,7 +285,8 @@ def test_a_client_that_leaves_the_gateway_leaves_the_function(
 ) -> None:
     with gateway(caddy, {"predict:8080": waiting, "train:8080": waiting}) as stack:
         client = HTTPConnection(stack.url.removeprefix("http://"))
-        client.request("POST", "/predict/wait", b"ab", {"X-Gate": str(tmp_path / "gate")})
+        headers = {"Content-Type": "application/json", "X-Gate": str(tmp_path / "gate")}
+        client.request("POST", "/predict/wait", b"ab", headers)
         wait_until((tmp_path / "gate.reached").exists)
         client.close()
         wait_until((tmp_path / "gate.gone").exists)
