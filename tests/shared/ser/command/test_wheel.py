@@ -20,6 +20,7 @@ from ser.errors import RemoteFailed
 from stack import ROOT, end, free_port
 
 SECONDS = 900
+INSTALL = ("--disable-pip-version-check", "--quiet", "install")
 FUNCTIONS = {f"ser/command/functions/{name}.py" for name in ("predict", "train")}
 
 
@@ -28,23 +29,16 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel of the package, built from a copy of the clone."""
     folder = tmp_path_factory.mktemp("wheel")
     for name in ("shared", "functions"):
-        command = [
-            "git",
-            "-C",
-            ROOT,
-            "ls-files",
-            "--cached",
-            "--others",
-            "--exclude-standard",
-            name,
-        ]
+        options = ["--cached", "--others", "--exclude-standard", name]
+        command = ["git", "-C", str(ROOT), "ls-files", *options]
         listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
         for line in filter(None, listed.splitlines()):
             if (ROOT / line).is_file():
                 (folder / line).parent.mkdir(parents=True, exist_ok=True)
                 (folder / line).write_bytes((ROOT / line).read_bytes())
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet", "wheel"]
-    subprocess.run([*pip, "--no-deps", "-w", folder, folder / "shared"], check=True)
+    options = ["--no-deps", "-w", str(folder), str(folder / "shared")]
+    subprocess.run([*pip, *options], check=True)
     (built,) = folder.glob("ser-*.whl")
     return built
 
@@ -54,12 +48,17 @@ def scripts(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of programs of an environment in which only ``ser[cli]`` is installed."""
     folder = tmp_path_factory.mktemp("environment")
     venv.create(folder, with_pip=True)
-    pip = [folder / "bin" / "pip", "--disable-pip-version-check", "--quiet", "install"]
+    pip: list[str | Path] = [
+        folder / "bin" / "pip",
+        "--disable-pip-version-check",
+        "--quiet",
+        "install",
+    ]
     subprocess.run([*pip, f"{wheel}[cli]"], check=True, timeout=SECONDS)
     return folder / "bin"
 
 
-def run(program: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def run(program: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run a program without the sources of the clone."""
     return subprocess.run(
         [program, *arguments],
@@ -67,7 +66,7 @@ def run(program: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         text=True,
         check=False,
         timeout=SECONDS,
-        env=environment(),
+        env=environment() | variables,
     )
 
 
@@ -112,17 +111,19 @@ def test_a_terminal_shows_a_bar_and_completes(scripts: Path, bounds: Path) -> No
     assert status == 0, shown
     assert "━" in shown
     assert "03a01Fa.wav" in shown
-    completion = run(scripts / "ser", "--show-completion", "bash")
-    assert "_SER_COMPLETE=complete_bash" in completion.stdout
+    completion = run(
+        scripts / "ser", _SER_COMPLETE="complete_bash", COMP_WORDS="ser mo", COMP_CWORD="1"
+    )
+    assert completion.stdout.split() == ["models"]
 
 
 @pytest.fixture
 def server(scripts: Path, wheel: Path) -> Iterator[str]:
     """The address of ``ser serve``, which serves predict alone without ser[train]."""
-    pip = [scripts / "pip", "--disable-pip-version-check", "--quiet", "install"]
-    subprocess.run([*pip, f"{wheel}[http]"], check=True, timeout=SECONDS)
+    installation: list[str | Path] = [scripts / "pip", *INSTALL]
+    subprocess.run([*installation, f"{wheel}[http]"], check=True, timeout=SECONDS)
     port = free_port()
-    command = [scripts / "ser", "serve", "--port", str(port)]
+    command: list[str | Path] = [scripts / "ser", "serve", "--port", str(port)]
     with subprocess.Popen(command, env=environment()) as process:
         try:
             yield f"http://127.0.0.1:{port}"
