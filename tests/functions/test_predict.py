@@ -545,7 +545,6 @@ def test_health_status_and_description_are_served(predict: Client) -> None:
         "/predict",
         "/predict/healthz",
         "/predict/readyz",
-        "/predict/metrics",
         "/predict/{job_id}",
         "/models",
         "/models/{model_id}",

@@ -39,7 +39,6 @@ class Text(NamedTuple):
     """The answer of an operation for other programs: text in a format of theirs."""
 
     media_type: str
-    description: str
 
 
 class OtherAnswer(NamedTuple):
@@ -170,6 +169,5 @@ def metrics_of(name: str) -> Route:
         tag=name,
         summary=f"Get the metrics of {name} for Prometheus",
         scope="observe",
-        answer=Text(METRICS_TYPE, "The metrics in the format OpenMetrics."),
-        answer_example="# TYPE ser_requests counter\n...\n# EOF\n",
+        answer=Text(METRICS_TYPE),
     )

@@ -17,8 +17,6 @@ def test_the_api_has_the_documented_routes_and_no_other(deployed: Deployment) ->
             routes |= {f"{method.upper()} {path}": f"ser-{name}" for method in operations}
     # The bucket invokes train directly, so the route is not public.
     del routes["POST /events"]
-    # An instance of Lambda cannot be scraped.
-    del routes["GET /train/metrics"], routes["GET /predict/metrics"]
     # Those that change models are public only with the variable `manage`.
     del routes["POST /aliases/{alias}"], routes["DELETE /models/{model_id}"]
     found = deployed.routes()

@@ -76,8 +76,11 @@ def routes_of_all_functions() -> tuple[Route, ...]:
 
 
 def openapi_document(routes: Iterable[Route], settings: Settings) -> dict[str, Any]:
-    """Return the OpenAPI document of ``routes`` on a server with ``settings``."""
-    routes = tuple(routes)
+    """Return the OpenAPI document of ``routes`` on a server with ``settings``.
+
+    Answers in a format of other programs are left out: generators of clients do not read them.
+    """
+    routes = tuple(route for route in routes if not isinstance(route.answer, Text))
     schemas = component_schemas(routes)
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
@@ -218,13 +221,13 @@ def bound_lists(route: Route, schemas: dict[str, Schema], most: int) -> None:
 def responses(route: Route) -> dict[str, Any]:
     """Return the responses of ``route`` by status."""
     content: dict[str, Any]
-    if isinstance(route.answer, Html | Text):
-        media_type = "text/html" if isinstance(route.answer, Html) else route.answer.media_type
-        media: dict[str, Any] = {"schema": {"type": "string"}}
-        if route.answer_example is not None:
-            media["example"] = route.answer_example
-        description, content = route.answer.description, {media_type: media}
+    if isinstance(route.answer, Html):
+        description, content = (
+            route.answer.description,
+            {"text/html": {"schema": {"type": "string"}}},
+        )
     else:
+        assert not isinstance(route.answer, Text)
         description, content = "The answer.", json_content(route.answer)
         if route.answer_example is not None:
             content[JSON_TYPE]["example"] = route.answer_example
