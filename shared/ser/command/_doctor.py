@@ -88,7 +88,11 @@ def checked(name: str, check: Callable[[], tuple[State, str]], advice: str) -> F
 
     try:
         state, detail = check()
-    except (SerError, SettingsError, OSError, ImportError) as error:
+    except ImportError as error:
+        from ser.command._main import advice_for
+
+        return Finding(name, State.ABSENT, "not examined", advice_for(error))
+    except (SerError, SettingsError, OSError) as error:
         return Finding(name, State.FAILED, str(error), advice)
     return Finding(name, state, detail)
 

@@ -36,6 +36,9 @@ class ModelFiles(Mapping[str, bytes]):
     def __getitem__(self, name: str) -> bytes:
         return self._model.read(name)
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._names
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)
 

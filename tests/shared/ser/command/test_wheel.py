@@ -58,7 +58,7 @@ def scripts(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "bin"
 
 
-def run(program: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def run(program: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run a program without the sources of the clone."""
     return subprocess.run(
         [program, *arguments],
@@ -66,7 +66,7 @@ def run(program: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         text=True,
         check=False,
         timeout=SECONDS,
-        env=environment(),
+        env=environment() | variables,
     )
 
 
@@ -111,8 +111,10 @@ def test_a_terminal_shows_a_bar_and_completes(scripts: Path, bounds: Path) -> No
     assert status == 0, shown
     assert "━" in shown
     assert "03a01Fa.wav" in shown
-    completion = run(scripts / "ser", "--show-completion", "bash")
-    assert "_SER_COMPLETE=complete_bash" in completion.stdout
+    completion = run(
+        scripts / "ser", _SER_COMPLETE="complete_bash", COMP_WORDS="ser mo", COMP_CWORD="1"
+    )
+    assert completion.stdout.split() == ["models"]
 
 
 @pytest.fixture

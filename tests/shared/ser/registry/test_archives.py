@@ -227,6 +227,8 @@ def test_an_archive_with_another_byte_is_refused_or_the_same_model(
     archive = tmp_path / "model.zip"
     if not archive.exists():
         source.export(publish(source, {"model.onnx": GRAPH}), archive)
+        # A model without samples and report travels, too.
+        assert open_registry(tmp_path / "whole").import_(archive) == source.resolve("latest")
     data = bytearray(archive.read_bytes())
     data[int(position * len(data))] = value
     changed = tmp_path / "changed.zip"
