@@ -81,7 +81,7 @@ resource "aws_apigatewayv2_route" "route" {
   authorization_type = var.authorization
   authorizer_id      = one(aws_apigatewayv2_authorizer.jwt[*].id)
 
-  # Callers with a signature of AWS are told apart by the policies that allow them each route.
+  # Callers with a signature of AWS are distinguished by the policies that allow them each route.
   authorization_scopes = var.authorization == "JWT" && contains(keys(local.routes_that_manage), each.key) ? ["manage"] : null
 }
 

@@ -175,7 +175,7 @@ def test_a_missing_name_is_the_alias_production_if_there_is_one_and_latest_other
     asked.clear()
     found = models.find(str(tmp_path), None, RULES)
     assert (found.model.model_id, found.alias) == (new, "latest")
-    # One read tells that there is no `production`, which a folder answers without a file.
+    # One read finds no `production`; a folder needs no file to answer it.
     assert asked[:2] == ["read aliases/production.json", "read aliases/latest.json"]
     assert not [call for call in asked if call.startswith("names")]
     asked.clear()
