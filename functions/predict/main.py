@@ -6,13 +6,17 @@ from werkzeug.wrappers import Request, Response
 
 from ser.registry import READY
 from ser.service.answers import PredictAnswer, PredictJobAnswer
-from ser.service.http import Function, Page, Reply, get_health
+from ser.service.bodies import JSON_TYPE
+from ser.service.http import Function, Lines, Page, Reply, Text, get_health
 from ser.service.inference import (
+    CSV,
+    NDJSON,
     Predictor,
     PredictRequest,
     ReportRequest,
     charge_of,
     routes,
+    with_timeline,
 )
 from ser.service.preparation import MODELS
 from ser.service.routes import Call
@@ -20,7 +24,7 @@ from ser.service.routes import Call
 predictor = Predictor(MODELS)
 
 
-def post_predict(call: Call[PredictRequest]) -> PredictAnswer | Reply:
+def post_predict(call: Call[PredictRequest]) -> PredictAnswer | Reply | Text | Lines:
     """Return the predictions for the sounds that the request carries or names, or a new job if the
     client prefers not to wait."""
     if call.wants_job:
@@ -29,7 +33,13 @@ def post_predict(call: Call[PredictRequest]) -> PredictAnswer | Reply:
 
         return Reply.of_job(jobs.create(call.request, call.settings, call.caller), "/predict")
     charge = charge_of(call.caller, call.settings)
-    return predictor.predict(call.request, call.settings, charge)
+    if call.form == JSON_TYPE:
+        return predictor.predict(call.request, call.settings, charge)
+    request = with_timeline(call.request)
+    if call.form == NDJSON:
+        return Lines(predictor.lines(request, call.settings, charge), NDJSON)
+    timeline = predictor.timeline(request, call.form, call.settings, charge)
+    return Text(timeline.to_csv() if call.form == CSV else timeline.to_vtt(), call.form)
 
 
 def get_report(call: Call[ReportRequest]) -> Page:
