@@ -10,10 +10,11 @@ import os
 import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -60,6 +61,7 @@ def test_windows_cover_a_sound_without_one_that_adds_nothing(grid: Grid, samples
         assert samples - places[-1].end < LEAST
 
 
+@settings(max_examples=30)
 @given(
     GRIDS,
     st.lists(st.integers(0, 20_000), min_size=1, max_size=10),
@@ -67,7 +69,7 @@ def test_windows_cover_a_sound_without_one_that_adds_nothing(grid: Grid, samples
 def test_a_sound_in_pieces_has_the_windows_of_the_whole(grid: Grid, pieces: list[int]) -> None:
     judged: list[int] = []
     listening = ser.Listening(noting(judged), grid)
-    found = []
+    found: list[ser.Segment] = []
     for piece in np.split(np.arange(sum(pieces), dtype=np.float32), np.cumsum(pieces)[:-1]):
         found += listening.hear(piece)
     found += listening.end()
@@ -136,7 +138,7 @@ def test_segments_come_one_by_one_before_the_last_one_is_computed(
             seen.append(len(inputs["waveform"]))
             return run(names, inputs, options)
 
-    opened = model._opened._replace(session=Counting())  # type: ignore[arg-type]
+    opened = model._opened._replace(session=Counting())
     other = Model(graphs.model())
     other._in_memory = opened
     timeline = other.timeline(np.tile(sound, 20), SAMPLING_RATE, jobs=1)
@@ -158,7 +160,7 @@ def test_the_whole_sound_has_the_prediction_of_predict(model: Model, sound: Floa
 def test_a_sound_in_pieces_has_the_time_line_of_the_whole(model: Model, sound: Floats) -> None:
     timeline = model.timeline(sound, SAMPLING_RATE)
     listening = model.listen()
-    found = []
+    found: list[ser.Segment] = []
     for piece in np.array_split(sound, 47):
         found += listening.hear(piece)
     found += listening.end()
@@ -194,7 +196,7 @@ def test_a_short_window_has_a_note(
 @pytest.mark.parametrize("value", [0, 0.24, 30.1, float("nan"), "2", True, None])
 @pytest.mark.parametrize("name", ["window", "step"])
 def test_other_windows_and_steps_are_refused(model: Model, name: str, value: object) -> None:
-    values: dict[str, object] = {name: value}
+    values: dict[str, Any] = {name: value}
     for refused in (
         lambda: model.timeline(made.signal("03a01Wa.wav"), 16_000, **values),
         lambda: model.listen(**values),
@@ -230,7 +232,7 @@ def synthetic_utterances(folder: Path) -> tuple[Model, list[Floats]]:
             text, label.emotion, rng_for(0, f"{code}{text}{label.code}a")
         )
         for code in ("03", "08", "09", "10")
-        for text in ("a01", "a02", "a04", "b01")
+        for text in ("a01", "a02", "a04", "a07")
         for label in LABELS
         if label.emotion in ("anger", "sadness")
     }

@@ -44,7 +44,7 @@ class TimelineRequest(Schema, frozen=True, kw_only=True):
         if text in (False, "false"):
             return None
         if isinstance(text, str) and not text.startswith("{"):
-            numbers = text.split(",")
+            numbers = [each.strip() for each in text.split(",")]
             if len(numbers) != 2:
                 raise InvalidInput(f"{shown(value)} does not fit; allowed: {ALLOWED}")
             return parse(cls, dict(zip(("window", "step"), numbers, strict=True)))
