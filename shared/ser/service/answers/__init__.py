@@ -6,7 +6,12 @@ An optional field is absent from an answer that has no value for it.
 from __future__ import annotations
 
 from ser.service.answers._base import Answer, Health, Problem, ProblemError, Status
-from ser.service.answers._inference import PredictAnswer
+from ser.service.answers._inference import (
+    PredictAnswer,
+    SegmentAnswer,
+    SegmentLine,
+    TurnAnswer,
+)
 from ser.service.answers._jobs import (
     EventsAnswer,
     JobAnswer,
@@ -70,7 +75,10 @@ __all__ = [
     "PromotionAnswer",
     "Rejected",
     "ReliabilityBin",
+    "SegmentAnswer",
+    "SegmentLine",
     "Status",
     "TrainAnswer",
     "Transfer",
+    "TurnAnswer",
 ]
