@@ -352,7 +352,17 @@ def test_paths_of_the_machine_are_left_out(page: Outline) -> None:
 def test_hostile_names_are_plain_text(page: Outline) -> None:
     classes = [f"{name} - {name}" for name in HOSTILE]
     per_class = {name: score(0.8) for name in classes}
+    shares = [family(HOSTILE[0], 0.9)]
+    wrong = {"name": "a", "file": HOSTILE[1], "true": classes[0], "likeliest": [[classes[1], 0.9]]}
+    counted = full()["statistics"]
     changed = full(
+        misheard={"count": 1, "of": 1, "utterances": [wrong]},
+        families={
+            "method": "contribution",
+            "emotions": {classes[0]: shares},
+            "pairs": [{"classes": classes[:2], "families": shares}],
+        },
+        statistics=counted | {"emotions": {classes[0]: counted["emotions"][CLASSES[0]]}},
         classes=classes,
         labels=labels((name, name, name) for name in HOSTILE),
         loso=figures(
