@@ -15,8 +15,8 @@ import pytest
 import graphs
 import made
 from clients import Client
-from ser import Model, _timeline
-from ser._timeline import Segment
+from ser import Model, Segment
+from ser._segments import segment_of
 from ser.service.keys import line_of, new_key
 from ser.sounds import SAMPLING_RATE
 
@@ -144,13 +144,12 @@ def test_a_line_is_sent_before_later_windows_are_judged(
     predict: Client, place: dict[str, str], monkeypatch: pytest.MonkeyPatch, closes: bool
 ) -> None:
     made_segments: list[Segment] = []
-    segment_of = _timeline.segment_of
 
     def noting(*arguments: Any) -> Segment:
         made_segments.append(segment_of(*arguments))
         return made_segments[-1]
 
-    monkeypatch.setattr(_timeline, "segment_of", noting)
+    monkeypatch.setattr("ser._timeline.segment_of", noting)
     long = made.sound(np.tile(SIGNAL, 10))
     response = asked(predict, NDJSON, place | {"timeline": "0.25,0.25"}, long)
     lines = response.iter_encoded()
@@ -170,14 +169,13 @@ def test_a_line_is_sent_before_later_windows_are_judged(
 def test_an_error_after_the_first_line_is_a_problem_in_the_last_one(
     predict: Client, place: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    segment_of = _timeline.segment_of
 
     def failing(window: Any, *arguments: Any) -> Segment:
         if window.begin:
             raise RuntimeError("a detail of the machine")
         return segment_of(window, *arguments)
 
-    monkeypatch.setattr(_timeline, "segment_of", failing)
+    monkeypatch.setattr("ser._timeline.segment_of", failing)
     response = asked(predict, NDJSON, place)
     first, last = map(json.loads, response.text.splitlines())
     assert first["begin"] == 0
@@ -239,7 +237,7 @@ def test_an_answer_that_would_be_too_large_is_refused_before_it_is_computed(
     predict: Client, place: dict[str, str], monkeypatch: pytest.MonkeyPatch, form: str
 ) -> None:
     monkeypatch.setenv("SER_MAX_ANSWER_MB", "0.004")
-    monkeypatch.setattr(_timeline, "segment_of", None)
+    monkeypatch.setattr("ser._timeline.segment_of", None)
     response = asked(predict, form, place | {"timeline": "0.25,0.25"})
     assert response.status_code == 413
     assert "24 segments" in response.json["detail"]

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from ser.service.answers._base import Answer, Health, Problem, ProblemError, Status
 from ser.service.answers._inference import (
+    ListenAnswer,
     PredictAnswer,
     SegmentAnswer,
     SegmentLine,
     TurnAnswer,
+    WholeAnswer,
 )
 from ser.service.answers._jobs import (
     EventsAnswer,
@@ -48,6 +50,7 @@ __all__ = [
     "JobList",
     "JobState",
     "JobSummary",
+    "ListenAnswer",
     "Metrics",
     "PredictAnswer",
     "PredictJobAnswer",
@@ -61,4 +64,5 @@ __all__ = [
     "TrainAnswer",
     "Transfer",
     "TurnAnswer",
+    "WholeAnswer",
 ]
