@@ -83,6 +83,8 @@ class Evaluation:
     """With ``evaluation="full"``: the UAR with enrolled sounds of the speakers."""
     degraded: Mapping[str, Mapping[str, float]] = field(default_factory=dict, repr=False)
     """With ``evaluation="full"``: the UAR after each degradation."""
+    heard: Mapping[str, Mapping[str, float]] = field(default_factory=dict, repr=False)
+    """With ``evaluation="full"``: the UAR on the first seconds of the speech in each utterance."""
     coverage: Sequence[Mapping[str, float]] = field(default=(), repr=False)
     """The figures of the most confident predictions alone, with the lowest ``confidence`` among
     them."""
@@ -209,8 +211,12 @@ class Evaluation:
         answer: dict[str, Any] = {"loso": self.figures, "notes": list(self.notes)}
         if self.degraded:
             answer |= {"enrolment": list(self.enrolment), "degraded": self.degraded}
+<<<<<<< HEAD
         if self.coverage:
             answer["coverage"] = list(self.coverage)
+=======
+            answer |= {"heard": self.heard, "coverage": list(self.coverage)}
+>>>>>>> main
         if self.leave_one_text_out is not None:
             answer["leave_one_text_out"] = self.leave_one_text_out
         if self.loso_by_corpus:

@@ -59,7 +59,7 @@ class Page(NamedTuple):
 
 
 class Plain(NamedTuple):
-    """An answer for other programs: text with its media type."""
+    """An answer in another media type than JSON."""
 
     text: bytes
     media_type: str
@@ -84,13 +84,6 @@ class Reply(NamedTuple):
         return cls(job, 202, headers)
 
 
-class Text(NamedTuple):
-    """An answer in another media type than JSON."""
-
-    text: str
-    media_type: str
-
-
 class Lines(NamedTuple):
     """An answer in parts that are sent as they are computed, each as a line of JSON."""
 
@@ -98,7 +91,7 @@ class Lines(NamedTuple):
     media_type: str
 
 
-Answer = msgspec.Struct | Mapping[str, Any] | Page | Plain | Reply | Text | Lines
+Answer = msgspec.Struct | Mapping[str, Any] | Page | Plain | Reply | Lines
 Handler = Callable[[Call[Any]], Answer]
 
 
@@ -370,8 +363,6 @@ def respond(answer: Answer, request_id: str) -> Response:
             )
         case Plain(text, media_type):
             response = Response(text, content_type=media_type)
-        case Text(text, media_type):
-            response = Response(text, mimetype=media_type)
             response.headers["X-Content-Type-Options"] = "nosniff"
         case Lines(values, media_type):
             # Errors before the first line have a status of their own.

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from ser.service.answers._base import Answer, Health, Problem, ProblemError, Status
 from ser.service.answers._inference import (
+    ListenAnswer,
     PredictAnswer,
     SegmentAnswer,
     SegmentLine,
     TurnAnswer,
+    WholeAnswer,
 )
 from ser.service.answers._jobs import (
     EventsAnswer,
@@ -63,6 +65,7 @@ __all__ = [
     "JobList",
     "JobState",
     "JobSummary",
+    "ListenAnswer",
     "Metrics",
     "ModelAnswer",
     "ModelEntry",
@@ -81,4 +84,5 @@ __all__ = [
     "TrainAnswer",
     "Transfer",
     "TurnAnswer",
+    "WholeAnswer",
 ]

@@ -46,6 +46,29 @@ class TurnAnswer(Answer, frozen=True, kw_only=True):
     confidence: Annotated[float, Meta(description="Mean confidence of its segments.")]
 
 
+class WholeAnswer(Answer, frozen=True, kw_only=True):
+    """The prediction for a whole sound that was heard live; see :class:`PredictAnswer`."""
+
+    emotion: str | None
+    label: str | None
+    confidence: float
+    probabilities: dict[str, float]
+    familiarity: float | None
+    speech: bool
+    too_short: bool
+    reason: str | None
+
+
+class ListenAnswer(Answer, frozen=True, kw_only=True):
+    """The last message of GET /listen."""
+
+    turns: list[TurnAnswer]
+    timeline_note: str | None
+    prediction: WholeAnswer | None
+    """``None`` for a sound below 0.1 s or above ``SER_MAX_AUDIO_SECONDS``."""
+    model_id: str
+
+
 class PredictAnswer(Answer, frozen=True, kw_only=True):
     """Predictions. Lists are parallel: one entry for each sound of the request."""
 

@@ -78,9 +78,9 @@ class Enrolment(Answer, frozen=True, kw_only=True):
 
 
 class Degraded(Answer, frozen=True, kw_only=True):
-    """UAR of degraded sounds."""
+    """UAR of degraded or shortened sounds."""
 
-    uar: Annotated[float, Meta(description="UAR after the degradation.")]
+    uar: Annotated[float, Meta(description="UAR after the change.")]
     lost: Annotated[float, Meta(description="Difference to the UAR before it.")]
 
 
@@ -202,6 +202,13 @@ class TrainAnswer(Answer, frozen=True, kw_only=True):
     degraded: Annotated[
         dict[str, Degraded] | UnsetType,
         Meta(description="Results by degradation; only of an evaluation `full`."),
+    ] = UNSET
+    heard: Annotated[
+        dict[str, Degraded] | UnsetType,
+        Meta(
+            description="Results by the duration that is heard of each utterance, from the "
+            "beginning of its speech; only of an evaluation `full`."
+        ),
     ] = UNSET
     coverage: Annotated[
         list[Coverage] | UnsetType, Meta(description="Only if speakers were left out.")

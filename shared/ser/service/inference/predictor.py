@@ -229,7 +229,7 @@ class Predictor:
         yield msgspec.structs.replace(
             answer,
             segments=[each and timelines.segments_of(each, names) for each in shown],
-            turns=[each and timelines.turns_of(each) for each in shown],
+            turns=[each and timelines.turns_of(each.turns) for each in shown],
             timeline_note=[each and each.note for each in shown],
         )
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, Self
 
 from msgspec import Meta, json
 
 from ser._schemas import Schema, parse, shown
-from ser._segments import LONGEST, SHORTEST, STEP, WINDOW, Grid, Segment
+from ser._segments import LONGEST, SHORTEST, STEP, WINDOW, Grid, Segment, Turn
 from ser._timeline import Timeline
 from ser.errors import Fault, InvalidInput, SerError, TooLarge
 from ser.model import Model
@@ -98,9 +98,9 @@ def segments_of(timeline: Timeline, names: Sequence[str]) -> list[SegmentAnswer]
     return [SegmentAnswer(**fields_of(each, names)) for each in timeline]
 
 
-def turns_of(timeline: Timeline) -> list[TurnAnswer]:
-    """Return the turns of ``timeline``."""
+def turns_of(turns: Iterable[Turn]) -> list[TurnAnswer]:
+    """Return ``turns`` as answers have them."""
     return [
         TurnAnswer(begin=turn.begin, end=turn.end, emotion=turn.emotion, confidence=turn.confidence)
-        for turn in timeline.turns
+        for turn in turns
     ]
