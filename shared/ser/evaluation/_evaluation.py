@@ -211,12 +211,9 @@ class Evaluation:
         answer: dict[str, Any] = {"loso": self.figures, "notes": list(self.notes)}
         if self.degraded:
             answer |= {"enrolment": list(self.enrolment), "degraded": self.degraded}
-<<<<<<< HEAD
+            answer["heard"] = self.heard
         if self.coverage:
             answer["coverage"] = list(self.coverage)
-=======
-            answer |= {"heard": self.heard, "coverage": list(self.coverage)}
->>>>>>> main
         if self.leave_one_text_out is not None:
             answer["leave_one_text_out"] = self.leave_one_text_out
         if self.loso_by_corpus:

@@ -27,11 +27,8 @@ from ser.dataset import (
 )
 from ser.evaluation._degradation import DEGRADATIONS, Degradation
 from ser.evaluation._fold_classifiers import FoldClassifier
-<<<<<<< HEAD
-from ser.evaluation._intervals import metrics_with_intervals
-=======
 from ser.evaluation._heard import HEARD
->>>>>>> main
+from ser.evaluation._intervals import metrics_with_intervals
 from ser.evaluation._metrics import Metrics, metrics
 from ser.evaluation._splits import Folds
 from ser.parallel import THIS_MACHINE, Workers

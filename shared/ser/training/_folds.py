@@ -38,17 +38,11 @@ def leave_speakers_out(
 ) -> Evaluation:
     """Return the evaluation of ``recipe`` with each speaker of ``corpus`` left out once.
 
-<<<<<<< HEAD
     It includes the figures of the most confident predictions and the misheard utterances. If
     ``recipe.evaluation`` is ``"full"``, it includes figures with enrolled speakers, with degraded
-    sounds, and with each text left out once. With several corpora, it includes the figures of each,
-    figures with each left out once, and those of each after a training on each.
-=======
-    If ``recipe.evaluation`` is ``"full"``, it includes figures of the most confident predictions,
-    with enrolled speakers, with degraded and with shortened sounds, and with each text left out
-    once. With several corpora, it includes the figures of each, figures with each left out once,
-    and those of each after a training on each.
->>>>>>> main
+    and with shortened sounds, and with each text left out once. With several corpora, it includes
+    the figures of each, figures with each left out once, and those of each after a training on
+    each.
     """
     loaded, split = corpus.loaded, corpus.split
     speakers = cross_validate(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -87,3 +88,38 @@ def test_the_manifest_has_statistics_families_and_intervals(model: PublishedMode
         assert [each["family"] for each in shares] == ["spectrum"]
     assert manifest["loso"]["intervals"]["units"] > 1
     assert len(manifest["coverage"]) == 5
+
+
+@pytest.mark.parametrize("pattern", ["(sp[0-9])/", None], ids=["known", "unknown"])
+def test_speakers_are_left_out_where_that_is_possible(folder: Path, pattern: str | None) -> None:
+    corpus = {"label": "folder", **({"speaker_pattern": pattern} if pattern else {})}
+    trained = ser.train(
+        folder,
+        folder.parent / "model",
+        model_type="RandomForestClassifier",
+        corpus=corpus,
+        **{**SMALL, "evaluation": "auto"},
+    )
+    model = open_registry(folder.parent / "model").model(trained["model_id"])
+    report = model.read_report().decode()
+    noted = [note for note in trained["notes"] if "no speaker was left out" in note]
+    if pattern:
+        assert trained["loso"]["per_speaker"].keys() == {"sp1", "sp2", "sp3"}
+        assert report.index("Unknown speakers") < report.index("Held-out utterances")
+        assert noted == []
+    else:
+        assert "loso" not in trained
+        assert len(noted) == 1
+        assert "Unknown speakers" not in report
+
+
+@pytest.fixture
+def folder(bounds: Path) -> Path:
+    """A corpus with a folder for each speaker and emotion."""
+    for number, name in enumerate(made.names(("03", "08", "09"), "FTW")):
+        emotion = {"F": "happiness", "T": "sadness", "W": "anger"}[name[5]]
+        speaker = {"03": "sp1", "08": "sp2", "09": "sp3"}[name[:2]]
+        sound = bounds / "corpus" / speaker / emotion / f"{number}.wav"
+        sound.parent.mkdir(parents=True, exist_ok=True)
+        sound.write_bytes(made.sound(made.signal(name)))
+    return bounds / "corpus"
