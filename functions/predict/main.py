@@ -17,15 +17,19 @@ from ser.service.answers import (
     PredictAnswer,
     PredictJobAnswer,
 )
+from ser.service.bodies import JSON_TYPE
 from ser.service.catalogue import routes as catalogue_routes
 from ser.service.catalogue.request import AliasesQuery, AliasRequest, ModelsQuery
-from ser.service.http import Function, Page, Reply, get_health
+from ser.service.http import Function, Lines, Page, Reply, Text, get_health
 from ser.service.inference import (
+    CSV,
+    NDJSON,
     Predictor,
     PredictRequest,
     ReportRequest,
     charge_of,
     routes,
+    with_timeline,
 )
 from ser.service.preparation import MODELS
 from ser.service.probes import metrics_handler, readiness_handler
@@ -37,7 +41,7 @@ if TYPE_CHECKING:
 predictor = Predictor(MODELS)
 
 
-def post_predict(call: Call[PredictRequest]) -> PredictAnswer | Reply:
+def post_predict(call: Call[PredictRequest]) -> PredictAnswer | Reply | Text | Lines:
     """Return the predictions for the sounds that the request carries or names, or a new job if the
     client prefers not to wait."""
     if call.wants_job:
@@ -46,7 +50,13 @@ def post_predict(call: Call[PredictRequest]) -> PredictAnswer | Reply:
 
         return Reply.of_job(jobs.create(call.request, call.settings, call.caller), "/predict")
     charge = charge_of(call.caller, call.settings)
-    return predictor.predict(call.request, call.settings, charge)
+    if call.form == JSON_TYPE:
+        return predictor.predict(call.request, call.settings, charge)
+    request = with_timeline(call.request)
+    if call.form == NDJSON:
+        return Lines(predictor.lines(request, call.settings, charge), NDJSON)
+    timeline = predictor.timeline(request, call.form, call.settings, charge)
+    return Text(timeline.to_csv() if call.form == CSV else timeline.to_vtt(), call.form)
 
 
 def get_report(call: Call[ReportRequest]) -> Page:

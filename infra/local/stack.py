@@ -77,16 +77,18 @@ def running(port: int, settings: Mapping[str, str] | None = None) -> Iterator[St
     environment = {**os.environ, **(settings or {})}
     with ExitStack() as stack:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        train, predict = (f"{HOST}:{free_port()}" for _ in range(2))
+        train, predict, listen = (f"{HOST}:{free_port()}" for _ in range(3))
         environment |= {
             "PORT": str(port),
             "SER_TRAIN_ADDRESS": train,
             "SER_PREDICT_ADDRESS": predict,
+            "SER_LISTEN_ADDRESS": listen,
             "SER_GATEWAY": "true",
         }
         commands = {
             "train": function_command("train", train),
             "predict": function_command("predict", predict),
+            "listen": listen_command(listen),
             "gateway": gateway_command(),
         }
         if environment.get("SER_INBOX"):
@@ -123,6 +125,11 @@ def function_command(name: str, address: str) -> list[str]:
     source = str(ROOT / "functions" / name / "main.py")
     server = [sys.executable, "-m", "ser.service.serving"]
     return [*server, "--source", source, "--target", name, "--host", host, "--port", port]
+
+
+def listen_command(address: str) -> list[str]:
+    host, port = address.split(":")
+    return [sys.executable, "-m", "ser.service.listening", "--host", host, "--port", port]
 
 
 def gateway_command() -> list[str]:
@@ -218,6 +225,7 @@ def main() -> None:
         with running(int(os.environ.get("PORT", "5000")), settings=settings) as stack:
             resume_jobs(settings)
             print(f"SER functions answer: POST {stack.url}/train, POST {stack.url}/predict")
+            print(f"Live time lines: {stack.url.replace('http', 'ws', 1)}/listen")
             print(f"To train on a corpus, copy its archive into {settings['SER_INBOX']}.")
             print("Stop with Ctrl-C.", flush=True)
             while True:

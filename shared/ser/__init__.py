@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ser.dataset import Dataset
     from ser.errors import Conflict, InvalidInput, NotFound, RemoteFailed, SerError, TooLarge
     from ser.frontends import features
-    from ser.model import Model, Prediction
+    from ser.model import Listening, Model, Prediction, Segment, Timeline, Turn
     from ser.registry import Registry, load_model, open_registry
     from ser.training import Evaluation, evaluate, train
 
@@ -44,15 +44,19 @@ __all__ = [
     "Features",
     "InvalidInput",
     "Label",
+    "Listening",
     "Model",
     "NotFound",
     "Prediction",
     "Registry",
     "RemoteFailed",
+    "Segment",
     "SerError",
     "Source",
     "SpeakerProfile",
+    "Timeline",
     "TooLarge",
+    "Turn",
     "errors",
     "evaluate",
     "features",
@@ -73,7 +77,7 @@ MODULES = {
         *("Conflict", "InvalidInput", "NotFound", "RemoteFailed", "SerError", "TooLarge"),
     ),
     "ser.frontends": ("features",),
-    "ser.model": ("Model", "Prediction"),
+    "ser.model": ("Listening", "Model", "Prediction", "Segment", "Timeline", "Turn"),
     "ser.registry": ("Registry", "load_model", "open_registry"),
     "ser.training": ("Evaluation", "evaluate", "train"),
 }

@@ -16,8 +16,10 @@ from ser._labels import Label
 from ser._model_file import FAMILIARITY, OpenedModel, open_model
 from ser._model_properties import ModelProperties
 from ser._prediction import Prediction, Probabilities, emotion_keys, reason_against
+from ser._segments import STEP, WINDOW, Grid, Segment, Turn
 from ser._speaker_profile import SpeakerProfile, takes_profile
 from ser._threads import map_in_order
+from ser._timeline import Listening, Timeline
 from ser.errors import InvalidInput, SerError, within
 from ser.sounds import (
     NO_SPEECH,
@@ -37,10 +39,14 @@ __all__ = [
     "NO_DOMAIN_PROFILE",
     "NO_PROFILE",
     "Known",
+    "Listening",
     "Model",
     "ModelProperties",
     "Prediction",
     "Probabilities",
+    "Segment",
+    "Timeline",
+    "Turn",
 ]
 
 NO_PROFILE = (
@@ -251,9 +257,7 @@ class Model:
         Prediction('anger', confidence=...)
         NotFound("There is no sound file 'missing.wav'.")
         """
-        threads = os.cpu_count() or 1 if jobs is None else jobs
-        if not isinstance(threads, Integral) or isinstance(threads, bool) or threads < 1:
-            raise InvalidInput(f"{jobs!r} jobs; allowed: 1 or more, or None for one on each core")
+        threads = threads_of(jobs)
         require_several(sounds)
         require_share(abstain_below)
         options = self._options(known, profile, domain)
@@ -264,7 +268,89 @@ class Model:
             except SerError as error:
                 return error
 
-        return map_in_order(predict_one, sounds, int(threads))
+        return map_in_order(predict_one, sounds, threads)
+
+    def timeline(
+        self,
+        sound: SoundLike,
+        sampling_rate: float | None = None,
+        *,
+        window: float = WINDOW,
+        step: float = STEP,
+        known: Known | None = None,
+        profile: SpeakerProfile | None = None,
+        domain: DomainProfile | None = None,
+        abstain_below: float | None = None,
+        jobs: int | None = None,
+    ) -> Timeline:
+        """Return the time line of ``sound``: a prediction for each of its windows.
+
+        Windows are judged as they are iterated over, each by itself; so the emotions of a long
+        sound are known before its end is reached.
+
+        Parameters
+        ----------
+        sound, sampling_rate, known, profile, domain, abstain_below
+            As in :meth:`predict`.
+        window
+            Length of a window in seconds, from 0.25 to 30.
+        step
+            Distance between the starts of two windows in seconds, from 0.25 to 30.
+        jobs
+            Number of threads; ``None``: one per core.
+
+        Raises
+        ------
+        InvalidInput, NotFound
+            As in :meth:`predict`; or ``window``, ``step`` or ``jobs`` is out of range.
+
+        Examples
+        --------
+        >>> model = ser.load_model("latest", registry="model")
+        >>> for segment in model.timeline("speech.wav", window=2, step=2):
+        ...     print(f"{segment.begin:g} s: {segment.emotion}")
+        0 s: anger
+        """
+        grid, threads = Grid.of(window, step), threads_of(jobs)
+        require_share(abstain_below)
+        judge = self._judge(self._options(known, profile, domain), abstain_below)
+        return Timeline(judge, read_sound(sound, sampling_rate), grid, self.emotions, threads)
+
+    def listen(
+        self,
+        *,
+        window: float = WINDOW,
+        step: float = STEP,
+        known: Known | None = None,
+        profile: SpeakerProfile | None = None,
+        domain: DomainProfile | None = None,
+        abstain_below: float | None = None,
+    ) -> Listening:
+        """Return the time line of a sound that comes piece by piece, as from a microphone.
+
+        Its segments are those of :meth:`timeline` for the whole sound.
+
+        Parameters
+        ----------
+        window, step, known, profile, domain, abstain_below
+            As in :meth:`timeline`.
+
+        Raises
+        ------
+        InvalidInput
+            As in :meth:`timeline`.
+
+        Examples
+        --------
+        >>> listening = ser.load_model("latest", registry="model").listen()
+        >>> list(listening.hear(np.zeros(16000, np.float32)))
+        []
+        >>> [segment.speech for segment in listening.hear(np.zeros(16000, np.float32))]
+        [0.0]
+        """
+        grid = Grid.of(window, step)
+        require_share(abstain_below)
+        return Listening(self._judge(self._options(known, profile, domain), abstain_below), grid)
 
     def features(
         self,
@@ -428,26 +514,43 @@ class Model:
             options |= domain.inputs()
         return options
 
+    def _judge(
+        self, options: Mapping[str, NDArray[np.float32]], abstain_below: float | None
+    ) -> Callable[[Signal], tuple[Prediction, float | None]]:
+        """Return a function from a signal to its prediction and the seconds of its speech; these
+        are ``None`` with a model that does not measure them."""
+        return lambda signal: self._predict_measured(signal, options, abstain_below)
+
     def _predict(
         self,
         signal: Signal,
         options: Mapping[str, NDArray[np.float32]],
         abstain_below: float | None,
     ) -> Prediction:
+        return self._predict_measured(signal, options, abstain_below)[0]
+
+    def _predict_measured(
+        self,
+        signal: Signal,
+        options: Mapping[str, NDArray[np.float32]],
+        abstain_below: float | None,
+    ) -> tuple[Prediction, float | None]:
         opened = self._opened
         names = ["probabilities", "speech"]
         names += ["seconds"] * opened.places + [FAMILIARITY] * opened.familiarity
         found = opened.run(names, {"waveform": signal, **options})
         probabilities, speech = found["probabilities"], bool(found["speech"])
+        seconds = float(found["seconds"].sum()) if opened.places else None
         reason = reason_against(speech, float(probabilities.max()), abstain_below)
-        return Prediction(
+        prediction = Prediction(
             label=None if reason else self.labels[probabilities.argmax()],
             probabilities=Probabilities(self.emotions, probabilities),
             speech=speech,
-            too_short=speech and opened.places and bool(found["seconds"].sum() < SHORTEST_SPEECH),
+            too_short=speech and seconds is not None and seconds < SHORTEST_SPEECH,
             familiarity=float(found[FAMILIARITY]) if opened.familiarity else None,
             reason=reason,
         )
+        return prediction, seconds
 
     def _profiles(
         self,
@@ -499,6 +602,20 @@ def require_several(sounds: object) -> None:
             f"a {type(sounds).__name__} does not hold several sounds; allowed: such as a list of "
             "sounds"
         )
+
+
+def threads_of(jobs: int | None) -> int:
+    """Return the number of threads for ``jobs``: one per core for ``None``.
+
+    Raises
+    ------
+    InvalidInput
+        ``jobs`` is not a whole number of 1 or more.
+    """
+    threads = os.cpu_count() or 1 if jobs is None else jobs
+    if not isinstance(threads, Integral) or isinstance(threads, bool) or threads < 1:
+        raise InvalidInput(f"{jobs!r} jobs; allowed: 1 or more, or None for one on each core")
+    return int(threads)
 
 
 def require_share(abstain_below: float | None) -> None:

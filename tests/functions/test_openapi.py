@@ -105,7 +105,7 @@ def test_every_operation_has_a_name_a_tag_and_its_problems(whole: Document) -> N
         assert each["tags"][0] in FUNCTIONS
         assert each["summary"]
         assert each["responses"]["500"] == {"$ref": "#/components/responses/Problem"}
-        (answer,) = each["responses"]["200"]["content"].items()
+        answer = next(iter(each["responses"]["200"]["content"].items()))
         assert answer[0] == "text/html" or answer[1]["example"]
 
 
@@ -256,12 +256,13 @@ def test_answers_of_predict_are_as_documented(
     bodies = (
         place | {"sample_name": published["test_samples"]},
         place | {"audio": [sound, silence]},
+        place | {"audio": [sound, silence], "timeline": {"window": 0.5}},
         place,
         place | {"model_id": "nothing", "audio": sound},
         {"audio": sound},
     )
     answers = [predict.post("/predict", json=body) for body in bodies]
-    assert [answer.status_code for answer in answers] == [200, 200, 422, 404, 200]
+    assert [answer.status_code for answer in answers] == [200, 200, 200, 422, 404, 200]
     for answer in answers:
         refuse_undocumented(document, "post", "/predict", answer)
     report = predict.get("/models/none/report", query_string=place)
@@ -310,6 +311,13 @@ def test_answers_with_profiles_and_abstentions_are_as_documented(
     query = {each.get("name") for each in document["paths"]["/predict"]["post"]["parameters"]}
     assert {"domain_profile", "abstain_below"} <= query
     assert "domain_enrolment" not in query
+
+
+def test_the_forms_of_a_time_line_are_documented(whole: Document) -> None:
+    content = whole["paths"]["/predict"]["post"]["responses"]["200"]["content"]
+    assert [*content] == ["application/json", "application/x-ndjson", "text/csv", "text/vtt"]
+    for form in [*content][1:]:
+        assert content[form]["schema"]["description"]
 
 
 def test_the_gateway_has_a_way_to_every_operation(whole: Document) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -84,7 +84,21 @@ class Reply(NamedTuple):
         return cls(job, 202, headers)
 
 
-Answer = msgspec.Struct | Mapping[str, Any] | Page | Plain | Reply
+class Text(NamedTuple):
+    """An answer in another media type than JSON."""
+
+    text: str
+    media_type: str
+
+
+class Lines(NamedTuple):
+    """An answer in parts that are sent as they are computed, each as a line of JSON."""
+
+    values: Iterator[msgspec.Struct]
+    media_type: str
+
+
+Answer = msgspec.Struct | Mapping[str, Any] | Page | Plain | Reply | Text | Lines
 Handler = Callable[[Call[Any]], Answer]
 
 
@@ -316,12 +330,20 @@ def answer(exchange: Exchange) -> Response:
         request=parsed,
         path=exchange.path,
         headers=dict(headers),
+        form=preferred_form(exchange.request, exchange.route),
         preferences=frozenset(each.partition(";")[0].strip().lower() for each in preferences),
         settings=exchange.settings,
         caller=exchange.caller,
         is_client_gone=exchange.request.environ.get(CLIENT_GONE, is_client_gone),
     )
-    return bounded(respond(exchange.handler(call)), exchange.settings)
+    return bounded(respond(exchange.handler(call), exchange.request_id), exchange.settings)
+
+
+def preferred_form(request: Request, route: Route | None) -> str:
+    """Return the media type that ``request`` prefers for its answer; JSON if it names no other."""
+    if route is None or not route.forms:
+        return JSON_TYPE
+    return request.accept_mimetypes.best_match([JSON_TYPE, *route.forms], default=JSON_TYPE)
 
 
 def parse_request(exchange: Exchange, route: Route) -> Any:
@@ -335,7 +357,7 @@ def parse_request(exchange: Exchange, route: Route) -> Any:
     return parse(route.request, fields) if route.request else None
 
 
-def respond(answer: Answer) -> Response:
+def respond(answer: Answer, request_id: str) -> Response:
     """Return the response that carries ``answer``."""
     match answer:
         case Page(html, immutable):
@@ -348,6 +370,16 @@ def respond(answer: Answer) -> Response:
             )
         case Plain(text, media_type):
             response = Response(text, content_type=media_type)
+        case Text(text, media_type):
+            response = Response(text, mimetype=media_type)
+            response.headers["X-Content-Type-Options"] = "nosniff"
+        case Lines(values, media_type):
+            # Errors before the first line have a status of their own.
+            first = next(values)
+            lines = encoded_lines(first, values, request_id)
+            response = Response(lines, mimetype=media_type)
+            # Gateways of nginx would keep the lines until there are many.
+            response.headers["X-Accel-Buffering"] = "no"
         case Reply(value, status, headers):
             response = Response(encoded(value), status=status, mimetype=JSON_TYPE)
             response.headers.update(headers)
@@ -369,6 +401,26 @@ def bounded(response: Response, settings: Settings) -> Response:
 def encoded(value: object) -> bytes:
     """Return ``value`` as one line of JSON."""
     return msgspec.json.encode(value) + b"\n"
+
+
+def encoded_lines(
+    first: msgspec.Struct, others: Iterator[msgspec.Struct], request_id: str
+) -> Iterator[bytes]:
+    """Yield each value as a line of JSON; an error becomes a problem document as the last line."""
+    try:
+        yield encoded(first)
+        for each in others:
+            yield encoded(each)
+    except SerError as error:
+        yield encoded({**problems.document(error), "instance": request_id})
+    except Exception:
+        log.exception("An answer ended early (request %s)", request_id)
+        detail = "Internal error; the log has its cause under the id of the request."
+        yield encoded({**problems.document(SerError(detail)), "instance": request_id})
+    finally:
+        # If the client has gone, nothing more is computed.
+        if isinstance(others, Generator):
+            others.close()
 
 
 def problem_response(error: SerError, request_id: str) -> Response:

@@ -13,7 +13,7 @@ import msgspec
 
 from ser._schemas import Schema
 from ser.service.answers import Health
-from ser.service.bodies import Fields, Form
+from ser.service.bodies import JSON_TYPE, Fields, Form
 from ser.service.callers import ANYONE, Caller, Scope
 from ser.service.settings import Settings
 
@@ -67,6 +67,8 @@ class Route(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     summary: str
     answer: type[msgspec.Struct] | Html | Text
     """The answer with status 200."""
+    forms: Mapping[str, str] = msgspec.field(default_factory=dict)
+    """Descriptions of the same answer in other media types, by media type."""
     others: Mapping[int, OtherAnswer] = msgspec.field(default_factory=dict)
     """Answers with other statuses, errors excepted."""
     problems: tuple[int, ...] = ()
@@ -104,6 +106,8 @@ class Call(msgspec.Struct, Generic[RequestT], frozen=True, kw_only=True):
     path: Mapping[str, str]
     """The values of the placeholders in the path."""
     headers: Mapping[str, str]
+    form: str = JSON_TYPE
+    """The media type that the client prefers among those of the answer."""
     preferences: frozenset[str]
     """The tokens of all ``Prefer`` headers (RFC 7240), in lower case and without parameters."""
     settings: Settings

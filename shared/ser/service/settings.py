@@ -150,6 +150,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     min_body_rate: float = 1000.0
     """Smallest number of bytes of a body that a client sends per second."""
     max_train_seconds: float = 24 * 3600.0
+    max_listeners: int = 64
+    """Largest number of live time lines at a time."""
+    max_listen_seconds: float = 3600.0
+    """Longest duration of the sound of a live time line."""
+    listen_idle_seconds: float = 30.0
+    """Longest time for which a live time line waits for the next frame, and for its client to read
+    a segment."""
     model_key: ModelKey | None = None
     """Key that signs the models of trainings, and must have signed those that are loaded; ``None``:
     models are not signed."""
@@ -259,6 +266,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             min_body_rate=1000
             * positive(env, "SER_MIN_BODY_KB_PER_SECOND", default.min_body_rate / 1000),
             max_train_seconds=positive(env, "SER_MAX_TRAIN_SECONDS", default.max_train_seconds),
+            max_listeners=math.ceil(positive(env, "SER_MAX_LISTENERS", default.max_listeners)),
+            max_listen_seconds=positive(env, "SER_MAX_LISTEN_SECONDS", default.max_listen_seconds),
+            listen_idle_seconds=positive(
+                env, "SER_LISTEN_IDLE_SECONDS", default.listen_idle_seconds
+            ),
             model_key=model_key(env, "SER_MODEL_KEY"),
             max_model_bytes=megabytes("SER_MAX_MODEL_MB", default.max_model_bytes),
             max_run_bytes=megabytes(

@@ -15,7 +15,7 @@ import ser
 
 PUBLIC = {
     *("Model", "Prediction", "Features", "SpeakerProfile", "load_model", "features"),
-    "DomainProfile",
+    *("DomainProfile", "Timeline", "Segment", "Turn", "Listening"),
     *("train", "evaluate", "Evaluation", "Dataset", "Label", "Source"),
     *("open_registry", "Registry", "Client"),
     *("SerError", "InvalidInput", "NotFound", "Conflict", "TooLarge", "RemoteFailed", "errors"),

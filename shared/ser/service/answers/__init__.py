@@ -6,7 +6,14 @@ An optional field is absent from an answer that has no value for it.
 from __future__ import annotations
 
 from ser.service.answers._base import Answer, Health, Problem, ProblemError, Status
-from ser.service.answers._inference import PredictAnswer
+from ser.service.answers._inference import (
+    ListenAnswer,
+    PredictAnswer,
+    SegmentAnswer,
+    SegmentLine,
+    TurnAnswer,
+    WholeAnswer,
+)
 from ser.service.answers._jobs import (
     EventsAnswer,
     JobAnswer,
@@ -58,6 +65,7 @@ __all__ = [
     "JobList",
     "JobState",
     "JobSummary",
+    "ListenAnswer",
     "Metrics",
     "ModelAnswer",
     "ModelEntry",
@@ -70,7 +78,11 @@ __all__ = [
     "PromotionAnswer",
     "Rejected",
     "ReliabilityBin",
+    "SegmentAnswer",
+    "SegmentLine",
     "Status",
     "TrainAnswer",
     "Transfer",
+    "TurnAnswer",
+    "WholeAnswer",
 ]

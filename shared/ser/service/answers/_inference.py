@@ -11,6 +11,64 @@ from ser._speaker_profile import SpeakerProfile
 from ser.service.answers._base import Answer, Problem
 
 
+class SegmentAnswer(Answer, frozen=True, kw_only=True):
+    """The prediction for one window of a sound."""
+
+    begin: Annotated[float, Meta(description="Start of the window in the sound in seconds.")]
+    end: Annotated[float, Meta(description="End of the window in seconds.")]
+    emotion: Annotated[
+        str | None,
+        Meta(
+            description="The emotion in English; null if less than a quarter of the window, and "
+            "than 0.5 s, is speech, or if the confidence is below `abstain_below`."
+        ),
+    ]
+    label: Annotated[str | None, Meta(description="The same in the code of the corpus.")]
+    confidence: Annotated[float, Meta(description="The highest probability.")]
+    probabilities: Annotated[
+        dict[str, float], Meta(description="Probability of each emotion by label.")
+    ]
+    speech: Annotated[float, Meta(description="Share of the window that is speech, from 0 to 1.")]
+
+
+class SegmentLine(SegmentAnswer, frozen=True, kw_only=True):
+    """A line of a time line that is answered as it is computed."""
+
+    sound: Annotated[int, Meta(description="Index of the sound in the request.")]
+
+
+class TurnAnswer(Answer, frozen=True, kw_only=True):
+    """Neighbouring windows with one emotion. Between turns is silence."""
+
+    begin: Annotated[float, Meta(description="Start of the turn in the sound in seconds.")]
+    end: Annotated[float, Meta(description="End of the turn in seconds.")]
+    emotion: Annotated[str, Meta(description="The emotion in English.")]
+    confidence: Annotated[float, Meta(description="Mean confidence of its segments.")]
+
+
+class WholeAnswer(Answer, frozen=True, kw_only=True):
+    """The prediction for a whole sound that was heard live; see :class:`PredictAnswer`."""
+
+    emotion: str | None
+    label: str | None
+    confidence: float
+    probabilities: dict[str, float]
+    familiarity: float | None
+    speech: bool
+    too_short: bool
+    reason: str | None
+
+
+class ListenAnswer(Answer, frozen=True, kw_only=True):
+    """The last message of GET /listen."""
+
+    turns: list[TurnAnswer]
+    timeline_note: str | None
+    prediction: WholeAnswer | None
+    """``None`` for a sound below 0.1 s or above ``SER_MAX_AUDIO_SECONDS``."""
+    model_id: str
+
+
 class PredictAnswer(Answer, frozen=True, kw_only=True):
     """Predictions. Lists are parallel: one entry for each sound of the request."""
 
@@ -66,6 +124,27 @@ class PredictAnswer(Answer, frozen=True, kw_only=True):
             "below `abstain_below`; null for a sound with a prediction."
         ),
     ]
+    segments: Annotated[
+        list[list[SegmentAnswer] | None] | UnsetType,
+        Meta(
+            description="Only after a request with `timeline`: the windows of each sound in their "
+            "order; null for a sound that cannot be judged."
+        ),
+    ] = UNSET
+    turns: Annotated[
+        list[list[TurnAnswer] | None] | UnsetType,
+        Meta(
+            description="Only after a request with `timeline`: neighbouring windows with one "
+            "emotion, joined."
+        ),
+    ] = UNSET
+    timeline_note: Annotated[
+        list[str | None] | UnsetType,
+        Meta(
+            description="Only after a request with `timeline`: the reason why its segments are "
+            "less certain than whole sounds; null if they are not."
+        ),
+    ] = UNSET
     errors: Annotated[
         list[Problem | None] | UnsetType,
         Meta(

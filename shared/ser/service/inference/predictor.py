@@ -13,12 +13,14 @@ from msgspec import UNSET
 
 from ser._domain_profile import DomainProfile
 from ser._speaker_profile import SpeakerProfile
+from ser._timeline import Timeline
 from ser.errors import Fault, InvalidInput, NotFound, SerError, within
 from ser.model import NO_DOMAIN_PROFILE, NO_PROFILE, Model, Prediction
 from ser.registry import READY, PublishedModel
 from ser.service import problems
-from ser.service.answers import PredictAnswer, Problem
+from ser.service.answers import PredictAnswer, Problem, SegmentLine
 from ser.service.callers import Caller
+from ser.service.inference import timelines
 from ser.service.inference.request import ENROLMENTS, PredictRequest, ReportRequest
 from ser.service.inference.sounds import (
     RequestedSound,
@@ -35,7 +37,7 @@ from ser.service.settings import Settings
 from ser.sounds import SAMPLING_RATE, Signal
 
 if TYPE_CHECKING:
-    from concurrent.futures import ThreadPoolExecutor
+    from concurrent.futures import Future, ThreadPoolExecutor
 
 
 T = TypeVar("T")
@@ -54,6 +56,31 @@ class Profiles(NamedTuple):
 
     speaker: SpeakerProfile | None
     domain: DomainProfile | None
+
+
+class Task(NamedTuple):
+    """A request that has been read: the model, and all that it judges."""
+
+    request: PredictRequest
+    found: Found
+    sounds: Sequence[RequestedSound]
+    signals: Sequence[Signal | SerError]
+    """The signal of each sound, or the error because of which it has none."""
+    profiles: Profiles
+
+    @property
+    def model(self) -> PublishedModel:
+        """The model."""
+        return self.found.model
+
+    def options(self, sound: RequestedSound) -> dict[str, Any]:
+        """Return the options with which the model judges ``sound``."""
+        return {
+            "known": sound.known,
+            "profile": self.profiles.speaker,
+            "domain": self.profiles.domain,
+            "abstain_below": self.request.abstain_below,
+        }
 
 
 class Predictor:
@@ -87,6 +114,48 @@ class Predictor:
             A sound or profile does not fit, the model or a sample does not exist, the sounds are
             too long, or the model's bytes are damaged or of another version.
         """
+        task = self._read(request, settings, charge)
+        if not request.windows:
+            return self._answer(task)
+        *_, answer = self._lines(task, request.windows)
+        assert isinstance(answer, PredictAnswer)
+        return answer
+
+    def lines(
+        self,
+        request: PredictRequest,
+        settings: Settings,
+        charge: Callable[[float], None] = ignore_charge,
+    ) -> Iterator[SegmentLine | PredictAnswer]:
+        """Return the segments of a request with a time line as they are computed, and the answer
+        of :meth:`predict` as the last item.
+
+        Its parameters and errors are those of :meth:`predict`; the sounds are read at once.
+        """
+        assert request.windows is not None
+        return self._lines(self._read(request, settings, charge), request.windows)
+
+    def timeline(
+        self,
+        request: PredictRequest,
+        form: str,
+        settings: Settings,
+        charge: Callable[[float], None] = ignore_charge,
+    ) -> Timeline:
+        """Return the time line of the only sound of ``request``, for an answer of the media type
+        ``form``; otherwise as :meth:`predict`."""
+        assert request.windows is not None
+        task = self._read(request, settings, charge)
+        timelines.require_one(form, len(task.sounds))
+        (sound,), (signal,) = task.sounds, task.signals
+        if isinstance(signal, SerError):
+            raise signal
+        return self._timeline(task, request.windows, sound, signal)
+
+    def _read(
+        self, request: PredictRequest, settings: Settings, charge: Callable[[float], None]
+    ) -> Task:
+        """Return the model, the sounds and the profiles of ``request``."""
         with stage("model"), within("model_save_path"):
             found = self._models.find(
                 request.model_save_path, request.model_id, settings.model_rules
@@ -108,29 +177,77 @@ class Predictor:
             enrolments = require_signals(outcomes)
         seconds = duration(heard) + duration(enrolments)
         note_request(model, seconds)
+        if request.windows:
+            timelines.require_small_answer(request.windows, model, heard, settings)
         charge(seconds)
         signals = iter(enrolments)
         with stage("enrol"):
             profiles = self._profiles(
                 request, model, *(list(islice(signals, len(each))) for each in enrolled)
             )
+        return Task(request, found, sounds, heard, profiles)
 
-        def judge(sound: RequestedSound, outcome: Signal | SerError) -> Prediction | SerError:
-            if isinstance(outcome, SerError):
-                return outcome
-            return model.predict(
-                outcome,
-                SAMPLING_RATE,
-                known=sound.known,
-                profile=profiles.speaker,
-                domain=profiles.domain,
-                abstain_below=request.abstain_below,
-            )
+    def _answer(self, task: Task) -> PredictAnswer:
+        """Return the answer to a request without a time line."""
+
+        def judge(sound: RequestedSound, signal: Signal | SerError) -> Prediction | SerError:
+            if isinstance(signal, SerError):
+                return signal
+            return task.model.predict(signal, SAMPLING_RATE, **task.options(sound))
 
         with stage("predict"):
-            judgements = self._map(judge, sounds, heard)
+            judgements = self._map(judge, task.sounds, task.signals)
         note_judgements(judgements)
-        return answer_of(request, found, sounds, judgements, profiles)
+        return answer_of(task, judgements)
+
+    def _lines(
+        self, task: Task, windows: timelines.TimelineRequest
+    ) -> Iterator[SegmentLine | PredictAnswer]:
+        names = names_of(task.model)
+        found: list[Timeline | SerError] = []
+        wholes: list[Future[Prediction] | SerError] = []
+        try:
+            for index, (sound, signal) in enumerate(zip(task.sounds, task.signals, strict=True)):
+                if isinstance(signal, SerError):
+                    found.append(signal)
+                    wholes.append(signal)
+                    continue
+                timeline = self._timeline(task, windows, sound, signal)
+                found.append(timeline)
+                # The whole sound is judged beside its windows.
+                wholes.append(self._threads.submit(getattr, timeline, "prediction"))
+                for segment in timeline:
+                    yield timelines.line_of(index, segment, names)
+            judgements = [each if isinstance(each, SerError) else each.result() for each in wholes]
+        finally:
+            for each in wholes:
+                if not isinstance(each, SerError):
+                    each.cancel()
+        note_judgements(judgements)
+        answer = answer_of(task, judgements)
+        shown = [None if isinstance(each, SerError) else each for each in found]
+        yield msgspec.structs.replace(
+            answer,
+            segments=[each and timelines.segments_of(each, names) for each in shown],
+            turns=[each and timelines.turns_of(each.turns) for each in shown],
+            timeline_note=[each and each.note for each in shown],
+        )
+
+    def _timeline(
+        self,
+        task: Task,
+        windows: timelines.TimelineRequest,
+        sound: RequestedSound,
+        signal: Signal,
+    ) -> Timeline:
+        return task.model.timeline(
+            signal,
+            SAMPLING_RATE,
+            window=windows.window,
+            step=windows.step,
+            jobs=min(os.cpu_count() or 1, MAX_THREADS),
+            **task.options(sound),
+        )
 
     def report(self, request: ReportRequest, settings: Settings) -> tuple[str, bytes]:
         """Return the id of the model of ``request``, and its report: HTML in UTF-8.
@@ -238,16 +355,16 @@ def check_profiles(request: PredictRequest, model: Model) -> None:
             model.check_domain_profile(request.domain_profile)
 
 
-def answer_of(
-    request: PredictRequest,
-    found: Found,
-    sounds: Sequence[RequestedSound],
-    judgements: Sequence[Prediction | SerError],
-    profiles: Profiles,
-) -> PredictAnswer:
-    """Return the answer with a prediction or an error for each of ``sounds``."""
+def names_of(model: Model) -> list[str]:
+    """Return the names of the labels of ``model``, as answers have them."""
+    return [str(label) for label in model.labels]
+
+
+def answer_of(task: Task, judgements: Sequence[Prediction | SerError]) -> PredictAnswer:
+    """Return the answer with a prediction or an error for each sound of ``task``."""
+    request, found, sounds, _, profiles = task
     model = found.model
-    names = [str(label) for label in model.labels]
+    names = names_of(model)
     predictions = [None if isinstance(each, SerError) else each for each in judgements]
     labels = [each.label if each else None for each in predictions]
     return PredictAnswer(

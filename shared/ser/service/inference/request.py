@@ -7,6 +7,7 @@ from functools import partial
 from typing import Annotated, Any, Literal, TypeVar
 
 from msgspec import Meta
+from msgspec.structs import replace
 
 from ser import _metadata
 from ser._domain_profile import DomainProfile
@@ -15,6 +16,7 @@ from ser._speaker_profile import SpeakerProfile
 from ser.errors import Fault, InvalidInput
 from ser.registry import READY
 from ser.service.access import Access
+from ser.service.inference.timelines import TimelineRequest
 from ser.service.inference.uploads import Uploads
 from ser.service.settings import Settings
 
@@ -93,6 +95,14 @@ class PredictRequest(Schema, frozen=True, kw_only=True):
             "`domain_enrolment`, and fits every model whose front-end has the same digest."
         ),
     ] = None
+    timeline: Annotated[
+        TimelineRequest | bool | None,
+        Meta(
+            description="Asks for the emotions over time, beside those of each whole sound: "
+            "predictions for windows of `window` seconds that begin every `step` seconds. `true`: "
+            "the default ones. In a form or a query also two numbers, such as `2.0,0.5`."
+        ),
+    ] = None
     abstain_below: Annotated[
         Annotated[float, Meta(ge=0, le=1)] | None,
         Meta(
@@ -141,9 +151,19 @@ class PredictRequest(Schema, frozen=True, kw_only=True):
         return self.on_error == "report"
 
     @property
+    def windows(self) -> TimelineRequest | None:
+        """The windows of the time line; ``None``: none is asked for."""
+        return self.timeline if isinstance(self.timeline, TimelineRequest) else None
+
+    @property
     def known(self) -> dict[str, str | None]:
         """The metadata of the sounds, by name."""
         return {name: getattr(self, name) for name in _metadata.FIELDS}
+
+
+def with_timeline(request: PredictRequest) -> PredictRequest:
+    """Return ``request`` with the default time line if it asks for none."""
+    return request if request.windows else replace(request, timeline=TimelineRequest())
 
 
 class ReportRequest(Schema, frozen=True, kw_only=True):

@@ -12,6 +12,7 @@ from ser.service.inference.request import (
     ReportRequest,
     read_request,
 )
+from ser.service.inference.timelines import CSV, NDJSON, VTT
 from ser.service.routes import (
     ASYNC_HEADERS,
     Html,
@@ -21,6 +22,15 @@ from ser.service.routes import (
     metrics_of,
     readiness_of,
 )
+
+FORMS = {
+    NDJSON: "The time line as it is computed: a segment in each line, and the answer as the last "
+    "one; after an error, a problem document.",
+    CSV: "The segments of the time line of one sound.",
+    VTT: "The turns of the time line of one sound, as subtitles (WebVTT).",
+}
+"""The other forms of a time line. A request for one of them that has no ``timeline`` has the
+default one."""
 
 PREDICT = Route(
     method="POST",
@@ -36,6 +46,7 @@ PREDICT = Route(
     lists=frozenset(LISTS),
     headers=ASYNC_HEADERS,
     answer=PredictAnswer,
+    forms=FORMS,
     others={202: job_answer(PredictJobAnswer)},
     problems=(400, 404, 409, 413, 415, 422, 429, 502, 503, 507),
     example={"model_id": "latest", "model_save_path": "./model", "sample_name": "03a05Nd.wav"},

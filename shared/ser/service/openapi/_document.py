@@ -231,6 +231,8 @@ def responses(route: Route) -> dict[str, Any]:
         description, content = "The answer.", json_content(route.answer)
         if route.answer_example is not None:
             content[JSON_TYPE]["example"] = route.answer_example
+        for form, text in route.forms.items():
+            content[form] = {"schema": {"type": "string", "description": text}}
     found = {
         "200": {"description": description, "headers": response_headers({}), "content": content}
     }
