@@ -360,6 +360,46 @@ def mirror(caddy: str) -> Iterator[str]:
         thread.join()
 
 
+class Lines(BaseHTTPRequestHandler):
+    """A function that sends a line, and the next one after ``go_on`` is set."""
+
+    protocol_version = "HTTP/1.1"
+    go_on = threading.Event()
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200)
+        self.send_header("Content-Type", "application/x-ndjson")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        for number in range(3):
+            self.wfile.write(b"2\r\n%d\n\r\n" % number)
+            self.wfile.flush()
+            if number == 0:
+                assert self.go_on.wait(60)
+        self.wfile.write(b"0\r\n\r\n")
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_lines_are_sent_on_as_they_come(caddy: str) -> None:
+    Lines.go_on.clear()
+    with ThreadingHTTPServer((HOST, 0), Lines) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        with gateway(caddy, {"predict:8080": f"{HOST}:{server.server_port}"}) as stack:
+            connection = HTTPConnection(stack.url.removeprefix("http://"), timeout=60)
+            connection.request("POST", "/predict", b"", {"Accept-Encoding": "gzip"})
+            answer = connection.getresponse()
+            assert answer.readline() == b"0\n"
+            Lines.go_on.set()
+            assert answer.read() == b"1\n2\n"
+            connection.close()
+        server.shutdown()
+        thread.join()
+
+
 @pytest.mark.parametrize(
     "path", ["/train", "/train/a-job", "/events", "/predict?x=%2F", "/models/a%2Fb/report"]
 )

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from pathlib import Path
+
+import msgspec
 
 from ser.service.answers import Health
 from ser.service.bodies import NOTIFICATION
-from ser.service.http import Function, get_health
+from ser.service.http import Function, Lines, get_health
 from ser.service.routes import Call, Route, health_of
 
 PATIENCE = 60
@@ -36,4 +39,17 @@ WAIT = Route(
     reads=(NOTIFICATION,),
     answer=Health,
 )
-function = Function((WAIT, post_wait), (health_of("wait"), get_health))
+
+
+def post_lines(call: Call[bytes]) -> Lines:
+    """Answer with a line at once, and with a second one as :func:`post_wait` does."""
+    return Lines(lines(call), "application/x-ndjson")
+
+
+def lines(call: Call[bytes]) -> Iterator[Health]:
+    yield Health(status="first")
+    yield post_wait(call)
+
+
+LINES = msgspec.structs.replace(WAIT, path="/predict/lines", operation="lines")
+function = Function((WAIT, post_wait), (LINES, post_lines), (health_of("wait"), get_health))

@@ -48,6 +48,11 @@ def show(evaluation: Evaluation) -> None:
         ("sound", "UAR", "loss"),
         ((name, share(d["uar"]), share(d["lost"])) for name, d in evaluation.degraded.items()),
     )
+    print_table(
+        "Duration heard, from the beginning of the speech",
+        ("heard", "UAR", "loss"),
+        ((name, share(d["uar"]), share(d["lost"])) for name, d in evaluation.heard.items()),
+    )
     if texts := evaluation.leave_one_text_out:
         print_figures("Each text left out once, speakers known", texts)
     if evaluation.recipe_history:

@@ -83,6 +83,8 @@ class Evaluation:
     """With ``evaluation="full"``: the UAR with enrolled sounds of the speakers."""
     degraded: Mapping[str, Mapping[str, float]] = field(default_factory=dict, repr=False)
     """With ``evaluation="full"``: the UAR after each degradation."""
+    heard: Mapping[str, Mapping[str, float]] = field(default_factory=dict, repr=False)
+    """With ``evaluation="full"``: the UAR on the first seconds of the speech in each utterance."""
     coverage: Sequence[Mapping[str, float]] = field(default=(), repr=False)
     """With ``evaluation="full"``: the figures of the most confident predictions alone, with the
     lowest ``confidence`` among them."""
@@ -205,7 +207,7 @@ class Evaluation:
         answer: dict[str, Any] = {"loso": self.figures, "notes": list(self.notes)}
         if self.degraded:
             answer |= {"enrolment": list(self.enrolment), "degraded": self.degraded}
-            answer["coverage"] = list(self.coverage)
+            answer |= {"heard": self.heard, "coverage": list(self.coverage)}
         if self.leave_one_text_out is not None:
             answer["leave_one_text_out"] = self.leave_one_text_out
         if self.loso_by_corpus:

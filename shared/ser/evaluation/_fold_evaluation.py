@@ -25,8 +25,9 @@ from ser.dataset import (
     random_generator,
     training_rows,
 )
-from ser.evaluation._degradation import DEGRADATIONS
+from ser.evaluation._degradation import DEGRADATIONS, Degradation
 from ser.evaluation._fold_classifiers import FoldClassifier
+from ser.evaluation._heard import HEARD
 from ser.evaluation._metrics import Metrics, metrics
 from ser.evaluation._splits import Folds
 from ser.parallel import THIS_MACHINE, Workers
@@ -108,21 +109,31 @@ class FoldEvaluation:
 
     def degradation_effects(self, on_progress: ProgressCallback) -> dict[str, dict[str, float]]:
         """Return the UAR after each degradation, and the loss relative to the original sounds."""
+        return self._effects_of(DEGRADATIONS, on_progress)
+
+    def duration_effects(self, on_progress: ProgressCallback) -> dict[str, dict[str, float]]:
+        """Return the UAR on the beginnings of the utterances, and the loss relative to the whole
+        ones; a shorter utterance is heard whole."""
+        return self._effects_of(HEARD, on_progress)
+
+    def _effects_of(
+        self, changes: Mapping[str, Degradation], on_progress: ProgressCallback
+    ) -> dict[str, dict[str, float]]:
         extractor = Extractor(self.extracted.front_end, self.extracted.encoding)
         streamed = self.workers.stream(
-            partial(degraded_features, extractor, self.random_state),
+            partial(changed_features, changes, extractor, self.random_state),
             self.loaded.stored_recordings(),
             by="threads",
             on_progress=on_progress,
         )
         with closing(streamed) as features:
             answers = [
-                [self._predict_one(utterance, degraded) for degraded in each]
+                [self._predict_one(utterance, changed) for changed in each]
                 for utterance, each in zip(self.loaded.utterances, features, strict=True)
             ]
         original, found = self.recorded_metrics()["uar"], {}
-        for name, degraded in zip(DEGRADATIONS, zip(*answers, strict=True), strict=True):
-            uar = metrics(self.loaded.labels, self.loaded.utterances, np.stack(degraded))["uar"]
+        for name, changed in zip(changes, zip(*answers, strict=True), strict=True):
+            uar = metrics(self.loaded.labels, self.loaded.utterances, np.stack(changed))["uar"]
             found[name] = {"uar": uar, "lost": original - uar}
         return found
 
@@ -202,16 +213,18 @@ class LeftOutAnswers:
         )
 
 
-def degraded_features(
-    extractor: Extractor, random_state: int, recording: StoredRecording | Recording
+def changed_features(
+    changes: Mapping[str, Degradation],
+    extractor: Extractor,
+    random_state: int,
+    recording: StoredRecording | Recording,
 ) -> list[FeatureMatrix | None]:
-    """Return the features of ``recording`` after each degradation; ``None`` without speech."""
+    """Return the features of ``recording`` after each of ``changes``; ``None`` without speech."""
     utterance, signal = recording.read()
-    degraded = [
-        degrade(signal, random_generator(utterance, random_state))
-        for degrade in DEGRADATIONS.values()
+    changed = [
+        change(signal, random_generator(utterance, random_state)) for change in changes.values()
     ]
-    return [extractor.features_of_speech(utterance, each) for each in degraded]
+    return [extractor.features_of_speech(utterance, each) for each in changed]
 
 
 def summarise(clips: int | None, effects: Sequence[EnrolmentEffect]) -> dict[str, Any]:

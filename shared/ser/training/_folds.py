@@ -38,9 +38,9 @@ def leave_speakers_out(
     """Return the evaluation of ``recipe`` with each speaker of ``corpus`` left out once.
 
     If ``recipe.evaluation`` is ``"full"``, it includes figures of the most confident predictions,
-    with enrolled speakers, with degraded sounds, and with each text left out once. With several
-    corpora, it includes the figures of each, figures with each left out once, and those of each
-    after a training on each.
+    with enrolled speakers, with degraded and with shortened sounds, and with each text left out
+    once. With several corpora, it includes the figures of each, figures with each left out once,
+    and those of each after a training on each.
     """
     loaded, split = corpus.loaded, corpus.split
     speakers = cross_validate(
@@ -53,6 +53,7 @@ def leave_speakers_out(
         full["coverage"] = coverage(loaded.labels, loaded.utterances, probabilities)
         full["enrolment"] = speakers.enrolment_effects()
         full["degraded"] = speakers.degradation_effects(step(progress, "degrade"))
+        full["heard"] = speakers.duration_effects(step(progress, "shorten"))
         notes += missing_figures(speakers.speakers, split.texts)
     if split.texts:
         texts = cross_validate(

@@ -64,9 +64,9 @@ class Enrolment(Answer, frozen=True, kw_only=True):
 
 
 class Degraded(Answer, frozen=True, kw_only=True):
-    """UAR of degraded sounds."""
+    """UAR of degraded or shortened sounds."""
 
-    uar: Annotated[float, Meta(description="UAR after the degradation.")]
+    uar: Annotated[float, Meta(description="UAR after the change.")]
     lost: Annotated[float, Meta(description="Difference to the UAR before it.")]
 
 
@@ -188,6 +188,13 @@ class TrainAnswer(Answer, frozen=True, kw_only=True):
     degraded: Annotated[
         dict[str, Degraded] | UnsetType,
         Meta(description="Results by degradation; only of an evaluation `full`."),
+    ] = UNSET
+    heard: Annotated[
+        dict[str, Degraded] | UnsetType,
+        Meta(
+            description="Results by the duration that is heard of each utterance, from the "
+            "beginning of its speech; only of an evaluation `full`."
+        ),
     ] = UNSET
     coverage: Annotated[
         list[Coverage] | UnsetType, Meta(description="Only of an evaluation `full`.")

@@ -6,10 +6,10 @@ import asyncio
 import logging
 import os
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from websockets.asyncio.server import Server, ServerConnection
@@ -39,6 +39,8 @@ from ser.service.settings import Settings
 from ser.sounds import SAMPLING_RATE
 
 log = logging.getLogger("ser")
+
+T = TypeVar("T")
 
 FRAME_BYTES = 10 * 2 * SAMPLING_RATE
 """Largest frame: 10 s of sound."""
@@ -116,7 +118,7 @@ class Listeners:
         finally:
             self._listeners -= 1
 
-    async def _run(self, work: Any, *arguments: Any) -> Any:
+    async def _run(self, work: Callable[..., T], *arguments: Any) -> T:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, work, *arguments)
 

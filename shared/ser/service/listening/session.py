@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import closing
-from typing import TypeVar
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 from websockets.asyncio.server import ServerConnection
 
 from ser._decoding import Unreadable, decode
 from ser._schemas import shown
+from ser._segments import Segment
 from ser.errors import TooLarge
 from ser.model import Listening, Model
 from ser.service.answers import ListenAnswer, SegmentAnswer, WholeAnswer
@@ -24,8 +25,14 @@ from ser.service.settings import Settings
 from ser.sounds import MIN_SECONDS, SAMPLING_RATE, Signal
 
 T = TypeVar("T")
-Run = Callable[..., Awaitable[T]]
-"""Runs a function in a thread, so that other listeners do not wait for it."""
+
+
+class Run(Protocol):
+    """Runs a function in a thread, so that other listeners do not wait for it."""
+
+    async def __call__(self, work: Callable[..., T], *arguments: Any) -> T:
+        """Return the result of ``work(*arguments)``."""
+
 
 CHARGED_SECONDS = 10.0
 """Seconds of sound that are counted at once in the quota of a caller."""
@@ -63,7 +70,7 @@ class Session:
         model_id: str,
         settings: Settings,
         charge: Callable[[float], None],
-        run: Run[None],
+        run: Run,
     ) -> None:
         self._connection, self._request, self._settings = connection, request, settings
         self._model, self._model_id, self._names = model, model_id, names_of(model)
@@ -133,7 +140,7 @@ class Session:
             self._charged += seconds
             await self._run(self._charge, seconds)
 
-    async def _send_all(self, segments: list[timelines.Segment]) -> None:
+    async def _send_all(self, segments: list[Segment]) -> None:
         for each in segments:
             await self._send(SegmentAnswer(**timelines.fields_of(each, self._names)))
 

@@ -136,6 +136,7 @@ def test_an_evaluation_has_the_figures_of_a_training(folder: Path, evaluation: E
     trained = ser.train(folder, "model", **SMALL, evaluation="full")
     assert evaluation.figures == trained["loso"]
     assert evaluation.degraded == trained["degraded"]
+    assert evaluation.heard == trained["heard"]
 
 
 def test_the_figures_follow_from_the_predictions(evaluation: Evaluation) -> None:

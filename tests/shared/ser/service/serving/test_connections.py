@@ -377,6 +377,24 @@ def test_a_function_learns_that_its_client_has_gone(server: Server, tmp_path: Pa
     wait_for(gate.with_suffix(".gone").exists)
 
 
+def test_lines_are_sent_as_they_are_computed(server: Server, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    client = server.send(post(2, f"X-Gate: {gate}", path="/predict/lines") + b"ab")
+    while client.file.readline() != b'{"status":"first"}\n':
+        pass
+    gate.touch()
+    while client.file.readline() != b'{"status":"2"}\n':
+        pass
+
+
+def test_lines_end_with_the_connection_of_their_client(server: Server, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    client = server.send(post(2, f"X-Gate: {gate}", path="/predict/lines") + b"ab")
+    wait_for(gate.with_suffix(".reached").exists)
+    client.close()
+    wait_for(gate.with_suffix(".gone").exists)
+
+
 def test_too_many_connections_close_the_one_that_has_waited_longest() -> None:
     # 80 files are enough for eight connections.
     with serving("ulimit -n 80", SER_READ_SECONDS="600") as server:

@@ -63,6 +63,11 @@ def test_the_full_evaluation_has_all_figures(body: dict[str, Any]) -> None:
     assert list(trained["degraded"]) == list(DEGRADATIONS)
     for degraded in trained["degraded"].values():
         assert degraded["lost"] == pytest.approx(loso["uar"] - degraded["uar"])
+    assert list(trained["heard"]) == ["0.5 s", "1 s", "2 s", "3 s"]
+    for heard in trained["heard"].values():
+        assert heard["lost"] == pytest.approx(loso["uar"] - heard["uar"])
+    # No utterance is longer than 0.8 s.
+    assert trained["heard"]["1 s"] == trained["heard"]["3 s"]
     # Some sounds of each speaker must remain to be predicted.
     assert [each["clips"] for each in trained["enrolment"]] == [5, 10, None]
     assert any("20 sounds were not enrolled" in note for note in trained["notes"])
@@ -111,7 +116,7 @@ def test_the_same_request_has_the_same_figures_twice(body: dict[str, Any]) -> No
         "dataset_augmentation": {"Noise": {"copies": 1}, "Resampling": {"factors": [0.9]}},
     }
     first, second = answer(full), answer(full)
-    for figures in ("metrics", "loso", "enrolment", "degraded"):
+    for figures in ("metrics", "loso", "enrolment", "degraded", "heard"):
         assert first[figures] == second[figures]
 
 
