@@ -104,7 +104,7 @@ def test_a_reader_that_never_came_is_no_reason_to_complain(bounds: Path) -> None
             stderr=subprocess.PIPE,
             check=False,
             timeout=commands.SECONDS,
-            env=commands.environment(),
+            env=commands.environment(PYTHONUNBUFFERED=""),
         )
     assert (done.returncode, done.stderr) == (1, b"")
 
