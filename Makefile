@@ -139,7 +139,7 @@ format: init ## Format the code
 	$(BIN)/ruff format
 
 docs: $(SITE)/installed ## Build the documentation site in build/site, in an environment of its own
-	NO_MKDOCS_2_WARNING=1 $(SITE)/bin/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(SITE)/bin/mkdocs build --strict
 	@echo "build/site/index.html"
 
 # A tool of the documentation alone, so its packages are no part of the environment of the tests.
