@@ -26,13 +26,17 @@ class ReliabilityBin(Answer, frozen=True, kw_only=True):
     count: Annotated[int, Meta(description="Number of predictions.")]
 
 
+# A list of two, since generators of clients do not agree on tuples.
+Interval = Annotated[list[float], Meta(min_length=2, max_length=2)]
+
+
 class Intervals(Answer, frozen=True, kw_only=True):
     """Lower and upper bounds of figures, with 95 % confidence; null if they cannot be estimated."""
 
-    uar: tuple[float, float] | None
-    wa: tuple[float, float] | None
-    macro_f1: tuple[float, float] | None
-    ece: tuple[float, float] | None
+    uar: Interval | None
+    wa: Interval | None
+    macro_f1: Interval | None
+    ece: Interval | None
     unit: Annotated[str, Meta(description="What the bootstrap drew: `speakers`, or `utterances`.")]
     units: Annotated[int, Meta(description="Number of them.")]
 
