@@ -21,13 +21,11 @@ def misheard(
     labels: Sequence[Label],
     utterances: Sequence[Utterance],
     probabilities: NDArray[np.float32],
-    preferred: frozenset[str] = frozenset(),
 ) -> dict[str, Any]:
     """Return the entry ``misheard`` of a manifest.
 
     ``count`` is the number of all misheard utterances. ``utterances`` lists up to :data:`MOST` of
-    them with their likeliest emotions: those named in ``preferred`` first, which can be played,
-    then the most confident errors.
+    them with their likeliest emotions, the most confident errors first.
     """
     names = np.array([str(label) for label in labels])
     codes = np.array([label.code for label in labels])
@@ -36,11 +34,7 @@ def misheard(
     name_of = dict(zip(codes.tolist(), names.tolist(), strict=True))
     ranked = sorted(
         wrong.tolist(),
-        key=lambda index: (
-            utterances[index].name not in preferred,
-            -float(probabilities[index].max()),
-            utterances[index].name,
-        ),
+        key=lambda index: (-float(probabilities[index].max()), utterances[index].name),
     )
     listed = []
     for index in ranked[:MOST]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,7 @@ from ser.evaluation import (
     utterance_predictions,
 )
 from ser.evaluation.report import data_urls
+from ser.limits import Limit
 from ser.model import Model
 from ser.parallel import THIS_MACHINE, Workers
 from ser.sounds import SAMPLING_RATE, Signal
@@ -101,23 +102,21 @@ def misheard_of(
     corpus: PreparedCorpus,
     judged: Judged,
     evaluation: Evaluation | None,
-    published: Collection[str],
 ) -> dict[str, Any]:
     """Return the entry ``misheard`` of a manifest, for unknown speakers if they were left out."""
-    labels, preferred = corpus.loaded.labels, frozenset(published)
+    labels = corpus.loaded.labels
     if evaluation is None:
-        return misheard(labels, judged.utterances, judged.probabilities, preferred)
+        return misheard(labels, judged.utterances, judged.probabilities)
     probabilities = np.array(
         [[*each.probabilities.values()] for each in evaluation.predictions], np.float32
     )
-    return misheard(labels, corpus.loaded.utterances, probabilities, preferred)
+    return misheard(labels, corpus.loaded.utterances, probabilities)
 
 
-def playable(
-    corpus: PreparedCorpus, found: Mapping[str, Any], published: Collection[str]
-) -> dict[str, str]:
-    """Return the data URLs of the misheard utterances that are published with the model."""
-    listed = [each["name"] for each in found["utterances"] if each["name"] in published]
+def playable(corpus: PreparedCorpus, found: Mapping[str, Any], most: Limit) -> dict[str, str]:
+    """Return the data URLs of the misheard utterances ``found``, of ``most`` at most."""
+    names = (each["name"] for each in found["utterances"])
+    listed = [name for rank, name in enumerate(names) if rank < most.value]
     index_of = {u.name: index for index, u in enumerate(corpus.loaded.utterances)}
 
     def signals() -> Iterator[tuple[str, Signal]]:

@@ -130,14 +130,14 @@ def train_recipe(
         **facts,
         **corpus_facts(recipe, corpus, sources),
         "families": families,
-        "misheard": misheard_of(corpus, judged, evaluation, published),
+        "misheard": misheard_of(corpus, judged, evaluation),
         "model_config": fitted.config,
         "samples": {utterance.name: sample_entry(utterance) for utterance in samples},
         "model_id": model_id,
         "trigger": trigger,
         "seconds": seconds,
     }
-    report = render(manifest, playable(corpus, manifest["misheard"], published))
+    report = render(manifest, playable(corpus, manifest["misheard"], limits.samples))
     predictions = predictions_csv(
         {
             **({"speakers left out": evaluation.predictions} if evaluation else {}),

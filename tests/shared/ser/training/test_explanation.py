@@ -74,9 +74,7 @@ def test_misheard_utterances_are_those_of_the_predictions(model: PublishedModel)
     found = model.manifest["misheard"]
     assert found["count"] == len(wrong)
     assert {each["file"] for each in found["utterances"]} <= wrong
-    players = model.read_report().decode().count("<audio ")
-    published = [each for each in found["utterances"] if each["name"] in model.manifest["samples"]]
-    assert players == len(published)
+    assert model.read_report().decode().count("<audio ") == len(found["utterances"])
 
 
 def test_the_manifest_has_statistics_families_and_intervals(model: PublishedModel) -> None:
