@@ -216,6 +216,14 @@ def test_places_are_separated_by_spaces_or_commas_and_may_be_quoted(
     assert words.places(corpus) == places
 
 
+def test_a_path_with_characters_of_the_shell_is_one_corpus(bounds: Path) -> None:
+    corpus = bounds / 'it\'s; "two" words, and (more) *'
+    corpus.mkdir()
+    done = make("evaluate", CORPUS=str(corpus), LABELS="anger 'no emotion'")
+    assert done.returncode != 0
+    assert f"ser: {corpus}: the corpus contains no sounds" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("variables", "message"),
     [

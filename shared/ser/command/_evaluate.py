@@ -73,22 +73,22 @@ def evaluate(
         str | None,
         typer.Option(
             metavar="FILE",
-            help="Write a report in HTML. A folder, or a name that ends with /: in it, named by "
-            "the corpora and the classifier.",
+            help="Write a report in HTML. In a folder, or in FOLDER/, its name is that of corpora "
+            "and classifier.",
         ),
     ] = None,
     save: Annotated[
         str | None,
         typer.Option(
             metavar="REGISTRY",
-            help="Train the recipe on all speakers and publish the model with this evaluation: a "
-            "folder or s3://bucket/prefix.",
+            help="Also train a model and publish it with this evaluation: a folder or "
+            "s3://bucket/prefix.",
         ),
     ] = None,
     alias: Annotated[
         str | None,
         typer.Option(
-            help="An alias that moves to the model, which is published. Default of --save: "
+            help="Publish the model and move this alias to it. Without --save: in the registry "
             "SER_MODEL_SAVE_PATH, or the folder model."
         ),
     ] = None,
