@@ -143,7 +143,7 @@ UV_COMPILE = $(BIN)/uv pip compile --quiet --universal --fork-strategy fewest --
 	--python-version 3.11 --custom-compile-command "make lock" $(LOCK_OPTIONS)
 
 lock: init ## Update the pinned requirements from shared/pyproject.toml and tests/requirements.in
-	$(UV_COMPILE) shared/pyproject.toml --extra http --extra train --extra containers --extra cluster tests/requirements.in -o tests/requirements.txt
+	$(UV_COMPILE) shared/pyproject.toml --extra http --extra train --extra containers --extra cluster --extra listen tests/requirements.in -o tests/requirements.txt
 	$(UV_COMPILE) shared/pyproject.toml --extra http --extra train --extra containers -c tests/requirements.txt -o functions/train/requirements.txt
 	$(UV_COMPILE) shared/pyproject.toml --extra http -c tests/requirements.txt -o functions/predict/requirements.txt
 	echo av | $(UV_COMPILE) - -c tests/requirements.txt -o functions/predict/requirements-containers.txt

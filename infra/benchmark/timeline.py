@@ -1,0 +1,183 @@
+"""The section ``timeline``: a long sound as lines, and many listeners at once."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import urllib3
+from websockets.asyncio.client import ClientConnection, connect
+
+from benchmark.bench import Bench, our_contestant
+from benchmark.contest import Contest, Contestant
+from benchmark.processes import processor_seconds
+from benchmark.rows import Row, Target
+from benchmark.servers import EncodedRequest, Server, serving
+from benchmark.suffixes import ACCURATE
+from ser.sounds import SAMPLING_RATE, Signal
+from stack import HOST, listen_command
+
+LISTENERS = 50
+PIECE_SECONDS = 0.1
+WINDOW, STEP = 2.0, 0.5
+LISTENED_SECONDS = 10
+MILLISECONDS_OF_STEP = 1000 * STEP
+NDJSON = "application/x-ndjson"
+FIRST = "10 min sound, first line"
+ALL = "10 min sound, all lines"
+PEAK = "10 min sound as lines, peak memory"
+ELAPSED = "10 min, time line at step = window over the whole answer alone, time"
+PROCESSOR = "10 min, time line at step = window over the whole answer alone, processor time"
+DELAYS = {
+    "median delay of a segment": 50,
+    "99 % of the delays": 99,
+    "largest delay": 100,
+}
+
+
+class Due(NamedTuple):
+    """A segment of a listener."""
+
+    begin: float
+    """When its last piece of sound was due, by :func:`time.monotonic`."""
+    received: float
+
+
+def rows() -> Iterator[Row]:
+    """Yield the rows of the section."""
+    for suffix in ("", ACCURATE):
+        targets = () if suffix else (Target(1.0),)
+        yield Row(FIRST + suffix, "s", targets)
+        yield Row(ALL + suffix, "s")
+        yield Row(PEAK + suffix, "MiB", () if suffix else (Target(286),))
+        yield Row(ELAPSED + suffix, "×", () if suffix else (Target(1.5),))
+        yield Row(PROCESSOR + suffix, "×")
+    for name in DELAYS:
+        targets = (Target(MILLISECONDS_OF_STEP),) if name != "median delay of a segment" else ()
+        yield Row(f"{LISTENERS} listeners, {name}", "ms", targets)
+    yield Row(f"{LISTENERS} listeners, cores that the server takes", "cores")
+
+
+def measure(bench: Bench) -> None:
+    """Measure the section."""
+    accurate = tuple(our_contestant(model, (ACCURATE,)) for model in bench.accurate)
+    contest = bench.contest((our_contestant(bench.recipe, ("",)), *accurate))
+    measure_lines(contest)
+    measure_listeners(contest)
+
+
+def measure_lines(contest: Contest) -> None:
+    """Measure a long sound as lines, and its answers with and without a time line."""
+    long, local = contest.sound(contest.effort.long_seconds), str(contest.place.registries)
+    for _ in range(contest.effort.runs):
+        for each in contest.competing(FIRST):
+            with each.serving(contest.place.settings) as server:
+                plain = each.encoded_request(long, local, container="FLAC")
+                lines = with_timeline(each, f"{WINDOW},{STEP}")
+                apart = with_timeline(each, f"{WINDOW},{WINDOW}")
+                server.first_answer(each.encoded_request(contest.sound(3), local))
+                first, all_lines = line_times(
+                    server, lines.encoded_request(long, local, container="FLAC")
+                )
+                contest.note(each, FIRST, first)
+                contest.note(each, ALL, all_lines)
+                contest.note(each, PEAK, server.memory("VmHWM"))
+                whole = effort_of(server, plain)
+                both = effort_of(server, apart.encoded_request(long, local, container="FLAC"))
+                contest.note(each, ELAPSED, both[0] / whole[0])
+                contest.note(each, PROCESSOR, both[1] / whole[1])
+
+
+def with_timeline(contestant: Contestant, timeline: str) -> Contestant:
+    """Return ``contestant``, which asks for a time line."""
+    return contestant._replace(extra_fields=(("timeline", timeline),))
+
+
+def line_times(server: Server, request: EncodedRequest) -> tuple[float, float]:
+    """Return the seconds up to the first line, and to the last one."""
+    start = time.perf_counter()
+    response: Any = urllib3.request(
+        "POST",
+        f"http://{HOST}:{server.port}{server.path}",
+        body=request.body,
+        headers={"Content-Type": request.media_type, "Accept": NDJSON},
+        preload_content=False,
+        timeout=None,
+    )
+    if response.status != 200:
+        raise RuntimeError(f"{response.status}: {response.data.decode()}")
+    first = None
+    for _ in response.stream():
+        first = first or time.perf_counter() - start
+    assert first is not None
+    return first, time.perf_counter() - start
+
+
+def effort_of(server: Server, request: EncodedRequest) -> tuple[float, float]:
+    """Return the seconds and the processor time of an answer."""
+    before = processor_seconds(server.process.pid)
+    seconds = server.milliseconds(request) / 1000
+    return seconds, processor_seconds(server.process.pid) - before
+
+
+def measure_listeners(contest: Contest) -> None:
+    """Measure the time from the end of a window to its segment, for many listeners at once."""
+    (ours,) = contest.competing(FIRST)[:1]
+    assert ours.model
+    query = f"?model_save_path={ours.model.parent}&model_id={ours.model.name}"
+    query += f"&window={WINDOW}&step={STEP}"
+    seconds = min(contest.effort.long_seconds, LISTENED_SECONDS)
+    signals = [np.roll(contest.sound(seconds), number * 1_000) for number in range(LISTENERS)]
+    for _ in range(contest.effort.runs):
+        settings = {**contest.place.settings, "SER_MAX_LISTENERS": str(LISTENERS)}
+        with serving(lambda port: listen_command(f"{HOST}:{port}"), settings) as server:
+            server.wait()
+            url = f"ws://{HOST}:{server.port}/listen{query}"
+            asyncio.run(listen(url, signals[0], start=time.monotonic()))
+            before, began = processor_seconds(server.process.pid), time.monotonic()
+            found = asyncio.run(listen_together(url, signals))
+            cores = (processor_seconds(server.process.pid) - before) / (time.monotonic() - began)
+            delays = [1000 * (each.received - each.begin) for each in found]
+            for name, percentile in DELAYS.items():
+                value = float(np.percentile(delays, percentile))
+                contest.rows[f"{LISTENERS} listeners, {name}"].note(value)
+            contest.rows[f"{LISTENERS} listeners, cores that the server takes"].note(cores)
+
+
+async def listen_together(url: str, signals: list[Signal]) -> list[Due]:
+    """Return the segments of all listeners, who begin within one step."""
+    start = time.monotonic() + 1
+    each = (
+        listen(url, signal, start + STEP * number / len(signals))
+        for number, signal in enumerate(signals)
+    )
+    return [due for found in await asyncio.gather(*each) for due in found]
+
+
+async def listen(url: str, signal: Signal, start: float) -> list[Due]:
+    """Send ``signal`` in pieces at real time from ``start`` on, and return its segments."""
+    samples = np.round(signal * 32_767).astype("<i2")
+    async with connect(url, open_timeout=None, compression=None) as connection:
+        sending = asyncio.create_task(send(connection, samples, start))
+        found = []
+        async for message in connection:
+            segment = json.loads(message)
+            if segment.get("end", 0) - segment.get("begin", 0) == WINDOW:
+                found.append(Due(start + segment["end"], time.monotonic()))
+        await sending
+    if connection.close_code != 1000:
+        raise RuntimeError(f"a listener was closed: {connection.close_code}")
+    return found
+
+
+async def send(connection: ClientConnection, samples: Any, start: float) -> None:
+    size = round(PIECE_SECONDS * SAMPLING_RATE)
+    for begin in range(0, len(samples), size):
+        piece = samples[begin : begin + size]
+        await asyncio.sleep(start + (begin + len(piece)) / SAMPLING_RATE - time.monotonic())
+        await connection.send(piece.tobytes())
+    await connection.send('{"end": true}')
