@@ -23,6 +23,7 @@ SAVE ?=
 ALIAS ?=
 VENV ?= .venv
 BIN := $(VENV)/bin
+SER := $(BIN)/python -m ser.command
 # The first Python of a version that the project supports.
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
@@ -55,13 +56,13 @@ demo: init ## Fetch or synthesise a corpus, train and predict over HTTP, show th
 	$(BIN)/python infra/local/demo.py
 
 serve: init ## Serve both functions behind the gateway (PORT=5000)
-	$(BIN)/python infra/local/stack.py
+	$(SER) serve
 
 key: init ## Print a new key of a caller, and its line for SER_API_KEYS (NAME=alice, SCOPE=predict,train, JOBS=2, SOUND=3600/hour)
-	@$(BIN)/python -m ser.service.keys new --name "$(NAME)" --scope "$(SCOPE)" $(if $(JOBS),--jobs "$(JOBS)") $(if $(SOUND),--sound "$(SOUND)")
+	@$(SER) keys new --name "$(NAME)" --scope "$(SCOPE)" $(if $(JOBS),--jobs "$(JOBS)") $(if $(SOUND),--sound "$(SOUND)")
 
 recipe: init ## Print the fields of a preset, a file for REQUEST= (PRESET=accurate)
-	@$(BIN)/python infra/local/recipe.py
+	@$(SER) recipe $(PRESET)
 
 evaluate: init ## Leave each speaker (and corpus) of CORPUS="a b" out once: figures, a report (PRESET=, LABELS=, MODEL_TYPE=, REQUEST=, SAVE=, ALIAS=)
 	@$(BIN)/python infra/local/evaluate.py
@@ -143,7 +144,7 @@ UV_COMPILE = $(BIN)/uv pip compile --quiet --universal --fork-strategy fewest --
 	--python-version 3.11 --custom-compile-command "make lock" $(LOCK_OPTIONS)
 
 lock: init ## Update the pinned requirements from shared/pyproject.toml and tests/requirements.in
-	$(UV_COMPILE) shared/pyproject.toml --extra http --extra train --extra containers --extra cluster --extra listen tests/requirements.in -o tests/requirements.txt
+	$(UV_COMPILE) shared/pyproject.toml --extra http --extra train --extra containers --extra cluster --extra cli --extra client --extra listen --extra microphone --extra otel tests/requirements.in -o tests/requirements.txt
 	$(UV_COMPILE) shared/pyproject.toml --extra http --extra train --extra containers -c tests/requirements.txt -o functions/train/requirements.txt
 	$(UV_COMPILE) shared/pyproject.toml --extra http -c tests/requirements.txt -o functions/predict/requirements.txt
 	echo av | $(UV_COMPILE) - -c tests/requirements.txt -o functions/predict/requirements-containers.txt

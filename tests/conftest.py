@@ -20,6 +20,7 @@ SLOW = (
     "tests/acceptance/",
     "tests/infra/test_benchmark.py",
     "tests/infra/test_images.py",
+    "tests/shared/ser/command/test_wheel.py",
     "tests/test_notebook.py",
     "tests/test_readme_script.py",
 )

@@ -1,13 +1,26 @@
-"""The function predict: probabilities of emotions for sounds, and the reports of models."""
+"""The function predict: probabilities of emotions for sounds, and the models of a registry."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from werkzeug.wrappers import Request, Response
 
 from ser.registry import READY
-from ser.service.answers import PredictAnswer, PredictJobAnswer
+from ser.service import preparation
+from ser.service.answers import (
+    AliasAnswer,
+    AliasList,
+    DeletedModel,
+    ModelAnswer,
+    ModelList,
+    PredictAnswer,
+    PredictJobAnswer,
+)
 from ser.service.bodies import JSON_TYPE
-from ser.service.http import Function, Lines, Page, Reply, Text, get_health
+from ser.service.catalogue import routes as catalogue_routes
+from ser.service.catalogue.request import AliasesQuery, AliasRequest, ModelsQuery
+from ser.service.http import Function, Lines, Page, Plain, Reply, get_health
 from ser.service.inference import (
     CSV,
     NDJSON,
@@ -19,27 +32,32 @@ from ser.service.inference import (
     with_timeline,
 )
 from ser.service.preparation import MODELS
+from ser.service.probes import metrics_handler, readiness_handler
 from ser.service.routes import Call
+
+if TYPE_CHECKING:
+    from ser.service.catalogue.operations import Catalogue
 
 predictor = Predictor(MODELS)
 
 
-def post_predict(call: Call[PredictRequest]) -> PredictAnswer | Reply | Text | Lines:
+def post_predict(call: Call[PredictRequest]) -> PredictAnswer | Reply | Plain | Lines:
     """Return the predictions for the sounds that the request carries or names, or a new job if the
     client prefers not to wait."""
+    request = call.request if call.form == JSON_TYPE else with_timeline(call.request)
     if call.wants_job:
         # Imported here, like all of jobs, because cold starts must be short.
         from ser.service.inference import jobs
 
-        return Reply.of_job(jobs.create(call.request, call.settings, call.caller), "/predict")
+        return Reply.of_job(jobs.create(request, call.settings, call.caller), "/predict")
     charge = charge_of(call.caller, call.settings)
     if call.form == JSON_TYPE:
-        return predictor.predict(call.request, call.settings, charge)
-    request = with_timeline(call.request)
+        return predictor.predict(request, call.settings, charge)
     if call.form == NDJSON:
         return Lines(predictor.lines(request, call.settings, charge), NDJSON)
     timeline = predictor.timeline(request, call.form, call.settings, charge)
-    return Text(timeline.to_csv() if call.form == CSV else timeline.to_vtt(), call.form)
+    text = timeline.to_csv() if call.form == CSV else timeline.to_vtt()
+    return Plain(text.encode(), f"{call.form}; charset=utf-8")
 
 
 def get_report(call: Call[ReportRequest]) -> Page:
@@ -64,12 +82,51 @@ def cancel_job(call: Call[None]) -> PredictJobAnswer:
     return jobs.cancel(call.path["job_id"], call.settings, call.caller)
 
 
+def list_models(call: Call[ModelsQuery]) -> ModelList:
+    """Return a page of models, newest first."""
+    return catalogue().models(call.request, call.settings)
+
+
+def get_model(call: Call[ReportRequest]) -> ModelAnswer:
+    """Return all that is known about a model."""
+    return catalogue().model(call.request, call.settings)
+
+
+def delete_model(call: Call[ReportRequest]) -> DeletedModel:
+    """Delete a model to which no alias leads."""
+    return catalogue().delete(call.request, call.settings)
+
+
+def list_aliases(call: Call[AliasesQuery]) -> AliasList:
+    """Return all aliases with their history."""
+    return catalogue().aliases(call.request, call.settings)
+
+
+def change_alias(call: Call[AliasRequest]) -> AliasAnswer:
+    """Move an alias, forwards or back, and return it."""
+    return catalogue().change(call.path["alias"], call.request, call.settings)
+
+
+def catalogue() -> Catalogue:
+    """Return the catalogue of models, whose module predictions do not need."""
+    from ser.service.catalogue.operations import Catalogue
+
+    return Catalogue(MODELS)
+
+
 function = Function(
     (routes.PREDICT, post_predict),
     (routes.GET_JOB, get_job),
     (routes.CANCEL_JOB, cancel_job),
     (routes.REPORT, get_report),
+    (catalogue_routes.LIST_MODELS, list_models),
+    (catalogue_routes.GET_MODEL, get_model),
+    (catalogue_routes.DELETE_MODEL, delete_model),
+    (catalogue_routes.LIST_ALIASES, list_aliases),
+    (catalogue_routes.CHANGE_ALIAS, change_alias),
     (routes.HEALTH, get_health),
+    (routes.READINESS, readiness_handler(("store", "model"), preparation.check)),
+    (routes.METRICS, metrics_handler("predict")),
 )
 
 

@@ -22,8 +22,10 @@ from ser.service.jobs.job import Job
 from ser.service.jobs.jobs import Jobs, as_transient, open_jobs
 from ser.service.jobs.running import cancel, end_if_exhausted
 from ser.service.jobs.trainings import Trainings, slot_of_training
+from ser.service.observation import observed
+from ser.service.probes import metrics_handler, readiness_handler
 from ser.service.routes import Call
-from ser.service.training import routes
+from ser.service.training import readiness, routes
 from ser.service.training.process import TrainingProcesses
 from ser.service.training.request import TrainRequest, check_writable
 
@@ -46,6 +48,7 @@ def post_train(call: Call[TrainRequest]) -> TrainAnswer | Reply:
             seconds=call.settings.max_train_seconds,
             is_client_gone=call.is_client_gone,
         )
+    observed().note_training(answer["model_id"], answer["seconds"])
     return msgspec.convert(answer, TrainAnswer)
 
 
@@ -104,6 +107,8 @@ function = Function(
     (routes.CANCEL_JOB, cancel_job),
     (routes.EVENTS, receive_events),
     (routes.HEALTH, get_health),
+    (routes.READINESS, readiness_handler(("store", "jobs"), readiness.check)),
+    (routes.METRICS, metrics_handler("train")),
 )
 
 

@@ -2,22 +2,33 @@
 # /events is not among them, since the bucket invokes train directly.
 
 locals {
-  routes = {
+  # They change what others are answered with, so they are reachable only where `manage` says so.
+  routes_that_manage = {
+    "DELETE /models/{model_id}" = "predict"
+    "POST /aliases/{alias}"     = "predict"
+  }
+
+  routes = merge(var.manage ? local.routes_that_manage : {}, {
     "GET /"                         = "predict"
     "GET /openapi.json"             = "predict"
     "POST /predict"                 = "predict"
     "GET /predict/{job_id}"         = "predict"
     "DELETE /predict/{job_id}"      = "predict"
     "GET /predict/healthz"          = "predict"
+    "GET /predict/readyz"           = "predict"
     "GET /predict/openapi.json"     = "predict"
+    "GET /models"                   = "predict"
+    "GET /models/{model_id}"        = "predict"
     "GET /models/{model_id}/report" = "predict"
+    "GET /aliases"                  = "predict"
     "POST /train"                   = "job"
     "GET /train"                    = "train"
     "GET /train/{job_id}"           = "train"
     "DELETE /train/{job_id}"        = "train"
     "GET /train/healthz"            = "train"
+    "GET /train/readyz"             = "train"
     "GET /train/openapi.json"       = "train"
-  }
+  })
 
   integrations = {
     predict = { function = "predict", headers = {} }
@@ -41,8 +52,8 @@ resource "aws_apigatewayv2_api" "api" {
     content {
       allow_origins  = cors_configuration.value
       allow_methods  = ["GET", "POST", "DELETE", "OPTIONS"]
-      allow_headers  = ["accept", "authorization", "content-type", "if-none-match", "prefer", "x-amz-content-sha256", "x-amz-date", "x-amz-security-token", "x-request-id"]
-      expose_headers = ["etag", "location", "preference-applied", "retry-after", "x-request-id"]
+      allow_headers  = ["accept", "authorization", "content-type", "if-none-match", "prefer", "traceparent", "x-amz-content-sha256", "x-amz-date", "x-amz-security-token", "x-request-id"]
+      expose_headers = ["etag", "location", "preference-applied", "retry-after", "server-timing", "x-request-id", "x-ser-version"]
       max_age        = 7200
     }
   }
@@ -69,6 +80,9 @@ resource "aws_apigatewayv2_route" "route" {
   target             = "integrations/${aws_apigatewayv2_integration.integration[each.value].id}"
   authorization_type = var.authorization
   authorizer_id      = one(aws_apigatewayv2_authorizer.jwt[*].id)
+
+  # Callers with a signature of AWS are distinguished by the policies that allow them each route.
+  authorization_scopes = var.authorization == "JWT" && contains(keys(local.routes_that_manage), each.key) ? ["manage"] : null
 }
 
 resource "aws_apigatewayv2_authorizer" "jwt" {

@@ -1,5 +1,5 @@
-# The permissions of each function: predict reads models and sounds and keeps its jobs, train works in
-# its own bucket.
+# The permissions of each function: predict reads models and sounds and keeps its jobs, and changes
+# models only where `manage` says so; train works in its own bucket.
 
 locals {
   policies = {
@@ -67,6 +67,16 @@ data "aws_iam_policy_document" "predict" {
     sid       = "ReadModels"
     actions   = ["s3:GetObject"]
     resources = ["${aws_s3_bucket.registry.arn}/models/*"]
+  }
+
+  dynamic "statement" {
+    for_each = var.manage ? ["ManageModels"] : []
+
+    content {
+      sid       = statement.value
+      actions   = ["s3:PutObject", "s3:DeleteObject"]
+      resources = ["${aws_s3_bucket.registry.arn}/models/*"]
+    }
   }
 
   statement {

@@ -116,6 +116,12 @@ variable "train_defaults" {
 
 # Callers
 
+variable "manage" {
+  description = "Whether callers of the API may move aliases and delete models: with JWT those whose token has the scope manage, with AWS_IAM those whose policy allows these routes."
+  type        = bool
+  default     = false
+}
+
 variable "authorization" {
   description = "How callers authenticate: an AWS signature, or a token of the issuer in jwt."
   type        = string

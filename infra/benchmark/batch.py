@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from benchmark.bench import Bench
 from benchmark.contest import NotMeasuredError
-from benchmark.rows import OURS, Row
+from benchmark.rows import OURS, Row, Target
 from benchmark.suffixes import ACCURATE
 from ser.model import Model
 
 SMILE = "openSMILE"
 """eGeMAPS and an SVM, with joblib on all cores."""
 NAME = "all recordings of the corpus, on all cores"
+COMMAND = "the same by commands, from the start of the process"
 
 
 def rows() -> Iterator[Row]:
     """Yield the rows of the section."""
     yield Row(NAME, "s", sides=(OURS, SMILE))
     yield Row(f"{NAME}{ACCURATE}", "s")
+    yield Row(COMMAND, "s", (Target(5, SMILE),), (OURS, SMILE))
 
 
 def measure(bench: Bench) -> None:
@@ -38,8 +42,10 @@ def measure(bench: Bench) -> None:
     for _ in range(bench.effort.runs):
         for name, model in models.items():
             bench.rows[name].note(predict(model, files))
+        bench.rows[COMMAND].note(run_command(bench.recipe, bench.recordings))
         if turns:
             bench.rows[NAME].note(turns.ask("batch"), SMILE)
+            bench.rows[COMMAND].note(bench.smile.batch(), SMILE)
 
 
 def load(folder: Path) -> Model:
@@ -54,3 +60,16 @@ def predict(model: Model, files: list[str]) -> float:
         if isinstance(prediction, Exception):
             raise prediction
     return time.perf_counter() - start
+
+
+def run_command(model: Path, recordings: Path) -> float:
+    """Return the seconds in which ``ser predict`` judges the folder ``recordings``."""
+    command = [sys.executable, "-m", "ser.command", "predict", str(recordings), "--format", "csv"]
+    start = time.perf_counter()
+    done = subprocess.run(
+        [*command, "--model", str(model / "model.onnx")], stdout=subprocess.PIPE, check=True
+    )
+    seconds = time.perf_counter() - start
+    if done.stdout.count(b"\n") != 1 + len([*recordings.glob("*.wav")]):
+        raise RuntimeError("ser predict has not judged every recording")
+    return seconds

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -108,6 +109,14 @@ class Alternatives(NamedTuple):
         options = ["with_bentoml:Emotions", "--working-dir", str(SCRIPTS), "--host", HOST]
         start = [str(self.python), "-m", "bentoml", "serve", *options, "--port"]
         return lambda port: [*start, str(port)]
+
+    def batch(self) -> float:
+        """Return the seconds in which a new process judges all recordings, by joblib on all
+        cores."""
+        command = [self.python, SCRIPTS / "turns.py", self.folder, self.model]
+        start = time.perf_counter()
+        subprocess.run(command, input="batch\n", capture_output=True, text=True, check=True)
+        return time.perf_counter() - start
 
     @contextmanager
     def turns(self) -> Iterator[Turns]:

@@ -65,7 +65,7 @@ def main() -> None:
     request = {**msgspec.json.decode(file.read_bytes()), "model_save_path": str(models)}
     roots = os.pathsep.join(map(str, (FOLDER, models)))
     # Keys of the environment are for servers that others reach.
-    settings = {"SER_ALLOWED_PATHS": roots, "SER_API_KEYS": ""}
+    settings = {"SER_ALLOWED_PATHS": roots, "SER_API_KEYS": "", "SER_LOG_REQUESTS": "false"}
     with running(port=0, settings=settings) as stack:
         console.print(f"Both functions answer behind {stack.url}.")
         console.print(

@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import ser
-from evaluation_tables import console, show
 from ser._schemas import parse
+from ser.command.evaluation_tables import console, show
 from ser.corpora import COMMON, open_sources
 from ser.errors import InvalidInput, SerError, within
 from ser.evaluation import Evaluation

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ser._features import Features
     from ser._labels import Label
     from ser._speaker_profile import SpeakerProfile
+    from ser.client import Client
     from ser.corpora import Source
     from ser.dataset import Dataset
     from ser.errors import Conflict, InvalidInput, NotFound, RemoteFailed, SerError, TooLarge
@@ -35,6 +36,7 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 __version__ = "0.1.0"
 
 __all__ = [
+    "Client",
     "Conflict",
     "Dataset",
     "DomainProfile",
@@ -68,6 +70,7 @@ MODULES = {
     "ser._features": ("Features",),
     "ser._labels": ("Label",),
     "ser._speaker_profile": ("SpeakerProfile",),
+    "ser.client": ("Client",),
     "ser.corpora": ("Source",),
     "ser.dataset": ("Dataset",),
     "ser.errors": (

@@ -38,6 +38,8 @@ GUARDED_PATHS = {
         ("GET", "/train/20261122T193834Z-ef40734d"),
         ("DELETE", "/train/20261122T193834Z-ef40734d"),
         ("POST", "/events"),
+        ("GET", "/metrics"),
+        ("GET", "/train/metrics"),
     ),
     "predict": (
         ("GET", "/"),
@@ -48,6 +50,13 @@ GUARDED_PATHS = {
         ("GET", "/predict/20261122T193834Z-ef40734d"),
         ("DELETE", "/predict/20261122T193834Z-ef40734d"),
         ("GET", "/models/ready/report"),
+        ("GET", "/models"),
+        ("GET", "/models/ready"),
+        ("DELETE", "/models/ready"),
+        ("GET", "/aliases"),
+        ("POST", "/aliases/production"),
+        ("GET", "/metrics"),
+        ("GET", "/predict/metrics"),
     ),
 }
 GUARDED = [(name, *each) for name, paths in GUARDED_PATHS.items() for each in paths]
@@ -465,7 +474,7 @@ def test_the_openapi_document_states_the_scope_of_each_operation(keys: Keys, nam
                 assert operation["security"] == []
             else:
                 ((scope,),) = (each["key"] for each in operation["security"])
-                assert scope in ("predict", "train", "events")
+                assert scope in ("predict", "train", "events", "manage", "observe")
                 assert {"401", "403", "421"} <= operation["responses"].keys()
 
 

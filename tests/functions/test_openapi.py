@@ -23,7 +23,10 @@ from ser.training import answer_of
 Document = dict[str, Any]
 
 FUNCTIONS = ("train", "predict")
-UNDOCUMENTED = {"/", "/healthz", "/openapi.json", "/train/openapi.json", "/predict/openapi.json"}
+UNDOCUMENTED = {
+    *("/", "/healthz", "/readyz", "/metrics", "/train/metrics", "/predict/metrics"),
+    *("/openapi.json", "/train/openapi.json", "/predict/openapi.json"),
+}
 """Paths for operators and for the documents themselves."""
 METHODS = ("get", "put", "post", "delete", "patch")
 
@@ -117,6 +120,7 @@ def test_every_form_of_a_body_is_documented(whole: Document) -> None:
         "/train": {"application/json"},
         "/events": {"application/json"},
         "/predict": {"application/json", "multipart/form-data", *audio},
+        "/aliases/{alias}": {"application/json"},
     }
 
 
@@ -187,15 +191,16 @@ def test_answers_of_train_are_as_documented(
     monkeypatch.setenv("SER_JOBS_URI", "jobs")
     document = train.get("/openapi.json").json
     body = train_body | {"evaluation": "full", "model_type": "DiscriminantClassifier"}
+    body |= {"alias": "production", "promote_if": {"tolerance": 0.1}}
     del body["model_config"], body["dataset_feature_extract_methods"]
     answer = train.post("/train", json=body)
     assert answer.status_code == 200, answer.text
     refuse_undocumented(document, "post", "/train", answer)
-    assert {"loso", "degraded", "enrolment"} <= answer.json.keys()
+    assert {"loso", "degraded", "enrolment", "promotion"} <= answer.json.keys()
     # Nothing is lost on the way from the training to the caller.
     manifest = open_registry("model").model(answer.json["model_id"]).manifest
     stored = answer_of(manifest)
-    assert {n: v for n, v in answer.json.items() if n != "seconds"} == {
+    assert {n: v for n, v in answer.json.items() if n not in ("seconds", "promotion")} == {
         n: v for n, v in stored.items() if n != "seconds"
     }
     refused = train.post("/train", json={"colour": "red"})
@@ -262,6 +267,27 @@ def test_answers_of_predict_are_as_documented(
         refuse_undocumented(document, "post", "/predict", answer)
     report = predict.get("/models/none/report", query_string=place)
     refuse_undocumented(document, "get", "/models/{model_id}/report", report)
+    shown = {"/models": "/models", "/aliases": "/aliases"}
+    shown |= {"/models/{model_id}": f"/models/{place['model_id']}"}
+    for described, path in shown.items():
+        answer = predict.get(f"{path}?model_save_path={place['model_save_path']}")
+        assert answer.status_code == 200, answer.text
+        refuse_undocumented(document, "get", described, answer)
+
+
+def test_answers_about_changes_of_models_are_as_documented(predict: Any, bounds: Path) -> None:
+    model_id = graphs.publish(bounds / "model", graphs.model())
+    document = predict.get("/openapi.json").json
+    body = {"model_id": model_id, "model_save_path": "model"}
+    changes = [predict.post("/aliases/best", json=body), predict.post("/aliases/A", json=body)]
+    assert [each.status_code for each in changes] == [200, 422]
+    for change in changes:
+        refuse_undocumented(document, "post", "/aliases/{alias}", change)
+    unused = graphs.publish(bounds / "model", graphs.model())
+    for each, status in ((model_id, 409), (unused, 200)):
+        deleted = predict.delete(f"/models/{each}?model_save_path=model")
+        assert deleted.status_code == status
+        refuse_undocumented(document, "delete", "/models/{model_id}", deleted)
 
 
 def test_answers_with_profiles_and_abstentions_are_as_documented(
@@ -318,7 +344,8 @@ def test_the_gateway_has_a_way_to_every_operation(whole: Document) -> None:
     # A pattern that fits no operation would forward requests to a 404.
     for name in FUNCTIONS:
         for pattern in matchers[name]:
-            assert any(fits(path, pattern) for path in [*whole["paths"], "/openapi.json"])
+            paths = [*whole["paths"], "/openapi.json", "/metrics"]
+            assert any(fits(path, pattern) for path in paths)
 
 
 def test_the_api_on_aws_has_every_operation_but_events(whole: Document) -> None:

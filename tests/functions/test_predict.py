@@ -537,13 +537,19 @@ def test_health_status_and_description_are_served(predict: Client) -> None:
     for path in ("/healthz", "/predict/healthz"):
         assert predict.get(path).json == {"status": "ok"}
     assert predict.get("/predict/openapi.json").json == predict.get("/openapi.json").json
-    assert predict.get("/").json == {"Status": "OK!", "Available Endpoints": ["/predict"]}
+    endpoints = ["/aliases", "/models", "/predict"]
+    assert predict.get("/").json == {"Status": "OK!", "Available Endpoints": endpoints}
     document = predict.get("/openapi.json").json
     assert "required" not in document["components"]["schemas"]["PredictRequest"]
     assert set(document["paths"]) == {
         "/predict",
         "/predict/healthz",
+        "/predict/readyz",
         "/predict/{job_id}",
+        "/models",
+        "/models/{model_id}",
         "/models/{model_id}/report",
+        "/aliases",
+        "/aliases/{alias}",
     }
     assert predict.delete("/predict").status_code == 405

@@ -172,13 +172,22 @@ def test_a_missing_name_is_the_alias_production_if_there_is_one_and_latest_other
     with pytest.raises(NotFound, match="latest"):
         models.get(str(tmp_path), None, RULES)
     registry.move("latest", new)
-    assert models.get(str(tmp_path), None, RULES).model_id == new
+    asked.clear()
+    found = models.find(str(tmp_path), None, RULES)
+    assert (found.model.model_id, found.alias) == (new, "latest")
+    # One read finds no `production`; a folder needs no file to answer it.
+    assert asked[:2] == ["read aliases/production.json", "read aliases/latest.json"]
+    assert not [call for call in asked if call.startswith("names")]
     asked.clear()
     assert models.get(str(tmp_path), None, RULES).model_id == new
     assert asked == []
     registry.move("production", old)
     now = ALIAS_SECONDS
-    assert models.get(str(tmp_path), None, RULES).model_id == old
+    asked.clear()
+    found = models.find(str(tmp_path), None, RULES)
+    assert (found.model.model_id, found.alias) == (old, "production")
+    assert asked[0] == "read aliases/production.json"
+    assert "read aliases/latest.json" not in asked
 
 
 def test_a_model_above_the_limit_is_the_only_one_in_memory(tmp_path: Path) -> None:

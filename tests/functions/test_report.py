@@ -185,8 +185,12 @@ def test_a_report_cannot_be_posted(predict: Any, reported: Reported) -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        *("/models", "/models/", "/models/a", "/models/report", "/models/a/b/report"),
-        *("/models/a%2Fb/report", "/models/a/report/more", "/models/a/reports"),
+        *(
+            "/models/a/b/report",
+            "/models/a%2Fb/report",
+            "/models/a/report/more",
+            "/models/a/reports",
+        ),
         *("/models/%3Cmodel_id%3E/reports", "/predict/models/a/report", "/" + "a" * 100_000),
     ],
 )

@@ -19,6 +19,7 @@ import urllib3
 import graphs
 import made
 from ser.registry import open_registry
+from ser.service.metrics import WRITE_SECONDS
 from ser.service.models import ALIAS_SECONDS
 from stack import HOST, free_port, function_command, process
 
@@ -82,6 +83,25 @@ def folder(tmp_path: Path) -> Path:
     registry = open_registry(tmp_path / "model")
     registry.move("latest", graphs.publish(tmp_path / "model", graphs.model()))
     return tmp_path
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="reads /proc")
+def test_the_metrics_of_any_worker_are_those_of_all(folder: Path) -> None:
+    with serving(folder, WORKERS="2", SER_MODEL_SAVE_PATH=str(folder / "model")) as workers:
+        wait_for(lambda: len(workers.ids()) == 2)
+        for worker in workers.ids():
+            with workers.only(worker):
+                workers.predict()
+
+        def predictions() -> str:
+            text = workers.ask("/metrics", "GET").data.decode()
+            return "".join(line for line in text.splitlines() if 'method="POST"' in line)
+
+        # A worker that is stopped writes nothing.
+        time.sleep(2 * WRITE_SECONDS)
+        for worker in workers.ids():
+            with workers.only(worker):
+                wait_for(lambda: predictions().endswith('status="200"} 2.0'))
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="reads /proc")

@@ -133,6 +133,22 @@ def test_each_function_reports_its_health_and_its_own_document(url: str, name: s
     assert [tag["name"] for tag in described["tags"]] == [name]
 
 
+def test_the_gateway_is_ready_if_both_functions_are(url: str) -> None:
+    ready = ask("GET", f"{url}/readyz")
+    assert (ready.status, ready.json()) == (200, {"status": "ok"})
+    assert ready.headers["Content-Type"] == "application/json"
+
+
+def test_models_aliases_and_metrics_are_reached_by_their_paths(url: str) -> None:
+    assert ask("GET", f"{url}/models").json()["models"][0]["model_id"] == "ready"
+    assert ask("GET", f"{url}/models/ready").json()["model_id"] == "ready"
+    assert ask("GET", f"{url}/aliases").json() == {"aliases": []}
+    refused = ask("POST", f"{url}/aliases/production", json={})
+    assert (refused.status, refused.json()["title"]) == (422, "The request does not fit")
+    for path, name in (("/metrics", "predict"), ("/train/metrics", "train")):
+        assert f'function="{name}"' in ask("GET", url + path).data.decode()
+
+
 def test_one_document_describes_both_functions(url: str) -> None:
     described = ask("GET", f"{url}/openapi.json").json()
     assert {"/train", "/predict", "/models/{model_id}/report"} <= set(described["paths"])
@@ -250,7 +266,8 @@ def test_the_gateway_bounds_requests_and_not_the_time_of_their_answers(
         gate = tmp_path / "gate"
         with ThreadPoolExecutor(1) as threads:
             url = f"{stack.url}/predict/wait"
-            answer = threads.submit(ask, "POST", url, body=b"ab", headers={"X-Gate": str(gate)})
+            headers = {"Content-Type": "application/json", "X-Gate": str(gate)}
+            answer = threads.submit(ask, "POST", url, body=b"ab", headers=headers)
             wait_until(gate.with_suffix(".reached").exists)
             for connection, _ in slow:
                 # A problem, or the end of the connection.
@@ -268,7 +285,8 @@ def test_a_client_that_leaves_the_gateway_leaves_the_function(
 ) -> None:
     with gateway(caddy, {"predict:8080": waiting, "train:8080": waiting}) as stack:
         client = HTTPConnection(stack.url.removeprefix("http://"))
-        client.request("POST", "/predict/wait", b"ab", {"X-Gate": str(tmp_path / "gate")})
+        headers = {"Content-Type": "application/json", "X-Gate": str(tmp_path / "gate")}
+        client.request("POST", "/predict/wait", b"ab", headers)
         wait_until((tmp_path / "gate.reached").exists)
         client.close()
         wait_until((tmp_path / "gate.gone").exists)

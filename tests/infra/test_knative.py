@@ -12,6 +12,7 @@ import yaml
 
 from manifests import Manifest, faults
 from ser.service.events.notifications import FINALIZED
+from ser.service.readiness import LOOK_SECONDS
 from ser.service.settings import Settings
 from stacks import ROOT
 
@@ -160,13 +161,15 @@ def test_the_keys_of_callers_are_the_file_of_a_secret_which_changes_without_a_re
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_services_have_one_port_and_probes_at_healthz(
+def test_services_have_one_port_and_are_probed_for_health_and_readiness(
     manifests: dict[tuple[str, str], Manifest], function: str
 ) -> None:
     only = container(manifests, function)
     assert only["ports"] == [{"containerPort": 8080}]
-    for probe in ("readinessProbe", "livenessProbe"):
-        assert only[probe]["httpGet"] == {"path": "/healthz"}
+    for probe, path in (("readinessProbe", "/readyz"), ("livenessProbe", "/healthz")):
+        assert only[probe]["httpGet"] == {"path": path}
+        # Longer than a look at the store takes at most.
+        assert only[probe]["timeoutSeconds"] > LOOK_SECONDS
 
 
 def test_timeouts_are_within_the_limits_of_knative(

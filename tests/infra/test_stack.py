@@ -126,7 +126,7 @@ def test_reports_are_served_through_the_gateway(client: Client, folder: Path) ->
     page = urllib3.request("GET", url, timeout=SECONDS)
     assert (page.status, page.data) == (200, b"<!doctype html>")
     assert page.headers["Content-Type"] == "text/html; charset=utf-8"
-    for path in (f"/models/{model_id}", "/models/..%2F/report", "/models/%2F%2F/report"):
+    for path in (f"/models/{model_id}/more", "/models/..%2F/report", "/models/%2F%2F/report"):
         answer = client.get(path)
         assert (answer.status, answer.media_type) == (404, "application/problem+json")
 

@@ -15,6 +15,7 @@ from ser.evaluation._fold_classifiers import (
 from ser.evaluation._fold_evaluation import ENROLLED, FoldEvaluation
 from ser.evaluation._metrics import Metrics, metrics, metrics_by_corpus
 from ser.evaluation._names import display_name
+from ser.evaluation._paired import CONFIDENCE, Paired, PairedFigure, compare_paired
 from ser.evaluation._splits import (
     Folds,
     Split,
@@ -38,6 +39,7 @@ from ser.evaluation._transfer import (
 )
 
 __all__ = [
+    "CONFIDENCE",
     "ENROLLED",
     "OTHERS",
     "UNLABELLED",
@@ -49,10 +51,13 @@ __all__ = [
     "FoldEvaluation",
     "Folds",
     "Metrics",
+    "Paired",
+    "PairedFigure",
     "Split",
     "Transfer",
     "TransferEvaluation",
     "UtterancePrediction",
+    "compare_paired",
     "corpus_folds",
     "coverage",
     "describe_features",

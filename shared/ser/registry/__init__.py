@@ -12,7 +12,7 @@ from ser.registry._model import PublishedModel
 from ser.registry._opening import open_registry
 from ser.registry._ready import READY_FOLDER, ready_model
 from ser.registry._registry import Registry
-from ser.registry._summary import ModelSummary
+from ser.registry._summary import ModelSummary, summarize
 
 __all__ = [
     "ALIAS",
@@ -35,4 +35,5 @@ __all__ = [
     "new_model_id",
     "open_registry",
     "ready_model",
+    "summarize",
 ]

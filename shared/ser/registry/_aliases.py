@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -57,6 +57,14 @@ class Alias(msgspec.Struct, frozen=True):
             raise ValueError("the model_id is not that of a model")
 
 
+class Pointed(NamedTuple):
+    """The model that an alias points at after an attempt to move it."""
+
+    model_id: str
+    is_new: bool
+    """Whether the attempt has moved it."""
+
+
 def trail(history: Sequence[Move]) -> list[str]:
     """Return the models of all moves that have not been rolled back, the current one last."""
     models: list[str] = []
@@ -66,6 +74,11 @@ def trail(history: Sequence[Move]) -> list[str]:
         else:
             del models[-1:]
     return models
+
+
+def led_to(history: Sequence[Move]) -> list[str]:
+    """Return the models that an alias leads to: at present, and after a rollback."""
+    return trail(history)[-2:]
 
 
 def alias_names(store: Store) -> list[str]:
@@ -88,7 +101,7 @@ def read_alias(store: Store, alias: str) -> Alias | None:
 
 def point_alias(
     store: Store, alias: str, action: Action, choose: Callable[[Sequence[str]], str]
-) -> str:
+) -> Pointed:
     """Point ``alias`` at another model.
 
     Parameters
@@ -99,8 +112,8 @@ def point_alias(
 
     Returns
     -------
-    str
-        Id of the model that the alias points at now.
+    Pointed
+        The model that the alias points at now.
 
     Raises
     ------
@@ -116,7 +129,7 @@ def point_alias(
         past = trail(history)
         model_id = choose(past)
         if past[-1:] == [model_id]:
-            return model_id
+            return Pointed(model_id, is_new=False)
         move = Move(model_id, timestamp(), action)
         data = encode(Alias(alias, model_id, (*history, move)))
         if stored is None:
@@ -124,8 +137,23 @@ def point_alias(
         else:
             written = store.replace(key(alias), stored, data)
         if written:
-            return model_id
+            return Pointed(model_id, is_new=True)
     raise Busy(f"too many writers move alias {alias!r} of {store.uri}; try again later")
+
+
+def retract(store: Store, alias: str, model_id: str) -> None:
+    """Undo the move of ``alias`` to a model that was deleted at the same moment."""
+    document = read_alias(store, alias)
+    if document is None or document.model_id != model_id:
+        return
+    if len(trail(document.history)) > 1:
+
+        def previous(past: Sequence[str]) -> str:
+            return past[-2] if past[-1] == model_id and len(past) > 1 else past[-1]
+
+        point_alias(store, alias, "rollback", previous)
+    else:
+        store.delete(key(alias))
 
 
 def key(alias: str) -> str:

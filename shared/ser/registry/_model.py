@@ -15,7 +15,7 @@ from ser.registry._documents import MANIFEST, MODEL_FILE, REPORT_FILE, Digest
 from ser.registry._reports import MAX_BYTES as MAX_REPORT
 from ser.registry._reports import foreign_part
 from ser.registry._rules import parse_manifest
-from ser.store import Store, open_store
+from ser.store import Readable, open_store
 
 
 class PublishedModel(Model):
@@ -44,7 +44,7 @@ class PublishedModel(Model):
 
     def __init__(
         self,
-        store: Store,
+        store: Readable,
         folder: str,
         manifest: bytes,
         limits: ModelLimits = NO_MODEL_LIMITS,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -34,6 +34,38 @@ def publish(
     key: ModelKey | None = None,
 ) -> None:
     """Publish a model in ``store``, as :meth:`ser.Registry.publish` documents."""
+    check_names(model_id, files)
+    facts = {**manifest, "model_id": model_id, "created_at": timestamp()}
+    encode(facts)  # raises an error before a file is written
+    with claimed(store, model_id) as claim:
+        digests = write_files(store, claim, files)
+        document = encode({**facts, "files": {name: digests[name] for name in files}})
+        if len(document) > MAX_DOCUMENT:
+            raise InvalidInput(
+                f"the manifest has {len(document):,} bytes; allowed: {MAX_DOCUMENT:,}"
+            )
+        write_manifest(store, claim, document, key.signature(document) if key else None)
+    sweep_quietly(store)
+
+
+def publish_again(
+    store: Store,
+    model_id: str,
+    files: Mapping[str, bytes],
+    manifest: bytes,
+    signature: bytes | None,
+) -> None:
+    """Publish a model with the ``manifest`` and the ``signature`` of an earlier publication; raise
+    as :func:`publish`."""
+    check_names(model_id, files)
+    with claimed(store, model_id) as claim:
+        write_files(store, claim, files)
+        write_manifest(store, claim, manifest, signature)
+    sweep_quietly(store)
+
+
+def check_names(model_id: str, files: Iterable[str]) -> None:
+    """Raise :class:`InvalidInput` for an id or a name of a file that no model has."""
     if not MODEL_ID.fullmatch(model_id):
         raise InvalidInput(
             f"{model_id!r} is not a model id; allowed: an id such as {MODEL_ID_EXAMPLE}"
@@ -41,26 +73,25 @@ def publish(
     for name in files:
         if check_key(name) in (MANIFEST, SIGNATURE):
             raise InvalidInput(f"a file is named {name!r}; allowed: any other name")
-    facts = {**manifest, "model_id": model_id, "created_at": timestamp()}
-    encode(facts)  # raises an error before a file is written
-    with claimed(store, model_id) as claim:
-        digests: dict[str, Digest] = {}
-        # One file at a time is in memory.
-        for name in sorted(files):
-            data = files[name]
-            create(store, model_id, name, data)
-            digests[name] = Digest.of(data)
-            claim.renew()
-        document = encode({**facts, "files": {name: digests[name] for name in files}})
-        if len(document) > MAX_DOCUMENT:
-            raise InvalidInput(
-                f"the manifest has {len(document):,} bytes; allowed: {MAX_DOCUMENT:,}"
-            )
-        if key:
-            create(store, model_id, SIGNATURE, key.signature(document))
-        claim.renew(now=True)
-        complete(store, claim, document)
-    sweep_quietly(store)
+
+
+def write_files(store: Store, claim: Claim, files: Mapping[str, bytes]) -> dict[str, Digest]:
+    """Write the files of a new model, one of which is in memory at a time; return their digests."""
+    digests: dict[str, Digest] = {}
+    for name in sorted(files):
+        data = files[name]
+        create(store, claim.model_id, name, data)
+        digests[name] = Digest.of(data)
+        claim.renew()
+    return digests
+
+
+def write_manifest(store: Store, claim: Claim, document: bytes, signature: bytes | None) -> None:
+    """Write the signature, if there is one, and then the manifest, which publishes the model."""
+    if signature is not None:
+        create(store, claim.model_id, SIGNATURE, signature)
+    claim.renew(now=True)
+    complete(store, claim, document)
 
 
 @contextmanager

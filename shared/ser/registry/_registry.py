@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import logging
+import os
+from collections.abc import Iterator, Mapping
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
-from ser.errors import Conflict, NotFound
-from ser.registry._aliases import (
-    Alias,
-    Move,
-    alias_names,
-    check_alias,
-    point_alias,
-    read_alias,
-)
-from ser.registry._documents import MANIFEST, MODEL_ID
+from ser.errors import AlteredModel
+from ser.registry._documents import MODEL_ID
 from ser.registry._drafts import LEASE_SECONDS, adopt_strays, discard, sweep
-from ser.registry._lookup import is_published, published_ids, read_model, readable_models
+from ser.registry._lookup import published_ids, read_model, readable_models
 from ser.registry._model import PublishedModel
+from ser.registry._moves import Aliases
 from ser.registry._publication import publish
-from ser.registry._rules import NO_RULES, Rules
 from ser.registry._summary import ModelSummary, summarize
-from ser.store import Store
+
+logger = logging.getLogger(__name__)
 
 
-class Registry:
+class Registry(Aliases):
     """Models in a store, each under its id, and aliases that point at models and can move.
 
     A model exists once its manifest exists, which is written last. Besides the errors listed,
@@ -45,14 +41,6 @@ class Registry:
     ['latest', 'production']
     """
 
-    def __init__(self, store: Store, rules: Rules = NO_RULES) -> None:
-        self._store, self._rules = store, rules
-
-    @property
-    def uri(self) -> str:
-        """Address of the registry."""
-        return self._store.uri
-
     @property
     def notes(self) -> tuple[str, ...]:
         """Guarantees that the store has turned out to lack so far, and their consequences."""
@@ -70,6 +58,18 @@ class Registry:
             rules refuse the write.
         """
         self._store.check_writable()
+
+    def check_readable(self) -> None:
+        """Raise an error unless the registry can be read, by one read of an alias.
+
+        Raises
+        ------
+        InvalidInput
+            The bucket does not exist; access rules refuse the read.
+        RemoteFailed
+            The store failed or did not answer.
+        """
+        self._store.read("aliases/latest.json")
 
     def publish(
         self, model_id: str, files: Mapping[str, bytes], manifest: Mapping[str, Any]
@@ -101,29 +101,49 @@ class Registry:
         """
         publish(self._store, model_id, files, manifest, self._rules.key)
 
-    def sweep(self, *, seconds: float = LEASE_SECONDS, dry_run: bool = False) -> list[str]:
-        """Remove what publishers that were killed have left, and return its ids and names.
+    def sweep(
+        self,
+        keep: int | None = None,
+        *,
+        seconds: float = LEASE_SECONDS,
+        dry_run: bool = False,
+    ) -> list[str]:
+        """Remove models that no alias leads to, and what publishers that were killed have left.
 
-        It takes two sweeps: the first one asks each publication that has given no sign of life for
-        ``seconds``, and the second one, at least ``seconds`` later, removes those that did not
-        answer. Published models and living publications stay, also if a clock jumps in between.
+        The remains of a publisher take two sweeps: the first one asks each publication that has
+        given no sign of life for ``seconds``, and the second one, at least ``seconds`` later,
+        removes those that did not answer. Living publications stay, also if a clock jumps.
 
         Parameters
         ----------
+        keep
+            Number of the newest models that stay, beside those that aliases point at or would
+            after a rollback. ``None``: all models stay.
         seconds
-            Time without a sign of life after which a publication counts as dead.
+            Time without a sign of life after which a publication counts as dead; models that were
+            published since stay.
         dry_run
             Whether to change nothing and return what would be removed.
 
+        Returns
+        -------
+        list[str]
+            Ids of the removed models, newest first, and ids and names of remains.
+
         Examples
         --------
-        >>> ser.open_registry("model").sweep(dry_run=True)
+        >>> ser.open_registry("model").sweep(10, dry_run=True)
         []
         """
+        # Imported here, like all that predictions do not need: their function must start fast.
+        from ser.registry._retention import delete_unless_used, unreachable
+
+        unused = [] if keep is None else list(unreachable(self._store, keep, seconds))
         if not dry_run:
+            unused = [model_id for model_id in unused if delete_unless_used(self._store, model_id)]
             adopt_strays(self._store)
         removed = sweep(self._store, seconds, dry_run=dry_run)
-        return removed + self._store.tidy(seconds, dry_run=dry_run)
+        return unused + removed + self._store.tidy(seconds, dry_run=dry_run)
 
     def discard(self, model_id: str) -> None:
         """Remove all files of ``model_id``, whether it is published or not.
@@ -163,17 +183,78 @@ class Registry:
         """
         return islice(readable_models(self._store, before, self._rules), limit)
 
-    def resolve(self, name: str) -> str:
-        """Return the id of the model ``name``, an id or an alias.
+    def summaries(
+        self, *, limit: int | None = None, before: str | None = None
+    ) -> Iterator[ModelSummary]:
+        """Yield the most important facts about models, newest first.
+
+        Models whose manifest is damaged are left out, with a warning in the log.
+
+        Parameters
+        ----------
+        limit, before
+            As for :meth:`ids`.
+        """
+        aliases = self.aliases()
+
+        def readable() -> Iterator[ModelSummary]:
+            for model in self.models(before=before):
+                try:
+                    yield summarize(model.manifest, aliases)
+                except AlteredModel as error:
+                    logger.warning("a model is left out of a list: %s", error.detail)
+
+        return islice(readable(), limit)
+
+    def export(self, name: str, path: str | os.PathLike[str]) -> Path:
+        """Write the model ``name``, an id or an alias, to one file, and return its path.
+
+        The file is a zip archive of the manifest, its signature if there is one, and all files,
+        each verified. Unpacked, it is a folder for :func:`ser.load_model`.
+
+        Parameters
+        ----------
+        path
+            The file, which is replaced if it exists; or a folder, in which the file has the name
+            of the model.
 
         Raises
         ------
         NotFound
             The model or alias does not exist.
+        AlteredModel
+            A file has changed since publication.
+
+        Examples
+        --------
+        >>> registry = ser.open_registry("model")
+        >>> archive = registry.export("latest", "latest.zip")
+        >>> ser.open_registry("copy").import_(archive) == registry.resolve("latest")
+        True
         """
-        if is_published(self._store, name):
-            return name
-        return self._alias(name).model_id
+        from ser.registry._archives import export_model
+
+        return export_model(self._store, self.model(name), self._rules, Path(path))
+
+    def import_(self, path: str | os.PathLike[str]) -> str:
+        """Publish the model in a file of :meth:`export` under its id, which is returned.
+
+        Before anything is written, all files are compared with the manifest, and the model is
+        inspected as if it were loaded. Aliases do not move.
+
+        Raises
+        ------
+        InvalidInput
+            The file is not an archive of a model, or cannot be read.
+        AlteredModel
+            A file differs from the manifest, or the key of this registry has not signed it.
+        Conflict
+            The registry has a model of this id, or the file is not a model that this version of
+            ``ser`` can read.
+        """
+        from ser.registry._archives import import_model
+
+        return import_model(self._store, Path(path), self._rules)
 
     def model(self, name: str) -> PublishedModel:
         """Return the model ``name``, an id or an alias. Its file is read on first use.
@@ -241,7 +322,7 @@ class Registry:
         NotFound
             The model or alias does not exist.
         Conflict
-            An alias points at the model.
+            An alias points at the model, or would after a rollback.
 
         Examples
         --------
@@ -250,116 +331,11 @@ class Registry:
         Traceback (most recent call last):
         ser.errors.Conflict: model ... cannot be deleted: alias latest points at it; ...
         """
+        from ser.registry._retention import delete_model
+
         model_id = self.resolve(name)
-        self._require_no_alias(model_id)
-        key = f"{model_id}/{MANIFEST}"
-        manifest = self._store.read(key)
-        if manifest is None:
+        if not delete_model(self._store, model_id):
             raise self._unknown(model_id)
-        self._store.delete(key)
-        try:
-            # An alias may have moved to the model since the first check. This check still misses a
-            # move that read the manifest before its deletion and writes the alias later.
-            self._require_no_alias(model_id)
-        except BaseException:
-            self._store.create(key, manifest.data)
-            raise
-        self._store.sweep(model_id)
-
-    def aliases(self) -> dict[str, str]:
-        """Return the id of the model that each alias points at."""
-        return {alias: self._alias(alias).model_id for alias in alias_names(self._store)}
-
-    def history(self, alias: str) -> tuple[Move, ...]:
-        """Return all changes of ``alias``, oldest first.
-
-        Raises
-        ------
-        NotFound
-            The alias does not exist.
-        """
-        return self._alias(alias).history
-
-    def move(self, alias: str, model_id: str, *, forward_only: bool = False) -> None:
-        """Point ``alias`` at the model ``model_id``, unless it already does.
-
-        Parameters
-        ----------
-        forward_only
-            Whether to keep an ``alias`` that points at a newer model; so ``latest`` is right
-            regardless of the order in which trainings end.
-
-        Raises
-        ------
-        InvalidInput
-            ``alias`` is not a valid alias.
-        NotFound
-            The model does not exist.
-        Busy
-            Too many writers move the alias at the same time.
-
-        Examples
-        --------
-        >>> registry = ser.open_registry("model")
-        >>> registry.move("production", registry.resolve("latest"))
-        """
-        check_alias(alias)
-        if not is_published(self._store, model_id):
-            raise self._unknown(model_id)
-
-        def target(trail: Sequence[str]) -> str:
-            return max([model_id, *trail[-1:]]) if forward_only else model_id
-
-        point_alias(self._store, alias, "move", target)
-
-    def rollback(self, alias: str) -> str:
-        """Undo the last move of ``alias`` that has not been undone.
-
-        Returns
-        -------
-        str
-            Id of the model that the alias points at now.
-
-        Raises
-        ------
-        NotFound
-            The alias does not exist.
-        Conflict
-            An earlier model does not exist, or has been deleted.
-        Busy
-            Too many writers move the alias at the same time.
-        """
-        self._alias(alias)
-
-        def previous(trail: Sequence[str]) -> str:
-            if len(trail) < 2:
-                raise Conflict(f"alias {alias!r} did not point at a model before {trail[-1]}")
-            if not is_published(self._store, trail[-2]):
-                raise Conflict(
-                    f"alias {alias!r} pointed at model {trail[-2]} before, which has been deleted; "
-                    "allowed: a move to another model"
-                )
-            return trail[-2]
-
-        return point_alias(self._store, alias, "rollback", previous)
-
-    def _require_no_alias(self, model_id: str) -> None:
-        if aliases := [alias for alias, target in self.aliases().items() if target == model_id]:
-            noun, verb = ("alias", "points") if len(aliases) == 1 else ("aliases", "point")
-            raise Conflict(
-                f"model {model_id} cannot be deleted: {noun} {', '.join(aliases)} {verb} at it; "
-                "allowed: models without an alias, so move the alias first"
-            )
-
-    def _alias(self, name: str) -> Alias:
-        alias = read_alias(self._store, name)
-        if alias is None:
-            raise self._unknown(name)
-        return alias
-
-    def _unknown(self, name: str) -> NotFound:
-        known = ", ".join(alias_names(self._store)) or "none"
-        return NotFound(f"no model or alias {name!r} in {self.uri}; its aliases: {known}")
 
     def __repr__(self) -> str:
         return f"Registry({self.uri!r})"

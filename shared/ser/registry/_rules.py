@@ -9,7 +9,7 @@ from ser._model_file import NO_MODEL_LIMITS, ModelLimits
 from ser.errors import AlteredModel, TooLarge
 from ser.registry._documents import MANIFEST, MAX_DOCUMENT, SIGNATURE, Inventory
 from ser.registry._keys import ModelKey
-from ser.store import Store
+from ser.store import Readable
 
 MAX_SIGNATURE = 100
 
@@ -25,7 +25,7 @@ class Rules(NamedTuple):
 NO_RULES = Rules()
 
 
-def read_manifest(store: Store, folder: str, rules: Rules) -> bytes | None:
+def read_manifest(store: Readable, folder: str, rules: Rules) -> bytes | None:
     """Return the bytes of the manifest in ``folder`` of ``store``, the root if it is empty;
     ``None`` if there is none.
 

@@ -26,7 +26,9 @@ class ModelSummary(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime
     """Time of publication (UTC)."""
     corpus: str | None
-    """Name of the corpus, such as ``emodb``."""
+    """Name of the corpus, such as ``emodb``, or of all corpora, such as ``emodb + ravdess``."""
+    corpora: tuple[str, ...]
+    """Names of the corpora."""
     model_type: str | None
     """Type of the classifier, such as ``DiscriminantClassifier``."""
     preset: str | None
@@ -53,6 +55,12 @@ class Named(msgspec.Struct, frozen=True):
     name: str | None = None
 
 
+class Part(msgspec.Struct, frozen=True):
+    """One of several corpora in a manifest."""
+
+    name: str
+
+
 class Requested(msgspec.Struct, frozen=True):
     """The request in a manifest."""
 
@@ -72,6 +80,7 @@ class Facts(msgspec.Struct, frozen=True):
     model_id: str
     created_at: datetime
     corpus: Named = Named()
+    corpora: tuple[Part, ...] = ()
     request: Requested = Requested()
     metrics: Figures = Figures()
     loso: Figures | None = None
@@ -95,6 +104,7 @@ def summarize(manifest: Mapping[str, Any], aliases: Mapping[str, str]) -> ModelS
         model_id=facts.model_id,
         created_at=facts.created_at,
         corpus=facts.corpus.name,
+        corpora=tuple(part.name for part in facts.corpora or (facts.corpus,) if part.name),
         model_type=facts.request.model_type,
         preset=facts.request.preset,
         uar=facts.metrics.uar,

@@ -18,8 +18,9 @@ from ser._schemas import shown
 from ser.service.problems import Forbidden, Misdirected, Unauthenticated
 from ser.service.settings import Settings
 
-Scope = Literal["predict", "train", "events", "manage"]
-"""A permission: to predict, to train, to announce events, or to see the jobs of all callers."""
+Scope = Literal["predict", "train", "events", "manage", "observe"]
+"""A permission: to predict, to train, to announce events, to see the jobs of all callers and to
+change models, or to see readiness and metrics."""
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -122,7 +123,8 @@ def caller_with_key(presented: str, settings: Settings, scope: Scope | None) -> 
     key = find_key(presented, configured_keys(settings.api_keys or ""))
     if key is None:
         raise Unauthenticated("The key is unknown.", challenge(scope, "invalid_token"))
-    if scope is not None and scope not in key.caller.scopes:
+    granting = {scope, "manage"} if scope == "observe" else {scope}
+    if scope is not None and not granting & key.caller.scopes:
         raise Forbidden(
             f"The key {key.caller.name!r} lacks the scope {scope!r}; it has: "
             f"{', '.join(sorted(key.caller.scopes))}.",

@@ -34,9 +34,9 @@ class Exposure(NamedTuple):
         return cls(env.get("SER_API_KEYS", "").strip() or None, flag(env, "SER_OPEN"))
 
 
-def flag(env: Mapping[str, str], name: str) -> bool:
+def flag(env: Mapping[str, str], name: str, default: str = "false") -> bool:
     """Return the truth value in the setting ``name``, or raise :class:`SettingsError`."""
-    text = env.get(name) or "false"
+    text = env.get(name) or default
     if text.lower() not in TRUTH:
         raise SettingsError(f"{name} is {text!r}; allowed: true or false")
     return TRUTH[text.lower()]

@@ -28,6 +28,8 @@ from ser.service.bodies import JSON_TYPE, end_input, joined, read_fields
 from ser.service.callers import ANYONE, Caller
 from ser.service.environment import CLIENT_GONE, REFUSAL
 from ser.service.logs import keep_secrets_out_of_logs
+from ser.service.observation import Observation, stage
+from ser.service.observer import Observer
 from ser.service.problems import MethodNotAllowed, UnreadableRequest
 from ser.service.routes import RESPOND_ASYNC, Call, Route, is_client_gone
 from ser.service.settings import MEGABYTE, Settings
@@ -56,6 +58,13 @@ class Page(NamedTuple):
     """Whether the address always answers with this page."""
 
 
+class Plain(NamedTuple):
+    """An answer in another media type than JSON."""
+
+    text: bytes
+    media_type: str
+
+
 class Reply(NamedTuple):
     """An answer with its own status and headers."""
 
@@ -75,13 +84,6 @@ class Reply(NamedTuple):
         return cls(job, 202, headers)
 
 
-class Text(NamedTuple):
-    """An answer in another media type than JSON."""
-
-    text: str
-    media_type: str
-
-
 class Lines(NamedTuple):
     """An answer in parts that are sent as they are computed, each as a line of JSON."""
 
@@ -89,7 +91,7 @@ class Lines(NamedTuple):
     media_type: str
 
 
-Answer = msgspec.Struct | Mapping[str, Any] | Page | Reply | Text | Lines
+Answer = msgspec.Struct | Mapping[str, Any] | Page | Plain | Reply | Lines
 Handler = Callable[[Call[Any]], Answer]
 
 
@@ -104,6 +106,7 @@ class Exchange(msgspec.Struct):
     handler: Handler | None = None
     path: Mapping[str, str] = msgspec.field(default_factory=dict)
     caller: Caller = ANYONE
+    seen: Observation = msgspec.field(default_factory=Observation)
 
 
 Proceed = Callable[[Exchange], Response]
@@ -130,11 +133,16 @@ class Function:
         endpoints = {
             route.path
             for route in self._routes
-            if "{" not in route.path and route.answer is not Health
+            if "{" not in route.path and route.answer is not Health and not route.short_path
         }
         status = Status(status="OK!", endpoints=sorted(endpoints))
         rules = [
             *(rule(route.method, route.path, route, handler) for route, handler in bindings),
+            *(
+                rule(route.method, route.short_path, route, handler)
+                for route, handler in bindings
+                if route.short_path
+            ),
             rule(first.method, "/", first, handler),
             rule("GET", "/", None, lambda _: status),
             rule("GET", "/healthz", None, get_health),
@@ -145,6 +153,7 @@ class Function:
         self._map = Map(rules, strict_slashes=False, merge_slashes=False).bind("")
         # In this order before the handler, in the opposite order after it.
         steps: tuple[Step, ...] = (
+            Observer(first.tag),
             identify,
             share_with_origins,
             report_errors,
@@ -261,9 +270,11 @@ def report_errors(exchange: Exchange, proceed: Proceed) -> Response:
         return proceed(exchange)
     except SerError as error:
         log.info("%s %s: %s", request.method, request.path, error.detail)
+        exchange.seen.note_problem(problems.document(error))
         return problem_response(error, exchange.request_id)
     except Exception:
         request_id = exchange.request_id
+        exchange.seen.problem = problems.type_of(SerError)
         log.exception("%s %s failed (request %s)", request.method, request.path, request_id)
         detail = "Internal error; the log has its cause under the id of the request."
         return problem_response(SerError(detail), request_id)
@@ -289,9 +300,14 @@ def refuse(exchange: Exchange, proceed: Proceed) -> Response:
 
 
 def authenticate(exchange: Exchange, proceed: Proceed) -> Response:
-    """Find out who sends the request, before its body is read. Only the health needs no key."""
-    if exchange.handler is not get_health:
-        scope = exchange.route.scope if exchange.route else None
+    """Find out who sends the request, before its body is read. The health needs no key, nor does a
+    probe of the machine itself."""
+    route = exchange.route
+    is_own_probe = (
+        route is not None and route.is_probe and callers.is_from_this_machine(exchange.request)
+    )
+    if exchange.handler is not get_health and not is_own_probe:
+        scope = route.scope if route else None
         exchange.caller = callers.caller_of(exchange.request, exchange.settings, scope)
     return proceed(exchange)
 
@@ -301,8 +317,10 @@ def answer(exchange: Exchange) -> Response:
     assert exchange.handler is not None
     headers = exchange.request.headers
     preferences = ",".join(headers.getlist("Prefer")).split(",")
+    with stage("read"):
+        parsed = parse_request(exchange, exchange.route) if exchange.route else None
     call = Call(
-        request=parse_request(exchange, exchange.route) if exchange.route else None,
+        request=parsed,
         path=exchange.path,
         headers=dict(headers),
         form=preferred_form(exchange.request, exchange.route),
@@ -343,8 +361,8 @@ def respond(answer: Answer, request_id: str) -> Response:
             response.headers["Cache-Control"] = (
                 "max-age=31536000, immutable" if immutable else "no-cache"
             )
-        case Text(text, media_type):
-            response = Response(text, mimetype=media_type)
+        case Plain(text, media_type):
+            response = Response(text, content_type=media_type)
             response.headers["X-Content-Type-Options"] = "nosniff"
         case Lines(values, media_type):
             # Errors before the first line have a status of their own.

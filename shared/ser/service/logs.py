@@ -1,4 +1,4 @@
-"""Logs without secrets, whichever library writes them."""
+"""Logs: without secrets, whichever library writes them, and one line of JSON for each event."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ import os
 import sys
 import traceback
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from types import TracebackType
+
+import msgspec
 
 from ser._secrets import without_secrets
 
@@ -17,6 +20,35 @@ SHORTEST = 8
 """Smallest number of characters of a value that is looked for: a shorter one is part of words."""
 LOGGERS = ("ser", "gunicorn.error", "gunicorn.access", "werkzeug")
 """Loggers whose handlers are set up by others, later than this module."""
+
+
+EVENTS = logging.getLogger("ser.events")
+
+
+class EventHandler(logging.Handler):
+    """Writes lines to standard error, also where that is replaced later."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write the message of ``record``."""
+        try:
+            sys.stderr.write(f"{record.getMessage()}\n")
+        except (OSError, ValueError):
+            self.handleError(record)
+
+
+def write_event(event: str, *, level: int = logging.INFO, **fields: object) -> None:
+    """Write a line of JSON with the time, the name of the event, and all ``fields`` with a value.
+
+    Texts are cleaned of secrets before they become JSON, which stays valid.
+    """
+    known = known_secrets()
+    facts = {
+        name: without_secrets(value, known) if isinstance(value, str) else value
+        for name, value in fields.items()
+        if value is not None
+    }
+    line = {"time": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}", "event": event, **facts}
+    EVENTS.log(level, "%s", msgspec.json.encode(line).decode())
 
 
 class SecretsFilter(logging.Filter):
@@ -48,6 +80,10 @@ def keep_secrets_out_of_logs() -> None:
     for handler in (logging.lastResort, *logging.getLogger().handlers):
         if handler:
             add_filter(handler)
+    if not any(isinstance(each, EventHandler) for each in EVENTS.handlers):
+        EVENTS.addHandler(EventHandler())
+        EVENTS.setLevel(logging.INFO)
+        EVENTS.propagate = False
     sys.excepthook = print_exception
 
 

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple
 
-from ser.errors import NotFound
 from ser.registry import READY, PublishedModel, Registry, open_registry, ready_model
+from ser.service.observation import observed
 from ser.service.settings import ModelRules
 
 MAX_BYTES = 256_000_000
@@ -26,10 +26,19 @@ Key = tuple[str | None, str, ModelRules]
 for the model that is part of the package."""
 
 
+class Found(NamedTuple):
+    """A model, and the alias that stood for a missing name of it."""
+
+    model: PublishedModel
+    alias: str | None
+
+
 class ResolvedAlias(NamedTuple):
-    """The id behind an alias, and the time of the clock until which it may be used."""
+    """The id behind a name, and the time of the clock until which it may be used."""
 
     model_id: str
+    alias: str | None
+    """The alias that stands for a missing name."""
     until: float
 
 
@@ -86,6 +95,10 @@ class Models:
         return self.registry(uri, rules).model(name)
 
     def get(self, uri: str | None, name: str | None, rules: ModelRules) -> PublishedModel:
+        """Return the model that :meth:`find` finds."""
+        return self.find(uri, name, rules).model
+
+    def find(self, uri: str | None, name: str | None, rules: ModelRules) -> Found:
         """Return the model ``name``, an id or an alias, of the registry at ``uri``; ``None``: that
         of the first of :data:`DEFAULT_ALIASES`, or the one of the package without a registry.
 
@@ -95,30 +108,34 @@ class Models:
             Any error of :class:`~ser.registry.Registry` and :class:`~ser.model.Model`.
         """
         key: Key = (None, READY, rules)
+        alias = None
         if name != READY and uri is not None:
-            key = uri, self._resolve(uri, name, rules), rules
+            model_id, alias = self._resolve(uri, name, rules)
+            key = uri, model_id, rules
         with self._lock:
             # One lock for each model: slow loading of one does not delay requests for another.
             loading = self._loading.setdefault(key, threading.Lock())
         with loading:
             loaded = self._loaded.get(key) or self._load(*key)
             self._keep(key, loaded)
-        return loaded
+        return Found(loaded, alias)
 
-    def _resolve(self, uri: str, name: str | None, rules: ModelRules) -> str:
-        """Return the id behind ``name``, at most :data:`ALIAS_SECONDS` old."""
+    def _resolve(self, uri: str, name: str | None, rules: ModelRules) -> tuple[str, str | None]:
+        """Return the id behind ``name``, at most :data:`ALIAS_SECONDS` old, and the alias that
+        stands for a missing name."""
         if name is not None and (uri, name, rules) in self._loaded:
-            return name
+            return name, None
         now = self._clock()
         known = self._resolved.get((uri, name, rules))
         if known is None or now >= known.until:
             registry = self.registry(uri, rules)
-            known = ResolvedAlias(resolve(registry, name), now + ALIAS_SECONDS)
+            known = ResolvedAlias(*resolve(registry, name), now + ALIAS_SECONDS)
             fresh = {key: other for key, other in self._resolved.items() if now < other.until}
             self._resolved = {**fresh, (uri, name, rules): known}
-        return known.model_id
+        return known.model_id, known.alias
 
     def _load(self, uri: str | None, model_id: str, rules: ModelRules) -> PublishedModel:
+        observed().has_loaded = True
         return self.published(uri, model_id, rules).load()
 
     def _keep(self, key: Key, loaded: PublishedModel) -> None:
@@ -134,12 +151,10 @@ class Models:
                 self._loaded.popitem(last=False)
 
 
-def resolve(registry: Registry, name: str | None) -> str:
-    """Return the id of the model ``name`` of ``registry``; ``None``: the default model."""
+def resolve(registry: Registry, name: str | None) -> tuple[str, str | None]:
+    """Return the id of the model ``name`` of ``registry``, and no alias; ``None``: the id of the
+    default model, and its alias."""
     if name is not None:
-        return registry.resolve(name)
-    preferred, last = DEFAULT_ALIASES
-    try:
-        return registry.resolve(preferred)
-    except NotFound:
-        return registry.resolve(last)
+        return registry.resolve(name), None
+    alias, model_id = registry.first(DEFAULT_ALIASES)
+    return model_id, alias

@@ -10,9 +10,13 @@ from werkzeug.wrappers import Request, Response
 
 from ser.service.settings import ANY_ORIGIN
 
-REQUEST_HEADERS = "Accept, Authorization, Content-Type, If-None-Match, Prefer, X-Request-Id"
+REQUEST_HEADERS = (
+    "Accept, Authorization, Content-Type, If-None-Match, Prefer, Traceparent, X-Request-Id"
+)
 """Headers that pages may send."""
-RESPONSE_HEADERS = "ETag, Location, Preference-Applied, Retry-After, X-Request-Id"
+RESPONSE_HEADERS = (
+    "ETag, Location, Preference-Applied, Retry-After, Server-Timing, X-Request-Id, X-Ser-Version"
+)
 """Headers that pages may read, beside those that they always may."""
 PREFLIGHT_SECONDS = 7200
 """Time for which browsers keep the answer to a preflight: the longest that Chromium accepts."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 
-from ser.errors import SerError
+from ser.errors import Conflict, NotFound, SerError
 from ser.service.access import Access
 from ser.service.models import Models
 from ser.service.settings import Settings, SettingsError
@@ -32,6 +32,26 @@ def prepare() -> None:
     except (SerError, SettingsError) as error:
         log.info("no model was loaded before the first request: %s", error)
     imports.join()
+
+
+def check(settings: Settings) -> dict[str, str | None]:
+    """Return the reasons for which the store or the default model cannot be had now.
+
+    A registry without a model is ready: models can be trained and requests may name others. A look
+    reads the alias, at most once in the time for which predictions keep it, and no model that is in
+    memory.
+    """
+    found: dict[str, str | None] = {"store": None, "model": None}
+    place = settings.model_save_path
+    try:
+        MODELS.get(place and Access(settings).location(place), None, settings.model_rules)
+    except NotFound as error:
+        found["model"] = None if place else error.detail
+    except Conflict as error:
+        found["model"] = error.detail
+    except SerError as error:
+        found["store"] = error.detail
+    return found
 
 
 def import_libraries() -> None:

@@ -79,6 +79,10 @@ class QuotaReached(SerError):
         self.retry_seconds = retry_seconds
 
 
+class NotReady(SerError):
+    """A function whose store or model cannot be had now."""
+
+
 class HeaderTooLarge(SerError):
     """A request line with headers above the limit."""
 
@@ -128,6 +132,7 @@ KINDS: dict[type[SerError], Kind] = {
     HeaderTooLarge: Kind(431, "The header is too large"),
     RemoteFailed: Kind(502, "A remote failed"),
     Busy: Kind(503, "Busy"),
+    NotReady: Kind(503, "Not ready"),
     StorageFull: Kind(507, "No space left"),
 }
 """Statuses and titles by class; a class that is not listed takes those of its base."""
@@ -148,7 +153,7 @@ def headers_of(error: SerError) -> dict[str, str]:
     match error:
         case MethodNotAllowed(methods=methods):
             return {"Allow": ", ".join(methods)}
-        case Busy():
+        case Busy() | NotReady():
             return {"Retry-After": str(RETRY_SECONDS)}
         case QuotaReached(retry_seconds=seconds):
             return {"Retry-After": str(seconds)}

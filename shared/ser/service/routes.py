@@ -19,6 +19,8 @@ from ser.service.settings import Settings
 
 RequestT = TypeVar("RequestT")
 
+READY_PATH, METRICS_PATH = "/readyz", "/metrics"
+METRICS_TYPE = "application/openmetrics-text"
 RESPOND_ASYNC = "respond-async"
 """The preference (RFC 7240) for a job instead of an answer."""
 ASYNC_HEADERS = {
@@ -31,6 +33,12 @@ class Html(NamedTuple):
     """The answer of an operation for people: an HTML page."""
 
     description: str
+
+
+class Text(NamedTuple):
+    """The answer of an operation for other programs: text in a format of theirs."""
+
+    media_type: str
 
 
 class OtherAnswer(NamedTuple):
@@ -48,12 +56,16 @@ class Route(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     method: str
     path: str
     """A path with or without placeholders: ``/models/{model_id}/report``."""
+    short_path: str | None = None
+    """A second path, without the name of the function."""
+    is_probe: bool = False
+    """Whether the machine of the function itself needs no key."""
     operation: str
     """A name that is unique among the operations of both functions (``operationId``)."""
     tag: str
     """The function that answers."""
     summary: str
-    answer: type[msgspec.Struct] | Html
+    answer: type[msgspec.Struct] | Html | Text
     """The answer with status 200."""
     forms: Mapping[str, str] = msgspec.field(default_factory=dict)
     """Descriptions of the same answer in other media types, by media type."""
@@ -132,4 +144,34 @@ def health_of(name: str) -> Route:
         summary=f"Check that {name} is running",
         answer=Health,
         answer_example={"status": "ok"},
+    )
+
+
+def readiness_of(name: str) -> Route:
+    """Return the route of the readiness of the function ``name``."""
+    return Route(
+        method="GET",
+        path=f"/{name}/readyz",
+        short_path=READY_PATH,
+        is_probe=True,
+        operation=f"get_{name}_readiness",
+        tag=name,
+        summary=f"Check that {name} can answer: 503 names the store or the model that fails",
+        scope="observe",
+        answer=Health,
+        answer_example={"status": "ok"},
+    )
+
+
+def metrics_of(name: str) -> Route:
+    """Return the route of the metrics of the function ``name``."""
+    return Route(
+        method="GET",
+        path=f"/{name}/metrics",
+        short_path=METRICS_PATH,
+        operation=f"get_{name}_metrics",
+        tag=name,
+        summary=f"Get the metrics of {name} for Prometheus",
+        scope="observe",
+        answer=Text(METRICS_TYPE),
     )

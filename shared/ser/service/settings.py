@@ -169,6 +169,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     Empty: these themselves, but only ``data`` in a source tree or the working directory."""
     model_paths: tuple[Path, ...] = ()
     """Roots of the folders of models, likewise; their default is ``model``."""
+    keep_models: int | None = None
+    """Number of the newest models that a sweep of a registry keeps; ``None``: all."""
+    log_requests: bool = True
+    """Whether each request is logged; checks of health, readiness and metrics never are."""
     inbox: str | None = None
     """Folder whose files start trainings, or ``s3://bucket/prefix``; ``None``: none."""
 
@@ -275,6 +279,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             ),
             data_paths=paths(env, "SER_DATA_PATHS"),
             model_paths=paths(env, "SER_MODEL_PATHS"),
+            keep_models=whole(env, "SER_KEEP_MODELS"),
+            log_requests=flag(env, "SER_LOG_REQUESTS", default="true"),
             inbox=env.get("SER_INBOX") or None,
         )
 
@@ -339,6 +345,17 @@ def model_key(env: Mapping[str, str], name: str) -> ModelKey | None:
         return ModelKey.of(text)
     except InvalidInput as error:
         raise SettingsError(f"{name}: {error.detail}") from error
+
+
+def whole(env: Mapping[str, str], name: str) -> int | None:
+    """Return the whole number in the setting ``name``, if it has a value, or raise
+    :class:`SettingsError`."""
+    text = env.get(name)
+    if not text:
+        return None
+    if not text.isdecimal() or len(text) > 9:
+        raise SettingsError(f"{name} is {text!r}; allowed: a whole number of 0 or more")
+    return int(text)
 
 
 def json_object(env: Mapping[str, str], name: str) -> dict[str, Any]:

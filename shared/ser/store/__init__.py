@@ -7,10 +7,10 @@ from contextlib import suppress
 
 from ser._addresses import local_path, scheme
 from ser.errors import InvalidInput
-from ser.store._folder import FolderStore
-from ser.store._store import Store, Stored, check_key
+from ser.store._folder import FULL, FolderStore
+from ser.store._store import Readable, Store, Stored, check_key
 
-__all__ = ["Store", "Stored", "check_key", "open_store"]
+__all__ = ["FULL", "Readable", "Store", "Stored", "check_key", "open_store"]
 
 
 def open_store(uri: str | os.PathLike[str]) -> Store:

@@ -19,6 +19,7 @@ from ser.store._store import Store, Stored
 
 NOTHING_THERE = (FileNotFoundError, IsADirectoryError, NotADirectoryError)
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+"""The errors of a file system without space."""
 UNUSABLE = {
     errno.EACCES,
     errno.EEXIST,

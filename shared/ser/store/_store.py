@@ -6,7 +6,7 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from ser.errors import InvalidInput, TooLarge
 
@@ -17,6 +17,15 @@ class Stored(NamedTuple):
     data: bytes
     tag: str
     """Identifier of this version in the store; empty if versions are compared by their bytes."""
+
+
+class Readable(Protocol):
+    """Values under keys that can be read: a :class:`Store`, or files in its form."""
+
+    uri: str
+
+    def read(self, key: str, most: int | None = None) -> Stored | None:
+        """Return the value of ``key`` as :meth:`Store.read` does."""
 
 
 class Store(ABC):

@@ -7,6 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from ser.evaluation import Evaluation
 from ser.training._presets import DEFAULT_PRESET, PRESETS, with_default_preset, with_defaults
+from ser.training._promotion import (
+    PromoteIf,
+    Promotion,
+    aliases_of,
+    promotion_faults,
+    with_promotion,
+)
 from ser.training._publication import LATEST, answer_of, move_aliases
 from ser.training._recipe import EvaluationKind, Recipe, require_encoders
 
@@ -18,6 +25,7 @@ if TYPE_CHECKING:
         extract_features,
         load_and_split,
     )
+    from ser.training._gate import compare_models
     from ser.training._training import compose, evaluate_recipe, fit, train_recipe
 
 __all__ = [
@@ -27,9 +35,13 @@ __all__ = [
     "Evaluation",
     "EvaluationKind",
     "PreparedCorpus",
+    "PromoteIf",
+    "Promotion",
     "Recipe",
     "SplitCorpus",
+    "aliases_of",
     "answer_of",
+    "compare_models",
     "compose",
     "evaluate",
     "evaluate_recipe",
@@ -37,17 +49,20 @@ __all__ = [
     "fit",
     "load_and_split",
     "move_aliases",
+    "promotion_faults",
     "require_encoders",
     "train",
     "train_recipe",
     "with_default_preset",
     "with_defaults",
+    "with_promotion",
 ]
 
 # Servers import this package to check requests; the code for training is loaded on first use.
 LAZY = {
     "PreparedCorpus": "_corpus",
     "SplitCorpus": "_corpus",
+    "compare_models": "_gate",
     "compose": "_training",
     "evaluate": "_api",
     "evaluate_recipe": "_training",

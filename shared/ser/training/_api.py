@@ -20,7 +20,7 @@ from ser.evaluation import Evaluation
 from ser.parallel import Workers, scheduler_address
 from ser.registry import Registry, check_alias, open_registry
 from ser.training._presets import PresetName, with_default_preset, with_defaults
-from ser.training._publication import LATEST
+from ser.training._promotion import PromoteIf, Promotion, aliases_of, promotion_faults
 from ser.training._recipe import EvaluationKind, Recipe, require_encoders
 from ser.training._training import evaluate_recipe, train_recipe
 
@@ -34,6 +34,12 @@ class TrainingFields(Recipe, frozen=True, kw_only=True):
 
     dataset_force: bool = False
     alias: Name | None = None
+    promote_if: PromoteIf | None = None
+
+    @classmethod
+    def cross_check(cls, values: Mapping[str, Any], given: Mapping[str, Any]) -> Iterator[Fault]:
+        yield from super().cross_check(values, given)
+        yield from promotion_faults(given)
 
 
 class EvaluationFields(Recipe, frozen=True, kw_only=True):
@@ -67,6 +73,7 @@ class TrainingArguments(RecipeArguments, total=False):
 
     evaluation: EvaluationKind
     alias: str | None
+    promote_if: Mapping[str, Any] | None
 
 
 class EvaluationArguments(RecipeArguments, total=False):
@@ -102,6 +109,11 @@ def train(
     registry
         A folder, ``s3://bucket/prefix``, or an open registry. The alias ``latest`` moves to the
         model, and ``alias`` if it is given.
+    promote_if
+        The condition under which ``alias`` moves: ``{"figure": "uar", "tolerance": 0.05}``, both
+        optional. The new model must not be worse than the one that ``alias`` points at, by more
+        than the tolerance, in a paired bootstrap on the same held-out utterances; ``promotion`` of
+        the answer has the figures and the reason.
     data_path
         A folder that keeps the archive, its content and the extracted features for later calls.
         Default: they are not kept.
@@ -184,13 +196,13 @@ def train(
     with within("registry"):
         opened = place if isinstance(place, Registry) else open_registry(place)
         opened.check_writable()
-    aliases = dict.fromkeys(filter(None, (LATEST, recipe.alias)))
     with open_corpus(source, data_path) as sources:
         return train_recipe(
             recipe,
             sources,
             opened,
-            aliases=aliases,
+            aliases=aliases_of(recipe.alias, recipe.promote_if),
+            promotion=Promotion.of(recipe.alias, recipe.promote_if),
             force=recipe.dataset_force,
             encoders=encoder_sources,
             workers=workers,

@@ -36,6 +36,7 @@ from ser.sounds import SAMPLING_RATE, Signal
 from ser.training._corpus import PreparedCorpus, extract_features, load_and_split
 from ser.training._facts import corpus_facts, model_config, note_unpublished, sample_entry
 from ser.training._folds import leave_speakers_out
+from ser.training._promotion import Promotion, with_promotion
 from ser.training._publication import LazyFiles, answer_of, publish
 from ser.training._recipe import Recipe
 
@@ -47,6 +48,7 @@ def train_recipe(
     *,
     model_id: str | None = None,
     aliases: Iterable[str] = (),
+    promotion: Promotion | None = None,
     trigger: Mapping[str, str] | None = None,
     force: bool = False,
     evaluation: Evaluation | None = None,
@@ -64,6 +66,8 @@ def train_recipe(
         Id of the model. Default: a new id.
     aliases
         Aliases to move to the model, unless they point at a newer one.
+    promotion
+        A further alias, which moves if the model is no worse than the one that it points at.
     trigger
         The object whose arrival started the training, for the manifest.
     force
@@ -146,7 +150,10 @@ def train_recipe(
     before_publishing()
     with record_duration(seconds, "publish"):
         notes = publish(registry, model_id, contents, manifest, aliases)
-    return answer_of({**manifest, "notes": [*facts["notes"], *notes]})
+    if promotion:
+        step(progress, "promote")(0.0)
+    answer = answer_of({**manifest, "notes": [*facts["notes"], *notes]})
+    return with_promotion(answer, registry, promotion)
 
 
 def evaluate_recipe(

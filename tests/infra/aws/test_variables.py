@@ -79,13 +79,29 @@ def test_with_jwt_every_route_requires_a_token_of_the_issuer(planned: dict[str, 
     assert authorizer["identity_sources"] == ["$request.header.Authorization"]
     assert authorizer["jwt_configuration"] == [JWT]
     routes = [each for name, each in planned.items() if name.startswith("aws_apigatewayv2_route.")]
-    assert len(routes) == 14
+    assert len(routes) == 19
     for route in routes:
         assert route.after["authorization_type"] == "JWT"
         # The id of the authorizer, which is created by the apply.
         assert "authorizer_id" in route.unknown
     (log,) = planned["aws_apigatewayv2_stage.default"].after["access_log_settings"]
     assert json.loads(log["format"])["caller"] == "$context.authorizer.claims.sub"
+
+
+def test_models_are_managed_by_tokens_with_that_scope_where_the_operator_says_so(
+    spare: Root, planned: dict[str, Change]
+) -> None:
+    jwt = ("-var=authorization=JWT", f"-var=jwt={json.dumps(JWT)}")
+    managed = spare.changes(*REQUIRED, *jwt, "-var=manage=true")
+    added = {name for name in managed if name.startswith("aws_apigatewayv2_route.")} - {*planned}
+    assert added == {
+        f'aws_apigatewayv2_route.route["{route}"]'
+        for route in ("DELETE /models/{model_id}", "POST /aliases/{alias}")
+    }
+    for name, change in managed.items():
+        if name.startswith("aws_apigatewayv2_route."):
+            scopes = change.after.get("authorization_scopes")
+            assert scopes == (["manage"] if name in added else None)
 
 
 def test_the_api_answers_web_pages_of_the_allowed_origins_itself(

@@ -1,4 +1,4 @@
-"""The border between library and service, and the one way in which imports point."""
+"""The borders between library, service and command, and the one way in which imports point."""
 
 from __future__ import annotations
 
@@ -25,12 +25,14 @@ LAYERS = (
     {"frontends"},
     {"model", "_graph"},
     {"registry", "classifiers", "corpora"},
-    {"dataset"},
+    {"client", "dataset"},
     {"evaluation"},
     {"training"},
     {"service"},
+    {"command"},
 )
-"""The modules and packages of ``ser``, from the ground up; the last one is the service."""
+"""The modules and packages of ``ser``, from the ground up; the last ones are the service and the
+command."""
 
 
 def modules() -> Iterator[tuple[str, ast.Module]]:
@@ -50,8 +52,7 @@ def imported(tree: ast.Module) -> set[str]:
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-    existing = {name for name, _ in modules()}
-    return {name.removeprefix("ser.") for name in names if name.startswith("ser.")} & existing
+    return {name.removeprefix("ser.") for name in names if name.startswith("ser.")} & {*MODULES}
 
 
 MODULES = dict(modules())
@@ -81,7 +82,7 @@ def test_a_private_module_is_imported_by_its_own_package_alone(module: str) -> N
             assert f"{module}.".startswith(f"{package}."), f"{module} imports {name}"
 
 
-LIBRARY = [name for name in MODULES if name.split(".")[0] != "service"]
+LIBRARY = [name for name in MODULES if name.split(".")[0] not in ("service", "command")]
 
 
 @pytest.mark.parametrize("module", LIBRARY)
@@ -106,3 +107,23 @@ def test_the_library_knows_no_setting_of_the_service(module: str) -> None:
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     ]
     assert not [text for text in strings if "SER_" in text or "allowed_" in text]
+
+
+USE_THE_SERVICE = {"command._doctor", "command._keys", "command.both"}
+"""The modules of the command that serve, examine the settings of servers, or make keys."""
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if name.startswith("command")])
+def test_the_command_uses_the_service_only_to_serve_and_to_examine_it(module: str) -> None:
+    used = {name for name in imported(MODULES[module]) if name.split(".")[0] == "service"}
+    assert not used or module in USE_THE_SERVICE
+
+
+def test_the_client_knows_neither_the_service_nor_the_front_ends() -> None:
+    used = {
+        name.split(".")[0]
+        for module in MODULES
+        if module.startswith("client")
+        for name in imported(MODULES[module])
+    }
+    assert not used & {"service", "frontends", "training", "evaluation"}

@@ -17,7 +17,7 @@ PUBLIC = {
     *("Model", "Prediction", "Features", "SpeakerProfile", "load_model", "features"),
     *("DomainProfile", "Timeline", "Segment", "Turn", "Listening"),
     *("train", "evaluate", "Evaluation", "Dataset", "Label", "Source"),
-    *("open_registry", "Registry"),
+    *("open_registry", "Registry", "Client"),
     *("SerError", "InvalidInput", "NotFound", "Conflict", "TooLarge", "RemoteFailed", "errors"),
 }
 ERRORS = {"SerError", "InvalidInput", "NotFound", "Conflict", "TooLarge", "RemoteFailed", "errors"}
@@ -101,6 +101,16 @@ def test_servers_load_nothing_heavy(statement: str) -> None:
 
 def test_the_package_alone_loads_neither_numpy_nor_onnxruntime() -> None:
     assert not loaded_by("import ser; dir(ser)") & {"numpy", "onnxruntime", "msgspec", "botocore"}
+
+
+def test_the_command_shows_its_help_without_the_library() -> None:
+    loaded = loaded_by("from ser.command._application import application; application")
+    assert not loaded & {"numpy", "onnxruntime", "msgspec", "botocore", "httpx", "rich", "csv"}
+
+
+def test_the_client_loads_neither_models_nor_servers() -> None:
+    loaded = loaded_by("import ser; ser.Client('http://localhost:5000')")
+    assert not loaded & (HEAVY | {"onnxruntime", "werkzeug", "botocore"})
 
 
 @pytest.mark.parametrize(

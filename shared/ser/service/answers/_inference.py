@@ -173,6 +173,13 @@ class PredictAnswer(Answer, frozen=True, kw_only=True):
             "the software."
         ),
     ]
+    alias: Annotated[
+        str | UnsetType,
+        Meta(
+            description="Only of a request without `model_id`, to a registry: the alias that stood "
+            "for it, `production` or `latest`."
+        ),
+    ] = UNSET
     notes: Annotated[
         list[str] | UnsetType,
         Meta(

@@ -140,6 +140,32 @@ class CorpusFacts(Answer, frozen=True, kw_only=True):
     size: Annotated[int, Meta(description="Size of the archive in bytes.")]
 
 
+class PromotionAnswer(Answer, frozen=True, kw_only=True):
+    """The decision about an alias with a condition. The figures are those of a comparison, and are
+    absent without one."""
+
+    alias: str
+    moved: Annotated[bool, Meta(description="Whether it points at the new model.")]
+    reason: str
+    replaced: Annotated[
+        str | UnsetType,
+        Meta(description="The model that it pointed at before."),
+    ] = UNSET
+    figure: Annotated[str | UnsetType, Meta(description="`uar` or `wa`.")] = UNSET
+    old: Annotated[
+        float | UnsetType, Meta(description="The figure of the model in `replaced`.")
+    ] = UNSET
+    new: Annotated[float | UnsetType, Meta(description="The figure of the new model.")] = UNSET
+    lower: Annotated[
+        float | UnsetType,
+        Meta(description="Lower bound of the difference with 95 % confidence, one-sided."),
+    ] = UNSET
+    tolerance: float | UnsetType = UNSET
+    utterances: Annotated[
+        int | UnsetType, Meta(description="Number of utterances that both models judged.")
+    ] = UNSET
+
+
 class TrainAnswer(Answer, frozen=True, kw_only=True):
     """A published model and its evaluation."""
 
@@ -150,6 +176,9 @@ class TrainAnswer(Answer, frozen=True, kw_only=True):
     notes: Annotated[
         list[str], Meta(description="Remarks, such as the reason why an alias was not moved.")
     ]
+    promotion: Annotated[
+        PromotionAnswer | UnsetType, Meta(description="Only of a request with `promote_if`.")
+    ] = UNSET
     loso: Annotated[
         Metrics | UnsetType, Meta(description="Metrics with each speaker left out once.")
     ] = UNSET

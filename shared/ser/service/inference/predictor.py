@@ -31,7 +31,8 @@ from ser.service.inference.sounds import (
     uploaded_sounds,
 )
 from ser.service.inference.uploads import Fetcher
-from ser.service.models import Models
+from ser.service.models import Found, Models
+from ser.service.observation import Sound, observed, stage
 from ser.service.settings import Settings
 from ser.sounds import SAMPLING_RATE, Signal
 
@@ -61,11 +62,16 @@ class Task(NamedTuple):
     """A request that has been read: the model, and all that it judges."""
 
     request: PredictRequest
-    model: PublishedModel
+    found: Found
     sounds: Sequence[RequestedSound]
     signals: Sequence[Signal | SerError]
     """The signal of each sound, or the error because of which it has none."""
     profiles: Profiles
+
+    @property
+    def model(self) -> PublishedModel:
+        """The model."""
+        return self.found.model
 
     def options(self, sound: RequestedSound) -> dict[str, Any]:
         """Return the options with which the model judges ``sound``."""
@@ -150,10 +156,11 @@ class Predictor:
         self, request: PredictRequest, settings: Settings, charge: Callable[[float], None]
     ) -> Task:
         """Return the model, the sounds and the profiles of ``request``."""
-        with within("model_save_path"):
-            model = self._models.get(
+        with stage("model"), within("model_save_path"):
+            found = self._models.find(
                 request.model_save_path, request.model_id, settings.model_rules
             )
+        model = found.model
         check_profiles(request, model)
         fetcher = Fetcher(settings)
         sounds = (
@@ -163,18 +170,22 @@ class Predictor:
         )
         enrolled = [list(enrolment_sounds(request, field, fetcher)) for field in ENROLMENTS]
         outcomes: Iterator[Signal | SerError] = read_signals(chain(sounds, *enrolled), settings)
-        if not request.reports_errors:
-            outcomes = iter(require_signals(outcomes))
-        heard = list(islice(outcomes, len(sounds)))
-        enrolments = require_signals(outcomes)
+        with stage("decode"):
+            if not request.reports_errors:
+                outcomes = iter(require_signals(outcomes))
+            heard = list(islice(outcomes, len(sounds)))
+            enrolments = require_signals(outcomes)
+        seconds = duration(heard) + duration(enrolments)
+        note_request(model, seconds)
         if request.windows:
-            timelines.require_small_answer(request.windows, model, heard, settings)
-        charge(duration(heard) + duration(enrolments))
+            timelines.require_bounds(request.windows, model, heard, settings)
+        charge(seconds)
         signals = iter(enrolments)
-        profiles = self._profiles(
-            request, model, *(list(islice(signals, len(each))) for each in enrolled)
-        )
-        return Task(request, model, sounds, heard, profiles)
+        with stage("enrol"):
+            profiles = self._profiles(
+                request, model, *(list(islice(signals, len(each))) for each in enrolled)
+            )
+        return Task(request, found, sounds, heard, profiles)
 
     def _answer(self, task: Task) -> PredictAnswer:
         """Return the answer to a request without a time line."""
@@ -184,7 +195,10 @@ class Predictor:
                 return signal
             return task.model.predict(signal, SAMPLING_RATE, **task.options(sound))
 
-        return answer_of(task, self._map(judge, task.sounds, task.signals))
+        with stage("predict"):
+            judgements = self._map(judge, task.sounds, task.signals)
+        note_judgements(judgements)
+        return answer_of(task, judgements)
 
     def _lines(
         self, task: Task, windows: timelines.TimelineRequest
@@ -209,6 +223,7 @@ class Predictor:
             for each in wholes:
                 if not isinstance(each, SerError):
                     each.cancel()
+        note_judgements(judgements)
         answer = answer_of(task, judgements)
         shown = [None if isinstance(each, SerError) else each for each in found]
         yield msgspec.structs.replace(
@@ -288,6 +303,21 @@ class Predictor:
         return ThreadPoolExecutor(min(os.cpu_count() or 1, MAX_THREADS))
 
 
+def note_request(model: PublishedModel, seconds: float) -> None:
+    """Note the model and the duration of all sounds for logs and metrics."""
+    seen = observed()
+    seen.model_id, seen.sound_seconds = model.model_id, seconds
+
+
+def note_judgements(judgements: Sequence[Prediction | SerError]) -> None:
+    """Note the predictions for metrics."""
+    observed().sounds += [
+        Sound(each.emotion, each.confidence, each.speech)
+        for each in judgements
+        if not isinstance(each, SerError)
+    ]
+
+
 def duration(sounds: Sequence[Signal | SerError]) -> float:
     """Return the seconds of those of ``sounds`` that could be decoded."""
     return sum(len(each) for each in sounds if not isinstance(each, SerError)) / SAMPLING_RATE
@@ -332,7 +362,8 @@ def names_of(model: Model) -> list[str]:
 
 def answer_of(task: Task, judgements: Sequence[Prediction | SerError]) -> PredictAnswer:
     """Return the answer with a prediction or an error for each sound of ``task``."""
-    request, model, sounds, _, profiles = task
+    request, found, sounds, _, profiles = task
+    model = found.model
     names = names_of(model)
     predictions = [None if isinstance(each, SerError) else each for each in judgements]
     labels = [each.label if each else None for each in predictions]
@@ -354,6 +385,7 @@ def answer_of(task: Task, judgements: Sequence[Prediction | SerError]) -> Predic
         speaker_profile=profiles.speaker or UNSET,
         domain_profile=profiles.domain or UNSET,
         model_id=model.model_id,
+        alias=found.alias or UNSET,
         notes=[ready_note(model)] if model.model_id == READY else UNSET,
     )
 

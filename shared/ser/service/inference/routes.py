@@ -13,7 +13,15 @@ from ser.service.inference.request import (
     read_request,
 )
 from ser.service.inference.timelines import CSV, NDJSON, VTT
-from ser.service.routes import ASYNC_HEADERS, Html, Route, health_of, job_answer
+from ser.service.routes import (
+    ASYNC_HEADERS,
+    Html,
+    Route,
+    health_of,
+    job_answer,
+    metrics_of,
+    readiness_of,
+)
 
 FORMS = {
     NDJSON: "The time line as it is computed: a segment in each line, and the answer as the last "
@@ -106,5 +114,7 @@ REPORT = Route(
     problems=(404, 409, 422, 502, 503),
 )
 HEALTH = health_of("predict")
+READINESS = readiness_of("predict")
+METRICS = metrics_of("predict")
 
-ROUTES = (PREDICT, GET_JOB, CANCEL_JOB, REPORT, HEALTH)
+ROUTES = (PREDICT, GET_JOB, CANCEL_JOB, REPORT, HEALTH, READINESS, METRICS)

@@ -175,19 +175,23 @@ class Jobs:
             raise Conflict(f"{self._key(job.job_id)} does not fit: {error}") from error
 
     def newest(self, *, limit: int | None = None, before: str | None = None) -> Iterator[Job]:
-        """Yield jobs, newest first: at most ``limit``, and only those older than ``before``.
+        """Yield jobs, newest first: at most ``limit``, and only those older than ``before``."""
+        older = (job_id for job_id in self.ids() if before is None or job_id < before)
+        yield from islice(self.readable(older), limit)
 
-        Only jobs that the viewer may see are read, however many others there are.
+    def ids(self) -> list[str]:
+        """Return the ids of the jobs that the viewer may see, newest first.
+
+        Those of others are not looked at, however many there are.
         """
         name = self.viewer.name
         seen = self.work.folder if name is None or self.viewer.sees_all else self._folder_of(name)
         with as_transient():
             names = self.store.names(seen)
         ids = (name.removesuffix(".json") for name in reversed(names))
-        older = (i for i in ids if MODEL_ID.fullmatch(i) and (before is None or i < before))
-        yield from islice(self._readable(older), limit)
+        return [job_id for job_id in ids if MODEL_ID.fullmatch(job_id)]
 
-    def _readable(self, job_ids: Iterable[str]) -> Iterator[Job]:
+    def readable(self, job_ids: Iterable[str]) -> Iterator[Job]:
         """Yield the jobs that the viewer may see and whose documents are not damaged."""
         for job_id in job_ids:
             try:

@@ -11,6 +11,7 @@ from ser.errors import Busy, SerError
 from ser.service import problems
 from ser.service.jobs.job import PUBLISHING, Job, Lease, LeaseLost
 from ser.service.jobs.jobs import Jobs
+from ser.service.logs import write_event
 from ser.service.settings import Settings
 
 log = logging.getLogger("ser")
@@ -81,6 +82,7 @@ def busy(job_id: str) -> Busy:
 def attempt(jobs: Jobs, job: Job, lease: Lease, settings: Settings) -> Job:
     """Do the work of the job that ``lease`` holds and return its new state; raise as
     :func:`run_job`."""
+    began = time.monotonic()
     try:
         with jobs.work.slot(settings):
             # An earlier attempt may have completed the work and then crashed.
@@ -88,21 +90,41 @@ def attempt(jobs: Jobs, job: Job, lease: Lease, settings: Settings) -> Job:
             if result is None:
                 held = HeldJob(jobs, jobs.begin(job.job_id, lease))
                 result = jobs.work.perform(held, settings)
-            return jobs.succeed(job.job_id, result, lease)
+            return logged(jobs, jobs.succeed(job.job_id, result, lease), began)
     except LeaseLost:
         return jobs.read(job.job_id)
     except Busy as error:
         jobs.release(job, lease, error)
         raise
     except SerError as error:
-        log.info("job %s: %s", job.job_id, error.detail)
-        job = jobs.fail(job.job_id, lease, error)
+        job = logged(jobs, jobs.fail(job.job_id, lease, error), began)
         if problems.status_of(error) < 500:
             return job
         # Raised even after the last attempt, so that a queue keeps the event it could not deliver.
         if job.is_ended:
             clear_away(jobs, job, settings)
         raise
+
+
+def logged(jobs: Jobs, job: Job, began: float) -> Job:
+    """Write a line about an attempt at ``job`` that began at the time ``began``; return the job."""
+    result, problem = job.result or {}, job.problem or {}
+    failed = problem.get("status", 0) >= 500
+    write_event(
+        "job",
+        level=logging.WARNING if failed else logging.INFO,
+        function=jobs.work.name,
+        job_id=job.job_id,
+        status=job.status if job.is_ended else "waiting",
+        attempts=job.attempts,
+        seconds=round(time.monotonic() - began, 3),
+        stages=result.get("seconds"),
+        model_id=result.get("model_id"),
+        caller=job.owner,
+        problem=problem.get("type"),
+        detail=problem.get("detail"),
+    )
+    return job
 
 
 def end_if_exhausted(jobs: Jobs, job_id: str, settings: Settings) -> None:

@@ -30,7 +30,7 @@ from ser.service.training.request import (
     recheck_access,
 )
 from ser.store import open_store
-from ser.training import answer_of, move_aliases
+from ser.training import answer_of, move_aliases, with_promotion
 
 log = logging.getLogger("ser")
 
@@ -180,10 +180,10 @@ def complete_from_model(job: Job, model: PublishedModel, settings: Settings) -> 
     """Finish the work of a process that crashed after it had published ``model``: move the aliases
     and return the answer of POST /train."""
     request = permitted_request(job, settings)
-    notes = move_aliases(
-        open_registry(request.model_save_path, key=settings.model_key), job.job_id, request.aliases
-    )
-    return answer_of({**model.manifest, "notes": [*model.manifest["notes"], *notes]})
+    registry = open_registry(request.model_save_path, key=settings.model_key)
+    notes = move_aliases(registry, job.job_id, request.aliases)
+    answer = answer_of({**model.manifest, "notes": [*model.manifest["notes"], *notes]})
+    return with_promotion(answer, registry, request.promotion)
 
 
 def data_folder(job_id: str) -> str:

@@ -23,7 +23,7 @@ from ser.service.openapi._schemas import (
     reference_in,
     remove_provided_fields,
 )
-from ser.service.routes import Html, Route
+from ser.service.routes import Html, Route, Text
 from ser.service.settings import PROVIDED_FIELDS, Settings
 
 REQUEST_ID = {
@@ -53,7 +53,7 @@ is too large, is for another host, fails, or comes while too many others are ans
 KEY_PROBLEMS = (401, 403)
 """Statuses of the problems by which callers are refused."""
 TAGS = {
-    "predict": "Emotions of sounds, and the reports of models.",
+    "predict": "Emotions of sounds, models with their reports, and aliases.",
     "train": "Models for corpora, and the jobs that train them.",
 }
 PROBLEM_EXAMPLE = {
@@ -68,15 +68,19 @@ PROBLEM_EXAMPLE = {
 
 def routes_of_all_functions() -> tuple[Route, ...]:
     """Return the routes of both functions."""
+    from ser.service.catalogue import routes as catalogue
     from ser.service.inference import routes as inference
     from ser.service.training import routes as training
 
-    return (*training.ROUTES, *inference.ROUTES)
+    return (*training.ROUTES, *inference.ROUTES, *catalogue.ROUTES)
 
 
 def openapi_document(routes: Iterable[Route], settings: Settings) -> dict[str, Any]:
-    """Return the OpenAPI document of ``routes`` on a server with ``settings``."""
-    routes = tuple(routes)
+    """Return the OpenAPI document of ``routes`` on a server with ``settings``.
+
+    Answers in a format of other programs are left out: generators of clients do not read them.
+    """
+    routes = tuple(route for route in routes if not isinstance(route.answer, Text))
     schemas = component_schemas(routes)
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
@@ -223,6 +227,7 @@ def responses(route: Route) -> dict[str, Any]:
             {"text/html": {"schema": {"type": "string"}}},
         )
     else:
+        assert not isinstance(route.answer, Text)
         description, content = "The answer.", json_content(route.answer)
         if route.answer_example is not None:
             content[JSON_TYPE]["example"] = route.answer_example

@@ -11,8 +11,10 @@ import gc
 import importlib
 import importlib.util
 import os
+import shutil
 import signal
 import sys
+import tempfile
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -47,6 +49,8 @@ class Server(BaseApplication):  # type: ignore[misc]
     def __init__(self, source: Path, address: str, plan: Plan) -> None:
         self._source, self._address, self.plan = source, address, plan
         self._ask_for_another: Callable[[], None] = lambda: None
+        # In it each worker writes its metrics, for the one that is asked for them.
+        self._shared = Path(tempfile.mkdtemp(prefix="ser-metrics-"))
         super().__init__()
 
     def load_config(self) -> None:
@@ -60,6 +64,7 @@ class Server(BaseApplication):  # type: ignore[misc]
             # It would import asyncio, and fork beside its thread.
             "control_socket_disable": True,
             "post_fork": self._note_missing_workers,
+            "on_exit": self._remove_shared_folder,
             "nworkers_changed": self._cap_workers,
         }
         for name, value in options.items():
@@ -78,6 +83,7 @@ class Server(BaseApplication):  # type: ignore[misc]
             application: WSGIApplication = module_at(self._source).function.application
         finally:
             imported.set()
+        importlib.import_module("ser.service.metrics").METRICS.share(self._shared)
         return application
 
     def _prepare(self, imported: threading.Event) -> None:
@@ -96,6 +102,10 @@ class Server(BaseApplication):  # type: ignore[misc]
         """In a new worker: find out whether there should be further ones."""
         if arbiter.num_workers < self.plan.workers:
             self._ask_for_another = ask_for_another
+
+    def _remove_shared_folder(self, _arbiter: Arbiter) -> None:
+        """In the main process, at its end: remove the metrics."""
+        shutil.rmtree(self._shared, ignore_errors=True)
 
     def _cap_workers(self, arbiter: Arbiter, new: int, _old: int | None) -> None:
         """In the main process: keep the number of workers planned, however many are asked for."""

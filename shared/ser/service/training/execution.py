@@ -59,6 +59,7 @@ def execute(
             open_registry(request.model_save_path, key=settings.model_key),
             model_id=context.model_id,
             aliases=request.aliases,
+            promotion=request.promotion,
             trigger=context.trigger,
             force=request.dataset_force,
             encoders=encoder_sources(settings),

@@ -8,7 +8,7 @@ through jobs and to the process of its training: encoded by msgspec, decoded by
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,7 +23,15 @@ from ser.fetching import ANY, Version
 from ser.registry import ALIAS, check_alias, new_model_id, open_registry
 from ser.service.access import Access
 from ser.service.settings import Settings
-from ser.training import LATEST, Recipe, require_encoders, with_defaults
+from ser.training import (
+    PromoteIf,
+    Promotion,
+    Recipe,
+    aliases_of,
+    promotion_faults,
+    require_encoders,
+    with_defaults,
+)
 
 # The message of `alias_name` explains the grammar better than that of a pattern.
 ALIAS_SCHEMA = msgspec.Meta(extra_json_schema={"pattern": f"^{ALIAS.pattern}$"})
@@ -38,10 +46,23 @@ class TrainRequest(Recipe, frozen=True, kw_only=True):
     dataset_force: bool = False
     alias: Annotated[Name, ALIAS_SCHEMA] | None = None
 
+    promote_if: PromoteIf | None = None
+
+    @classmethod
+    def cross_check(cls, values: Mapping[str, Any], given: Mapping[str, Any]) -> Iterator[Fault]:
+        yield from super().cross_check(values, given)
+        yield from promotion_faults(given)
+
     @property
     def aliases(self) -> tuple[str, ...]:
-        """The aliases to move to the model: ``latest``, and the requested one."""
-        return tuple(dict.fromkeys(filter(None, (LATEST, self.alias))))
+        """The aliases to move to the model: ``latest``, and the requested one if it has no
+        condition."""
+        return aliases_of(self.alias, self.promote_if)
+
+    @property
+    def promotion(self) -> Promotion | None:
+        """The alias to move to the model under a condition."""
+        return Promotion.of(self.alias, self.promote_if)
 
 
 class JobContext(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ from msgspec import Meta
 from ser._schemas import Name, Schema
 from ser.service.answers import EventsAnswer, JobAnswer, JobList, TrainAnswer
 from ser.service.bodies import JSON, NOTIFICATION
-from ser.service.routes import ASYNC_HEADERS, Route, health_of, job_answer
+from ser.service.routes import ASYNC_HEADERS, Route, health_of, job_answer, metrics_of, readiness_of
 from ser.service.training.request import TrainRequest, read_train_request
 from ser.training import DEFAULT_PRESET
 
@@ -52,6 +52,9 @@ FIELDS = {
     "its own. `differences`: the sums of a fold are subtracted from those of all utterances, "
     "with the scalers of all; several times faster, only for `DiscriminantClassifier`.",
     "alias": "A further alias that moves to the model, unless it points at a newer one.",
+    "promote_if": "The condition under which `alias` moves: the new model must not be worse than "
+    "the one that it points at, by more than `tolerance`, in a paired bootstrap on the same "
+    "held-out utterances. `promotion` of the answer says why it moved or did not.",
 }
 """Descriptions of the fields of POST /train, in Markdown."""
 
@@ -190,5 +193,7 @@ EVENTS = Route(
     answer_example={"jobs": [JOB_EXAMPLE | {"problem": None}], "refused": []},
 )
 HEALTH = health_of("train")
+READINESS = readiness_of("train")
+METRICS = metrics_of("train")
 
-ROUTES = (TRAIN, LIST_JOBS, GET_JOB, CANCEL_JOB, EVENTS, HEALTH)
+ROUTES = (TRAIN, LIST_JOBS, GET_JOB, CANCEL_JOB, EVENTS, HEALTH, READINESS, METRICS)

@@ -270,6 +270,6 @@ def test_the_limits_of_corpora_are_settings_that_a_refusal_names() -> None:
 @pytest.mark.parametrize("value", ["a" * 256, "é" * 128, "/".join(["a" * 200] * 30)])
 def test_a_path_that_no_file_can_have_is_refused(value: str, tmp_path: Path) -> None:
     access = Access(Settings(allowed_paths=(tmp_path,)))
-    with pytest.raises(InvalidInput, match="too long; allowed: "):
+    with pytest.raises(InvalidInput, match=r"longer than [\d,]+ bytes; allowed: "):
         access.path(str(tmp_path / value))
     assert access.path(str(tmp_path / ("é" * 127))).name == "é" * 127

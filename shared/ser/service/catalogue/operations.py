@@ -1,0 +1,176 @@
+"""Answers about models and aliases, and changes of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from msgspec import UNSET
+
+from ser.errors import AlteredModel, Conflict, within
+from ser.registry import (
+    READY,
+    ModelSummary,
+    Move,
+    PublishedModel,
+    Registry,
+    check_alias,
+    summarize,
+)
+from ser.service.answers import (
+    AliasAnswer,
+    AliasList,
+    AliasMove,
+    DeletedModel,
+    ModelAnswer,
+    ModelEntry,
+    ModelFigures,
+    ModelList,
+)
+from ser.service.catalogue.request import AliasesQuery, AliasRequest, ModelsQuery
+from ser.service.inference.request import ReportRequest
+from ser.service.logs import write_event
+from ser.service.models import Models
+from ser.service.settings import Settings
+
+
+class Catalogue:
+    """The models and aliases that requests name.
+
+    Parameters
+    ----------
+    models
+        The models of the process, with its connections to registries.
+    """
+
+    def __init__(self, models: Models) -> None:
+        self._models = models
+
+    def models(self, query: ModelsQuery, settings: Settings) -> ModelList:
+        """Return a page of models, newest first; without a registry, the model of the package."""
+        if query.model_save_path is None:
+            ready = self._models.published(None, READY, settings.model_rules)
+            return ModelList(models=[entry_of(summarize(ready.manifest, {}))], next=None)
+        with within("model_save_path"):
+            found = list(
+                self._registry(query.model_save_path, settings).summaries(
+                    limit=query.limit + 1, before=query.before
+                )
+            )
+        page = found[: query.limit]
+        return ModelList(
+            models=[entry_of(summary) for summary in page],
+            next=page[-1].model_id if len(found) > len(page) else None,
+        )
+
+    def model(self, request: ReportRequest, settings: Settings) -> ModelAnswer:
+        """Return all that is known about a model."""
+        with within("model_save_path"):
+            place, name = request.model_save_path, request.model_id
+            model = self._models.published(place, name, settings.model_rules)
+            aliases: dict[str, str] = {}
+            if place is not None and model.model_id != READY:
+                aliases = self._registry(place, settings).aliases()
+        return details_of(model, summarize(model.manifest, aliases))
+
+    def delete(self, request: ReportRequest, settings: Settings) -> DeletedModel:
+        """Delete a model to which no alias leads, and return its id."""
+        if request.model_id == READY or request.model_save_path is None:
+            raise Conflict(
+                f"the model {READY!r} is part of the software; allowed: models of a registry"
+            )
+        with within("model_save_path"):
+            registry = self._registry(request.model_save_path, settings)
+            model_id = registry.resolve(request.model_id)
+            registry.delete(model_id)
+        write_event("deletion", model_id=model_id)
+        return DeletedModel(model_id=model_id)
+
+    def aliases(self, query: AliasesQuery, settings: Settings) -> AliasList:
+        """Return all aliases; none without a registry."""
+        histories: dict[str, tuple[Move, ...]] = {}
+        if query.model_save_path is not None:
+            with within("model_save_path"):
+                histories = self._registry(query.model_save_path, settings).histories()
+        return AliasList(aliases=[alias_of(*each) for each in histories.items()])
+
+    def change(self, alias: str, request: AliasRequest, settings: Settings) -> AliasAnswer:
+        """Move an alias, forwards or back, and return it."""
+        with within("alias"):
+            check_alias(alias)
+        with within("model_save_path"):
+            registry = self._registry(str(request.model_save_path), settings)
+            if request.model_id is None:
+                registry.rollback(alias)
+            else:
+                registry.move(alias, registry.resolve(request.model_id))
+            answer = alias_of(alias, registry.history(alias))
+        write_event(
+            "alias", alias=alias, model_id=answer.model_id, action=answer.history[-1].action
+        )
+        return answer
+
+    def _registry(self, place: str, settings: Settings) -> Registry:
+        return self._models.registry(place, settings.model_rules)
+
+
+def entry_of(summary: ModelSummary) -> ModelEntry:
+    """Return a model as lists show it."""
+    return ModelEntry(**common_fields(summary))
+
+
+def common_fields(summary: ModelSummary) -> dict[str, Any]:
+    """Return the fields that all answers about a model have."""
+    return {
+        "model_id": summary.model_id,
+        "created": summary.created_at,
+        "corpora": list(summary.corpora),
+        "preset": summary.preset,
+        "model_type": summary.model_type,
+        "figures": ModelFigures(
+            uar=UNSET if summary.uar is None else summary.uar,
+            loso_uar=UNSET if summary.loso_uar is None else summary.loso_uar,
+        ),
+        "aliases": list(summary.aliases),
+    }
+
+
+class Details(msgspec.Struct, frozen=True):
+    """The part of a manifest that is shown beside its summary; hand-made models lack some."""
+
+    classes: list[str] = []
+    labels: list[dict[str, str]] = []
+    samples: dict[str, Any] = {}
+    metrics: dict[str, Any] | None = None
+    loso: dict[str, Any] | None = None
+    request: dict[str, Any] = {}
+    versions: dict[str, str] = {}
+    notes: list[str] = []
+
+
+def details_of(model: PublishedModel, summary: ModelSummary) -> ModelAnswer:
+    """Return all that is known about ``model``."""
+    try:
+        details = msgspec.convert(model.manifest, Details)
+    except msgspec.ValidationError as error:
+        raise AlteredModel(
+            f"The manifest of model {model.model_id} is damaged: {error}."
+        ) from error
+    return ModelAnswer(
+        **common_fields(summary),
+        labels=details.classes,
+        emotions=[label.get("emotion", "") for label in details.labels],
+        size=model.size,
+        test_samples=sorted(details.samples),
+        metrics=details.metrics,
+        loso=details.loso,
+        request=details.request,
+        versions=details.versions,
+        notes=details.notes,
+    )
+
+
+def alias_of(alias: str, history: tuple[Move, ...]) -> AliasAnswer:
+    """Return an alias with its changes."""
+    moves = [msgspec.convert(msgspec.to_builtins(move), AliasMove) for move in history]
+    return AliasAnswer(alias=alias, model_id=history[-1].model_id, history=moves)
