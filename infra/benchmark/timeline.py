@@ -25,6 +25,8 @@ LISTENERS = 50
 PIECE_SECONDS = 0.1
 WINDOW, STEP = 2.0, 0.5
 LISTENED_SECONDS = 10
+CONNECTION_SECONDS = 3
+"""Time in which all listeners connect before the first one sends."""
 MILLISECONDS_OF_STEP = 1000 * STEP
 NDJSON = "application/x-ndjson"
 FIRST = "10 min sound, first line"
@@ -164,7 +166,7 @@ def measure_listeners(contest: Contest) -> None:
 
 async def listen_together(url: str, signals: list[Signal]) -> list[Due]:
     """Return the segments of all listeners, who begin within one step."""
-    start = time.monotonic() + 1
+    start = time.monotonic() + CONNECTION_SECONDS
     each = (
         listen(url, signal, start + STEP * number / len(signals))
         for number, signal in enumerate(signals)
