@@ -146,7 +146,7 @@ def test_turns_divide_a_sound_at_the_middles_between_segments(
     for (_, before), (_, after) in itertools.pairwise(groups):
         edges.append((middle_of(before[-1]) + middle_of(after[0])) / 2)
     edges.append(samples / SAMPLING_RATE)
-    expected = [
+    expected: list[Any] = [
         (label, pytest.approx(begin), pytest.approx(end))
         for (label, _), (begin, end) in zip(groups, itertools.pairwise(edges), strict=True)
         if label is not None
