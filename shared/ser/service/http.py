@@ -28,7 +28,7 @@ from ser.service.bodies import JSON_TYPE, end_input, joined, read_fields
 from ser.service.callers import ANYONE, Caller
 from ser.service.environment import CLIENT_GONE, REFUSAL
 from ser.service.logs import keep_secrets_out_of_logs
-from ser.service.observation import Observation, stage
+from ser.service.observation import Observation, observed, stage
 from ser.service.observer import Observer
 from ser.service.problems import MethodNotAllowed, UnreadableRequest
 from ser.service.routes import RESPOND_ASYNC, Call, Route, is_client_gone
@@ -270,11 +270,9 @@ def report_errors(exchange: Exchange, proceed: Proceed) -> Response:
         return proceed(exchange)
     except SerError as error:
         log.info("%s %s: %s", request.method, request.path, error.detail)
-        exchange.seen.note_problem(problems.document(error))
         return problem_response(error, exchange.request_id)
     except Exception:
         request_id = exchange.request_id
-        exchange.seen.problem = problems.type_of(SerError)
         log.exception("%s %s failed (request %s)", request.method, request.path, request_id)
         detail = "Internal error; the log has its cause under the id of the request."
         return problem_response(SerError(detail), request_id)
@@ -403,21 +401,27 @@ def encoded_lines(
         for each in others:
             yield encoded(each)
     except SerError as error:
-        yield encoded({**problems.document(error), "instance": request_id})
+        yield encoded(noted_problem(error, request_id))
     except Exception:
         log.exception("An answer ended early (request %s)", request_id)
         detail = "Internal error; the log has its cause under the id of the request."
-        yield encoded({**problems.document(SerError(detail)), "instance": request_id})
+        yield encoded(noted_problem(SerError(detail), request_id))
     finally:
         # If the client has gone, nothing more is computed.
         if isinstance(others, Generator):
             others.close()
 
 
+def noted_problem(error: SerError, request_id: str) -> dict[str, Any]:
+    """Return the problem document of ``error``, after noting it for the log and the metrics."""
+    document = problems.document(error)
+    observed().note_problem(document)
+    return {**document, "instance": request_id}
+
+
 def problem_response(error: SerError, request_id: str) -> Response:
     """Return the RFC 9457 response that reports ``error``."""
-    document = {**problems.document(error), "instance": request_id}
-    response = Response(encoded(document), status=problems.status_of(error))
+    response = Response(encoded(noted_problem(error, request_id)), status=problems.status_of(error))
     response.mimetype = problems.MEDIA_TYPE
     response.headers.update(problems.headers_of(error))
     return response
