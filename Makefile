@@ -146,7 +146,7 @@ UV_COMPILE = $(BIN)/uv pip compile --quiet --universal --fork-strategy fewest --
 lock: init ## Update the pinned requirements from shared/pyproject.toml and tests/requirements.in
 	$(UV_COMPILE) shared/pyproject.toml --extra http --extra train --extra containers --extra cluster --extra cli --extra client --extra listen --extra microphone --extra otel tests/requirements.in -o tests/requirements.txt
 	$(UV_COMPILE) shared/pyproject.toml --extra http --extra train --extra containers -c tests/requirements.txt -o functions/train/requirements.txt
-	$(UV_COMPILE) shared/pyproject.toml --extra http -c tests/requirements.txt -o functions/predict/requirements.txt
+	$(UV_COMPILE) shared/pyproject.toml --extra http --extra listen -c tests/requirements.txt -o functions/predict/requirements.txt
 	echo av | $(UV_COMPILE) - -c tests/requirements.txt -o functions/predict/requirements-containers.txt
 	$(UV_COMPILE) infra/benchmark/alternatives/requirements.in -o infra/benchmark/alternatives/requirements.txt
 
