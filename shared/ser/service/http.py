@@ -40,8 +40,8 @@ if TYPE_CHECKING:
 log = logging.getLogger("ser")
 
 PAGE_POLICY = (
-    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'none'; "
-    "base-uri 'none'; frame-ancestors 'none'; sandbox"
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; media-src data:; "
+    "form-action 'none'; base-uri 'none'; frame-ancestors 'none'; sandbox"
 )
 """Allows a page to be displayed, and nothing else."""
 
