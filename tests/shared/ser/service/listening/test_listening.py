@@ -37,9 +37,10 @@ SIGNAL = np.concatenate(
     [
         np.tile(made.signal("03a01Wa.wav"), 4)[:20_000],
         np.zeros(24_000, np.float32),
-        np.tile(made.signal("03a01Ta.wav"), 4)[:20_000],
+        np.tile(made.signal("03a01Ta.wav"), 4)[:22_400],
     ]
 )
+"""A sound that ends within a window."""
 SAMPLES = np.round(SIGNAL * 32_767).astype("<i2")
 END = '{"end": true}'
 KEYS = {name: new_key() for name in ("ann", "bo", "cy")}
