@@ -290,12 +290,16 @@ def test_a_client_that_does_not_read_is_not_read_either(tmp_path: Path) -> None:
         slow.settimeout(2)
         # The segments of all frames would be 4 MB.
         with pytest.raises((TimeoutError, ConnectionError)):
-            for _ in range(300):
-                slow.sendall(frame)
+            send_frames(slow, [frame] * 300)
         with running.connect() as other:
             closed = heard(other, bytes(64_000), END)
         wait_for_end(slow)
     assert [closed.code, len(closed.messages)] == [1000, 2]
+
+
+def send_frames(connection: socket.socket, frames: list[bytes]) -> None:
+    for each in frames:
+        connection.sendall(each)
 
 
 def opening(query: str) -> bytes:
