@@ -22,6 +22,7 @@ REQUEST ?=
 SAVE ?=
 ALIAS ?=
 VENV ?= .venv
+SITE ?= build/docs
 BIN := $(VENV)/bin
 SER := $(BIN)/python -m ser.command
 # The first Python of a version that the project supports.
@@ -42,7 +43,7 @@ OWNER = $(shell [ "$(notdir $(ENGINE))" = podman ] && echo 0:0 || echo "$$(id -u
 export PORT JUPYTER_PORT VENV EMODB_ZIP EMOVO_ZIP NEMO_ZIP RAVDESS_ZIP PRESET EVALUATION CORPUS LABELS MODEL_TYPE REQUEST SAVE ALIAS SER_ALLOWED_PATHS SER_ALLOWED_HOSTS
 
 .DEFAULT_GOAL := help
-.PHONY: help init demo serve key fuzz faults soak recipe ready-model evaluate figures notebook bench encoders page test pytest lint format check lock \
+.PHONY: help init demo serve key fuzz faults soak recipe ready-model evaluate figures notebook bench encoders page test pytest lint format check docs lock \
 	update-env pip-freeze clean package audit deploy undeploy boot-app init-docker create-container \
 	start-container attach clean-container clean-image clean-docker clean-docker-full-only-in-emergency
 
@@ -141,6 +142,17 @@ format: init ## Format the code
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
+docs: $(SITE)/installed ## Build the documentation site in build/site, in an environment of its own
+	NO_MKDOCS_2_WARNING=1 $(SITE)/bin/mkdocs build --strict
+	@echo "build/site/index.html"
+
+# A tool of the documentation alone, so its packages are no part of the environment of the tests.
+$(SITE)/installed: docs/requirements.txt
+	@test -n "$(PYTHON)" || { echo >&2 "Python 3.11, 3.12 or 3.13 was not found; name one: make PYTHON=..."; exit 1; }
+	@$(PYTHON) -m venv $(SITE)
+	@$(SITE)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r docs/requirements.txt
+	@touch $@
+
 check: lint test ## Run lint and test, as every change must pass them (SLOW=1)
 
 # The present locks are preferred, so a lock changes only where its inputs do; LOCK_OPTIONS=--upgrade renews all.
@@ -153,6 +165,7 @@ lock: init ## Update the pinned requirements from shared/pyproject.toml and test
 	$(UV_COMPILE) shared/pyproject.toml --extra http -c tests/requirements.txt -o functions/predict/requirements.txt
 	echo av | $(UV_COMPILE) - -c tests/requirements.txt -o functions/predict/requirements-containers.txt
 	$(UV_COMPILE) infra/benchmark/alternatives/requirements.in -o infra/benchmark/alternatives/requirements.txt
+	$(UV_COMPILE) docs/requirements.in -o docs/requirements.txt
 
 ready-model: init ## Train the model that is part of the package on EmoDB again (EMODB_ZIP=)
 	@$(BIN)/python infra/local/ready_model.py

@@ -20,7 +20,7 @@ from ser.service.answers import (
 from ser.service.bodies import JSON_TYPE
 from ser.service.catalogue import routes as catalogue_routes
 from ser.service.catalogue.request import AliasesQuery, AliasRequest, FileRequest, ModelsQuery
-from ser.service.http import File, Function, Lines, Page, Reply, Text, get_health
+from ser.service.http import File, Function, Lines, Page, Plain, Reply, get_health
 from ser.service.inference import (
     CSV,
     NDJSON,
@@ -42,22 +42,23 @@ if TYPE_CHECKING:
 predictor = Predictor(MODELS)
 
 
-def post_predict(call: Call[PredictRequest]) -> PredictAnswer | Reply | Text | Lines:
+def post_predict(call: Call[PredictRequest]) -> PredictAnswer | Reply | Plain | Lines:
     """Return the predictions for the sounds that the request carries or names, or a new job if the
     client prefers not to wait."""
+    request = call.request if call.form == JSON_TYPE else with_timeline(call.request)
     if call.wants_job:
         # Imported here, like all of jobs, because cold starts must be short.
         from ser.service.inference import jobs
 
-        return Reply.of_job(jobs.create(call.request, call.settings, call.caller), "/predict")
+        return Reply.of_job(jobs.create(request, call.settings, call.caller), "/predict")
     charge = charge_of(call.caller, call.settings)
     if call.form == JSON_TYPE:
-        return predictor.predict(call.request, call.settings, charge)
-    request = with_timeline(call.request)
+        return predictor.predict(request, call.settings, charge)
     if call.form == NDJSON:
         return Lines(predictor.lines(request, call.settings, charge), NDJSON)
     timeline = predictor.timeline(request, call.form, call.settings, charge)
-    return Text(timeline.to_csv() if call.form == CSV else timeline.to_vtt(), call.form)
+    text = timeline.to_csv() if call.form == CSV else timeline.to_vtt()
+    return Plain(text.encode(), f"{call.form}; charset=utf-8")
 
 
 def get_report(call: Call[ReportRequest]) -> Page:

@@ -58,7 +58,8 @@ class Limits(NamedTuple):
     audio_seconds: Limit = UNLIMITED
     """Duration of one sound in seconds."""
     samples: Limit = Limit(MAX_SAMPLES)
-    """Number of held-out samples that are published with a model; metrics use all of them."""
+    """Number of held-out samples that are published with a model; metrics use all of them. No
+    more misheard utterances can be played in its report."""
     corpus_hours: Limit = UNLIMITED
     """Duration of all sounds in hours."""
     file_bytes: Limit = UNLIMITED

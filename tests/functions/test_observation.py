@@ -21,6 +21,7 @@ import made
 import ser
 from applications import served
 from clients import Client
+from ser.errors import InvalidInput
 from ser.registry import Registry, open_registry
 from ser.service import metrics, tracing
 from ser.service.keys import line_of, new_key
@@ -102,6 +103,34 @@ def test_prometheus_accepts_the_metrics_and_finds_what_was_asked(
     # A counter only grows.
     assert ask(predict).status_code == 200
     assert samples(predict)["ser_requests_total"]["predict", "POST", "/predict", "200"] == 4
+
+
+def test_an_answer_in_lines_is_recorded_once_it_has_been_sent(
+    predict: Client,
+    registry: Registry,
+    counted: None,
+    lines: Callable[[], list[dict[str, Any]]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    options: dict[str, Any] = {
+        "query_string": "timeline=true",
+        "headers": {"Accept": "application/x-ndjson"},
+    }
+    with ask(predict, **options) as answer:
+        assert lines() == []
+        assert len(answer.text.splitlines()) > 1
+    (line,) = lines()
+    assert (line["status"], line["sounds"], "problem" in line) == (200, 1, False)
+    assert sum(samples(predict)["ser_emotions_total"].values()) == 1
+
+    def failing(*_: object) -> Any:
+        raise InvalidInput("no window")
+
+    monkeypatch.setattr("ser.service.inference.predictor.answer_of", failing)
+    with ask(predict, **options) as answer:
+        problem = json.loads(answer.text.splitlines()[-1])
+    assert problem["detail"] == "no window"
+    assert lines()[-1]["problem"] == problem["type"]
 
 
 def test_requests_add_no_labels_of_their_own(

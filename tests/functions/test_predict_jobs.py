@@ -98,6 +98,29 @@ def test_the_result_of_a_job_is_the_answer_of_the_same_request(
     assert train.get(location.replace("/predict/", "/train/")).status_code == 404
 
 
+@pytest.mark.parametrize("timeline", [True, {"window": 1, "step": 0.25}, "1,0.5"])
+def test_a_job_answers_a_time_line(
+    predict: Client, place: dict[str, str], timeline: object
+) -> None:
+    asked = place | {"audio": b64encode(SOUND).decode(), "timeline": timeline}
+    response = predict.post("/predict", json=asked, headers=ASYNC)
+    job = wait_for_job(predict, response.headers["Location"])
+    assert job["status"] == "succeeded", job["problem"]
+    assert job["result"]["segments"][0]
+    assert job["result"] == predict.post("/predict", json=asked).json
+
+
+@pytest.mark.parametrize("form", ["application/x-ndjson", "text/csv", "text/vtt"])
+def test_a_job_that_is_asked_for_another_form_has_the_time_line_as_its_result(
+    predict: Client, place: dict[str, str], form: str
+) -> None:
+    asked = place | {"audio": b64encode(SOUND).decode()}
+    response = predict.post("/predict", json=asked, headers=ASYNC | {"Accept": form})
+    assert (response.status_code, response.mimetype) == (202, "application/json")
+    job = wait_for_job(predict, response.headers["Location"])
+    assert job["result"] == predict.post("/predict", json=asked | {"timeline": True}).json
+
+
 def test_a_job_fails_with_the_problem_of_its_request(
     predict: Client, place: dict[str, str]
 ) -> None:

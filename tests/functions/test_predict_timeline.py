@@ -244,6 +244,32 @@ def test_an_answer_that_would_be_too_large_is_refused_before_it_is_computed(
     assert "SER_MAX_ANSWER_MB" in response.json["detail"]
 
 
+@pytest.mark.parametrize("form", ["application/json", NDJSON, VTT])
+def test_windows_that_hear_a_sound_very_often_are_refused_before_they_are_judged(
+    predict: Client, place: dict[str, str], monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    monkeypatch.setenv("SER_MAX_AUDIO_SECONDS", "24")
+    long = made.sound(np.tile(SIGNAL, 4))
+    assert asked(predict, form, place | {"timeline": "2,0.25"}, long).status_code == 200
+    monkeypatch.setattr("ser._timeline.segment_of", None)
+    response = asked(predict, form, place | {"timeline": "10,0.25"}, long)
+    assert response.status_code == 413
+    assert (
+        "The 57 windows of the time line have 570 s together; allowed: 192 s"
+        in response.json["detail"]
+    )
+
+
+def test_windows_count_only_for_as_long_as_their_sound(
+    predict: Client, place: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SER_MAX_AUDIO_SECONDS", "10")
+    sounds = [b64encode(made.sound(SIGNAL[:16_000])).decode()] * 10
+    body = place | {"audio": sounds, "timeline": "30,0.25"}
+    answer = predict.post("/predict", json=body)
+    assert [len(each) for each in answer.json["segments"]] == [1] * 10
+
+
 @pytest.mark.parametrize("form", ["application/json", NDJSON, CSV])
 def test_the_quota_of_sound_counts_a_time_line_once(
     predict: Client, place: dict[str, str], monkeypatch: pytest.MonkeyPatch, form: str

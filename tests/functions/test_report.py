@@ -55,6 +55,7 @@ def test_a_browser_may_display_a_report_and_nothing_else(predict: Any, reported:
     assert response.headers["Referrer-Policy"] == "no-referrer"
     assert set(response.headers["Content-Security-Policy"].split("; ")) == {
         *("default-src 'none'", "style-src 'unsafe-inline'", "img-src data:", "sandbox"),
+        *("media-src data:",),
         *("form-action 'none'", "base-uri 'none'", "frame-ancestors 'none'"),
     }
 
@@ -67,6 +68,8 @@ FOREIGN = (
     '<p onclick="alert(1)">',
     '<svg><use xlink:href="https://example.org/x.svg#x"/></svg>',
     '<image xlink:href="data:text/html;base64,AAAA"/>',
+    '<audio controls="controls" src="https://example.org/x.mp3"></audio>',
+    '<audio src="data:text/html;base64,AAAA"></audio>',
     "<p <script>",
     "<!-- a comment -->",
     "<iframe>",

@@ -82,6 +82,27 @@ def test_the_published_samples_are_limited_and_the_metrics_use_all_held_out_utte
     assert f"2 of {held_out} held-out samples" in note
 
 
+@pytest.mark.parametrize("most", [0, 1])
+def test_no_more_misheard_utterances_can_be_played_than_samples_are_published(
+    train: Client,
+    train_body: dict[str, Any],
+    bounds: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    most: int,
+) -> None:
+    monkeypatch.setenv("SER_MAX_SAMPLES", str(most))
+    # One tree of two leaves mishears most of seven emotions.
+    body = train_body | {
+        "model_type": "RandomForestClassifier",
+        "model_config": {"n_estimators": 1, "max_depth": 1},
+        "evaluation": "loso",
+    }
+    answer = train.post("/train", json=body).json
+    model = open_registry(bounds / "model").model(answer["model_id"])
+    assert len(model.manifest["misheard"]["utterances"]) > most
+    assert model.read_report().decode().count("<audio ") == most
+
+
 @pytest.mark.parametrize("kind", ["KerasClassifier", "RandomForestClassifier", "XGBoostClassifier"])
 def test_the_same_seed_gives_the_same_metrics_twice(
     train: Client, train_body: dict[str, Any], kind: str

@@ -24,6 +24,7 @@ LOCKS = (
     "functions/predict/requirements.txt",
     "functions/predict/requirements-containers.txt",
     "infra/benchmark/alternatives/requirements.txt",
+    "docs/requirements.txt",
 )
 FUNCTIONS = [lock for lock in LOCKS if lock.startswith("functions/") and "encoders" not in lock]
 HASH = re.compile(r"--hash=sha256:[0-9a-f]{64}")
@@ -115,7 +116,10 @@ def test_base_images_are_pinned_by_digest_and_alike(file: str) -> None:
 
 def test_make_lock_makes_the_locks_of_their_inputs(tmp_path: Path) -> None:
     copy, venv = tmp_path / "clone", Path(sys.prefix)
-    inputs = ("tests/requirements.in", "infra/benchmark/alternatives/requirements.in")
+    inputs = (
+        *("tests/requirements.in", "infra/benchmark/alternatives/requirements.in"),
+        "docs/requirements.in",
+    )
     for file in (*LOCKS, *inputs, "shared/pyproject.toml", "shared/ser/__init__.py", "Makefile"):
         (copy / file).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / file, copy / file)

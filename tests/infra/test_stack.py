@@ -152,11 +152,11 @@ def test_a_terminated_stack_leaves_no_process_behind(number: signal.Signals, bou
         assert b"answer" in process.stdout.readline()
         task = Path(f"/proc/{process.pid}/task/{process.pid}/children")
         children = [Path(f"/proc/{pid}") for pid in task.read_text().split()]
-        # Both functions, the gateway, and the watcher of the inbox.
+        # Both functions, the listener, the gateway, and the watcher of the inbox.
         count = len(children)
         process.send_signal(number)
         assert process.wait(timeout=SECONDS) == 0
-    assert count == 4
+    assert count == 5
     assert not any(child.exists() for child in children)
 
 

@@ -14,7 +14,10 @@ interface Input {
 }
 
 const { url, folder, sound } = JSON.parse(process.argv[2] ?? "{}") as Input;
-const client = createClient<paths>({ baseUrl: url });
+// Without the media types, an answer could also be text: lines, CSV or subtitles.
+type Json = "application/json" | "application/problem+json";
+const client = createClient<paths, Json>({ baseUrl: url });
+const pages = createClient<paths, "text/html">({ baseUrl: url });
 
 function found<T>(data: T | undefined, error: unknown): T {
   if (data === undefined) throw new Error(JSON.stringify(error));
@@ -60,7 +63,7 @@ const multipart = await client.POST("/predict", { body: place, bodySerializer: (
 const uploaded = found(multipart.data, multipart.error);
 if (!("emotions" in uploaded)) throw new Error("a job instead of an answer");
 
-const report = await client.GET("/models/{model_id}/report", {
+const report = await pages.GET("/models/{model_id}/report", {
   params: {
     path: { model_id: place.model_id },
     query: { model_save_path: place.model_save_path },

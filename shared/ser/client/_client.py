@@ -13,14 +13,16 @@ import msgspec
 from ser._domain_profile import DomainProfile
 from ser._prediction import Prediction
 from ser._progress import Progress, ignore_progress
+from ser._segments import STEP, WINDOW
 from ser._speaker_profile import SpeakerProfile
 from ser._threads import map_in_order
 from ser.client._answers import prediction_of
 from ser.client._jobs import Jobs, SourceLike
 from ser.client._models import Models
+from ser.client._timeline import RemoteTimeline
 from ser.client._transport import Transport
 from ser.errors import Conflict, InvalidInput, NotFound, SerError
-from ser.model import Known
+from ser.model import Known, Timeline
 from ser.sounds import SAMPLING_RATE, SoundLike, is_one_sound, read_sound
 
 TIMEOUT_SECONDS = 120.0
@@ -121,6 +123,41 @@ class Client:
         if isinstance(found, SerError):
             raise found
         return found
+
+    def timeline(
+        self,
+        sound: SoundLike,
+        sampling_rate: float | None = None,
+        *,
+        window: float = WINDOW,
+        step: float = STEP,
+        model: str | None = None,
+        known: Known | None = None,
+        profile: SpeakerProfile | None = None,
+        domain: DomainProfile | None = None,
+        abstain_below: float | None = None,
+    ) -> Timeline:
+        """Return the server's time line of ``sound``, as :meth:`ser.Model.timeline` returns it.
+
+        Iterating sends the sound, and yields each segment when it arrives.
+
+        Parameters
+        ----------
+        sound, sampling_rate, model, known, profile, domain, abstain_below
+            As in :meth:`predict`.
+        window, step
+            As in :meth:`ser.Model.timeline`.
+
+        Raises
+        ------
+        SerError
+            As :meth:`predict`; errors about the sound are raised by the first iteration.
+        """
+        model_id = self.models.resolve(model)
+        form = self._form(model_id, known, profile, domain, abstain_below)
+        form["timeline"] = f"{window:g},{step:g}"
+        file = ("audio", upload(sound, sampling_rate))
+        return RemoteTimeline(self._transport, self.models.labels(model_id), form, file)
 
     def predict_many(
         self, sounds: Iterable[SoundLike], jobs: int | None = None, **options: Any

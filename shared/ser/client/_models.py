@@ -12,10 +12,12 @@ from ser.client._answers import labels_of
 from ser.client._jobs import segment
 from ser.client._transport import Transport
 from ser.errors import RemoteFailed
-from ser.registry import ModelSummary
+from ser.registry import READY, ModelSummary
 
 PAGE = 100
 PRODUCTION = "production"
+PREFERRED = (PRODUCTION, "latest")
+"""Aliases that POST /predict takes where no model is named."""
 
 
 class Models:
@@ -44,6 +46,17 @@ class Models:
         """Return all that the server knows about the model ``name``, an id or an alias: the answer
         of GET /models/<name>."""
         return self._transport.ask("GET", f"/models/{segment(name)}", query=self._place)
+
+    def resolve(self, name: str | None = None) -> str:
+        """Return the id of the model ``name``, an id or an alias.
+
+        ``None`` stands for the model that POST /predict takes: ``production``, else ``latest``,
+        else the one that is part of the software.
+        """
+        if name is None:
+            aliases = self.aliases()
+            name = next((each for each in PREFERRED if each in aliases), READY)
+        return str(self.show(name)["model_id"])
 
     def aliases(self) -> dict[str, str]:
         """Return the id of the model that each alias points at."""

@@ -44,6 +44,7 @@ def register(application: typer.Typer) -> None:
             "ser predict speech.wav",
             "ser predict corpus --format csv",
             "ser predict 'corpus/**/*.wav' --format json --abstain-below 0.6",
+            "ser predict speech.wav --timeline --window 1 --step 0.5",
             "cat speech.wav | ser predict - --model latest --registry model",
         ),
     )(predict)
@@ -76,6 +77,16 @@ def predict(
         float | None,
         typer.Option(min=0, max=1, help="Name no emotion below this confidence, 0 to 1."),
     ] = None,
+    timeline: Annotated[
+        bool,
+        typer.Option("--timeline", help="The emotions within each sound, window by window."),
+    ] = False,
+    window: Annotated[
+        float, typer.Option(min=0.25, max=30, help="Length of a window in seconds.")
+    ] = 2.0,
+    step: Annotated[
+        float, typer.Option(min=0.25, max=30, help="Distance between windows in seconds.")
+    ] = 0.5,
     microphone: Annotated[
         bool, typer.Option("--microphone", help="Record a sound from the microphone.")
     ] = False,
@@ -100,7 +111,13 @@ def predict(
     judge = server(url, api_key, registry, model) if url else local(registry, model)
     if sys.stderr.isatty():
         sys.stderr.write(f"Model: {judge.name}\n")
-    if print_predictions(judge, sounds, form, abstain_below):
+    if timeline:
+        from ser.command._timeline import Windows, print_timelines
+
+        failed = print_timelines(judge, sounds, form, Windows(window, step), abstain_below)
+    else:
+        failed = print_predictions(judge, sounds, form, abstain_below)
+    if failed:
         raise typer.Exit(1)
 
 
@@ -166,14 +183,11 @@ def is_address(name: str | None) -> bool:
 def server(url: str, api_key: str | None, registry: str | None, name: str | None) -> Judge:
     """Return the server at ``url`` with its model ``name``."""
     from ser._prediction import emotion_keys
-    from ser.command._places import PREFERRED, client_of
+    from ser.command._places import client_of
 
     client = client_of(url, api_key, registry)
-    if name is None:
-        aliases = client.models.aliases()
-        name = next((aliases[each] for each in PREFERRED if each in aliases), "ready")
     # An alias that moves meanwhile does not mix the answers of two models.
-    model_id = client.models.show(name)["model_id"]
+    model_id = client.models.resolve(name)
     emotions = emotion_keys(client.models.labels(model_id))
     return Judge(client, model_id, emotions, {"model": model_id})
 
@@ -201,16 +215,21 @@ def row_of(name: str, found: Prediction | SerError, model: str) -> dict[str, Any
 
 def columns_for(sounds: Iterable[Sound]) -> list[Column]:
     """Return the columns of a table for ``sounds``."""
-    from ser.command._output import width_of
-
-    widest = max((width_of(shown(sound.name)) for sound in sounds), default=0)
     return [
-        Column("file", min(widest, LONGEST_NAME)),
+        name_column(sounds),
         Column("emotion", 10),
         Column("confidence", 10),
         Column("familiarity", 11),
         Column("reason", 6),
     ]
+
+
+def name_column(sounds: Iterable[Sound]) -> Column:
+    """Return the column of the names of ``sounds``."""
+    from ser.command._output import width_of
+
+    widest = max((width_of(shown(sound.name)) for sound in sounds), default=0)
+    return Column("file", min(widest, LONGEST_NAME))
 
 
 def csv_names(judge: Judge) -> list[str]:

@@ -35,6 +35,7 @@ class Evaluation(StrEnum):
     """The evaluation of a model that is published."""
 
     HOLDOUT = "holdout"
+    AUTO = "auto"
     LOSO = "loso"
     FULL = "full"
 

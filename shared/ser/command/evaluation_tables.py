@@ -93,11 +93,17 @@ def print_figures(title: str, metrics: Metrics) -> None:
     """Print the figures of one evaluation in a line."""
     deviation = metrics.get("uar_deviation")
     console.print(
-        f"{title}: UAR {metrics['uar']:.3f}"
+        f"{title}: UAR {metrics['uar']:.3f}{interval_text(metrics)}"
         + (f" (deviation between speakers {deviation:.3f})" if deviation is not None else "")
         + f", WA {metrics['wa']:.3f}, macro-F1 {metrics['macro_f1']:.3f}, "
         f"expected calibration error {metrics['ece']:.3f}"
     )
+
+
+def interval_text(metrics: Metrics) -> str:
+    """Return the interval of the UAR, as in `` (95 %: 0.822 to 0.935)``; empty without one."""
+    bounds = metrics["intervals"]["uar"] if "intervals" in metrics else None
+    return f" (95 %: {bounds[0]:.3f} to {bounds[1]:.3f})" if bounds else ""
 
 
 def print_table(title: str, columns: Iterable[str], rows: Iterable[tuple[str, ...]]) -> None:

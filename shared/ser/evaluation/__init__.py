@@ -6,6 +6,7 @@ from ser.evaluation._comparison import describe_features, describe_rows, describ
 from ser.evaluation._confusion import ConfusionMatrix
 from ser.evaluation._coverage import Coverage, coverage
 from ser.evaluation._evaluation import Evaluation, UtterancePrediction, utterance_predictions
+from ser.evaluation._families import family_importance, family_of
 from ser.evaluation._fold_classifiers import (
     FoldClassifier,
     fit_classifier,
@@ -13,7 +14,9 @@ from ser.evaluation._fold_classifiers import (
     fit_fold_classifiers,
 )
 from ser.evaluation._fold_evaluation import ENROLLED, FoldEvaluation
-from ser.evaluation._metrics import Metrics, metrics, metrics_by_corpus
+from ser.evaluation._intervals import intervals, metrics_with_intervals
+from ser.evaluation._metrics import Intervals, Metrics, metrics, metrics_by_corpus
+from ser.evaluation._misheard import misheard
 from ser.evaluation._names import display_name
 from ser.evaluation._paired import CONFIDENCE, Paired, PairedFigure, compare_paired
 from ser.evaluation._splits import (
@@ -27,6 +30,7 @@ from ser.evaluation._splits import (
     speakers_of,
     text_folds,
 )
+from ser.evaluation._statistics import corpus_statistics
 from ser.evaluation._transfer import (
     OTHERS,
     UNLABELLED,
@@ -50,6 +54,7 @@ __all__ = [
     "FoldClassifier",
     "FoldEvaluation",
     "Folds",
+    "Intervals",
     "Metrics",
     "Paired",
     "PairedFigure",
@@ -59,20 +64,26 @@ __all__ = [
     "UtterancePrediction",
     "compare_paired",
     "corpus_folds",
+    "corpus_statistics",
     "coverage",
     "describe_features",
     "describe_rows",
     "describe_split",
     "display_name",
     "emotions_only_in",
+    "family_importance",
+    "family_of",
     "fit_classifier",
     "fit_classifiers",
     "fit_fold_classifiers",
     "hold_out",
+    "intervals",
     "left_out_trials",
     "matrix_lines",
     "metrics",
     "metrics_by_corpus",
+    "metrics_with_intervals",
+    "misheard",
     "published_samples",
     "speaker_folds",
     "speakers_of",

@@ -68,8 +68,8 @@ class Evaluation:
     """The emotions, in the order of the classes."""
     figures: Metrics = field(repr=False)
     """The metrics as in the field ``loso`` of the answer of POST /train: ``uar`` (unweighted
-    average recall), ``uar_deviation`` (between speakers), ``wa`` (weighted accuracy),
-    ``macro_f1``, ``ece`` (expected calibration error), ``reliability``, ``per_class``,
+    average recall), ``uar_deviation`` (between speakers), ``intervals``, ``wa`` (weighted
+    accuracy), ``macro_f1``, ``ece`` (expected calibration error), ``reliability``, ``per_class``,
     ``per_speaker``, ``per_gender`` and ``confusion_matrix``."""
     predictions: tuple[UtterancePrediction, ...] = field(repr=False)
     """Prediction of each utterance, in the order of the names of the utterances."""
@@ -86,8 +86,11 @@ class Evaluation:
     heard: Mapping[str, Mapping[str, float]] = field(default_factory=dict, repr=False)
     """With ``evaluation="full"``: the UAR on the first seconds of the speech in each utterance."""
     coverage: Sequence[Mapping[str, float]] = field(default=(), repr=False)
-    """With ``evaluation="full"``: the figures of the most confident predictions alone, with the
-    lowest ``confidence`` among them."""
+    """The figures of the most confident predictions alone, with the lowest ``confidence`` among
+    them."""
+    misheard: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    """The ``count`` of utterances that were predicted as another emotion, and the most confident of
+    these errors with their likeliest emotions, in ``utterances``."""
     leave_one_text_out: Metrics | None = field(default=None, repr=False)
     """With ``evaluation="full"``: the metrics with each text left out once; ``None`` if the corpus
     is not suitable."""
@@ -198,6 +201,7 @@ class Evaluation:
         return {
             **self.facts,
             **self.as_answer(),
+            **({"misheard": self.misheard} if self.misheard else {}),
             "rejected": list(self.rejected),
             "compared": compared,
         }
@@ -207,7 +211,9 @@ class Evaluation:
         answer: dict[str, Any] = {"loso": self.figures, "notes": list(self.notes)}
         if self.degraded:
             answer |= {"enrolment": list(self.enrolment), "degraded": self.degraded}
-            answer |= {"heard": self.heard, "coverage": list(self.coverage)}
+            answer["heard"] = self.heard
+        if self.coverage:
+            answer["coverage"] = list(self.coverage)
         if self.leave_one_text_out is not None:
             answer["leave_one_text_out"] = self.leave_one_text_out
         if self.loso_by_corpus:

@@ -28,6 +28,7 @@ from ser.dataset import (
 from ser.evaluation._degradation import DEGRADATIONS, Degradation
 from ser.evaluation._fold_classifiers import FoldClassifier
 from ser.evaluation._heard import HEARD
+from ser.evaluation._intervals import metrics_with_intervals
 from ser.evaluation._metrics import Metrics, metrics
 from ser.evaluation._splits import Folds
 from ser.parallel import THIS_MACHINE, Workers
@@ -86,8 +87,10 @@ class FoldEvaluation:
         }
 
     def recorded_metrics(self) -> Metrics:
-        """Return the metrics on the utterances as recorded, not degraded."""
-        return metrics(self.loaded.labels, self.loaded.utterances, self.probabilities())
+        """Return the metrics on the utterances as recorded, not degraded, with intervals."""
+        return metrics_with_intervals(
+            self.loaded.labels, self.loaded.utterances, self.probabilities()
+        )
 
     def enrolment_effects(self) -> list[dict[str, Any]]:
         """Return the UAR with enrolled sounds; empty if a classifier does not use profiles.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NotRequired, TypedDict
+from typing import Literal, NotRequired, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,9 +39,27 @@ class ClassMetrics(TypedDict):
     support: int
 
 
+Interval = tuple[float, float]
+"""Lower and upper bound."""
+
+
+class Intervals(TypedDict):
+    """Intervals of the headline figures, each ``None`` if it cannot be estimated."""
+
+    uar: Interval | None
+    wa: Interval | None
+    macro_f1: Interval | None
+    ece: Interval | None
+    unit: Literal["speakers", "utterances"]
+    """The units that were drawn."""
+    units: int
+    """Number of these units."""
+
+
 class Metrics(Calibration):
     """The figures of an evaluation, see :func:`metrics`."""
 
+    intervals: NotRequired[Intervals]
     uar: float
     uar_deviation: NotRequired[float]
     wa: float

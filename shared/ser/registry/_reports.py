@@ -8,19 +8,20 @@ MAX_BYTES = 10_000_000
 """Maximum size of a report in bytes; one has a few hundred thousand."""
 
 ELEMENTS = (
-    "body|br|caption|clipPath|code|dd|defs|details|div|dl|dt|figcaption|figure|g|h1|h2|h3|head|"
+    "audio|body|br|caption|clipPath|code|dd|defs|details|div|dl|dt|figcaption|figure|g|h1|h2|h3|head|"
     "header|html|image|li|main|meta|p|path|rect|section|small|strong|style|summary|svg|table|"
     "tbody|td|text|th|thead|title|tr|tspan|ul|use"
 )
 ATTRIBUTES = (
-    "aria-label|charset|class|clip-path|colspan|content|d|height|id|lang|name|role|scope|style|"
+    "aria-label|charset|class|clip-path|colspan|content|controls|d|height|id|lang|name|preload|role|scope|style|"
     "tabindex|transform|type|version|viewBox|width|x|xmlns|xmlns:xlink|y"
 )
 """Attributes with any value; there is none that leads to another place or runs a script."""
 LINK = r'xlink:href="(?:#[\w.-]+|data:image/png;base64,[\w+/=\s]+)"'
+SOUND = r'src="data:audio/mpeg;base64,[\w+/=]+"'
 TAG = (
     rf"<!doctype html>|</(?:{ELEMENTS})>"
-    rf'|<(?:{ELEMENTS})(?:\s+(?:(?:{ATTRIBUTES})="[^"<>]*"|{LINK}))*\s*/?>'
+    rf'|<(?:{ELEMENTS})(?:\s+(?:(?:{ATTRIBUTES})="[^"<>]*"|{LINK}|{SOUND}))*\s*/?>'
 )
 
 

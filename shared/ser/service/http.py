@@ -28,7 +28,7 @@ from ser.service.bodies import JSON_TYPE, end_input, joined, read_fields
 from ser.service.callers import ANYONE, Caller
 from ser.service.environment import CLIENT_GONE, REFUSAL
 from ser.service.logs import keep_secrets_out_of_logs
-from ser.service.observation import Observation, stage
+from ser.service.observation import Observation, observed, stage
 from ser.service.observer import Observer
 from ser.service.problems import MethodNotAllowed, UnreadableRequest
 from ser.service.routes import RESPOND_ASYNC, Call, Route, is_client_gone
@@ -40,8 +40,8 @@ if TYPE_CHECKING:
 log = logging.getLogger("ser")
 
 PAGE_POLICY = (
-    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'none'; "
-    "base-uri 'none'; frame-ancestors 'none'; sandbox"
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; media-src data:; "
+    "form-action 'none'; base-uri 'none'; frame-ancestors 'none'; sandbox"
 )
 """Allows a page to be displayed, and nothing else."""
 
@@ -59,7 +59,7 @@ class Page(NamedTuple):
 
 
 class Plain(NamedTuple):
-    """An answer for other programs: text with its media type."""
+    """An answer in another media type than JSON."""
 
     text: bytes
     media_type: str
@@ -91,13 +91,6 @@ class File(NamedTuple):
     headers: Mapping[str, str]
 
 
-class Text(NamedTuple):
-    """An answer in another media type than JSON."""
-
-    text: str
-    media_type: str
-
-
 class Lines(NamedTuple):
     """An answer in parts that are sent as they are computed, each as a line of JSON."""
 
@@ -105,7 +98,7 @@ class Lines(NamedTuple):
     media_type: str
 
 
-Answer = msgspec.Struct | Mapping[str, Any] | Page | Plain | Reply | Text | Lines | File
+Answer = msgspec.Struct | Mapping[str, Any] | Page | Plain | Reply | Lines | File
 Handler = Callable[[Call[Any]], Answer]
 
 
@@ -300,11 +293,9 @@ def report_errors(exchange: Exchange, proceed: Proceed) -> Response:
         return proceed(exchange)
     except SerError as error:
         log.info("%s %s: %s", request.method, request.path, error.detail)
-        exchange.seen.note_problem(problems.document(error))
         return problem_response(error, exchange.request_id)
     except Exception:
         request_id = exchange.request_id
-        exchange.seen.problem = problems.type_of(SerError)
         log.exception("%s %s failed (request %s)", request.method, request.path, request_id)
         detail = "Internal error; the log has its cause under the id of the request."
         return problem_response(SerError(detail), request_id)
@@ -402,9 +393,6 @@ def respond(answer: Answer, request_id: str) -> Response:
         case File(data, headers):
             response = Response(data, headers=headers)
             response.headers["X-Content-Type-Options"] = "nosniff"
-        case Text(text, media_type):
-            response = Response(text, mimetype=media_type)
-            response.headers["X-Content-Type-Options"] = "nosniff"
         case Lines(values, media_type):
             # Errors before the first line have a status of their own.
             first = next(values)
@@ -444,21 +432,27 @@ def encoded_lines(
         for each in others:
             yield encoded(each)
     except SerError as error:
-        yield encoded({**problems.document(error), "instance": request_id})
+        yield encoded(noted_problem(error, request_id))
     except Exception:
         log.exception("An answer ended early (request %s)", request_id)
         detail = "Internal error; the log has its cause under the id of the request."
-        yield encoded({**problems.document(SerError(detail)), "instance": request_id})
+        yield encoded(noted_problem(SerError(detail), request_id))
     finally:
         # If the client has gone, nothing more is computed.
         if isinstance(others, Generator):
             others.close()
 
 
+def noted_problem(error: SerError, request_id: str) -> dict[str, Any]:
+    """Return the problem document of ``error``, after noting it for the log and the metrics."""
+    document = problems.document(error)
+    observed().note_problem(document)
+    return {**document, "instance": request_id}
+
+
 def problem_response(error: SerError, request_id: str) -> Response:
     """Return the RFC 9457 response that reports ``error``."""
-    document = {**problems.document(error), "instance": request_id}
-    response = Response(encoded(document), status=problems.status_of(error))
+    response = Response(encoded(noted_problem(error, request_id)), status=problems.status_of(error))
     response.mimetype = problems.MEDIA_TYPE
     response.headers.update(problems.headers_of(error))
     return response

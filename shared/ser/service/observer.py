@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import re
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from werkzeug.wrappers import Response
@@ -43,11 +44,22 @@ class Observer:
         headers = response.headers
         headers["X-Ser-Version"] = ser.__version__
         headers["Server-Timing"] = server_timing(seen)
+        record = partial(self._record, exchange, response.status_code)
+        if response.is_streamed:
+            # The rest of the work is done while the answer is sent.
+            response.response = observed_parts(response.iter_encoded(), seen)
+            response.call_on_close(record)
+        else:
+            record()
+        return response
+
+    def _record(self, exchange: Exchange, status: int) -> None:
+        """Write down a request that has been answered."""
+        seen = exchange.seen
         route = exchange.route.path if exchange.route else path_of(exchange)
         method = exchange.request.method if exchange.request.method in METHODS else "OTHER"
         is_quiet = route.endswith(QUIET)
         cold = not is_quiet and self._take_first()
-        status = response.status_code
         METRICS.record(self._name, method, route, status, seen, cold=cold)
         if exchange.settings.log_requests and not is_quiet:
             write_event("request", **self._facts(exchange, method, route, status, cold=cold))
@@ -56,7 +68,6 @@ class Observer:
             from ser.service import tracing
 
             tracing.export(self._name, method, route, status, seen, dict(exchange.request.headers))
-        return response
 
     def _take_first(self) -> bool:
         """Return whether this is the first request of the process."""
@@ -87,6 +98,16 @@ class Observer:
             "problem": seen.problem,
             "detail": seen.detail,
         }
+
+
+def observed_parts(parts: Iterator[bytes], seen: Observation) -> Iterator[bytes]:
+    """Yield ``parts``, each of which is computed under the observation of its request."""
+    while True:
+        with observing(seen):
+            part = next(parts, None)
+        if part is None:
+            return
+        yield part
 
 
 def wants_traces(environment: Mapping[str, str]) -> bool:

@@ -52,10 +52,12 @@ class LimitSetting(NamedTuple):
     """The limit is the value of the setting times this."""
     whole: bool = False
     """Whether the limit is a whole number; a fraction is rounded up."""
+    zero: bool = False
+    """Whether the limit may be 0."""
 
     def read(self, env: Mapping[str, str]) -> Limit:
         """Return the limit in ``env``, or raise :class:`SettingsError`."""
-        value = positive(env, self.name, self.default) * self.unit
+        value = positive(env, self.name, self.default, zero=self.zero) * self.unit
         return Limit(math.ceil(value) if self.whole else value, self.name)
 
 
@@ -64,7 +66,7 @@ CORPUS_LIMITS = {
     "extracted_bytes": LimitSetting("SER_MAX_EXTRACTED_MB", 4096, MEGABYTE, whole=True),
     "entries": LimitSetting("SER_MAX_ENTRIES", 100_000, whole=True),
     "audio_seconds": LimitSetting("SER_MAX_AUDIO_SECONDS", 600),
-    "samples": LimitSetting("SER_MAX_SAMPLES", MAX_SAMPLES, whole=True),
+    "samples": LimitSetting("SER_MAX_SAMPLES", MAX_SAMPLES, whole=True, zero=True),
     "corpus_hours": LimitSetting("SER_MAX_CORPUS_HOURS", 1_000),
     "file_bytes": LimitSetting("SER_MAX_FILE_MB", 512, MEGABYTE, whole=True),
     "expansion": LimitSetting("SER_MAX_EXPANSION", 100),
@@ -312,15 +314,18 @@ def origins(env: Mapping[str, str], name: str) -> frozenset[str]:
     return found
 
 
-def positive(env: Mapping[str, str], name: str, default: float, least: float = 0.0) -> float:
-    """Return the positive number in the setting ``name``, or raise :class:`SettingsError`."""
+def positive(
+    env: Mapping[str, str], name: str, default: float, least: float = 0.0, zero: bool = False
+) -> float:
+    """Return the positive number in the setting ``name``, or 0 if ``zero``, or raise
+    :class:`SettingsError`."""
     text = env.get(name) or str(default)
     try:
         value = float(text)
     except ValueError:
-        value = 0.0
-    if not max(0.0, least) <= value < float("inf") or not value:
-        allowed = f"a number of {least:g} or more" if least else "a positive number"
+        value = math.nan
+    if not least <= value < math.inf or not (value or zero):
+        allowed = f"a number of {least:g} or more" if least or zero else "a positive number"
         raise SettingsError(f"{name} is {text!r}; allowed: {allowed}")
     return value
 

@@ -146,8 +146,9 @@ def train(
     evaluation
         ``"holdout"``: metrics on the held-out utterances. ``"loso"``: also with each speaker left
         out once; and with several corpora, with each of them left out once, and after a training on
-        each alone. ``"full"``: also with each text left out once, with enrolled speakers, and with
-        degraded sounds.
+        each alone. ``"auto"``: ``"loso"`` in at most ten folds if the speakers are known, else
+        ``"holdout"`` with a note. ``"full"``: also with each text left out once, with enrolled
+        speakers, and with degraded sounds.
     speaker_folds
         Number of folds in which speakers are left out; each fold takes every so many of the sorted
         speakers. Default: a fold for each speaker.

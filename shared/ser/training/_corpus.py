@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from ser._progress import Progress, ignore_progress
@@ -24,6 +24,8 @@ from ser.training._recipe import Recipe
 
 EXAMPLE = '{"label": "folder", "speaker_pattern": "(speaker[0-9]+)/"}'
 """A value of the field ``corpus`` with which speakers are known."""
+AUTO_FOLDS = 10
+"""Maximum number of folds of speakers if speakers are left out where that is possible."""
 WITHOUT_SPEAKERS = ", or split 'utterance' and evaluation 'holdout'"
 """The remedy for speakers that cannot be left out, for trainings; an evaluation has none."""
 
@@ -100,7 +102,7 @@ def load_and_split(
             progress=progress,
         )
         utterances = loaded.utterances
-        leaves_speakers_out = recipe.evaluation != "holdout"
+        leaves_speakers_out = recipe.evaluation in ("loso", "full")
         if leaves_speakers_out or recipe.split == "speaker":
             refuse_unsuitable_speakers(utterances, WITHOUT_SPEAKERS if hold_out_samples else "")
         with within("source"):
@@ -112,8 +114,25 @@ def load_and_split(
             speakers = (
                 speaker_folds(utterances, recipe.speaker_folds) if leaves_speakers_out else {}
             )
+        if recipe.evaluation == "auto":
+            speakers, notes = possible_speaker_folds(utterances, recipe.speaker_folds)
+            loaded = replace(loaded, notes=(*loaded.notes, *notes))
         texts = text_folds(utterances) if recipe.evaluation == "full" else {}
     return SplitCorpus(loaded, frozenset(held_out), speakers, texts)
+
+
+def possible_speaker_folds(
+    utterances: tuple[Utterance, ...], count: int | None
+) -> tuple[Folds, list[str]]:
+    """Return folds of speakers, at most :data:`AUTO_FOLDS` unless ``count`` is given, and notes;
+    no folds if speakers cannot be left out."""
+    try:
+        require_speakers(utterances)
+        return speaker_folds(utterances, count or AUTO_FOLDS), []
+    except InvalidInput as error:
+        return {}, [
+            f"no speaker was left out, so no figures are speaker-independent: {error.detail}"
+        ]
 
 
 def extract_features(

@@ -14,6 +14,7 @@ import msgspec
 import ser
 from ser.corpora import CorpusPart, Sources, Utterance
 from ser.dataset import LoadedCorpus, metadata_of
+from ser.evaluation import corpus_statistics
 from ser.limits import Limit
 from ser.training._corpus import PreparedCorpus
 from ser.training._recipe import Recipe
@@ -51,6 +52,7 @@ def corpus_facts(recipe: Recipe, corpus: PreparedCorpus, sources: Sources) -> di
             "utterances": len(loaded.utterances),
             **msgspec.to_builtins(loaded.provenance),
         },
+        "statistics": corpus_statistics(loaded),
         **(several if len(loaded.parts) > 1 else {}),
         **({"encoders": msgspec.to_builtins(encoders)} if encoders else {}),
         "versions": versions(),

@@ -18,8 +18,9 @@ from ser.evaluation import (
     describe_rows,
     describe_split,
     fit_fold_classifiers,
-    metrics,
     metrics_by_corpus,
+    metrics_with_intervals,
+    misheard,
     utterance_predictions,
 )
 from ser.parallel import THIS_MACHINE, Workers
@@ -37,10 +38,11 @@ def leave_speakers_out(
 ) -> Evaluation:
     """Return the evaluation of ``recipe`` with each speaker of ``corpus`` left out once.
 
-    If ``recipe.evaluation`` is ``"full"``, it includes figures of the most confident predictions,
-    with enrolled speakers, with degraded and with shortened sounds, and with each text left out
-    once. With several corpora, it includes the figures of each, figures with each left out once,
-    and those of each after a training on each.
+    It includes the figures of the most confident predictions and the misheard utterances. If
+    ``recipe.evaluation`` is ``"full"``, it includes figures with enrolled speakers, with degraded
+    and with shortened sounds, and with each text left out once. With several corpora, it includes
+    the figures of each, figures with each left out once, and those of each after a training on
+    each.
     """
     loaded, split = corpus.loaded, corpus.split
     speakers = cross_validate(
@@ -48,9 +50,11 @@ def leave_speakers_out(
     )
     probabilities = speakers.probabilities()
     notes = [*loaded.notes, *(f"with a speaker left out: {note}" for note in speakers.notes)]
-    full: dict[str, Any] = {}
+    full: dict[str, Any] = {
+        "coverage": coverage(loaded.labels, loaded.utterances, probabilities),
+        "misheard": misheard(loaded.labels, loaded.utterances, probabilities),
+    }
     if recipe.evaluation == "full":
-        full["coverage"] = coverage(loaded.labels, loaded.utterances, probabilities)
         full["enrolment"] = speakers.enrolment_effects()
         full["degraded"] = speakers.degradation_effects(step(progress, "degrade"))
         full["heard"] = speakers.duration_effects(step(progress, "shorten"))
@@ -71,7 +75,7 @@ def leave_speakers_out(
         model_type=recipe.model_type,
         corpus=loaded.name,
         labels=loaded.labels,
-        figures=metrics(loaded.labels, loaded.utterances, probabilities),
+        figures=metrics_with_intervals(loaded.labels, loaded.utterances, probabilities),
         predictions=utterance_predictions(
             loaded.labels, loaded.utterances, speakers.fold_of, probabilities
         ),

@@ -12,7 +12,7 @@ LATEST = "latest"
 """The alias that every training moves to its model."""
 MANIFEST_ONLY = (
     *("request", "model_config", "labels", "corpus", "encoders", "samples", "versions", "trigger"),
-    *("created_at", "files"),
+    *("created_at", "files", "families", "misheard", "statistics"),
 )
 """Entries of a manifest that are not in the answer of POST /train."""
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 else:
     ModelType = Literal[tuple(MODEL_TYPES)]
 
-EvaluationKind = Literal["holdout", "loso", "full"]
+EvaluationKind = Literal["holdout", "auto", "loso", "full"]
 """``holdout``: metrics on the held-out utterances. ``loso``: also with each speaker left out once.
 ``full``: also with each text left out once, with enrolled speakers, and with degraded sounds. With
 several corpora, ``loso`` and ``full`` also leave each corpus out once, and train on each alone."""

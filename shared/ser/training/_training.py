@@ -18,22 +18,20 @@ from ser._progress import Progress, ProgressCallback, ignore_progress, ignore_sh
 from ser.classifiers import Classifier
 from ser.corpora import Sources, Utterance, speaker_dependent
 from ser.dataset import (
-    Recording,
     SignalFacts,
-    StoredRecording,
-    metadata_of,
     read_unchanged,
 )
 from ser.encoders import ENCODERS, EncoderSources
 from ser.errors import within
-from ser.evaluation import Evaluation, Metrics, fit_classifier, metrics, published_samples
-from ser.evaluation.report import render
+from ser.evaluation import Evaluation, fit_classifier, published_samples
+from ser.evaluation.report import markdown, predictions_csv, render
 from ser.limits import NO_LIMITS, Limits
-from ser.model import Model, ModelProperties
+from ser.model import ModelProperties
 from ser.parallel import THIS_MACHINE, Workers
 from ser.registry import Registry, new_model_id
-from ser.sounds import SAMPLING_RATE, Signal
+from ser.sounds import SAMPLING_RATE
 from ser.training._corpus import PreparedCorpus, extract_features, load_and_split
+from ser.training._explanation import explain, judge_held_out, misheard_of, playable
 from ser.training._facts import corpus_facts, model_config, note_unpublished, sample_entry
 from ser.training._folds import leave_speakers_out
 from ser.training._promotion import Promotion, with_promotion
@@ -102,12 +100,13 @@ def train_recipe(
         model = compose(recipe, corpus, fitted)
     with record_duration(seconds, "evaluate"):
         on_progress = step(progress, "evaluate")
-        evaluated: dict[str, Any] = {
-            "metrics": held_out_metrics(corpus, model, workers, on_progress)
-        }
+        judged = judge_held_out(corpus, model, workers, on_progress)
+        evaluated: dict[str, Any] = {"metrics": judged.metrics}
         if evaluation is None and corpus.split.speakers:
             evaluation = leave_speakers_out(recipe, corpus, workers=workers, progress=progress)
         evaluated |= evaluation.as_answer() if evaluation else {"notes": []}
+    with record_duration(seconds, "explain"):
+        families = explain(recipe, corpus, fitted)
     loaded, held_out = corpus.loaded, corpus.split.held_out
     published = published_samples(loaded.utterances, held_out, limits.samples, recipe.random_state)
     samples = {
@@ -130,17 +129,28 @@ def train_recipe(
     manifest = {
         **facts,
         **corpus_facts(recipe, corpus, sources),
+        "families": families,
+        "misheard": misheard_of(corpus, judged, evaluation),
         "model_config": fitted.config,
         "samples": {utterance.name: sample_entry(utterance) for utterance in samples},
         "model_id": model_id,
         "trigger": trigger,
         "seconds": seconds,
     }
-    report = render(manifest)
+    report = render(manifest, playable(corpus, manifest["misheard"], limits.samples))
+    predictions = predictions_csv(
+        {
+            **({"speakers left out": evaluation.predictions} if evaluation else {}),
+            "held out": judged.predictions(corpus),
+        }
+    )
+    model_card = markdown(manifest)
     contents = LazyFiles(
         {
             "model.onnx": lambda: model,
             "report.html": lambda: report,
+            "predictions.csv": lambda: predictions,
+            "model_card.md": lambda: model_card,
             **{
                 f"samples/{utterance.name}": partial(sample, sources, utterance, facts)
                 for utterance, facts in samples.items()
@@ -272,41 +282,6 @@ def compose(recipe: Recipe, corpus: PreparedCorpus, fitted: Classifier) -> bytes
     )
     front_end = onnx.load_from_string(extracted.front_end)
     return graph.compose(front_end, fitted.to_onnx(), msgspec.structs.asdict(properties))
-
-
-def held_out_metrics(
-    corpus: PreparedCorpus,
-    model: bytes,
-    workers: Workers = THIS_MACHINE,
-    on_progress: ProgressCallback = ignore_share,
-) -> Metrics:
-    """Return the metrics of ``model`` on the held-out utterances."""
-    loaded, held_out = corpus.loaded, corpus.split.held_out
-    indices = [index for index, u in enumerate(loaded.utterances) if u.name in held_out]
-    answers = workers.map(
-        Answers(model),
-        loaded.stored_recordings(indices),
-        by="threads",
-        on_progress=on_progress,
-    )
-    utterances = [loaded.utterances[index] for index in indices]
-    return metrics(loaded.labels, utterances, np.stack(answers))
-
-
-class Answers:
-    """The answers of a model to recordings; it can be pickled, unlike a model."""
-
-    def __init__(self, model: bytes) -> None:
-        self._data, self._model = model, Model(model)
-
-    def __call__(self, recording: StoredRecording | Recording) -> Signal:
-        """Return the probabilities of the classes, float32 of shape (classes,)."""
-        utterance, signal = recording.read()
-        known = metadata_of(utterance)
-        return self._model.predict(signal, SAMPLING_RATE, known=known).probabilities.array
-
-    def __reduce__(self) -> tuple[type[Answers], tuple[bytes]]:
-        return type(self), (self._data,)
 
 
 def sample(sources: Sources, utterance: Utterance, facts: SignalFacts) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 
 import numpy as np
@@ -60,6 +60,22 @@ class DiscriminantClassifier(Classifier):
         self.shrinkage = shrinkage
         self.limit = limit
         self.random_state = random_state
+
+    @property
+    def weights(self) -> NDArray[np.float64]:
+        """Weight of each standardised feature in each score, shape (features, classes)."""
+        return self._discriminant.ordinary.weights
+
+    @property
+    def standardise(self) -> Callable[[NDArray[np.float32]], NDArray[np.float64]]:
+        """The function from features to the standardised features of the scores."""
+        return self._discriminant.scaler.standardise
+
+    @property
+    def _discriminant(self) -> FittedDiscriminant:
+        fitted = self._fitted()
+        assert isinstance(fitted, FittedDiscriminant)
+        return fitted
 
     def _fit(
         self,

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from ser._labels import Label
-from ser.evaluation._names import display_name
 from ser.evaluation.report import plots
+from ser.evaluation.report.card import card, markdown, names_of
+from ser.evaluation.report.sounds import data_urls
+from ser.evaluation.report.table import predictions_csv
 
-__all__ = ["plots", "recipe_history", "render"]
+__all__ = ["data_urls", "markdown", "plots", "predictions_csv", "recipe_history", "render"]
 
 MAX_SPEAKERS = 24
 """Maximum number of speakers in a plot."""
@@ -23,12 +25,12 @@ RECIPE_CORPUS = "emodb"
 """The corpus on which the defaults of the classifiers were chosen."""
 
 
-def render(manifest: Mapping[str, Any]) -> bytes:
+def render(manifest: Mapping[str, Any], sounds: Mapping[str, str] = MappingProxyType({})) -> bytes:
     """Return the report of the model with ``manifest``, one HTML file in UTF-8.
 
     The page works without a network and has no scripts. Sections without data in the manifest are
     left out, such as the metrics of a model in the report of an evaluation. Equal manifests give
-    equal bytes.
+    equal bytes. ``sounds`` are data URLs by the names of utterances, see :func:`data_urls`.
     """
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
@@ -40,6 +42,8 @@ def render(manifest: Mapping[str, Any]) -> bytes:
     environment.globals["plots"] = plots
     environment.filters.update(
         figure="{:z.3f}".format,
+        percent="{:.0%}".format,
+        signed="{:+.1f}".format,
         hardest=hardest_speakers,
         recalls=recalls,
         as_text=as_text,
@@ -47,17 +51,13 @@ def render(manifest: Mapping[str, Any]) -> bytes:
     )
     page = environment.get_template("report.html").render(
         manifest=manifest,
-        emotions=display_names(manifest),
+        emotions=names_of(manifest),
         history=recipe_history(manifest),
         places=PLACES,
+        sounds=sounds,
+        card=card(manifest),
     )
     return page.encode()
-
-
-def display_names(manifest: Mapping[str, Any]) -> dict[str, str]:
-    """Return the display name of each class: ``anger (W)`` for ``W - Ärger (Wut)``."""
-    labels = [msgspec.convert(label, Label) for label in manifest["labels"]]
-    return {str(label): display_name(label) for label in labels}
 
 
 def recipe_history(manifest: Mapping[str, Any]) -> str:

@@ -141,6 +141,18 @@ def reliability(bins: Sequence[Mapping[str, float]]) -> str:
         return svg(figure)
 
 
+def coverage(points: Sequence[Mapping[str, float]]) -> str:
+    """Return the recall of the most confident predictions by their share, as SVG."""
+    with drawing(INK, salt=f"{points}"):
+        figure, axes = blank(WIDTH, 0.6 * WIDTH)
+        shares, recalls = ([each[name] for each in points] for name in ("coverage", "uar"))
+        axes.plot(shares, recalls, color=ACCENT, marker="o")
+        axes.set(xlabel="share of utterances that are predicted", ylabel="recall")
+        axes.invert_xaxis()
+        axes.grid(axis="y")
+        return svg(figure)
+
+
 @contextmanager
 def drawing(ink: str, salt: str = "") -> Iterator[None]:
     """Set the style of the reports while the context is open, with text and lines in ``ink``.

@@ -26,6 +26,21 @@ class ReliabilityBin(Answer, frozen=True, kw_only=True):
     count: Annotated[int, Meta(description="Number of predictions.")]
 
 
+# A list of two, since generators of clients do not agree on tuples.
+Interval = Annotated[list[float], Meta(min_length=2, max_length=2)]
+
+
+class Intervals(Answer, frozen=True, kw_only=True):
+    """Lower and upper bounds of figures, with 95 % confidence; null if they cannot be estimated."""
+
+    uar: Interval | None
+    wa: Interval | None
+    macro_f1: Interval | None
+    ece: Interval | None
+    unit: Annotated[str, Meta(description="What the bootstrap drew: `speakers`, or `utterances`.")]
+    units: Annotated[int, Meta(description="Number of them.")]
+
+
 class Metrics(Answer, frozen=True, kw_only=True):
     """Figures of an evaluation."""
 
@@ -33,6 +48,9 @@ class Metrics(Answer, frozen=True, kw_only=True):
     uar_deviation: Annotated[
         float | UnsetType,
         Meta(description="Standard deviation of the UARs of speakers; absent with fewer than two."),
+    ] = UNSET
+    intervals: Annotated[
+        Intervals | UnsetType, Meta(description="Absent from the figures of a part of a corpus.")
     ] = UNSET
     wa: Annotated[float, Meta(description="Weighted accuracy: the share of correct predictions.")]
     macro_f1: Annotated[float, Meta(description="Mean of the F1 scores of the classes.")]
@@ -197,7 +215,7 @@ class TrainAnswer(Answer, frozen=True, kw_only=True):
         ),
     ] = UNSET
     coverage: Annotated[
-        list[Coverage] | UnsetType, Meta(description="Only of an evaluation `full`.")
+        list[Coverage] | UnsetType, Meta(description="Only if speakers were left out.")
     ] = UNSET
     leave_one_text_out: Annotated[
         Metrics | UnsetType, Meta(description="Metrics with each text left out once.")

@@ -178,7 +178,7 @@ class Predictor:
         seconds = duration(heard) + duration(enrolments)
         note_request(model, seconds)
         if request.windows:
-            timelines.require_small_answer(request.windows, model, heard, settings)
+            timelines.require_bounds(request.windows, model, heard, settings)
         charge(seconds)
         signals = iter(enrolments)
         with stage("enrol"):

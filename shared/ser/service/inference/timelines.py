@@ -14,13 +14,16 @@ from ser.errors import Fault, InvalidInput, SerError, TooLarge
 from ser.model import Model
 from ser.service.answers import SegmentAnswer, SegmentLine, TurnAnswer
 from ser.service.settings import MEGABYTE, Settings
-from ser.sounds import Signal
+from ser.sounds import SAMPLING_RATE, Signal
 
 NDJSON, CSV, VTT = "application/x-ndjson", "text/csv", "text/vtt"
 
 LINE_BYTES, NUMBER_BYTES = 160, 26
 """About the size of a segment in JSON without its probabilities, and of a probability beside its
 label."""
+REPETITIONS = 8
+"""How often a sound of ``SER_MAX_AUDIO_SECONDS`` may be heard by windows that overlap: twice as
+often as the default ones do. Without a bound it would be 120 times."""
 ALLOWED = 'true, or an object such as {"window": 2.0, "step": 0.5}, in forms also "2.0,0.5"'
 
 Seconds = Annotated[float, Meta(ge=SHORTEST, le=LONGEST)]
@@ -53,19 +56,34 @@ class TimelineRequest(Schema, frozen=True, kw_only=True):
         return parse(cls, value)
 
 
-def require_small_answer(
+def require_bounds(
     windows: TimelineRequest, model: Model, signals: Sequence[Signal | SerError], settings: Settings
 ) -> None:
-    """Raise :class:`TooLarge` for time lines that make an answer larger than ``SER_MAX_ANSWER_MB``,
-    before they are computed."""
+    """Raise :class:`TooLarge` for time lines that take too long or make too large an answer, before
+    they are computed.
+
+    The answer is larger than ``SER_MAX_ANSWER_MB``, or the windows together are longer than
+    :data:`REPETITIONS` times ``SER_MAX_AUDIO_SECONDS``.
+    """
     grid = Grid.of(windows.window, windows.step)
-    count = sum(grid.count(len(each)) for each in signals if not isinstance(each, SerError))
+    lengths = [len(each) for each in signals if not isinstance(each, SerError)]
+    counts = [grid.count(length) for length in lengths]
     labels = sum(NUMBER_BYTES + len(json.encode(str(label))) for label in model.labels)
-    if count * (LINE_BYTES + labels) > settings.max_answer_bytes:
+    if sum(counts) * (LINE_BYTES + labels) > settings.max_answer_bytes:
         raise TooLarge(
-            f"The time line has {count:,} segments, and an answer with them would be larger than "
-            f"{settings.max_answer_bytes / MEGABYTE:g} MB, the limit set by SER_MAX_ANSWER_MB; ask "
-            "for a longer step, or for less sound at once."
+            f"The time line has {sum(counts):,} segments, and an answer with them would be larger "
+            f"than {settings.max_answer_bytes / MEGABYTE:g} MB, the limit set by "
+            "SER_MAX_ANSWER_MB; ask for a longer step, or for less sound at once."
+        )
+    samples = sum(
+        count * min(grid.window, length) for count, length in zip(counts, lengths, strict=True)
+    )
+    allowed = REPETITIONS * settings.max_audio_seconds
+    if samples > allowed * SAMPLING_RATE:
+        raise TooLarge(
+            f"The {sum(counts):,} windows of the time line have {samples / SAMPLING_RATE:,.0f} s "
+            f"together; allowed: {allowed:,g} s, {REPETITIONS} times the limit set by "
+            "SER_MAX_AUDIO_SECONDS. Ask for a longer step, a shorter window, or less sound at once."
         )
 
 

@@ -160,7 +160,8 @@ def read_announced_request(event: ObjectCreated, job_id: str, settings: Settings
         content = read_content(answer, event, settings) if is_request else b""
     if is_request:
         return read_train_request(decode_object(content), settings)
-    fields = with_default_preset(settings.train_defaults)
+    # The sender of a corpus is no caller who could ask for figures of unknown speakers.
+    fields = {"evaluation": "auto", **with_default_preset(settings.train_defaults)}
     # A folder for this job alone: the data of another version of the archive must not be reused.
     data_path = f"{fields['data_path']}/{data_folder(job_id)}"
     return read_train_request({**fields, "data_path": data_path, "remote_url": event.uri}, settings)

@@ -177,7 +177,7 @@ def route(connection: ServerConnection, opening: Opening) -> Response | None:
 
 
 async def serve(host: str, port: int) -> None:
-    """Serve until the process is asked to end; then listeners are told so (1001)."""
+    """Serve until the process is asked to end, and then close all connections with 1001."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -45,7 +45,8 @@ FIELDS = {
     "where the setting `SER_MODEL_SAVE_PATH` names one.",
     "split": "The held-out part: a tenth of the utterances of each emotion, or of the speakers.",
     "evaluation": "`holdout`: evaluate the held-out part. `loso`: also leave each speaker out "
-    "once, and each of several corpora, and train on each alone. `full`: also leave each text out "
+    "once, and each of several corpora, and train on each alone. `auto`: `loso` in at most ten "
+    "folds if speakers are known, else `holdout`. `full`: also leave each text out "
     "once, enrol speakers, and degrade sounds.",
     "speaker_folds": "Number of folds in which speakers are left out; null: one for each speaker.",
     "leave_out": "How speakers, texts and corpora are left out. `exact`: each fold has scalers of "

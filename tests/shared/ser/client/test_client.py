@@ -116,6 +116,26 @@ def test_options_mean_what_they_mean_locally(client: ser.Client, model: ser.Mode
     assert (silence.speech, silence.emotion) == (False, None)
 
 
+def test_a_time_line_comes_segment_by_segment_and_is_the_local_one(
+    client: ser.Client, model: ser.Model
+) -> None:
+    found = client.timeline(SOUND, window=0.5, step=0.25)
+    with pytest.raises(TypeError, match="once the time line has ended"):
+        len(found)
+    expected = model.timeline(SOUND, window=0.5, step=0.25)
+    assert next(iter(found)).begin == 0.0
+    assert [*map(repr, found)] == [*map(repr, expected)]
+    assert len(found) == len(expected)
+    assert found.to_csv() == expected.to_csv()
+    assert found.to_vtt() == expected.to_vtt()
+    assert found.note == expected.note
+    assert repr(found.prediction) == repr(expected.prediction)
+    with pytest.raises(InvalidInput, match="timeline"):
+        [*client.timeline(SOUND, window=99)]
+    with pytest.raises(InvalidInput):
+        [*client.timeline(b"no sound")]
+
+
 def test_many_sounds_keep_their_order_and_errors_their_place(
     client: ser.Client, model: ser.Model
 ) -> None:

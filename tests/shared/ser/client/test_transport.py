@@ -169,3 +169,30 @@ def test_names_stay_one_segment_of_the_path(served: Served) -> None:
     served.success(b"{}")
     ser.Client(served.url).models.show("../train?x=1")
     assert served.requests == ["GET /models/..%2Ftrain%3Fx%3D1"]
+
+
+SHOWN = b'{"model_id": "a", "labels": ["W - Wut"], "emotions": ["anger"]}'
+SEGMENT = (
+    b'{"sound": 0, "begin": 0.0, "end": 2.0, "emotion": "anger", "label": "W", "confidence": 1.0,'
+    b' "probabilities": {"W - Wut": 1.0}, "speech": 1.0}\n'
+)
+
+
+@pytest.mark.parametrize(
+    ("last", "error", "message"),
+    [
+        (b'{"status": 503, "detail": "stopped"}\n', Busy, "stopped"),
+        (b"", RemoteFailed, "before its end"),
+        (b'{"sound": 0}\n', RemoteFailed, "allowed: servers of this version"),
+    ],
+    ids=["problem", "end", "other fields"],
+)
+def test_a_time_line_that_breaks_off_is_an_error_after_its_segments(
+    served: Served, last: bytes, error: type[SerError], message: str
+) -> None:
+    for body in (SHOWN, SHOWN, SEGMENT + last):
+        served.success(body)
+    segments = iter(ser.Client(served.url).timeline(b"sound", model="a"))
+    assert next(segments).emotion == "anger"
+    with pytest.raises(error, match=message):
+        next(segments)

@@ -259,6 +259,24 @@ def test_descriptors_have_the_time_of_each_frame(run: Run, folder: Path) -> None
     assert table["seconds"].to_pylist() == expected.times.tolist()
 
 
+def test_a_time_line_is_that_of_the_library(run: Run, folder: Path) -> None:
+    model = ser.load_model("production", registry="model")
+    expected = model.timeline("speech.wav", window=0.5, step=0.25)
+    options = ("predict", "speech.wav", "--timeline", "--window", "0.5", "--step", "0.25")
+    (found,) = json.loads(run(*options, "--format", "json").output)
+    assert [each["begin"] for each in found["segments"]] == [each.begin for each in expected]
+    assert found["segments"][0]["probabilities"] == dict(expected.segments[0].probabilities)
+    assert [(t["begin"], t["emotion"]) for t in found["turns"]] == [
+        (turn.begin, turn.emotion) for turn in expected.turns
+    ]
+    assert (found["note"], found["emotion"]) == (expected.note, expected.prediction.emotion)
+    rows = [*csv.DictReader(io.StringIO(run(*options, "--format", "csv").output))]
+    assert [float(row["speech"]) for row in rows] == [each.speech for each in expected]
+    table = run(*options, "missing.wav")
+    assert len(table.output.splitlines()) == 1 + len(expected.turns) + 1
+    assert (table.status, table.errors.count("ser: missing.wav")) == (1, 1)
+
+
 def test_a_microphone_is_judged_like_a_file(
     run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

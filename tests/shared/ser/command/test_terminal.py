@@ -93,6 +93,22 @@ def test_a_reader_that_leaves_is_no_reason_to_complain(folder: Path) -> None:
         assert "pipe" not in errors.lower()
 
 
+def test_a_reader_that_never_came_is_no_reason_to_complain(bounds: Path) -> None:
+    # So little is written that it leaves at the end.
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "wb") as output:
+        done = subprocess.run(
+            [*commands.COMMAND, "recipe", "light"],
+            stdout=output,
+            stderr=subprocess.PIPE,
+            check=False,
+            timeout=commands.SECONDS,
+            env=commands.environment(PYTHONUNBUFFERED=""),
+        )
+    assert (done.returncode, done.stderr) == (1, b"")
+
+
 def test_an_interrupt_is_quiet(folder: Path) -> None:
     process = subprocess.Popen(
         [*commands.COMMAND, "predict", "speech.wav", "-"],

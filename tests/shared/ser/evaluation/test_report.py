@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable
 from html.parser import HTMLParser
 from typing import Any
 
 import matplotlib as mpl
+import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ser.evaluation.report import plots, render
+from ser.evaluation.report import data_urls, markdown, plots, render
 from ser.registry._reports import foreign_part
 
 Manifest = dict[str, Any]
@@ -82,6 +84,11 @@ def cell(train: str, test: str, figure: float, **adapted: float) -> Manifest:
     return {"train": train, "test": test, **plain, "adapted": draws if adapted else None}
 
 
+def family(name: str, share: float) -> Manifest:
+    """The share of a family of features."""
+    return {"family": name, "share": share, "feature": f"Functionals.{name}", "deviation": 1.2}
+
+
 def full(**changes: Any) -> Manifest:
     """The manifest of a training with ``"evaluation": "full"``."""
     return {
@@ -112,6 +119,41 @@ def full(**changes: Any) -> Manifest:
         "degraded": {
             "gain +12 dB": {"uar": 0.8751, "lost": -0.0002},
             "white noise 20 dB": {"uar": 0.8593, "lost": 0.0156},
+        },
+        "misheard": {
+            "count": 30,
+            "of": 535,
+            "utterances": [
+                {
+                    "name": name,
+                    "file": f"wav/{name}.wav",
+                    "speaker": "09",
+                    "true": CLASSES[5],
+                    "likeliest": [[CLASSES[3], 0.671], [CLASSES[5], 0.182], [CLASSES[4], 0.112]],
+                }
+                for name in ("09b02Tb", "16b09Fb")
+            ],
+        },
+        "families": {
+            "method": "contribution",
+            "emotions": {
+                name: [family("spectrum", 1.02), family("pitch", -0.02)] for name in CLASSES
+            },
+            "pairs": [
+                {
+                    "classes": [CLASSES[6], CLASSES[5]],
+                    "families": [family("pitch", 0.75), family("energy", 0.25)],
+                }
+            ],
+        },
+        "statistics": {
+            "utterances": 535,
+            "speakers": 10,
+            "genders": {"female": 302, "male": 233},
+            "seconds": {"total": 1487.2, "shortest": 1.23, "median": 2.59, "longest": 8.98},
+            "emotions": {
+                name: {"utterances": 69, "speakers": 10, "seconds": 154.2} for name in CLASSES
+            },
         },
         "split": "utterance",
         "speaker_dependent": True,
@@ -241,6 +283,9 @@ def test_entries_that_the_manifest_lacks_are_left_out(page: Outline) -> None:
         "loso": "Unknown speakers",
         "enrolment": "Enrolled speakers",
         "coverage": "Confident predictions",
+        "misheard": "Misheard utterances",
+        "families": "What drives each emotion",
+        "statistics": "The corpus",
         "degraded": "Degraded sounds",
         "transfer": "From corpus to corpus",
         "leave_one_text_out": "Unknown texts",
@@ -310,7 +355,17 @@ def test_paths_of_the_machine_are_left_out(page: Outline) -> None:
 def test_hostile_names_are_plain_text(page: Outline) -> None:
     classes = [f"{name} - {name}" for name in HOSTILE]
     per_class = {name: score(0.8) for name in classes}
+    shares = [family(HOSTILE[0], 0.9)]
+    wrong = {"name": "a", "file": HOSTILE[1], "true": classes[0], "likeliest": [[classes[1], 0.9]]}
+    counted = full()["statistics"]
     changed = full(
+        misheard={"count": 1, "of": 1, "utterances": [wrong]},
+        families={
+            "method": "contribution",
+            "emotions": {classes[0]: shares},
+            "pairs": [{"classes": classes[:2], "families": shares}],
+        },
+        statistics=counted | {"emotions": {classes[0]: counted["emotions"][CLASSES[0]]}},
         classes=classes,
         labels=labels((name, name, name) for name in HOSTILE),
         loso=figures(
@@ -353,10 +408,56 @@ def test_the_page_loads_nothing(page: Outline) -> None:
 
 
 def test_plots_are_described_for_screen_readers(page: Outline) -> None:
-    assert len(page.descriptions) == page.tags["svg"] == 8
+    assert len(page.descriptions) == page.tags["svg"] == 9
     assert any("11 0.695; 16 0.785" in each for each in page.descriptions)
     scopes = [attributes.get("scope") for tag, attributes in page.elements if tag == "th"]
     assert set(scopes) == {"col", "row"}
+
+
+def test_an_interval_follows_each_headline_figure_that_has_one() -> None:
+    drawn = {"uar": [0.8221, 0.9353], "wa": [0.8, 0.9], "macro_f1": None, "ece": [0.0, 0.1]}
+    result = figures(intervals={**drawn, "unit": "speakers", "units": 10})
+    page = Outline(render(full(loso=result)))
+    assert "0.822 to 0.935" in page.text
+    assert "whole speakers were drawn with replacement (10 speakers" in page.text
+    assert "0.822 to 0.935" in markdown(full(loso=result)).decode()
+
+
+def test_misheard_utterances_can_be_played_where_their_sounds_are_published() -> None:
+    sounds = data_urls([("09b02Tb", np.zeros(16_000, np.float32))])
+    page = Outline(render(full(), sounds))
+    players = [attributes for tag, attributes in page.elements if tag == "audio"]
+    assert [each["src"] for each in players] == [*sounds.values()]
+    assert "boredom (L) 67%, sadness (T) 18%, neutral (N) 11%" in page.text
+    assert foreign_part(render(full(), sounds).decode()) is None
+
+
+def test_the_sounds_of_a_report_end_before_they_are_too_many_bytes() -> None:
+    minutes = np.zeros(450 * 16_000, np.float32)
+    assert [
+        *data_urls([("short", minutes[:16_000]), ("long", minutes), ("next", minutes[:9])])
+    ] == ["short"]
+
+
+def test_families_of_features_explain_each_emotion_and_each_pair(page: Outline) -> None:
+    assert "spectrum 102%, pitch -2%" in page.text
+    assert "anger (W) against sadness (T) pitch 75%, energy 25%" in page.text
+
+
+def test_the_card_has_the_sections_of_model_cards(page: Outline) -> None:
+    titles = [
+        *("Model details", "Intended use", "Factors", "Metrics", "Evaluation data"),
+        *("Training data", "Quantitative analyses", "Ethical considerations"),
+        "Caveats and recommendations",
+    ]
+    found = markdown(full()).decode()
+    assert re.findall("^## (.*)$", found, re.MULTILINE) == titles
+    assert all(title in page.text for title in titles)
+
+
+def test_the_card_escapes_markdown_and_keeps_each_statement_on_a_line() -> None:
+    found = markdown(full(notes=["<script>\n# a [link](http://x) | *bold*"])).decode()
+    assert r"- \<script\> \# a \[link\](http://x) \| \*bold\*" in found
 
 
 def test_identifiers_are_unique(page: Outline) -> None:
