@@ -70,7 +70,7 @@ def test_models_show_figures_aliases_history_and_a_comparison(visit: Visit, serv
     facts = page.locator("#facts")
     expect(facts).to_contain_text("Recall of boredom, held out")
     expect(page.locator("#compared th")).to_have_text(["ready", served.other])
-    page.get_by_text("points at").click()
+    page.locator("#aliases summary").click()
     expect(page.locator("#aliases li")).to_contain_text(f"{served.other} since")
     with page.context.expect_page() as report:
         page.get_by_label("Report of ready").click(modifiers=["Control"])

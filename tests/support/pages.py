@@ -14,7 +14,7 @@ from playwright.sync_api import Page
 
 import made
 
-SECONDS = 20
+SECONDS = 60
 """Time-out of a step: a busy machine judges slowly."""
 
 

@@ -27,6 +27,8 @@ export function askForKey(reason = "") {
   dialog.querySelector("[data-reason]").textContent = reason;
   field.value = key() ?? "";
   dialog.returnValue = "cancel";
+  // No submit button: Enter would press the first of them.
+  dialog.querySelector("[data-cancel]").onclick = () => dialog.close("cancel");
   dialog.showModal();
   return new Promise((resolve) => {
     dialog.addEventListener(
