@@ -10,6 +10,8 @@ locals {
 
   routes = merge(var.manage ? local.routes_that_manage : {}, {
     "GET /"                             = "predict"
+    "GET /docs"                         = "predict"
+    "GET /assets/{digest}/{name}"       = "predict"
     "GET /openapi.json"                 = "predict"
     "POST /predict"                     = "predict"
     "GET /predict/{job_id}"             = "predict"

@@ -126,8 +126,8 @@ def test_other_rates_differ_little(visit: Visit, example: bytes, rate: int) -> N
 
 
 def differences(one: dict[str, Any], other: dict[str, Any]) -> Any:
-    rows = [[*each["probabilities"][0].values()] for each in (one, other)]
-    return np.abs(np.subtract(*rows))
+    first, second = ([*each["probabilities"][0].values()] for each in (one, other))
+    return np.abs(np.subtract(first, second))
 
 
 def test_a_sound_without_speech_has_no_emotion_in_either_place(visit: Visit) -> None:
@@ -188,7 +188,7 @@ def test_exports_equal_the_forms_of_the_server(
     visit: Visit, served: Served, example: bytes
 ) -> None:
     page = opened(visit(), example)
-    fields = {
+    fields: dict[str, Any] = {
         "audio": ("a.wav", example, "audio/wav"),
         "model_id": "ready",
         "timeline": "2.0,0.5",

@@ -134,7 +134,7 @@ function row(name, note, type, description) {
     element("th", { scope: "row" }, element("code", {}, name)),
     element("td", {}, note),
     element("td", {}, type),
-    element("td", {}, description ?? ""),
+    element("td", {}, withCode(description ?? "")),
   );
 }
 
@@ -166,7 +166,12 @@ function followed(value) {
 }
 
 function text(value) {
-  return value ? element("p", {}, value) : [];
+  return value ? element("p", {}, withCode(value)) : [];
+}
+
+/** Return the parts of a description, in which backquotes enclose code. */
+function withCode(value) {
+  return value.split("`").map((part, n) => (n % 2 ? element("code", {}, part) : part));
 }
 
 function filter() {
