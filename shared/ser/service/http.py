@@ -390,6 +390,7 @@ def respond(answer: Answer, request_id: str) -> Response:
             )
         case Plain(text, media_type):
             response = Response(text, content_type=media_type)
+            response.headers["X-Content-Type-Options"] = "nosniff"
         case File(data, headers):
             response = Response(data, headers=headers)
             response.headers["X-Content-Type-Options"] = "nosniff"
