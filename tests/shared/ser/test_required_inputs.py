@@ -40,7 +40,11 @@ def test_a_model_without_optional_inputs_stays_as_it_is() -> None:
     assert require_inputs(data) == data
 
 
-@pytest.mark.parametrize("data", [b"no model", b"\x3a\xff"], ids=["text", "cut"])
-def test_other_bytes_are_refused(data: bytes) -> None:
-    with pytest.raises(ValueError):
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [(b"no model", "a field has the type 6"), (b"\x3a\xff", "the file is cut")],
+    ids=["text", "cut"],
+)
+def test_other_bytes_are_refused(data: bytes, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         require_inputs(data)
