@@ -1,8 +1,8 @@
 """Puts the files of onnxruntime-web that the page loads into the package, from npm's registry.
 
 ``make init`` and the build of the wheel run it, with Python alone: neither Node.js nor npm is
-needed. An archive whose SHA-512 differs from that in ``package-lock.json`` is refused. The files are
-not part of the repository. The page works without them, but then the server alone judges.
+needed. An archive whose SHA-512 differs from that in ``package-lock.json`` is refused. The files
+are not part of the repository. The page works without them, but then the server alone judges.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 TARGET = HERE.parents[1] / "shared" / "ser" / "service" / "page" / "runtime"
 LOCK = "package-lock.json"
-REGISTRY = os.environ.get("npm_config_registry", "https://registry.npmjs.org")
+REGISTRY = os.environ.get("NPM_CONFIG_REGISTRY", "https://registry.npmjs.org")
 """The setting by which npm itself takes packages from a mirror."""
 FILES = ("ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm")
 """Its smallest build, with the WebAssembly of the processor alone."""
@@ -72,7 +72,7 @@ def read(package: str, *names: str) -> list[bytes]:
     """
     locked = json.loads((HERE / LOCK).read_text())["packages"][f"node_modules/{package}"]
     url = f"{REGISTRY.rstrip('/')}/{package}/-/{package}-{locked['version']}.tgz"
-    with urllib.request.urlopen(url, timeout=SECONDS) as response:
+    with urllib.request.urlopen(url, timeout=SECONDS) as response:  # noqa: S310, the hash decides
         data = response.read(MOST)
     found = f"sha512-{b64encode(hashlib.sha512(data).digest()).decode()}"
     if found != locked["integrity"]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -13,7 +12,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 import browsers
 import graphs
 import made
-from pages import SECONDS, Served
+from pages import SECONDS, Served, require
 from ser.registry import open_registry
 from ser.service.page import files
 from stacks import ROOT, serving
@@ -56,16 +55,6 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     settings = {"SER_MODEL_SAVE_PATH": str(folder / "model"), "SER_ALLOWED_PATHS": str(folder)}
     with serving(**settings) as client:
         yield Served(client.stack.url, other)
-
-
-def require(name: str, is_there: bool) -> None:
-    """Skip the tests without a program that they need, but not where all of them must run."""
-    if is_there:
-        return
-    reason = f"{name} is missing; the packages chromium and npm of Debian, and make page, have it"
-    if os.environ.get("PAGE_TESTS") == "required":
-        pytest.fail(reason)
-    pytest.skip(reason)
 
 
 @pytest.fixture(scope="module")

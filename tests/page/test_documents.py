@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.error import URLError
 
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-import node
-from pages import Served, opened
+from page import runtime
+from pages import Served, opened, require
 from ser.service.keys import line_of, new_key
-from stacks import ROOT, serving
+from stacks import serving
 
 Visit = Callable[..., Page]
 SIZES = {
