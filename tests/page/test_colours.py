@@ -15,17 +15,6 @@ EMOTIONS = (
     *("anger", "boredom", "calm", "disgust", "fear", "happiness", "neutral", "sadness"),
     *("surprise", "silence"),
 )
-    "anger",
-    "boredom",
-    "calm",
-    "disgust",
-    "fear",
-    "happiness",
-    "neutral",
-    "sadness",
-    "surprise",
-    "silence",
-]
 # What people see of linear RGB (Machado, Oliveira and Fernandes 2009, table 1, severity 1.0).
 VISIONS = {
     "trichromacy": np.eye(3),

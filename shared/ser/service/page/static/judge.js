@@ -24,6 +24,7 @@ const known = { models: new Map(), aliases: new Map() };
 const state = {
   file: null,
   signal: null,
+  isExact: true,
   problem: null,
   duration: 0,
   results: [],
@@ -120,7 +121,6 @@ async function open(file) {
     state.duration = state.signal.length / RATE;
     player.load(state.signal);
   }
-  find("#resampled").hidden = sound.isExact !== false;
   await judge();
   find("#results").scrollIntoView({ block: "nearest" });
 }
@@ -307,6 +307,7 @@ function show(results) {
   state.results = results;
   find("#results").hidden = false;
   find("#sound-name").textContent = state.file.name;
+  find("#resampled").hidden = !settings().isLocal || state.isExact;
   find("#play").disabled = !state.signal;
   find("#tracks").replaceChildren(...results.map((result) => result.track));
   find("#cards").replaceChildren(...results.map((result) => result.card));

@@ -25,7 +25,7 @@ function row(model) {
     {},
     element("td", {}, box),
     element("td", {}, element("code", {}, id), " ", badges),
-    element("td", {}, date(model.created)),
+    element("td", { class: "date" }, date(model.created)),
     element("td", {}, model.corpora.join(", ") || "–"),
     element("td", {}, model.preset ?? "–"),
     element("td", { class: "number" }, figure(figures.uar)),

@@ -23,6 +23,7 @@ export class Result {
     this.headline = element("p", { class: "headline" }, "Judging …");
     this.doubts = element("ul", { class: "doubts" });
     this.whole = element("ul", { class: "bars" });
+    this.wholeHint = element("p", { class: "hint" }, "\u2026");
     this.part = element("ul", { class: "bars" });
     this.partTitle = element("h4", {}, "Segment");
     this.partHint = element("p", { class: "hint" }, "Choose a place in the waveform.");
@@ -35,7 +36,7 @@ export class Result {
       element(
         "div",
         { class: "columns" },
-        element("div", {}, element("h4", {}, "Whole sound"), this.whole),
+        element("div", {}, element("h4", {}, "Whole sound"), this.wholeHint, this.whole),
         element("div", {}, this.partTitle, this.partHint, this.part),
       ),
       this.doubts,
@@ -75,6 +76,7 @@ export class Result {
         ]
       : [element("span", { class: "emotion" }, "no emotion"), `: ${answer.reason[0]}`];
     this.headline.replaceChildren(...text);
+    this.wholeHint.textContent = `${seconds(this.duration)}, ${this.segments.length} windows`;
     this.showBars(this.whole, answer.probabilities[0]);
     this.doubts.replaceChildren(...doubtsOf(answer).map((doubt) => element("li", {}, doubt)));
   }
