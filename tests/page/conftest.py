@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 import browsers
 import graphs
 import made
-from pages import SECONDS, Served, require
+from pages import SECONDS, Served
 from ser.registry import open_registry
 from ser.service.page import files
 from stacks import ROOT, serving
@@ -46,8 +46,8 @@ def example() -> bytes:
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    require("Chromium", browsers.CHROMIUM is not None)
-    require("onnxruntime-web", files.assets().has_runtime)
+    if browsers.CHROMIUM is None:
+        pytest.skip("Chromium is missing; Debian's package chromium has it")
     folder = tmp_path_factory.mktemp("page")
     registry = open_registry(folder / "model")
     other = graphs.publish(folder / "model", graphs.model(), **FACTS)
@@ -55,6 +55,13 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     settings = {"SER_MODEL_SAVE_PATH": str(folder / "model"), "SER_ALLOWED_PATHS": str(folder)}
     with serving(**settings) as client:
         yield Served(client.stack.url, other)
+
+
+@pytest.fixture
+def onnxruntime_web() -> None:
+    """Skip a test of judging in the browser where its runtime could not be downloaded."""
+    if not files.assets().has_runtime:
+        pytest.skip("onnxruntime-web is missing; make page downloads it")
 
 
 @pytest.fixture(scope="module")

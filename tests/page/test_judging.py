@@ -73,6 +73,7 @@ def test_the_keyboard_moves_from_segment_to_segment(visit: Visit, example: bytes
     expect(page.get_by_role("button", name="Stop")).to_be_visible()
 
 
+@pytest.mark.usefixtures("onnxruntime_web")
 @pytest.mark.parametrize("windows", [(2, 0.5), (0.75, 1), (30, 1)], ids=str)
 def test_browser_and_server_give_the_same_answer(
     visit: Visit, example: bytes, windows: tuple[float, float]
@@ -110,6 +111,7 @@ def require_equal(found: Any, expected: Any, at: str = "") -> None:
         assert found == expected, at
 
 
+@pytest.mark.usefixtures("onnxruntime_web")
 @pytest.mark.parametrize("rate", [8_000, 44_100, 48_000])
 def test_other_rates_differ_little(visit: Visit, example: bytes, rate: int) -> None:
     sound = resampled(example, rate)
@@ -131,6 +133,7 @@ def differences(one: dict[str, Any], other: dict[str, Any]) -> Any:
     return np.abs(np.subtract(first, second))
 
 
+@pytest.mark.usefixtures("onnxruntime_web")
 def test_a_sound_without_speech_has_no_emotion_in_either_place(visit: Visit) -> None:
     time = np.arange(3 * 16_000) / 16_000
     tone = made.sound((0.1 * np.sin(2 * np.pi * 440 * time)).astype(np.float32))
@@ -142,6 +145,7 @@ def test_a_sound_without_speech_has_no_emotion_in_either_place(visit: Visit) -> 
         assert page.locator(".turn").count() == 0
 
 
+@pytest.mark.usefixtures("onnxruntime_web")
 def test_models_are_switched_and_compared(visit: Visit, served: Served, example: bytes) -> None:
     page = opened(visit(), example)
     assert answer(page)["model_id"] == "ready"
@@ -160,6 +164,7 @@ def test_models_are_switched_and_compared(visit: Visit, served: Served, example:
         assert page.locator(".emotion").count() == 2
 
 
+@pytest.mark.usefixtures("onnxruntime_web")
 @pytest.mark.parametrize("place", ["server", "browser"])
 def test_a_voice_is_enrolled_and_kept_in_the_browser(
     visit: Visit, example: bytes, place: str
@@ -234,6 +239,7 @@ def value_of(cell: str) -> str | float:
         return cell
 
 
+@pytest.mark.usefixtures("onnxruntime_web")
 @pytest.mark.parametrize(
     ("place", "message"),
     [("server", "are not a readable sound"), ("browser", "This browser cannot decode the file")],

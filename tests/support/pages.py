@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import io
 import json
-import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import pytest
 import soundfile
 import soxr
 from playwright.sync_api import Page
@@ -26,16 +24,6 @@ class Served(NamedTuple):
     url: str
     other: str
     """Id of a small model of three emotions, to which the alias ``production`` points."""
-
-
-def require(name: str, is_there: bool) -> None:
-    """Skip the tests without a program that they need, but not where all of them must run."""
-    if is_there:
-        return
-    reason = f"{name} is missing; Debian's package chromium and `make page` have what is needed"
-    if os.environ.get("PAGE_TESTS") == "required":
-        pytest.fail(reason)
-    pytest.skip(reason)
 
 
 def opened(page: Page, data: bytes, name: str = "sound.wav", place: str = "server") -> Page:

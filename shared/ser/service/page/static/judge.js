@@ -148,7 +148,7 @@ async function fillModels() {
 }
 
 function nameOf(id) {
-  return id === "ready" ? "ready (part of the software)" : id;
+  return id === "ready" ? "ready (included)" : id;
 }
 
 async function detailsOf(id) {
