@@ -190,6 +190,20 @@ def test_a_voice_is_enrolled_and_kept_in_the_browser(
     expect(page.locator("#no-voices")).to_be_visible()
 
 
+def test_hostile_names_are_plain_text(visit: Visit, example: bytes) -> None:
+    hostile = "<img src=x onerror=alert(1)>"
+    page = visit()
+    page.on("dialog", lambda dialog: pytest.fail(dialog.message))
+    opened(page, example, name=f"{hostile}.wav")
+    expect(page.locator("#sound-name")).to_have_text(f"{hostile}.wav")
+    for name in (hostile, "constructor"):
+        page.get_by_label("Name").fill(name)
+        page.get_by_role("button", name="Add this sound").click()
+        page.locator("#status", has_text=f"{name} is enrolled, with 1").wait_for()
+    expect(page.locator("#voices li")).to_contain_text([hostile, "constructor"])
+    assert page.locator("main img").count() == 0
+
+
 def test_exports_equal_the_forms_of_the_server(
     visit: Visit, served: Served, example: bytes
 ) -> None:

@@ -10,7 +10,7 @@ import * as server from "./server-judge.js";
 import { allModels, connectKeyButton, json, key } from "./service.js";
 import { decode } from "./sounds.js";
 import { RATE, segmentAt } from "./timeline.js";
-import { forget, keep, voices } from "./voices.js";
+import { forget, keep, voice, voices } from "./voices.js";
 import { draw } from "./waveform.js";
 
 const PLACE = "ser-place";
@@ -198,7 +198,7 @@ function settings() {
     isLocal: find("input[name=place]:checked").value === "browser",
     ids: [find("#model").value, find("#other").value].filter(Boolean),
     grid: { window: Number(find("#window").value), step: Number(find("#step").value) },
-    voice: find("#voice").value,
+    name: find("#voice").value,
   };
 }
 
@@ -208,8 +208,8 @@ function settings() {
 async function judge() {
   const { file } = state;
   if (!file || !find("#model").value) return;
-  const { isLocal, ids, grid, voice } = settings();
-  const profile = voice ? voices()[voice] : null;
+  const { isLocal, ids, grid, name } = settings();
+  const profile = voice(name);
   const wanted = JSON.stringify([isLocal, ids, grid, profile]);
   if (state.wanted === wanted) return;
   state.wanted = wanted;
@@ -431,12 +431,12 @@ function connectVoices() {
     try {
       const { isLocal, ids } = settings();
       const model = await detailsOf(ids[0]);
-      const before = voices()[name] ?? null;
+      const before = voice(name);
       keep(name, isLocal ? await enrolHere(model, before) : await server.enrol(state.file, model, before));
       showVoices();
       find("#voice").value = name;
       await judge();
-      say(`${name} is enrolled, with ${voices()[name].count} sound(s).`);
+      say(`${name} is enrolled, with ${voice(name).count} sound(s).`);
     } catch (error) {
       fail(error);
     }
@@ -456,7 +456,7 @@ function showVoices() {
     element("option", { value: "" }, "any voice"),
     ...all.map(([name]) => element("option", { value: name }, name)),
   );
-  find("#voice").value = voices()[chosen] ? chosen : "";
+  find("#voice").value = voice(chosen) ? chosen : "";
   find("#no-voices").hidden = all.length > 0;
   find("#voices").replaceChildren(
     ...all.map(([name, profile]) => {

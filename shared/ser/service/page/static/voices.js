@@ -11,6 +11,13 @@ export function voices() {
   }
 }
 
+/** Return the profile of a voice; null if there is none of this name. */
+export function voice(name) {
+  const all = voices();
+  // Names are those of users, who may choose that of a property of all objects.
+  return Object.hasOwn(all, name) ? all[name] : null;
+}
+
 export function keep(name, profile) {
   write({ ...voices(), [name]: profile });
 }
