@@ -44,6 +44,7 @@ def test_axe_finds_nothing_serious(
             page.select_option("#other", served.other)
             opened(page, example)
         elif path == "/models":
+            expect(page.locator("#models tr")).to_have_count(2)
             for box in page.locator("input[type=checkbox]").all():
                 box.check()
             page.locator("#comparison").wait_for()
