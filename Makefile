@@ -66,7 +66,9 @@ recipe: init ## Print the fields of a preset, a file for REQUEST= (PRESET=accura
 	@$(SER) recipe $(PRESET)
 
 evaluate: init ## Leave each speaker (and corpus) of CORPUS="a b" out once: figures, a report (PRESET=, LABELS=, MODEL_TYPE=, REQUEST=, SAVE=, ALIAS=)
-	@$(BIN)/python infra/local/evaluate.py
+	@words=$$($(BIN)/python infra/local/words.py) && eval "set -- $$words" && $(SER) evaluate --evaluation full --report "$(CURDIR)/evaluation/" \
+		$${PRESET:+--preset="$$PRESET"} $${MODEL_TYPE:+--model-type="$$MODEL_TYPE"} $${REQUEST:+--request="$$REQUEST"} \
+		$${SAVE:+--save="$$SAVE"} $${ALIAS:+--alias="$$ALIAS"} "$$@"
 
 figures: init ## Measure the figures of up to four corpora, beside those to reach (EMODB_ZIP=, EMOVO_ZIP=, NEMO_ZIP=, RAVDESS_ZIP=, PRESET=, EVALUATION=)
 	@PYTHONPATH=infra:infra/local $(BIN)/python -m figures

@@ -13,7 +13,8 @@ import pytest
 
 import made
 import makes
-from evaluate import Choices, fields_of_preset, recipe_fields
+import words
+from ser.command._evaluate import evaluation_fields
 from ser.registry import new_model_id, open_registry
 from ser.training import PRESETS
 from stacks import ROOT
@@ -42,7 +43,7 @@ def report_of(corpus: Path, model_type: str) -> Path:
     return ROOT / "evaluation" / f"{corpus.stem}-{model_type}.html"
 
 
-def test_recipe_prints_the_fields_of_a_preset_as_a_request(folder: Path, bounds: Path) -> None:
+def test_recipe_prints_the_fields_of_a_preset_as_a_request(bounds: Path) -> None:
     assert json.loads(make("recipe", PRESET="").stdout) == {
         "preset": "accurate",
         **PRESETS["accurate"],
@@ -50,7 +51,7 @@ def test_recipe_prints_the_fields_of_a_preset_as_a_request(folder: Path, bounds:
     printed = make("recipe", PRESET="light").stdout
     assert json.loads(printed) == {"preset": "light", **PRESETS["light"]}
     (bounds / "request.json").write_text(printed)
-    found = recipe_fields(Choices(str(folder), "", "", "", str(bounds / "request.json"), "", ""))
+    found, _ = evaluation_fields(bounds / "request.json", {})
     assert found == json.loads(printed)
     done = make("recipe", PRESET="best")
     assert done.returncode != 0
@@ -58,16 +59,20 @@ def test_recipe_prints_the_fields_of_a_preset_as_a_request(folder: Path, bounds:
 
 
 def test_a_type_replaces_that_of_the_preset_and_keeps_its_features() -> None:
-    found = fields_of_preset({"model_type": "RandomForestClassifier", "random_state": 7})
+    options = {"model_type": "RandomForestClassifier", "random_state": 7}
+    found, _ = evaluation_fields(None, options)
     features = PRESETS["accurate"]["dataset_feature_extract_methods"]
     assert found["dataset_feature_extract_methods"] == features
     assert (found["model_type"], found["random_state"]) == ("RandomForestClassifier", 7)
     assert not {"preset", "model_config"} & found.keys()
-    assert fields_of_preset({"preset": "light"}) == {"preset": "light", **PRESETS["light"]}
+    found, _ = evaluation_fields(None, {"preset": "light"})
+    assert found == {"preset": "light", **PRESETS["light"]}
 
 
 def test_the_preset_of_an_evaluation_without_a_choice_is_accurate() -> None:
-    assert fields_of_preset({}) == {"preset": "accurate", **PRESETS["accurate"]}
+    found, notes = evaluation_fields(None, {})
+    assert notes == []
+    assert found == {"preset": "accurate", **PRESETS["accurate"]}
 
 
 def test_an_evaluation_prints_all_figures_and_moves_no_alias(folder: Path, bounds: Path) -> None:
@@ -129,7 +134,8 @@ def test_a_request_sets_fields_and_its_places_are_ignored(folder: Path, bounds: 
     )
     done = make("evaluate", CORPUS=str(folder), REQUEST=str(request))
     assert done.returncode == 0, done.stderr
-    assert "data_path, remote_url, model_save_path of REQUEST=" in done.stdout
+    note = f"data_path, remote_url, model_save_path of --request {request} are ignored"
+    assert note in done.stdout
     assert "RandomForestClassifier, each of 4 speakers left out once" in done.stdout
     assert "660 recipes" not in done.stdout
     assert "Features: MFCC (" in done.stdout
@@ -207,7 +213,15 @@ def test_places_are_separated_by_spaces_or_commas_and_may_be_quoted(
 ) -> None:
     for name in ("one", "other", "two words", "a,comma"):
         (bounds / f"{name}.zip").touch()
-    assert Choices(corpus, *[""] * 6).places == places
+    assert words.places(corpus) == places
+
+
+def test_a_path_with_characters_of_the_shell_is_one_corpus(bounds: Path) -> None:
+    corpus = bounds / 'it\'s; "two" words, and (more) *'
+    corpus.mkdir()
+    done = make("evaluate", CORPUS=str(corpus), LABELS="anger 'no emotion'")
+    assert done.returncode != 0
+    assert f"ser: {corpus}: the corpus contains no sounds" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -215,25 +229,25 @@ def test_places_are_separated_by_spaces_or_commas_and_may_be_quoted(
     [
         ({"CORPUS": ""}, "CORPUS=<zip, folder or CSV table>"),
         ({"CORPUS": "nowhere"}, "CORPUS=nowhere does not exist"),
-        ({"CORPUS": str(ROOT / "requests"), "REQUEST": "nowhere"}, "nowhere is not a file"),
+        ({"CORPUS": str(ROOT / "requests"), "REQUEST": "nowhere"}, "'nowhere' does not exist"),
         (
             {"CORPUS": str(ROOT / "requests"), "REQUEST": str(ROOT / "README.md")},
             "is not a JSON object",
         ),
         (
             {"CORPUS": str(ROOT / "requests"), "REQUEST": str(ROOT / "requests/train.json")},
-            f"CORPUS={ROOT / 'requests'}: ",
+            f"ser: {ROOT / 'requests'}: ",
         ),
-        ({"CORPUS": str(ROOT / "requests"), "MODEL_TYPE": "Oracle"}, "MODEL_TYPE=Oracle: "),
+        ({"CORPUS": str(ROOT / "requests"), "MODEL_TYPE": "Oracle"}, "--model-type Oracle: "),
         (
             {"CORPUS": str(ROOT / "requests"), "PRESET": "best"},
-            "PRESET=best: \"best\" does not fit; allowed: 'accurate', 'light'",
+            "Invalid value for '--preset': 'best' is not one of 'accurate', 'light'",
         ),
-        ({"CORPUS": str(ROOT / "requests"), "ALIAS": "../a"}, "ALIAS=../a"),
+        ({"CORPUS": str(ROOT / "requests"), "ALIAS": "../a"}, "--alias ../a: "),
         ({"CORPUS": str(ROOT / "requests")}, "no sounds"),
     ],
 )
-def test_the_error_of_an_evaluation_names_the_variable_that_the_user_set(
+def test_the_error_of_an_evaluation_names_the_value_that_the_user_set(
     variables: dict[str, Any], message: str
 ) -> None:
     done = make("evaluate", **variables)
@@ -248,4 +262,4 @@ def test_an_unknown_field_of_a_request_is_named(bounds: Path) -> None:
     request.write_text('{"colour": "red"}')
     done = make("evaluate", CORPUS=str(bounds), REQUEST=str(request))
     assert done.returncode != 0
-    assert f"REQUEST={request}: unknown fields colour; allowed: corpus," in done.stderr
+    assert f"--request {request}: colour: unknown field; allowed: preset," in done.stderr

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ser.command._options import Preset
 
 PLACES = ("data_path", "remote_url", "model_save_path")
 """Fields of a request that arguments name instead."""
+PUBLICATION = ("alias", "promote_if", "evaluation")
+"""Fields of a request that options of an evaluation name instead."""
 
 
 def recipe_fields(request: Path | None, options: Mapping[str, object]) -> dict[str, Any]:
@@ -38,6 +41,86 @@ def read_request(file: Path) -> dict[str, Any]:
         raise InvalidInput(
             f"{str(file)!r} is not a JSON object: {error}; allowed: fields of POST /train"
         ) from error
+
+
+def ignored_fields(request: Path | None) -> list[str]:
+    """Return the fields in the file ``request`` that an evaluation ignores."""
+    given = {} if request is None else read_request(request)
+    return [name for name in (*PLACES, *PUBLICATION) if name in given]
+
+
+def fields_of_preset(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return ``fields`` with those of their preset; another ``model_type`` replaces its type.
+
+    So two types are compared on the same features.
+    """
+    from ser.training import DEFAULT_PRESET, PRESETS, with_defaults
+
+    name = fields.get("preset") or DEFAULT_PRESET
+    preset = PRESETS.get(str(name))
+    if preset is None or fields.get("model_type", preset["model_type"]) == preset["model_type"]:
+        return with_defaults({**fields, "preset": name})
+    of_type = ("preset", "model_type", "model_config")
+    return {
+        **{field: value for field, value in preset.items() if field not in of_type},
+        **{field: value for field, value in fields.items() if field != "preset"},
+    }
+
+
+def needs_chunks(fields: Mapping[str, Any]) -> bool:
+    """Return whether the methods in ``fields`` need chunks, and no length of them is given."""
+    from ser.errors import InvalidInput
+    from ser.frontends import FrontEnds
+
+    if "dataset_load_split_at" in fields or "dataset_feature_extract_methods" not in fields:
+        return False
+    try:
+        front_ends = FrontEnds.parse(fields["dataset_feature_extract_methods"])
+    except InvalidInput:
+        # Refused with all other faults later.
+        return False
+    return not all(front_end.fixed_size for front_end in front_ends.values())
+
+
+class Typed(NamedTuple):
+    """The arguments of a command, as they were typed."""
+
+    corpora: Sequence[str]
+    options: Mapping[str, object]
+    """Values of the options, by the fields that they set."""
+    request: Path | None
+    """The file of --request."""
+
+    @contextmanager
+    def in_faults(self) -> Iterator[None]:
+        """Let the faults of the context name what was typed in place of fields."""
+        from ser.errors import Fault, InvalidInput
+
+        try:
+            yield
+        except InvalidInput as error:
+            raise InvalidInput(
+                *(
+                    Fault((self.source_of(*fault.loc),), fault.msg) if fault.loc else fault
+                    for fault in error.faults
+                )
+            ) from error
+
+    def source_of(self, field: str | int, *rest: str | int) -> str:
+        """Return the argument that sets ``field``, followed by ``rest``."""
+        if field == "source":
+            corpus = " ".join(self.corpora)
+            if rest and isinstance(rest[0], int):
+                corpus, rest = self.corpora[rest[0]], rest[1:]
+            return ".".join(map(str, (corpus, *rest)))
+        value = self.options.get(str(field))
+        if value is not None:
+            option = f"--{str(field).replace('_', '-')} {plain(value)}"
+            return ".".join(map(str, (option, *rest)))
+        path = ".".join(map(str, (field, *rest)))
+        if self.request and field in read_request(self.request):
+            return f"--request {self.request}: {path}"
+        return path
 
 
 def plain(value: object) -> object:

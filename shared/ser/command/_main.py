@@ -46,11 +46,14 @@ def run(arguments: Sequence[str] | None) -> int:
     except Exception as error:
         # The classes are imported here, since most uses of the command fail for no such reason.
         from ser.errors import InvalidInput, SerError
+        from ser.parallel import UnusableCluster
 
         if isinstance(error, InvalidInput):
             return complain(*map(str, error.faults))
         if isinstance(error, SerError):
             return complain(error.detail)
+        if isinstance(error, UnusableCluster):
+            return complain(str(error))
         raise
     return 0
 

@@ -11,7 +11,13 @@ import typer
 
 from ser.command import _bars
 from ser.command._examples import examples
-from ser.command._fields import calm_libraries, label_rule, recipe_fields, source_of
+from ser.command._fields import (
+    Typed,
+    calm_libraries,
+    label_rule,
+    recipe_fields,
+    source_of,
+)
 from ser.command._options import (
     CorpusOption,
     DataOption,
@@ -87,16 +93,14 @@ def train(
 
     With --url a server trains, and the corpora are places that it can read.
     """
+    chosen = {"preset": preset, "alias": alias, "corpus": corpus, "model_type": model_type}
     fields = recipe_fields(
         request,
         {
-            "preset": preset,
-            "alias": alias,
+            **chosen,
             "promote_if": None if promote_if is None else {"tolerance": promote_if},
             "evaluation": evaluation and evaluation.value,
-            "corpus": corpus,
             "labels": label_rule(labels),
-            "model_type": model_type,
         },
     )
     source = source_of(corpora)
@@ -108,7 +112,9 @@ def train(
             "encoders": encoders,
             "dask_scheduler": dask_scheduler,
         }
-        answer = train_here(registry, source, {**fields, **places})
+        options = {**chosen, **places, "labels": labels, "registry": registry}
+        with Typed(corpora, options, request).in_faults():
+            answer = train_here(registry, source, {**fields, **places})
     print_object(form, answer, [*lines_of(answer)])
 
 

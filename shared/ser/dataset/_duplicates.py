@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ser.corpora import Rejection, Utterance
-from ser.sounds import Signal
+from ser.sounds import SAMPLING_RATE, Signal
 
 STEPS = 2**15
 """Steps between silence and full scale to which samples are rounded before they are compared."""
@@ -25,11 +25,13 @@ class SignalFacts(NamedTuple):
     """Highest absolute value."""
     digest: bytes
     """The :func:`fingerprint`."""
+    recorded_at: int
+    """Sampling rate of the recording in Hz, before it was resampled."""
 
     @classmethod
-    def of(cls, signal: Signal) -> SignalFacts:
+    def of(cls, signal: Signal, recorded_at: int = SAMPLING_RATE) -> SignalFacts:
         """Return the facts about ``signal``, float32 of shape (samples,)."""
-        return cls(len(signal), float(np.abs(signal).max()), fingerprint(signal))
+        return cls(len(signal), float(np.abs(signal).max()), fingerprint(signal), recorded_at)
 
 
 class Decoded(NamedTuple):

@@ -260,7 +260,8 @@ def inspect(limit: Limit, sound: StoredSound) -> SignalFacts | Flaw:
             raise
         return Flaw(error.detail, worker.address)
     try:
-        return SignalFacts.of(audio.require_sound(audio.read_sound(content, limit=limit)))
+        signal = audio.require_sound(audio.read_sound(content, limit=limit))
+        return SignalFacts.of(signal, audio.file_sampling_rate(content))
     except (InvalidInput, TooLarge) as error:
         return Flaw(error.detail)
 

@@ -6,7 +6,7 @@ from ser.evaluation._comparison import describe_features, describe_rows, describ
 from ser.evaluation._confusion import ConfusionMatrix
 from ser.evaluation._coverage import Coverage, coverage
 from ser.evaluation._evaluation import Evaluation, UtterancePrediction, utterance_predictions
-from ser.evaluation._families import family_importance, family_of
+from ser.evaluation._families import family_importance, family_of, left_out_importance
 from ser.evaluation._fold_classifiers import (
     FoldClassifier,
     fit_classifier,
@@ -78,6 +78,7 @@ __all__ = [
     "fit_fold_classifiers",
     "hold_out",
     "intervals",
+    "left_out_importance",
     "left_out_trials",
     "matrix_lines",
     "metrics",

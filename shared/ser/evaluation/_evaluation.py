@@ -91,6 +91,12 @@ class Evaluation:
     misheard: Mapping[str, Any] = field(default_factory=dict, repr=False)
     """The ``count`` of utterances that were predicted as another emotion, and the most confident of
     these errors with their likeliest emotions, in ``utterances``."""
+    families: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    """The importance of each family of features for each emotion, as in the manifest of a model:
+    the contributions to the scores of a discriminant that was fitted to all utterances; for other
+    classifiers the recall that is lost if the features of a family are exchanged between the
+    utterances, each of them predicted by a classifier fitted without its speaker. Empty in the
+    evaluation of a training, whose model has its own."""
     leave_one_text_out: Metrics | None = field(default=None, repr=False)
     """With ``evaluation="full"``: the metrics with each text left out once; ``None`` if the corpus
     is not suitable."""
@@ -202,6 +208,7 @@ class Evaluation:
             **self.facts,
             **self.as_answer(),
             **({"misheard": self.misheard} if self.misheard else {}),
+            **({"families": self.families} if self.families else {}),
             "rejected": list(self.rejected),
             "compared": compared,
         }

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import combinations
-from typing import Any, TypedDict
+from typing import Any, NamedTuple, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ser._labels import Label
 from ser.classifiers import Block, Classifier, DiscriminantClassifier, Rows, Table
+from ser.evaluation._fold_classifiers import FoldClassifier
 
 Matrix = NDArray[np.float64]
 
@@ -96,7 +97,43 @@ def family_importance(
     if isinstance(classifier, DiscriminantClassifier):
         names = [str(labels[index]) for index in classifier.classes_]
         return contributions(classifier, names, feature_names, families, trained_on)
-    return permutations(classifier, labels, families, held_out, random_state)
+    recordings = Recordings.of(held_out)
+    return permutations(
+        lambda features: classifier.classes_[
+            most_probable(recordings.utterances, classifier.predict_proba(features))
+        ],
+        labels,
+        families,
+        recordings,
+        random_state,
+    )
+
+
+def left_out_importance(
+    classifiers: Mapping[str, FoldClassifier],
+    folds: Sequence[str],
+    labels: Sequence[Label],
+    feature_names: Sequence[str],
+    rows: Rows,
+    random_state: int = 42,
+) -> dict[str, Any]:
+    """Return the entry ``families`` of an evaluation, with the method ``permutation``.
+
+    As :func:`family_importance`; each utterance is predicted by the classifier of its fold, which
+    was fitted without it. ``folds`` has the fold of each utterance.
+    """
+    recordings = Recordings.of(rows)
+    fold_of = np.array(folds)[recordings.utterances]
+    members = {fold: np.flatnonzero(fold_of == fold) for fold in np.unique(fold_of).tolist()}
+
+    def predict(features: NDArray[np.float32]) -> NDArray[np.intp]:
+        probabilities = np.empty((len(features), len(labels)), np.float32)
+        for fold, indices in members.items():
+            probabilities[indices] = classifiers[fold].of_rows(features[indices])
+        return most_probable(recordings.utterances, probabilities)
+
+    families = [family_of(name) for name in feature_names]
+    return permutations(predict, labels, families, recordings, random_state)
 
 
 def contributions(
@@ -167,20 +204,45 @@ def grouped(
     return sorted(found, key=lambda each: -each["share"])
 
 
+class Recordings(NamedTuple):
+    """Rows of recordings, without those of copies."""
+
+    X: NDArray[np.float32]
+    """Features, shape (rows, features)."""
+    utterances: NDArray[np.intp]
+    """Index of the utterance of each row."""
+    y: NDArray[np.int64]
+    """Index of the class of each row."""
+
+    @classmethod
+    def of(cls, rows: Rows) -> Recordings:
+        """Return about :data:`MOST_ROWS` recordings of ``rows``."""
+        blocks, count = [], 0
+        for block in rows.blocks():
+            blocks.append(block.recorded)
+            count += len(block.recorded.X)
+            if count >= MOST_ROWS:
+                break
+        utterances = np.concatenate([block.utterances for block in blocks])
+        return cls(np.concatenate([block.X for block in blocks]), utterances, rows.y[utterances])
+
+
 def permutations(
-    classifier: Classifier,
+    predict: Callable[[NDArray[np.float32]], NDArray[np.integer[Any]]],
     labels: Sequence[Label],
     families: Sequence[str],
-    rows: Rows,
+    recordings: Recordings,
     random_state: int,
 ) -> dict[str, Any]:
-    """Return the recall of each emotion that is lost without each family."""
-    X, utterances = some_recordings(rows)
-    y = rows.y[utterances]
+    """Return the recall of each emotion that is lost without each family.
+
+    ``predict`` returns the class of the utterance of each row, given the features of the rows.
+    """
+    X, _, y = recordings
     kinds, random = np.array(families), np.random.default_rng(random_state)
 
     def recalls(features: NDArray[np.float32]) -> dict[int, float]:
-        answered = classifier.classes_[sums_by(utterances, classifier.predict_proba(features))]
+        answered = predict(features)
         return {int(k): float((answered[y == k] == k).mean()) for k in np.unique(y)}
 
     whole = recalls(X)
@@ -208,21 +270,9 @@ def permutations(
     }
 
 
-def some_recordings(rows: Rows) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
-    """Return the features and utterance indices of about :data:`MOST_ROWS` rows of recordings."""
-    blocks, count = [], 0
-    for block in rows.blocks():
-        blocks.append(block.recorded)
-        count += len(block.recorded.X)
-        if count >= MOST_ROWS:
-            break
-    return (
-        np.concatenate([block.X for block in blocks]),
-        np.concatenate([block.utterances for block in blocks]),
-    )
-
-
-def sums_by(utterances: NDArray[np.intp], probabilities: NDArray[np.float32]) -> NDArray[np.intp]:
+def most_probable(
+    utterances: NDArray[np.intp], probabilities: NDArray[np.float32]
+) -> NDArray[np.intp]:
     """Return for each row the most probable class of its utterance."""
     _, index = np.unique(utterances, return_inverse=True)
     sums = np.zeros((int(index.max()) + 1, probabilities.shape[1]))

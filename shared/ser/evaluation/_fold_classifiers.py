@@ -65,14 +65,23 @@ class FoldClassifier:
         The probabilities are the mean over the chunks of the sound. ``features`` have the shape
         (chunks, features).
         """
+        pooled = self.of_rows(features, profile, domain).mean(axis=0)
+        # As in the graph of a model: a mean of many float32 rows does not sum to exactly 1.
+        return np.asarray(pooled / pooled.sum(), np.float32)
+
+    def of_rows(
+        self,
+        features: FeatureMatrix,
+        profile: SpeakerProfile | None = None,
+        domain: DomainProfile | None = None,
+    ) -> NDArray[np.float32]:
+        """Return the probabilities of each row of ``features``, float32 of (rows, classes)."""
         inputs = {
             self._input: features,
             **(profile.inputs() if profile else {}),
             **(domain.inputs() if domain else {}),
         }
-        pooled = np.asarray(self._session.run([self._output], inputs)[0]).mean(axis=0)
-        # As in the graph of a model: a mean of many float32 rows does not sum to exactly 1.
-        return np.asarray(pooled / pooled.sum(), np.float32)
+        return np.asarray(self._session.run([self._output], inputs)[0])
 
 
 def fit_classifiers(

@@ -26,6 +26,7 @@ from ser.dataset import (
     training_rows,
 )
 from ser.evaluation._degradation import DEGRADATIONS, Degradation
+from ser.evaluation._families import left_out_importance
 from ser.evaluation._fold_classifiers import FoldClassifier
 from ser.evaluation._heard import HEARD
 from ser.evaluation._intervals import metrics_with_intervals
@@ -76,6 +77,17 @@ class FoldEvaluation:
         folds = [self.fold_of[utterance.name] for utterance in self.loaded.utterances]
         answers = rows.sum(LeftOutAnswers(self.classifiers, folds))
         return np.stack([answers[index] for index in range(len(folds))])
+
+    def family_importance(self) -> dict[str, Any]:
+        """Return the recall lost without each family of features, as the entry ``families``."""
+        return left_out_importance(
+            self.classifiers,
+            [self.fold_of[utterance.name] for utterance in self.loaded.utterances],
+            self.loaded.labels,
+            self.extracted.feature_names,
+            training_rows(self.loaded, self.extracted),
+            self.random_state,
+        )
 
     @property
     def speakers(self) -> Folds:

@@ -1,4 +1,4 @@
-"""Statistics of a corpus: its emotions, speakers, genders and durations."""
+"""Statistics of a corpus: its emotions, speakers, genders, durations and recordings."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ def corpus_statistics(loaded: LoadedCorpus) -> dict[str, Any]:
 
     ``seconds`` has the total, shortest, median and longest duration; ``emotions`` has numbers of
     utterances and speakers and the seconds of each class; ``speakers`` and ``genders`` are counted
-    if they are known.
+    if they are known. ``sampling_rates`` has the number of recordings of each rate in Hz, as they
+    are in the corpus.
     """
     utterances = loaded.utterances
     seconds = np.array([facts.samples / SAMPLING_RATE for facts in loaded.facts])
@@ -41,6 +42,10 @@ def corpus_statistics(loaded: LoadedCorpus) -> dict[str, Any]:
             "shortest": rounded(seconds.min()),
             "median": rounded(np.median(seconds)),
             "longest": rounded(seconds.max()),
+        },
+        "sampling_rates": {
+            str(rate): count
+            for rate, count in sorted(Counter(each.recorded_at for each in loaded.facts).items())
         },
         "emotions": emotions,
     }

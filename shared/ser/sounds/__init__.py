@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ser.sounds._containers import SUFFIXES
+from ser.sounds._files import file_sampling_rate
 from ser.sounds._reading import SoundLike, is_one_sound, read_sound
 from ser.sounds._signals import MAX_PEAK, MIN_SECONDS, SAMPLING_RATE, Signal
 from ser.sounds.speech import (
@@ -27,6 +28,7 @@ __all__ = [
     "Signal",
     "SoundLike",
     "contains_speech",
+    "file_sampling_rate",
     "is_one_sound",
     "read_sound",
     "require_sound",

@@ -56,6 +56,17 @@ def read_file(data: bytes, sampling_rate: int | None, limit: Limit) -> Signal:
     return assemble(source._replace(blocks=partial(decoded, source, declared)), limit)
 
 
+def file_sampling_rate(data: bytes) -> int:
+    """Return the sampling rate in Hz of the sound file with the bytes ``data``, as it was recorded.
+
+    Raises
+    ------
+    InvalidInput
+        ``data`` is not a sound.
+    """
+    return opened(data, container_of(data)).sampling_rate
+
+
 def opened(data: bytes, container: Container | None) -> Source:
     """Return the sound in ``data``, from the first decoder that can open it.
 

@@ -10,14 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ser._progress import ProgressCallback, ignore_share
-from ser.classifiers import Classifier
+from ser.classifiers import Classifier, DiscriminantClassifier
 from ser.corpora import Utterance
 from ser.dataset import Recording, StoredRecording, metadata_of
 from ser.evaluation import (
     Evaluation,
+    FoldEvaluation,
     Metrics,
     UtterancePrediction,
     family_importance,
+    fit_classifier,
     metrics_with_intervals,
     misheard,
     utterance_predictions,
@@ -94,6 +96,26 @@ def explain(recipe: Recipe, corpus: PreparedCorpus, fitted: Classifier) -> dict[
         corpus.extracted.feature_names,
         trained_on=corpus.rows.only(~held_out),
         held_out=corpus.rows.only(held_out),
+        random_state=recipe.random_state,
+    )
+
+
+def explain_left_out(
+    recipe: Recipe, corpus: PreparedCorpus, speakers: FoldEvaluation
+) -> dict[str, Any]:
+    """Return the families of features of an evaluation.
+
+    A discriminant is fitted once more, to all utterances, which takes about as long as a fold; for
+    other classifiers those of the folds answer.
+    """
+    if not isinstance(recipe.classifier, DiscriminantClassifier):
+        return speakers.family_importance()
+    return family_importance(
+        fit_classifier(recipe.classifier, corpus.rows, recipe.random_state),
+        corpus.loaded.labels,
+        corpus.extracted.feature_names,
+        trained_on=corpus.rows,
+        held_out=corpus.rows,
         random_state=recipe.random_state,
     )
 

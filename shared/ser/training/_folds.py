@@ -25,6 +25,7 @@ from ser.evaluation import (
 )
 from ser.parallel import THIS_MACHINE, Workers
 from ser.training._corpus import PreparedCorpus
+from ser.training._explanation import explain_left_out
 from ser.training._recipe import Recipe
 from ser.training._transfer import leave_corpora_out
 
@@ -33,16 +34,17 @@ def leave_speakers_out(
     recipe: Recipe,
     corpus: PreparedCorpus,
     *,
+    explained: bool = False,
     workers: Workers = THIS_MACHINE,
     progress: Progress = ignore_progress,
 ) -> Evaluation:
     """Return the evaluation of ``recipe`` with each speaker of ``corpus`` left out once.
 
-    It includes the figures of the most confident predictions and the misheard utterances. If
-    ``recipe.evaluation`` is ``"full"``, it includes figures with enrolled speakers, with degraded
-    and with shortened sounds, and with each text left out once. With several corpora, it includes
-    the figures of each, figures with each left out once, and those of each after a training on
-    each.
+    It includes the figures of the most confident predictions and the misheard utterances, and if
+    ``explained`` the families of features. If ``recipe.evaluation`` is ``"full"``, it includes
+    figures with enrolled speakers, with degraded and with shortened sounds, and with each text left
+    out once. With several corpora, it includes the figures of each, figures with each left out
+    once, and those of each after a training on each.
     """
     loaded, split = corpus.loaded, corpus.split
     speakers = cross_validate(
@@ -54,6 +56,8 @@ def leave_speakers_out(
         "coverage": coverage(loaded.labels, loaded.utterances, probabilities),
         "misheard": misheard(loaded.labels, loaded.utterances, probabilities),
     }
+    if explained:
+        full["families"] = explain_left_out(recipe, corpus, speakers)
     if recipe.evaluation == "full":
         full["enrolment"] = speakers.enrolment_effects()
         full["degraded"] = speakers.degradation_effects(step(progress, "degrade"))

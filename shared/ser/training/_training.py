@@ -196,7 +196,9 @@ def evaluate_recipe(
         hold_out_samples=False,
     )
     with record_duration(seconds, "evaluate"):
-        evaluation = leave_speakers_out(recipe, corpus, workers=workers, progress=progress)
+        evaluation = leave_speakers_out(
+            recipe, corpus, explained=True, workers=workers, progress=progress
+        )
     facts = {
         "classes": [str(label) for label in corpus.loaded.labels],
         **corpus_facts(recipe, corpus, sources),

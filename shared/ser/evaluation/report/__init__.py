@@ -11,7 +11,7 @@ import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from ser.evaluation.report import plots
-from ser.evaluation.report.card import card, markdown, names_of
+from ser.evaluation.report.card import card, markdown, names_of, recorded_at
 from ser.evaluation.report.sounds import data_urls
 from ser.evaluation.report.table import predictions_csv
 
@@ -47,6 +47,7 @@ def render(manifest: Mapping[str, Any], sounds: Mapping[str, str] = MappingProxy
         hardest=hardest_speakers,
         recalls=recalls,
         as_text=as_text,
+        recorded_at=recorded_at,
         without=without,
     )
     page = environment.get_template("report.html").render(

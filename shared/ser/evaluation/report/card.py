@@ -139,9 +139,19 @@ def training_data(manifest: Manifest) -> Iterator[str]:
             f"{statistics['seconds']['total'] / 60:.1f} minutes of "
             f"{f'{known} speakers' if known else 'unknown speakers'}"
         )
+        if "sampling_rates" in statistics:
+            yield f"Recorded at {recorded_at(statistics)}"
         names = names_of(manifest)
         for name, each in statistics["emotions"].items():
             yield f"{names[name]}: {each['utterances']} utterances, {each['seconds']:.0f} seconds"
+
+
+def recorded_at(statistics: Mapping[str, Any]) -> str:
+    """Return the sampling rates of the recordings, as in ``16 kHz (500), 44.1 kHz (35)``."""
+    rates = statistics["sampling_rates"].items()
+    if len(rates) == 1:
+        return ", ".join(f"{int(rate) / 1000:g} kHz" for rate, _ in rates)
+    return ", ".join(f"{int(rate) / 1000:g} kHz ({count})" for rate, count in rates)
 
 
 def analyses(manifest: Manifest) -> Iterator[str]:

@@ -170,7 +170,13 @@ def test_wrong_usage_has_the_status_two(
         (["models", "show", "none"], "its aliases: latest, production"),
         (["train", "missing.zip", "--preset", "light"], "missing.zip"),
         (["train", "corpus", "--labels", "rage", "--preset", "light"], "labels"),
+        (["train", "corpus", "--model-type", "Oracle"], "--model-type Oracle: "),
         (["evaluate", "corpus", "--request", "speech.wav"], "is not a JSON object"),
+        (["evaluate", "corpus", "empty", "--preset", "light"], "ser: empty: "),
+        (["evaluate", "corpus", "--labels", "rage,joy", "--preset", "light"], "--labels rage,joy"),
+        (["evaluate", "corpus", "--alias", "a b"], "--alias a b: 'a b' is not a valid alias"),
+        (["evaluate", "corpus", "--save", "speech.wav"], "--save speech.wav: "),
+        (["evaluate", "corpus", "--dask-scheduler", "x"], "--dask-scheduler x: "),
         (["features", "speech.wav", "missing.wav", "--output", "x.csv"], "missing.wav"),
         (["models", "import", "speech.wav"], "speech.wav"),
         (["models", "list", "--url", "ftp://x"], "allowed: http://host:port"),
@@ -186,6 +192,35 @@ def test_a_failure_has_the_status_one_and_a_message(
     assert result.errors.startswith("ser: ")
     assert message in result.errors
     assert not (folder / "x.csv").exists()
+
+
+def test_a_model_is_published_with_its_evaluation_and_only_the_given_alias_moves(
+    run: Run, folder: Path
+) -> None:
+    registry = open_registry(folder / "model")
+    before = registry.aliases()
+    options = ("--preset", "light", "--alias", "candidate", "--report", "reports/")
+    result = run("evaluate", "corpus", *options, "--format", "json")
+    assert result.status == 0, result
+    found = json.loads(result.output)
+    assert found["report"] == "reports/corpus-DiscriminantClassifier.html"
+    assert "What drives each emotion" in (folder / found["report"]).read_text()
+    assert registry.aliases() == {**before, "candidate": found["model_id"]}
+    assert registry.model(found["model_id"]).manifest["loso"]["uar"] == found["loso"]["uar"]
+
+
+def test_another_type_is_evaluated_on_the_features_of_the_preset(run: Run, folder: Path) -> None:
+    (folder / "request.json").write_text(
+        '{"model_config": {"n_estimators": 5}, "alias": "ignored", "data_path": "elsewhere"}'
+    )
+    options = ("--preset", "light", "--model-type", "RandomForestClassifier")
+    result = run("evaluate", "corpus", *options, "--request", "request.json", "--format", "json")
+    assert result.status == 0, result
+    assert result.errors == "Note: data_path, alias of --request request.json are ignored.\n"
+    assert "model_id" not in json.loads(result.output)
+    assert not (folder / "elsewhere").exists()
+    table = run("evaluate", "corpus", *options, "--request", "request.json").output
+    assert table.splitlines()[1].startswith("Features: Functionals (1,415), copies: ")
 
 
 def test_without_a_registry_the_model_of_the_package_answers(run: Run, bounds: Path) -> None:

@@ -151,6 +151,7 @@ def full(**changes: Any) -> Manifest:
             "speakers": 10,
             "genders": {"female": 302, "male": 233},
             "seconds": {"total": 1487.2, "shortest": 1.23, "median": 2.59, "longest": 8.98},
+            "sampling_rates": {"16000": 500, "44100": 35},
             "emotions": {
                 name: {"utterances": 69, "speakers": 10, "seconds": 154.2} for name in CLASSES
             },
@@ -453,6 +454,16 @@ def test_the_card_has_the_sections_of_model_cards(page: Outline) -> None:
     found = markdown(full()).decode()
     assert re.findall("^## (.*)$", found, re.MULTILINE) == titles
     assert all(title in page.text for title in titles)
+
+
+def test_the_card_and_the_page_name_the_sampling_rates_of_the_recordings(page: Outline) -> None:
+    assert "Recorded at 16 kHz (500), 44.1 kHz (35); models hear 16 kHz" in page.text
+    assert "- Recorded at 16 kHz (500), 44.1 kHz (35)" in markdown(full()).decode()
+    counted = full()["statistics"]
+    one = full(statistics={**counted, "sampling_rates": {"48000": 535}})
+    assert "- Recorded at 48 kHz\n" in markdown(one).decode()
+    former = full(statistics={n: v for n, v in counted.items() if n != "sampling_rates"})
+    assert b"Recorded at" not in markdown(former) + render(former)
 
 
 def test_the_card_escapes_markdown_and_keeps_each_statement_on_a_line() -> None:

@@ -88,6 +88,42 @@ def test_the_manifest_has_statistics_families_and_intervals(model: PublishedMode
     assert len(manifest["coverage"]) == 5
 
 
+@pytest.mark.parametrize("model_type", ["DiscriminantClassifier", "RandomForestClassifier"])
+def test_an_evaluation_explains_each_emotion_without_a_model(bounds: Path, model_type: str) -> None:
+    # Recorded louder if angry; the order of the speakers says nothing.
+    for number, name in enumerate(made.names(("03", "08", "09"), "TW")):
+        signal = made.signal(name) * (0.9 if "W" in name else 0.2)
+        sound = bounds / "corpus" / name
+        sound.parent.mkdir(exist_ok=True)
+        rate = 16_000 if number % 3 else 44_100
+        sound.write_bytes(made.sound(signal, rate))
+    evaluated = ser.evaluate(
+        bounds / "corpus",
+        model_type=model_type,
+        model_config={},
+        dataset_feature_extract_methods={
+            "SpeakerAndGenderAndTextType": {"speaker": False},
+            "MFCC": {"num_cepstral": 2},
+        },
+        dataset_load_split_at="max",
+        dataset_load_normalize=False,
+    )
+    exact = model_type == "DiscriminantClassifier"
+    assert evaluated.families["method"] == ("contribution" if exact else "permutation")
+    assert len(evaluated.families["emotions"]) == 2
+    for shares in evaluated.families["emotions"].values():
+        assert {each["family"] for each in shares} == {"spectrum", "metadata"}
+        assert shares[0]["family"] == "spectrum"
+        assert shares[0]["share"] > 0.1
+    count = len(evaluated.predictions)
+    rates = evaluated.facts["statistics"]["sampling_rates"]
+    assert rates == {"16000": count - len(range(0, count, 3)), "44100": len(range(0, count, 3))}
+    report = evaluated.report(bounds / "report.html").read_text()
+    assert "What drives each emotion" in report
+    assert f"16 kHz ({rates['16000']}), 44.1 kHz ({rates['44100']})" in report
+    assert f"{count} utterances" in report
+
+
 @pytest.mark.parametrize("pattern", ["(sp[0-9])/", None], ids=["known", "unknown"])
 def test_speakers_are_left_out_where_that_is_possible(folder: Path, pattern: str | None) -> None:
     corpus = {"label": "folder", **({"speaker_pattern": pattern} if pattern else {})}
