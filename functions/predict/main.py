@@ -19,8 +19,8 @@ from ser.service.answers import (
 )
 from ser.service.bodies import JSON_TYPE
 from ser.service.catalogue import routes as catalogue_routes
-from ser.service.catalogue.request import AliasesQuery, AliasRequest, ModelsQuery
-from ser.service.http import Function, Lines, Page, Plain, Reply, get_health
+from ser.service.catalogue.request import AliasesQuery, AliasRequest, FileRequest, ModelsQuery
+from ser.service.http import File, Function, Lines, Page, Plain, Reply, get_health
 from ser.service.inference import (
     CSV,
     NDJSON,
@@ -31,6 +31,7 @@ from ser.service.inference import (
     routes,
     with_timeline,
 )
+from ser.service.page import routes as page_routes
 from ser.service.preparation import MODELS
 from ser.service.probes import metrics_handler, readiness_handler
 from ser.service.routes import Call
@@ -92,6 +93,11 @@ def get_model(call: Call[ReportRequest]) -> ModelAnswer:
     return catalogue().model(call.request, call.settings)
 
 
+def get_model_file(call: Call[FileRequest]) -> File:
+    """Return the file of a model."""
+    return catalogue().file(call.request, call.settings)
+
+
 def delete_model(call: Call[ReportRequest]) -> DeletedModel:
     """Delete a model to which no alias leads."""
     return catalogue().delete(call.request, call.settings)
@@ -105,6 +111,20 @@ def list_aliases(call: Call[AliasesQuery]) -> AliasList:
 def change_alias(call: Call[AliasRequest]) -> AliasAnswer:
     """Move an alias, forwards or back, and return it."""
     return catalogue().change(call.path["alias"], call.request, call.settings)
+
+
+def page_of(name: str) -> File:
+    """Return a document of the page in browsers, whose module predictions do not need."""
+    from ser.service.page.files import document
+
+    return document(name)
+
+
+def get_asset(call: Call[None]) -> File:
+    """Return a file that the page loads."""
+    from ser.service.page.files import asset
+
+    return asset(call.path["digest"], call.path["name"])
 
 
 def catalogue() -> Catalogue:
@@ -121,12 +141,17 @@ function = Function(
     (routes.REPORT, get_report),
     (catalogue_routes.LIST_MODELS, list_models),
     (catalogue_routes.GET_MODEL, get_model),
+    (catalogue_routes.GET_FILE, get_model_file),
     (catalogue_routes.DELETE_MODEL, delete_model),
     (catalogue_routes.LIST_ALIASES, list_aliases),
     (catalogue_routes.CHANGE_ALIAS, change_alias),
     (routes.HEALTH, get_health),
     (routes.READINESS, readiness_handler(("store", "model"), preparation.check)),
     (routes.METRICS, metrics_handler("predict")),
+    (page_routes.JUDGE, lambda _: page_of("judge")),
+    (page_routes.MODELS, lambda _: page_of("models")),
+    (page_routes.DOCS, lambda _: page_of("docs")),
+    (page_routes.ASSET, get_asset),
 )
 
 

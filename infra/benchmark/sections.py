@@ -15,6 +15,7 @@ from benchmark import (
     size,
     speakers,
     start,
+    timeline,
     training,
 )
 from benchmark.bench import Bench
@@ -50,6 +51,9 @@ SECTIONS: dict[str, Section] = {
     "start": Section("Process start to first answer", lambda _: start.rows(), start.measure),
     "answers": Section("Further answers, one worker", lambda _: answers.rows(), answers.measure),
     "load": Section("3 s clips, a worker on each core", lambda _: load.rows(), load.measure),
+    "timeline": Section(
+        "Time lines, and listeners at once", lambda _: timeline.rows(), timeline.measure
+    ),
     "batch": Section("A folder of recordings", lambda _: batch.rows(), batch.measure),
     "speakers": Section("Leaving speakers out", lambda _: speakers.rows(), speakers.measure),
     "training": Section("Trainings over HTTP", lambda _: training.rows(), training.measure),

@@ -6,7 +6,9 @@ same packages in the environment of this project.
 
 from __future__ import annotations
 
+import json
 import re
+from base64 import b64decode
 from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, metadata
 from pathlib import Path
@@ -32,6 +34,9 @@ from ser import __version__
 from stack import ROOT
 
 FOLDER = ROOT / "build" / "bills"
+PAGE_LOCK = ROOT / "infra" / "page" / "package-lock.json"
+RUNTIME = ROOT / "shared" / "ser" / "service" / "page" / "runtime"
+"""Files of onnxruntime-web, if they were installed."""
 COPYLEFT = re.compile(r"\b[AL]?GPL|MPL|EPL|CDDL|EUPL|Mozilla Public", re.IGNORECASE)
 """Licences that ask something of those who pass the software on in changed or linked form."""
 BUNDLED: Mapping[str, Mapping[str, str]] = MappingProxyType(
@@ -113,6 +118,8 @@ def bill_of(function: str, contents: Contents) -> Bom:
     bom.metadata.component = itself
     locks = contents.locks(function)
     parts = [component(*entry) for lock in locks for entry in entries(lock)]
+    if (RUNTIME / PAGE_LOCK.name).is_file():
+        parts.append(part_of_page("onnxruntime-web"))
     for part in [base_image(contents.base), *parts]:
         bom.components.add(part)
     bom.register_dependency(itself, parts)
@@ -148,6 +155,23 @@ def component(name: str, version: str, hashes: Iterable[str]) -> Component:
     found.purl = purl
     found.external_references.add(files)
     found.components.update(inside)
+    return found
+
+
+def part_of_page(name: str) -> Component:
+    """Return a package of npm whose files are in the page."""
+    locked = json.loads(PAGE_LOCK.read_text())["packages"][f"node_modules/{name}"]
+    purl = PackageURL("npm", None, name, locked["version"])
+    digest = b64decode(locked["integrity"].removeprefix("sha512-")).hex()
+    found = part(name, locked["license"], str(purl), locked["version"])
+    found.purl = purl
+    found.external_references.add(
+        ExternalReference(
+            type=ExternalReferenceType.DISTRIBUTION,
+            url=XsUri(str(purl)),
+            hashes=[HashType(alg=HashAlgorithm.SHA_512, content=digest)],
+        )
+    )
     return found
 
 

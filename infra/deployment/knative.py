@@ -18,6 +18,8 @@ from deployment.plan import Need, Step, tool
 from stack import ROOT
 
 BASE = ROOT / "infra" / "knative" / "base"
+SERVICES = (*FUNCTIONS, "listen")
+"""Both functions, and live time lines by the image of predict."""
 LABEL = "app.kubernetes.io/part-of=ser-functions"
 """The label of all manifests."""
 KINDS = (
@@ -92,8 +94,8 @@ class Knative:
         return [
             *building,
             Step(f"Apply infra/knative with bucket {bucket} and {images}.", self._apply),
-            Step("Wait until both services are ready.", self._wait),
-            Step("Check /healthz of both services.", self._check_health),
+            Step("Wait until all services are ready.", self._wait),
+            Step("Check /healthz of all services.", self._check_health),
         ]
 
     def undeploy(self) -> list[Step]:
@@ -112,13 +114,13 @@ class Knative:
             run(self._kubectl("apply", "--kustomize", folder))
 
     def _wait(self) -> None:
-        services = [f"services.serving.knative.dev/ser-{function}" for function in FUNCTIONS]
+        services = [f"services.serving.knative.dev/ser-{name}" for name in SERVICES]
         timeout = f"--timeout={self._choices.wait_seconds}s"
         run(self._kubectl("wait", "--for=condition=Ready", timeout, *services))
 
     def _check_health(self) -> None:
-        for function in FUNCTIONS:
-            service = f"services.serving.knative.dev/ser-{function}"
+        for name in SERVICES:
+            service = f"services.serving.knative.dev/ser-{name}"
             command = self._kubectl("get", service, "--output=jsonpath={.status.url}")
             wait_until_healthy(f"{output_of(command)}/healthz", self._choices.wait_seconds)
 

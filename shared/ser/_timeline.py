@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import html
-import io
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -113,6 +110,10 @@ class Timeline:
         >>> timeline.to_csv().splitlines()[0]
         'begin,end,emotion,label,confidence,speech,neutral,sadness,anger'
         """
+        # Imported here, because cold starts must be short.
+        import csv
+        import io
+
         file = io.StringIO()
         csv.writer(file, lineterminator="\n").writerows(self._table())
         return file.getvalue()
@@ -130,6 +131,8 @@ class Timeline:
         anger (0...)
         <BLANKLINE>
         """
+        import html
+
         cues = (
             f"\n{timestamp(turn.begin)} --> {timestamp(turn.end)}\n"
             f"{html.escape(turn.emotion, quote=False)} ({turn.confidence:.2f})\n"

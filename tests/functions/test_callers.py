@@ -52,6 +52,7 @@ GUARDED_PATHS = {
         ("GET", "/models/ready/report"),
         ("GET", "/models"),
         ("GET", "/models/ready"),
+        ("GET", "/models/ready/model.onnx"),
         ("DELETE", "/models/ready"),
         ("GET", "/aliases"),
         ("POST", "/aliases/production"),

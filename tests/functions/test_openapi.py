@@ -26,8 +26,10 @@ FUNCTIONS = ("train", "predict")
 UNDOCUMENTED = {
     *("/", "/healthz", "/readyz", "/metrics", "/train/metrics", "/predict/metrics"),
     *("/openapi.json", "/train/openapi.json", "/predict/openapi.json"),
+    *("/docs", "/assets/{digest}/{name}"),
 }
-"""Paths for operators and for the documents themselves."""
+"""Paths for operators, for the documents themselves and for the page in browsers."""
+FILES = ("text/html", "application/octet-stream")
 METHODS = ("get", "put", "post", "delete", "patch")
 
 
@@ -106,7 +108,7 @@ def test_every_operation_has_a_name_a_tag_and_its_problems(whole: Document) -> N
         assert each["summary"]
         assert each["responses"]["500"] == {"$ref": "#/components/responses/Problem"}
         answer = next(iter(each["responses"]["200"]["content"].items()))
-        assert answer[0] == "text/html" or answer[1]["example"]
+        assert answer[0] in FILES or answer[1]["example"]
 
 
 def test_every_form_of_a_body_is_documented(whole: Document) -> None:
@@ -344,7 +346,7 @@ def test_the_gateway_has_a_way_to_every_operation(whole: Document) -> None:
     # A pattern that fits no operation would forward requests to a 404.
     for name in FUNCTIONS:
         for pattern in matchers[name]:
-            paths = [*whole["paths"], "/openapi.json", "/metrics"]
+            paths = [*whole["paths"], "/openapi.json", "/metrics", "/docs", "/assets/x"]
             assert any(fits(path, pattern) for path in paths)
 
 

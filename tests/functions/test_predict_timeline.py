@@ -201,6 +201,7 @@ def test_csv_has_a_row_for_each_segment_and_vtt_a_cue_for_each_turn(
     assert table.text == timeline.to_csv()
     cues = asked(predict, VTT, place)
     assert (cues.mimetype, cues.text) == (VTT, timeline.to_vtt())
+    assert {each.headers["X-Content-Type-Options"] for each in (table, cues)} == {"nosniff"}
 
 
 @pytest.mark.parametrize("form", [CSV, VTT])

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import boto3
 import pytest
 from compose_spec.models import ComposeSpecification
+from websockets.sync.client import connect
 
 import buckets
 import compose
@@ -28,6 +29,7 @@ from stack import (
     free_port,
     function_command,
     gateway_command,
+    listen_command,
     own_folders,
     process,
 )
@@ -40,7 +42,10 @@ FOREST = {"model_type": "RandomForestClassifier", "model_config": {"n_estimators
 def test_the_file_fits_the_compose_specification() -> None:
     given = compose.read()
     stack = ComposeSpecification.model_validate(given)
-    assert set(stack.services or ()) == {"train", "predict", "gateway", "s3", "bucket", "jupyter"}
+    assert set(stack.services or ()) == {
+        *("train", "predict", "listen", "gateway"),
+        *("s3", "bucket", "jupyter"),
+    }
     # The models ignore unknown names.
     known = stack.model_dump(by_alias=True, exclude_unset=True)
     assert set(names_in(given["services"])) == set(names_in(known["services"]))
@@ -60,6 +65,7 @@ def test_images_are_built_from_their_stages_and_named_after_this_version() -> No
         assert (build["dockerfile"], build["target"]) == ("infra/images/Dockerfile", name)
         dockerfile = (compose.FILE.parent / build["context"] / build["dockerfile"]).read_text()
         assert f" AS {name}\n" in dockerfile
+    assert SERVICES["listen"]["image"] == SERVICES["predict"]["image"]
     ours = [SERVICES[name]["image"] for name in ("train", "predict", "bucket", "jupyter")]
     assert {image.partition(":")[2] for image in ours} == {ser.__version__}
 
@@ -108,7 +114,7 @@ def dependencies() -> Iterator[tuple[str, str]]:
 
 def test_all_services_use_the_same_store_and_the_store_calls_the_gateway() -> None:
     s3 = SERVICES["s3"]["environment"]
-    for name in ("train", "predict", "bucket", "jupyter"):
+    for name in ("train", "predict", "listen", "bucket", "jupyter"):
         environment = SERVICES[name]["environment"]
         assert environment["AWS_ENDPOINT_URL"] == f"http://s3{s3['RUSTFS_ADDRESS']}"
         assert environment["AWS_ACCESS_KEY_ID"] == s3["RUSTFS_ACCESS_KEY"]
@@ -176,7 +182,7 @@ class Running(NamedTuple):
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     folder = tmp_path_factory.mktemp("compose")
-    places = {f"{name}:8080": f"{HOST}:{free_port()}" for name in ("train", "predict")}
+    places = {f"{name}:8080": f"{HOST}:{free_port()}" for name in ("train", "predict", "listen")}
     port = free_port()
     with ExitStack() as stack:
         store = stack.enter_context(buckets.s3())
@@ -206,7 +212,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
             )
         settings = {
             name: os.environ | compose.environment(name, places) | own_folders(folder / name)
-            for name in ("train", "predict", "gateway")
+            for name in ("train", "predict", "listen", "gateway")
         }
         # The settings of the images: the writable folder, and with it the place of corpora.
         defaults = json.dumps({**FOREST, "data_path": str(folder / "data")})
@@ -215,6 +221,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         commands = {
             "train": function_command("train", places["train:8080"]),
             "predict": function_command("predict", places["predict:8080"]),
+            "listen": listen_command(places["listen:8080"]),
             "gateway": gateway_command(),
         }
         processes = [
@@ -239,9 +246,20 @@ def test_a_corpus_uploaded_to_the_bucket_becomes_the_latest_model(
     asked = {"model_id": "latest", "sample_name": result["test_samples"]}
     predicted = running.client.post("/predict", asked)
     assert (predicted.status, predicted.body["model_id"]) == (200, result["model_id"])
+    assert last_message(running, bytes(64_000))["model_id"] == result["model_id"]
     # A second delivery trains nothing, and the functions' own objects are not announced.
     assert running.deliver(notification)["job_id"] == job["job_id"]
     assert running.announced() == []
+
+
+def last_message(running: Running, sound: bytes) -> Any:
+    """Return the last message to a listener behind the gateway, of the latest model."""
+    address = running.client.stack.url.replace("http", "ws", 1)
+    with connect(f"{address}/listen?model_id=latest", open_timeout=SECONDS) as listener:
+        listener.send(sound)
+        listener.send('{"end": true}')
+        *_, last = listener
+    return json.loads(last)
 
 
 def test_the_notification_of_its_request_runs_an_asynchronous_job(

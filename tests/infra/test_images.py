@@ -19,6 +19,7 @@ import pytest
 import urllib3
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from websockets.sync.client import connect
 
 import browsers
 import images
@@ -152,6 +153,18 @@ def test_train_and_predict_work_over_http(
     )
     right = sum(map(str.__eq__, predicted["prediction"], predicted["ground_truth"]))
     assert right / len(predicted["prediction"]) == pytest.approx(trained["metrics"]["wa"])
+
+
+def test_the_image_of_predict_serves_live_time_lines(built: Built) -> None:
+    port = free_port()
+    listener = ("python3", "-m", "ser.service.listening")
+    with built.containers["predict"].serving(port, *listener) as process:
+        wait(process, port)
+        with connect(f"ws://{HOST}:{port}/listen?model_id=ready", open_timeout=SECONDS) as client:
+            client.send(bytes(64_000))
+            client.send('{"end": true}')
+            segment, last = map(msgspec.json.decode, client)
+    assert (segment["end"], segment["speech"], last["model_id"]) == (2, 0, "ready")
 
 
 def test_the_user_is_unprivileged_and_can_write_to_tmp_alone(container: Container) -> None:

@@ -18,6 +18,7 @@ from stacks import ROOT
 
 KNATIVE = ROOT / "infra" / "knative"
 FUNCTIONS = ("train", "predict")
+SERVICES = (*FUNCTIONS, "listen")
 MAX_REVISION_TIMEOUT_SECONDS = 600  # the maximum of Knative's default config-defaults
 
 pytestmark = pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is missing")
@@ -51,8 +52,8 @@ def test_every_manifest_fits_its_published_schema(
     assert {name: found for name, each in manifests.items() if (found := faults(each))} == {}
     kinds = sorted(kind for kind, _ in manifests)
     assert kinds == [
-        *("Broker", "ConfigMap", "NetworkPolicy", "Service", "Service", "ServiceAccount"),
-        "Trigger",
+        *("Broker", "ConfigMap", "NetworkPolicy", "Service", "Service", "Service"),
+        *("ServiceAccount", "Trigger"),
     ]
 
 
@@ -107,7 +108,7 @@ def test_functions_scale_from_zero(
     }
 
 
-@pytest.mark.parametrize("function", FUNCTIONS)
+@pytest.mark.parametrize("function", SERVICES)
 def test_functions_run_without_any_privilege(
     manifests: dict[tuple[str, str], Manifest], function: str
 ) -> None:
@@ -133,7 +134,7 @@ def test_functions_run_without_any_privilege(
     }
 
 
-@pytest.mark.parametrize("function", FUNCTIONS)
+@pytest.mark.parametrize("function", SERVICES)
 def test_only_tmp_is_writable_and_its_size_is_limited(
     manifests: dict[tuple[str, str], Manifest], function: str
 ) -> None:
@@ -145,7 +146,7 @@ def test_only_tmp_is_writable_and_its_size_is_limited(
     assert volumes.keys() == {each["name"] for each in mounts}
 
 
-@pytest.mark.parametrize("function", FUNCTIONS)
+@pytest.mark.parametrize("function", SERVICES)
 def test_the_keys_of_callers_are_the_file_of_a_secret_which_changes_without_a_restart(
     manifests: dict[tuple[str, str], Manifest], function: str
 ) -> None:
@@ -175,13 +176,34 @@ def test_services_have_one_port_and_are_probed_for_health_and_readiness(
 def test_timeouts_are_within_the_limits_of_knative(
     manifests: dict[tuple[str, str], Manifest],
 ) -> None:
-    for function in FUNCTIONS:
-        spec = revision(manifests, function)
+    for name in SERVICES:
+        spec = revision(manifests, name)
         assert spec["timeoutSeconds"] <= MAX_REVISION_TIMEOUT_SECONDS
         assert spec.get("responseStartTimeoutSeconds", 0) <= spec["timeoutSeconds"]
     # A training answers only at its end, and Knative's default is 300 s.
     train = revision(manifests, "train")
     assert train["responseStartTimeoutSeconds"] == train["timeoutSeconds"]
+
+
+def test_a_listener_is_closed_with_a_reason_before_knative_ends_its_connection(
+    manifests: dict[tuple[str, str], Manifest],
+) -> None:
+    """Knative ends WebSockets by its timeouts for requests and for the start of a response."""
+    spec, settings = revision(manifests, "listen"), environment(manifests, "listen")
+    allowed = min(spec["timeoutSeconds"], spec["responseStartTimeoutSeconds"])
+    assert settings.max_listen_seconds < allowed
+    assert settings.max_listeners >= spec["containerConcurrency"]
+
+
+def test_live_time_lines_are_served_by_the_image_of_predict(
+    manifests: dict[tuple[str, str], Manifest],
+) -> None:
+    only = container(manifests, "listen")
+    assert only["image"] == container(manifests, "predict")["image"]
+    assert only["command"] == ["python3", "-m", "ser.service.listening"]
+    assert only["ports"] == [{"containerPort": 8080}]
+    for probe in ("readinessProbe", "livenessProbe"):
+        assert only[probe]["httpGet"] == {"path": "/healthz"}
 
 
 def test_a_training_continues_after_its_caller_has_disconnected(
@@ -211,10 +233,11 @@ def environment(manifests: dict[tuple[str, str], Manifest], function: str) -> Se
 
 
 def test_the_bucket_is_chosen_in_one_place(manifests: dict[tuple[str, str], Manifest]) -> None:
-    train, predict = (environment(manifests, function) for function in FUNCTIONS)
-    assert train.model_save_path == predict.model_save_path == "s3://example-bucket/models"
-    assert train.jobs_uri == "s3://example-bucket/jobs"
-    assert train.allowed_buckets == predict.allowed_buckets == ("example-bucket",)
+    for name in SERVICES:
+        settings = environment(manifests, name)
+        assert settings.model_save_path == "s3://example-bucket/models"
+        assert settings.jobs_uri == "s3://example-bucket/jobs"
+        assert settings.allowed_buckets == ("example-bucket",)
 
 
 def test_images_are_chosen_in_one_place(manifests: dict[tuple[str, str], Manifest]) -> None:
@@ -226,8 +249,8 @@ def test_images_are_chosen_in_one_place(manifests: dict[tuple[str, str], Manifes
 def test_credentials_come_from_a_secret_that_is_not_in_the_repository(
     manifests: dict[tuple[str, str], Manifest],
 ) -> None:
-    for function in FUNCTIONS:
-        references = container(manifests, function)["envFrom"]
+    for name in SERVICES:
+        references = container(manifests, name)["envFrom"]
         assert {"secretRef": {"name": "ser-s3", "optional": True}} in references
     assert not [name for kind, name in manifests if kind == "Secret"]
 
@@ -236,7 +259,7 @@ def test_only_knative_reaches_the_functions(manifests: dict[tuple[str, str], Man
     policy = manifests["NetworkPolicy", "ser"]["spec"]
     (chosen,) = policy["podSelector"]["matchExpressions"]
     assert chosen["key"] == "serving.knative.dev/service"
-    assert sorted(chosen["values"]) == sorted(f"ser-{function}" for function in FUNCTIONS)
+    assert sorted(chosen["values"]) == sorted(f"ser-{name}" for name in SERVICES)
     assert policy["policyTypes"] == ["Ingress"]
     (rule,) = policy["ingress"]
     (peer,) = rule["from"]

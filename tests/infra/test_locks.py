@@ -93,7 +93,7 @@ def test_every_lock_is_installed_with_its_hashes_required(file: str) -> None:
         assert "--require-hashes" in command
 
 
-@pytest.mark.parametrize("folder", ["tests/typescript", "tests/onnxruntime-web"])
+@pytest.mark.parametrize("folder", ["infra/page", "tests/typescript", "tests/onnxruntime-web"])
 def test_packages_of_npm_have_hashes(folder: str) -> None:
     packages = json.loads((ROOT / folder / "package-lock.json").read_text())["packages"]
     fetched = {name: each for name, each in packages.items() if name and not each.get("link")}

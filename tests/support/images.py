@@ -212,10 +212,11 @@ class Container(NamedTuple):
         )
 
     @contextmanager
-    def serving(self, port: int) -> Iterator[subprocess.Popen[bytes]]:
-        """Run the image's command on ``port`` of this machine until the context ends."""
-        command = self.command(*self.config["Cmd"], HOST=HOST, PORT=str(port))
-        with subprocess.Popen(command, env=self.buildah.environment()) as process:
+    def serving(self, port: int, *command: str) -> Iterator[subprocess.Popen[bytes]]:
+        """Run ``command``, by default that of the image, on ``port`` of this machine until the
+        context ends."""
+        run = self.command(*(command or self.config["Cmd"]), HOST=HOST, PORT=str(port))
+        with subprocess.Popen(run, env=self.buildah.environment()) as process:
             try:
                 yield process
             finally:

@@ -84,6 +84,13 @@ class Reply(NamedTuple):
         return cls(job, 202, headers)
 
 
+class File(NamedTuple):
+    """An answer that is a file, whose headers say all about it. Its size has a limit of its own."""
+
+    data: bytes
+    headers: Mapping[str, str]
+
+
 class Lines(NamedTuple):
     """An answer in parts that are sent as they are computed, each as a line of JSON."""
 
@@ -91,7 +98,7 @@ class Lines(NamedTuple):
     media_type: str
 
 
-Answer = msgspec.Struct | Mapping[str, Any] | Page | Plain | Reply | Lines
+Answer = msgspec.Struct | Mapping[str, Any] | Page | Plain | Reply | Lines | File
 Handler = Callable[[Call[Any]], Answer]
 
 
@@ -123,11 +130,14 @@ class Function:
     ----------
     bindings
         Routes with their handlers. The first one also answers on ``/``, the only path of a function
-        that a platform mounts under its own name.
+        that a platform mounts under its own name. Those with ``is_page`` answer requests that
+        prefer HTML, also on paths that answer others with JSON.
     """
 
     def __init__(self, *bindings: tuple[Route, Handler]) -> None:
-        self._routes = tuple(route for route, _ in bindings)
+        self._routes = tuple(route for route, _ in bindings if not route.is_page)
+        self._pages = {each[0].path: each for each in bindings if each[0].is_page}
+        shown = [each for each in bindings if not self._has_other_form(each[0])]
         keep_secrets_out_of_logs()
         first, handler = bindings[0]
         endpoints = {
@@ -137,7 +147,7 @@ class Function:
         }
         status = Status(status="OK!", endpoints=sorted(endpoints))
         rules = [
-            *(rule(route.method, route.path, route, handler) for route, handler in bindings),
+            *(rule(route.method, route.path, route, handler) for route, handler in shown),
             *(
                 rule(route.method, route.short_path, route, handler)
                 for route, handler in bindings
@@ -178,6 +188,10 @@ class Function:
         """Answer a request by WSGI."""
         return self(Request(environ))(environ, start_response)
 
+    def _has_other_form(self, page: Route) -> bool:
+        """Return whether ``page`` is the form for browsers of what others get as JSON."""
+        return page.is_page and page.path in {"/", *(each.path for each in self._routes)}
+
     def _match(self, exchange: Exchange, proceed: Proceed) -> Response:
         """Find the route and the handler; answer OPTIONS; refuse unknown paths and methods."""
         request = exchange.request
@@ -199,6 +213,9 @@ class Function:
             rules = {each.rule for each in self._map.map.iter_rules()}
             paths = ", ".join(sorted(with_braces(each) for each in rules))
             raise NotFound(f"There is no path {path!r}; allowed: {paths}.") from error
+        page = self._pages.get(request.path.rstrip("/") or "/")
+        if page and request.method in ("GET", "HEAD") and prefers_html(request):
+            exchange.route, exchange.handler = page
         return proceed(exchange)
 
     def _describe(self, call: Call[Any]) -> Mapping[str, Any]:
@@ -230,6 +247,12 @@ def require_text(query: bytes) -> None:
         raise UnreadableRequest(
             f"The query is not in UTF-8: {error}; allowed: other bytes as %XX."
         ) from error
+
+
+def prefers_html(request: Request) -> bool:
+    """Return whether ``request`` is that of a browser, which prefers HTML to JSON."""
+    accepted = request.accept_mimetypes
+    return accepted.best_match([JSON_TYPE, "text/html"], default=JSON_TYPE) == "text/html"
 
 
 def rule(method: str, path: str, route: Route | None, handler: Handler) -> Rule:
@@ -298,13 +321,14 @@ def refuse(exchange: Exchange, proceed: Proceed) -> Response:
 
 
 def authenticate(exchange: Exchange, proceed: Proceed) -> Response:
-    """Find out who sends the request, before its body is read. The health needs no key, nor does a
-    probe of the machine itself."""
+    """Find out who sends the request, before its body is read. The health needs no key, nor do the
+    page, which asks its user for one, and a probe of the machine itself."""
     route = exchange.route
-    is_own_probe = (
-        route is not None and route.is_probe and callers.is_from_this_machine(exchange.request)
+    needs_none = route is not None and (
+        (route.is_probe and callers.is_from_this_machine(exchange.request))
+        or (route.is_page and exchange.settings.api_keys is not None)
     )
-    if exchange.handler is not get_health and not is_own_probe:
+    if exchange.handler is not get_health and not needs_none:
         scope = route.scope if route else None
         exchange.caller = callers.caller_of(exchange.request, exchange.settings, scope)
     return proceed(exchange)
@@ -327,7 +351,12 @@ def answer(exchange: Exchange) -> Response:
         caller=exchange.caller,
         is_client_gone=exchange.request.environ.get(CLIENT_GONE, is_client_gone),
     )
-    return bounded(respond(exchange.handler(call), exchange.request_id), exchange.settings)
+    found = exchange.handler(call)
+    response = respond(found, exchange.request_id)
+    if isinstance(found, File):
+        response.make_conditional(exchange.request)
+        return response
+    return bounded(response, exchange.settings)
 
 
 def preferred_form(request: Request, route: Route | None) -> str:
@@ -361,6 +390,9 @@ def respond(answer: Answer, request_id: str) -> Response:
             )
         case Plain(text, media_type):
             response = Response(text, content_type=media_type)
+            response.headers["X-Content-Type-Options"] = "nosniff"
+        case File(data, headers):
+            response = Response(data, headers=headers)
             response.headers["X-Content-Type-Options"] = "nosniff"
         case Lines(values, media_type):
             # Errors before the first line have a status of their own.

@@ -35,6 +35,12 @@ class Html(NamedTuple):
     description: str
 
 
+class Binary(NamedTuple):
+    """The answer of an operation that is a file."""
+
+    description: str
+
+
 class Text(NamedTuple):
     """The answer of an operation for other programs: text in a format of theirs."""
 
@@ -60,12 +66,15 @@ class Route(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """A second path, without the name of the function."""
     is_probe: bool = False
     """Whether the machine of the function itself needs no key."""
+    is_page: bool = False
+    """Whether it is a part of the page in browsers: the same for all callers, so it needs no key,
+    and it is not documented."""
     operation: str
     """A name that is unique among the operations of both functions (``operationId``)."""
     tag: str
     """The function that answers."""
     summary: str
-    answer: type[msgspec.Struct] | Html | Text
+    answer: type[msgspec.Struct] | Html | Text | Binary
     """The answer with status 200."""
     forms: Mapping[str, str] = msgspec.field(default_factory=dict)
     """Descriptions of the same answer in other media types, by media type."""

@@ -10,7 +10,8 @@ from terraform import ACCOUNT, REGION
 
 
 def test_the_api_has_the_documented_routes_and_no_other(deployed: Deployment) -> None:
-    routes = {"GET /": "ser-predict", "GET /openapi.json": "ser-predict"}
+    page = ("GET /", "GET /docs", "GET /assets/{digest}/{name}")
+    routes = dict.fromkeys((*page, "GET /openapi.json"), "ser-predict")
     for name in ("train", "predict"):
         routes[f"GET /{name}/openapi.json"] = f"ser-{name}"
         for path, operations in client_of(name).get("/openapi.json").json["paths"].items():

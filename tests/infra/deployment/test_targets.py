@@ -58,15 +58,21 @@ def test_knative_is_deployed_twice_and_removed(
         kinds = sorted(kind for kind, _ in cluster.objects)
         assert kinds == [
             *("Broker", "ConfigMap", "NetworkPolicy", "Secret"),
-            *("Service", "Service", "ServiceAccount", "Trigger"),
+            *("Service", "Service", "Service", "ServiceAccount", "Trigger"),
         ]
+        listener, predict = (
+            cluster.objects["Service", name]["spec"]["template"]["spec"]["containers"][0]
+            for name in ("ser-listen", "ser-predict")
+        )
+        assert listener["image"] == predict["image"]
+        assert f"{address_in(stack)('ser-listen')}/healthz is healthy." in first
         (settings,) = (each for (k, _), each in cluster.objects.items() if k == "ConfigMap")
         assert settings["data"]["BUCKET"] == "speech-models"
         assert settings["data"]["SER_OPEN"] == "1"
         assert "SER_API_KEYS" not in settings["data"]
 
         again = clone.succeed("deploy", "knative", **choices)
-        assert again.count(" unchanged\n") == 7
+        assert again.count(" unchanged\n") == 8
         assert "created" not in again
 
         clone.succeed("undeploy", "knative", **choices)

@@ -16,7 +16,7 @@ LAYERS = (
     {"_secrets"},
     {"errors", "limits", "sealing", "_decoding", "_features", "_labels", "_progress", "_runs"},
     {"_json", "_packing", "_s3_data", "_sessions", "_spectra", "_threads", "_wire"},
-    {"_addresses", "_s3", "_weights"},
+    {"_addresses", "_required_inputs", "_s3", "_weights"},
     {"_schemas", "_metadata", "_prediction", "fetching", "parallel", "sounds"},
     {"store", "_model_properties", "_profile", "_segments", "_speech_graph"},
     {"_model_file", "_timeline"},

@@ -22,8 +22,9 @@ import graphs
 import made
 import ser
 from ser import Model
+from ser._labels import Label
 from ser._prediction import Probabilities
-from ser._segments import Grid
+from ser._segments import Grid, turns_of
 from ser.corpora.grammars.emodb import GENDERS, LABELS
 from ser.corpora.synthesis._archive import encode_wav, rng_for
 from ser.corpora.synthesis._speakers import Speaker
@@ -123,6 +124,38 @@ def test_turns_follow_each_other_and_hold_the_segments_with_their_emotion(
         middle = (segment.begin + segment.end) / 2
         inside = [turn for turn in turns if turn.begin <= middle < turn.end]
         assert [turn.emotion for turn in inside] == ([segment.emotion] if segment.emotion else [])
+
+
+@given(
+    st.sampled_from([Grid(32_000, 8_000), Grid(8_000, 4_000), Grid(16_000, 16_000)]),
+    st.lists(st.sampled_from([None, *graphs.LABELS]), min_size=1, max_size=12),
+)
+def test_turns_divide_a_sound_at_the_middles_between_segments(
+    grid: Grid, labels: list[Label | None]
+) -> None:
+    uniform = Probabilities(("a", "b", "c"), np.full(3, 1 / 3, np.float32))
+    samples = grid.window + (len(labels) - 1) * grid.step
+    segments = [
+        ser.Segment(place.begin / SAMPLING_RATE, place.end / SAMPLING_RATE, label, uniform, 1.0)
+        for place, label in zip(grid.places(samples), labels, strict=True)
+    ]
+    turns = turns_of(segments, grid)
+    groups = [(label, [*group]) for label, group in itertools.groupby(segments, lambda s: s.label)]
+    # Each turn ends where the next group begins, whether that is a turn or silence.
+    edges = [0.0]
+    for (_, before), (_, after) in itertools.pairwise(groups):
+        edges.append((middle_of(before[-1]) + middle_of(after[0])) / 2)
+    edges.append(samples / SAMPLING_RATE)
+    expected: list[Any] = [
+        (label, pytest.approx(begin), pytest.approx(end))
+        for (label, _), (begin, end) in zip(groups, itertools.pairwise(edges), strict=True)
+        if label is not None
+    ]
+    assert [(turn.label, turn.begin, turn.end) for turn in turns] == expected
+
+
+def middle_of(segment: ser.Segment) -> float:
+    return (segment.begin + segment.end) / 2
 
 
 def test_segments_come_one_by_one_before_the_last_one_is_computed(

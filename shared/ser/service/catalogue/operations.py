@@ -7,9 +7,11 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
-from ser.errors import AlteredModel, Conflict, within
+from ser._required_inputs import require_inputs
+from ser.errors import AlteredModel, Conflict, TooLarge, within
 from ser.registry import (
     READY,
+    Digest,
     ModelSummary,
     Move,
     PublishedModel,
@@ -27,11 +29,14 @@ from ser.service.answers import (
     ModelFigures,
     ModelList,
 )
-from ser.service.catalogue.request import AliasesQuery, AliasRequest, ModelsQuery
+from ser.service.catalogue.request import AliasesQuery, AliasRequest, FileRequest, ModelsQuery
+from ser.service.http import File
 from ser.service.inference.request import ReportRequest
 from ser.service.logs import write_event
 from ser.service.models import Models
 from ser.service.settings import Settings
+
+MODEL_FILE = "model.onnx"
 
 
 class Catalogue:
@@ -72,6 +77,30 @@ class Catalogue:
             if place is not None and model.model_id != READY:
                 aliases = self._registry(place, settings).aliases()
         return details_of(model, summarize(model.manifest, aliases))
+
+    def file(self, request: FileRequest, settings: Settings) -> File:
+        """Return the file of a model; browsers keep that of an id, which never changes."""
+        rules = settings.model_rules
+        with within("model_save_path"):
+            model = self._models.published(request.model_save_path, request.model_id, rules)
+            if model.size > rules.limits.file_bytes.value:
+                raise TooLarge(
+                    f"{MODEL_FILE} of model {model.model_id} has {model.size:,} bytes; "
+                    f"allowed: {rules.limits.file_bytes}."
+                )
+            data = model.read(MODEL_FILE)
+        if request.inputs == "required":
+            data = require_inputs(data)
+        is_constant = model.model_id == request.model_id != READY
+        keep = "max-age=31536000, immutable" if is_constant else "no-cache"
+        headers = {
+            "Content-Type": "application/octet-stream",
+            "Content-Disposition": f'attachment; filename="{model.model_id}.onnx"',
+            "Cache-Control": f"private, {keep}",
+            "ETag": f'"{Digest.of(data).sha256}"',
+            "Vary": "Authorization",
+        }
+        return File(data, headers)
 
     def delete(self, request: ReportRequest, settings: Settings) -> DeletedModel:
         """Delete a model to which no alias leads, and return its id."""

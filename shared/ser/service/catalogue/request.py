@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import partial
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from msgspec import Meta
 
 from ser._schemas import Name, Schema, parse
 from ser.errors import Fault
-from ser.service.inference.request import ModelSavePath, allowed_location, registry_faults
+from ser.service.inference.request import (
+    ModelSavePath,
+    ReportRequest,
+    allowed_location,
+    registry_faults,
+)
 from ser.service.settings import Settings
 
 RequestT = TypeVar("RequestT", bound=Schema)
@@ -22,6 +27,18 @@ class ModelsQuery(Schema, frozen=True, kw_only=True):
     limit: Annotated[int, Meta(ge=1, le=100, description="Largest number of models.")] = 20
     before: Annotated[Name | None, Meta(description="`next` of the page before.")] = None
     model_save_path: ModelSavePath = None
+
+
+class FileRequest(ReportRequest, frozen=True, kw_only=True):
+    """The file of a model."""
+
+    inputs: Annotated[
+        Literal["optional", "required"],
+        Meta(
+            description="`required`: a copy of the file whose inputs for profiles have no "
+            "defaults, as onnxruntime-web needs it to take them; zeros are no profile."
+        ),
+    ] = "optional"
 
 
 class AliasesQuery(Schema, frozen=True, kw_only=True):

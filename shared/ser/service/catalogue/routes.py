@@ -9,11 +9,12 @@ from ser.service.bodies import JSON
 from ser.service.catalogue.request import (
     AliasesQuery,
     AliasRequest,
+    FileRequest,
     ModelsQuery,
     read_catalogue_request,
 )
 from ser.service.inference.request import ReportRequest, read_request
-from ser.service.routes import Route
+from ser.service.routes import Binary, Route
 
 PROBLEMS = (404, 409, 422, 502, 503)
 MODEL_EXAMPLE = {
@@ -74,6 +75,18 @@ GET_MODEL = Route(
         "notes": [],
     },
 )
+GET_FILE = Route(
+    method="GET",
+    path="/models/{model_id}/model.onnx",
+    operation="get_model_file",
+    tag="predict",
+    summary="Get the file of a model, for other runtimes and for browsers",
+    scope="predict",
+    request=FileRequest,
+    parse=partial(read_request, FileRequest),
+    answer=Binary("The file: sound in, probabilities out."),
+    problems=PROBLEMS,
+)
 DELETE_MODEL = Route(
     method="DELETE",
     path="/models/{model_id}",
@@ -117,4 +130,4 @@ CHANGE_ALIAS = Route(
     answer_example=ALIAS_EXAMPLE,
 )
 
-ROUTES = (LIST_MODELS, GET_MODEL, DELETE_MODEL, LIST_ALIASES, CHANGE_ALIAS)
+ROUTES = (LIST_MODELS, GET_MODEL, GET_FILE, DELETE_MODEL, LIST_ALIASES, CHANGE_ALIAS)

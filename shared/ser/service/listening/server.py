@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -56,6 +57,8 @@ for applications)."""
 REASON_BYTES = 123
 """Longest reason of a close frame (RFC 6455)."""
 MAX_THREADS = 8
+LOW_PRIORITY = 10
+"""The niceness of threads that give way to others."""
 
 
 class Listeners:
@@ -65,6 +68,8 @@ class Listeners:
         self._models = Models()
         self._connections = self._listeners = 0
         self._threads = ThreadPoolExecutor(min(os.cpu_count() or 1, MAX_THREADS))
+        # Segments are due at a time; whole sounds, which take up to seconds, are not.
+        self._patient = ThreadPoolExecutor(1, initializer=give_way)
 
     async def answer(self, connection: ServerConnection) -> None:
         """Answer a connection until it is closed; each refusal has a code and a reason."""
@@ -104,7 +109,14 @@ class Listeners:
             )
             charge = charge_of(caller, settings)
             await Session(
-                connection, fields, model, model.model_id, settings, charge, self._run
+                connection,
+                fields,
+                model,
+                model.model_id,
+                settings,
+                charge,
+                self._run,
+                self._run_patiently,
             ).listen()
 
     @contextmanager
@@ -121,6 +133,17 @@ class Listeners:
     async def _run(self, work: Callable[..., T], *arguments: Any) -> T:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, work, *arguments)
+
+    async def _run_patiently(self, work: Callable[..., T], *arguments: Any) -> T:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._patient, work, *arguments)
+
+
+def give_way() -> None:
+    """Let the present thread compute while the others do not, where the system can."""
+    with suppress(OSError, AttributeError):
+        # On Linux, a thread has a priority of its own.
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LOW_PRIORITY)
 
 
 def too_many(settings: Settings) -> Busy:

@@ -60,6 +60,8 @@ class Session:
         Counts seconds of sound in the quota of the caller, or raises.
     run
         Runs a function in a thread.
+    run_patiently
+        Runs a longer one in a thread that gives way to those of segments.
     """
 
     def __init__(
@@ -71,10 +73,11 @@ class Session:
         settings: Settings,
         charge: Callable[[float], None],
         run: Run,
+        run_patiently: Run,
     ) -> None:
         self._connection, self._request, self._settings = connection, request, settings
         self._model, self._model_id, self._names = model, model_id, names_of(model)
-        self._charge, self._run = charge, run
+        self._charge, self._run, self._run_patiently = charge, run, run_patiently
         self._charged = 0.0
         self._decoder: Decoder = decoder_of(request.format)
         self._listening: Listening = model.listen(
@@ -99,7 +102,7 @@ class Session:
             await self._hear(await self._run(self._decoder.end), recording)
             await self._send_all(await self._run(lambda: list(self._listening.end())))
             await self._count(at_least=0)
-            await self._send(await self._run(self._answer, recording))
+            await self._send(await self._run_patiently(self._answer, recording))
 
     async def _hear(self, samples: Samples, recording: Recording) -> None:
         most = self._settings.max_listen_seconds

@@ -23,7 +23,7 @@ from ser.service.openapi._schemas import (
     reference_in,
     remove_provided_fields,
 )
-from ser.service.routes import Html, Route, Text
+from ser.service.routes import Binary, Html, Route, Text
 from ser.service.settings import PROVIDED_FIELDS, Settings
 
 REQUEST_ID = {
@@ -225,6 +225,11 @@ def responses(route: Route) -> dict[str, Any]:
         description, content = (
             route.answer.description,
             {"text/html": {"schema": {"type": "string"}}},
+        )
+    elif isinstance(route.answer, Binary):
+        description, content = (
+            route.answer.description,
+            {"application/octet-stream": {"schema": BINARY}},
         )
     else:
         assert not isinstance(route.answer, Text)

@@ -16,7 +16,7 @@ from ser.frontends import AUGMENTATIONS, METHODS, Augmentations, FrontEnds
 from ser.service.answers import Problem
 from ser.service.inference import PredictRequest
 from ser.service.inference.uploads import SoundAddress, Uploads
-from ser.service.routes import Html, Route, Text
+from ser.service.routes import Binary, Html, Route, Text
 from ser.service.settings import PROVIDED_FIELDS
 
 Schema = dict[str, Any]
@@ -36,7 +36,7 @@ def component_schemas(routes: Iterable[Route]) -> dict[str, Schema]:
             if route.request is PredictRequest:
                 kinds[SoundAddress] = None
             descriptions[route.request.__name__] = route.fields
-        if not isinstance(route.answer, Html | Text):
+        if not isinstance(route.answer, Html | Text | Binary):
             kinds[route.answer] = None
         kinds |= dict.fromkeys(other.answer for other in route.others.values())
     _, schemas = msgspec.json.schema_components(

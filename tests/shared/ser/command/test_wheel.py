@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -28,7 +29,7 @@ FUNCTIONS = {f"ser/command/functions/{name}.py" for name in ("predict", "train")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel of the package, built from a copy of the clone."""
     folder = tmp_path_factory.mktemp("wheel")
-    for name in ("shared", "functions"):
+    for name in ("shared", "functions", "infra/page"):
         options = ["--cached", "--others", "--exclude-standard", name]
         command = ["git", "-C", str(ROOT), "ls-files", *options]
         listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
@@ -36,6 +37,9 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
             if (ROOT / line).is_file():
                 (folder / line).parent.mkdir(parents=True, exist_ok=True)
                 (folder / line).write_bytes((ROOT / line).read_bytes())
+    runtime = Path("shared", "ser", "service", "page", "runtime")
+    if (ROOT / runtime).is_dir():
+        shutil.copytree(ROOT / runtime, folder / runtime)
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet", "wheel"]
     options = ["--no-deps", "-w", str(folder), str(folder / "shared")]
     subprocess.run([*pip, *options], check=True)
@@ -81,6 +85,18 @@ def test_the_wheel_holds_the_command_and_both_functions(wheel: Path) -> None:
             source = ROOT / "functions" / Path(name).stem / "main.py"
             assert archive.read(name) == source.read_bytes()
     assert "ser/ready/model.onnx" in names
+
+
+def test_the_wheel_holds_the_page_and_what_judges_in_browsers(wheel: Path) -> None:
+    page = Path(ser.__file__).parent / "service" / "page"
+    expected = {
+        f"ser/service/page/{each.relative_to(page)}"
+        for folder in ("static", "runtime")
+        for each in (page / folder).glob("*")
+    }
+    assert "ser/service/page/static/judge.html" in expected
+    with zipfile.ZipFile(wheel) as archive:
+        assert expected <= {*archive.namelist()}
 
 
 def test_a_sound_is_judged_and_what_is_missing_is_named(scripts: Path, bounds: Path) -> None:

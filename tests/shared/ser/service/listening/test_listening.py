@@ -37,9 +37,10 @@ SIGNAL = np.concatenate(
     [
         np.tile(made.signal("03a01Wa.wav"), 4)[:20_000],
         np.zeros(24_000, np.float32),
-        np.tile(made.signal("03a01Ta.wav"), 4)[:20_000],
+        np.tile(made.signal("03a01Ta.wav"), 4)[:22_400],
     ]
 )
+"""A sound that ends within a window."""
 SAMPLES = np.round(SIGNAL * 32_767).astype("<i2")
 END = '{"end": true}'
 KEYS = {name: new_key() for name in ("ann", "bo", "cy")}
@@ -258,11 +259,7 @@ def test_there_are_places_for_so_many_listeners_and_they_become_free(server: Lis
 
 def test_a_client_that_stops_reading_loses_only_its_own_connection(server: Listeners) -> None:
     with socket.create_connection((HOST, server.port)) as slow:
-        slow.sendall(
-            b"GET /listen?window=0.25&step=0.25 HTTP/1.1\r\nHost: localhost\r\n"
-            b"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-            b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-        )
+        slow.sendall(opening("?window=0.25&step=0.25"))
         assert b"101" in slow.recv(1_000)
         # A frame of 0.25 s, masked with zeros.
         frame = b"\x82\xfe" + (8_000).to_bytes(2, "big") + bytes(4) + bytes(8_000)
@@ -280,6 +277,38 @@ def test_a_client_that_stops_reading_loses_only_its_own_connection(server: Liste
             closed = heard(other, END)
     assert closed.code == 1000
     assert "turns" in closed.messages[-1]
+
+
+def test_a_client_that_does_not_read_is_not_read_either(tmp_path: Path) -> None:
+    """Nothing piles up in the server: neither segments that wait for it nor frames of it."""
+    frame = b"\x82\xff" + (320_000).to_bytes(8, "big") + bytes(4) + bytes(320_000)
+    with listening(tmp_path, SER_LISTEN_IDLE_SECONDS="1") as running, socket.socket() as slow:
+        slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+        slow.connect((HOST, running.port))
+        slow.sendall(opening("?window=0.25&step=0.25"))
+        assert b"101" in slow.recv(1_000)
+        slow.settimeout(2)
+        # The segments of all frames would be 4 MB.
+        with pytest.raises((TimeoutError, ConnectionError)):
+            send_frames(slow, [frame] * 300)
+        with running.connect() as other:
+            closed = heard(other, bytes(64_000), END)
+        wait_for_end(slow)
+    assert [closed.code, len(closed.messages)] == [1000, 2]
+
+
+def send_frames(connection: socket.socket, frames: list[bytes]) -> None:
+    for each in frames:
+        connection.sendall(each)
+
+
+def opening(query: str) -> bytes:
+    """Return the request that opens a WebSocket."""
+    return (
+        f"GET /listen{query} HTTP/1.1\r\nHost: localhost\r\n"
+        "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    ).encode()
 
 
 def wait_for_end(slow: socket.socket) -> None:

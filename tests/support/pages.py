@@ -1,0 +1,60 @@
+"""Steps of users on the page."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import soundfile
+import soxr
+from playwright.sync_api import Page
+
+import made
+
+SECONDS = 60
+"""Time-out of a step: a busy machine judges slowly."""
+
+
+class Served(NamedTuple):
+    """The stack of the tests."""
+
+    url: str
+    other: str
+    """Id of a small model of three emotions, to which the alias ``production`` points."""
+
+
+def opened(page: Page, data: bytes, name: str = "sound.wav", place: str = "server") -> Page:
+    """Let the page judge a sound with the model of the software, and wait for the answer."""
+    page.wait_for_selector("#model option", state="attached")
+    page.select_option("#model", "ready")
+    page.locator(f"input[value={place}]").check()
+    page.set_input_files("#file", {"name": name, "mimeType": "audio/wav", "buffer": data})
+    return judged(page)
+
+
+def judged(page: Page) -> Page:
+    """Wait until the page has judged its sound."""
+    page.locator("#status", has_text="judged").wait_for()
+    return page
+
+
+def resampled(data: bytes, rate: int) -> bytes:
+    """Return a sound at another rate."""
+    samples, original = soundfile.read(io.BytesIO(data), dtype="float32")
+    return made.sound(np.asarray(soxr.resample(samples, original, rate), np.float32), rate)
+
+
+def downloaded(page: Page, name: str) -> str:
+    """Return what a button of the page saves."""
+    with page.expect_download() as download:
+        page.get_by_role("button", name=name, exact=True).first.click()
+    return Path(download.value.path()).read_text()
+
+
+def answer(page: Page) -> dict[str, Any]:
+    """Return the answer that the page saves as JSON."""
+    found: dict[str, Any] = json.loads(downloaded(page, "JSON"))
+    return found
