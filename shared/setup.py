@@ -3,8 +3,7 @@ of onnxruntime-web for the page.
 
 The functions are in ``functions/`` of the clone, where each has requirements of its own. ``ser
 serve`` runs the copies where the package is installed without a clone. The files for the page come
-from npm's registry, unless they are there; where it does not answer, the package is built without
-them.
+from npm, unless they are there; without npm the package is built without them.
 """
 
 from __future__ import annotations

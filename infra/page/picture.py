@@ -9,13 +9,13 @@ import io
 import tempfile
 
 from PIL import Image
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, ViewportSize, sync_playwright
 
 import browsers
 from stacks import ROOT, serving
 
 TARGET = ROOT / "docs" / "page.png"
-SIZE = {"width": 1120, "height": 900}
+SIZE: ViewportSize = {"width": 1120, "height": 900}
 
 
 def main() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ EMOTIONS = (
     *("surprise", "silence"),
 )
 # What people see of linear RGB (Machado, Oliveira and Fernandes 2009, table 1, severity 1.0).
-VISIONS = {
+VISIONS: dict[str, Any] = {
     "trichromacy": np.eye(3),
     "protanopia": [
         [0.152286, 1.052583, -0.204868],
@@ -56,7 +57,7 @@ LEAST = 0.1
 @pytest.mark.parametrize("vision", VISIONS)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_two_emotions_look_alike(scheme: str, vision: str) -> None:
-    seen = np.clip(np.array(colours(scheme)) @ np.transpose(VISIONS[vision]), 0, 1)
+    seen = np.clip(np.array(colours(scheme)) @ np.array(VISIONS[vision]).T, 0, 1)
     places = np.cbrt(seen @ CONES.T) @ OKLAB.T
     distances = np.linalg.norm(places[:, None] - places[None], axis=-1)
     alike = [
