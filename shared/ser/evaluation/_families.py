@@ -57,6 +57,7 @@ class Share(TypedDict):
 def family_of(feature: str) -> str:
     """Return the family of a feature.
 
+    >>> from ser.evaluation import family_of
     >>> family_of("Functionals.voiced.delta_pitch.p90")
     'pitch'
     >>> family_of("Functionals.active.flux~energy")

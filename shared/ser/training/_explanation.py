@@ -105,8 +105,8 @@ def explain_left_out(
 ) -> dict[str, Any]:
     """Return the families of features of an evaluation.
 
-    A discriminant is fitted once more, to all utterances, which takes about as long as a fold; for
-    other classifiers those of the folds answer.
+    The folds keep graphs alone, without the weights of a discriminant, so one is fitted to all
+    utterances. For other classifiers those of the folds answer.
     """
     if not isinstance(recipe.classifier, DiscriminantClassifier):
         return speakers.family_importance()
