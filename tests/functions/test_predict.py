@@ -548,6 +548,7 @@ def test_health_status_and_description_are_served(predict: Client) -> None:
         "/predict/{job_id}",
         "/models",
         "/models/{model_id}",
+        "/models/{model_id}/model.onnx",
         "/models/{model_id}/report",
         "/aliases",
         "/aliases/{alias}",

@@ -79,7 +79,7 @@ def test_with_jwt_every_route_requires_a_token_of_the_issuer(planned: dict[str, 
     assert authorizer["identity_sources"] == ["$request.header.Authorization"]
     assert authorizer["jwt_configuration"] == [JWT]
     routes = [each for name, each in planned.items() if name.startswith("aws_apigatewayv2_route.")]
-    assert len(routes) == 19
+    assert len(routes) == 22
     for route in routes:
         assert route.after["authorization_type"] == "JWT"
         # The id of the authorizer, which is created by the apply.

@@ -340,7 +340,8 @@ def test_addresses_that_do_not_answer_take_no_longer_than_the_whole_download(
                 pace=Pace(Limit(0.5, "SER_MAX_DOWNLOAD_SECONDS")),
                 patience=Patience(connect=0.2),
             )
-    assert 1 <= len(tried) <= 3
+    # Other connections of this process, to other ports, do not count.
+    assert 1 <= tried.count(address) <= 3
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
