@@ -16,8 +16,12 @@ export async function record(assets, heard) {
     throw new Error(`The microphone cannot be used (${error.name}); allow it, or drop a file.`);
   });
   const { context, source } = connected(stream);
-  await context.audioWorklet.addModule(`${assets}/worker-recorder.js`);
-  const node = new AudioWorkletNode(context, "recorder", { numberOfOutputs: 0, channelCount: 1 });
+  const node = await nodeIn(context, assets).catch(async (error) => {
+    // Otherwise the microphone would stay on.
+    stream.getTracks().forEach((track) => track.stop());
+    await context.close();
+    throw new Error(`The recording cannot begin (${error.message}); reload the page.`);
+  });
   const parts = [];
   let samples = 0;
   node.port.onmessage = ({ data }) => {
@@ -51,4 +55,9 @@ function connected(stream) {
     const other = new AudioContext();
     return { context: other, source: other.createMediaStreamSource(stream) };
   }
+}
+
+async function nodeIn(context, assets) {
+  await context.audioWorklet.addModule(`${assets}/worker-recorder.js`);
+  return new AudioWorkletNode(context, "recorder", { numberOfOutputs: 0, channelCount: 1 });
 }

@@ -12,6 +12,7 @@ export async function* judge(file, model, grid, profile, signal) {
   });
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let text = "";
+  let isWhole = false;
   for (;;) {
     const { value, done } = await reader.read();
     text += value ?? "";
@@ -20,9 +21,11 @@ export async function* judge(file, model, grid, profile, signal) {
     for (const line of lines.filter(Boolean)) {
       const found = JSON.parse(line);
       if ("status" in found && "title" in found) throw new Problem(found.status, found);
+      isWhole = "model_id" in found;
       yield found;
     }
-    if (done) return;
+    if (done && isWhole) return;
+    if (done) throw new Error("The answer of the server ended early; try again.");
   }
 }
 

@@ -72,6 +72,8 @@ export function readWav(bytes) {
     const start = at + 8;
     if (name(at) === "fmt ") format = formatAt(view, start, size);
     if (name(at) === "data" && format) {
+      // Without channels the number of frames would be infinite.
+      if (!format.count || !format.bytes) return null;
       const end = Math.min(start + size, view.byteLength);
       const frames = Math.floor((end - start) / (format.count * format.bytes));
       const read = reader(view, format);

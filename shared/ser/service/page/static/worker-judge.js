@@ -38,7 +38,13 @@ async function run({ number, task, ...values }) {
 }
 
 async function* load({ model_id, url, headers }) {
-  if (models.has(model_id)) return;
+  if (models.has(model_id)) {
+    // The one that is used last makes room last.
+    const model = models.get(model_id);
+    models.delete(model_id);
+    models.set(model_id, model);
+    return;
+  }
   const response = await fetch(url, { headers });
   if (!response.ok) {
     const problem = await response.json().catch(() => ({}));
