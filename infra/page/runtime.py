@@ -65,7 +65,7 @@ def read(package: str, *names: str) -> list[bytes]:
         for name in ("package.json", LOCK):
             shutil.copyfile(HERE / name, Path(folder, name))
         subprocess.run(
-            [*command, "--loglevel=error"],
+            [*command, "--loglevel=error", "--no-update-notifier"],
             cwd=folder,
             check=True,
             timeout=SECONDS,

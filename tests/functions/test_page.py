@@ -36,6 +36,7 @@ def test_programs_get_json_where_browsers_get_the_page(
 ) -> None:
     others = predict.get(path, headers={"Accept": accept} if accept else {})
     assert others.mimetype == "application/json"
+    assert "Accept" in others.headers["Vary"]
     browsers = predict.get(path, headers=BROWSER)
     assert browsers.headers["Content-Type"] == "text/html; charset=utf-8"
     assert "Accept" in browsers.headers["Vary"]
@@ -141,6 +142,17 @@ def test_the_file_of_a_model_is_that_of_the_registry(predict: Any, place: Path) 
     assert by_alias.headers["Cache-Control"] == "private, no-cache"
     kept = {"If-None-Match": by_alias.headers["ETag"]}
     assert predict.get("/models/production/model.onnx", headers=kept).status_code == 304
+
+
+def test_a_file_that_the_client_has_is_not_read_again(predict: Any, place: Path) -> None:
+    model_id = graphs.publish(place, graphs.model())
+    path = f"/models/{model_id}/model.onnx"
+    kept = {"If-None-Match": predict.get(path).headers["ETag"]}
+    (place / model_id / "model.onnx").write_bytes(b"altered")
+    assert predict.get(path).status_code == 409
+    assert predict.get(path, headers=kept).status_code == 304
+    head = predict.open(path, method="HEAD")
+    assert (head.status_code, head.headers.get("Content-Length")) == (200, None)
 
 
 def test_the_copy_for_browsers_requires_the_inputs_of_profiles(predict: Any) -> None:

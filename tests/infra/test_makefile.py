@@ -147,7 +147,7 @@ def test_init_announces_its_size_and_shows_the_progress_of_the_installation(
 ) -> None:
     run = initialise(tmp_path, PIP)
     assert run.returncode == 0, run.stderr
-    assert "850 MB to download and 3 GB on disk" in run.stderr
+    assert "1.1 GB to download and 4 GB on disk" in run.stderr
     assert "tensorflow_cpu-2.20.0.whl (266.2 MB)" in run.stderr
     assert "Writing 1 packages" in run.stderr
 

@@ -20,7 +20,7 @@ from pages import Served, answer, downloaded, judged, opened, resampled
 
 Visit = Callable[..., Page]
 TOLERANCE = 1e-4
-TEXT = b"This is no sound, but a text that somebody has dropped.\n" * 20
+TEXT = b"This is a text, not a sound.\n" * 40
 
 
 def test_a_recording_becomes_a_time_line(visit: Visit) -> None:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from functools import partial
+from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from ser.service.answers import Health
 from ser.service.bodies import NOTIFICATION
-from ser.service.http import Function, Lines, get_health
+from ser.service.http import File, Function, Lines, get_health
 from ser.service.routes import Call, Route, health_of
 
 PATIENCE = 60
+FILE_BYTES = 4_000_000
 
 
 def post_wait(call: Call[bytes]) -> Health:
@@ -35,7 +39,7 @@ WAIT = Route(
     operation="wait",
     tag="predict",
     summary="Wait",
-    parse=lambda fields, _settings: fields["body"],
+    parse=lambda fields, _settings: fields.get("body"),
     reads=(NOTIFICATION,),
     answer=Health,
 )
@@ -52,4 +56,14 @@ def lines(call: Call[bytes]) -> Iterator[Health]:
 
 
 LINES = msgspec.structs.replace(WAIT, path="/predict/lines", operation="lines")
-function = Function((WAIT, post_wait), (LINES, post_lines), (health_of("wait"), get_health))
+FILE = msgspec.structs.replace(WAIT, method="GET", path="/predict/file", operation="file", reads=())
+
+
+def get_file(_: Call[Any]) -> File:
+    """Answer with a file of 4 MB."""
+    return File(partial(BytesIO, bytes(FILE_BYTES)), {"Content-Type": "application/octet-stream"})
+
+
+function = Function(
+    (WAIT, post_wait), (LINES, post_lines), (FILE, get_file), (health_of("wait"), get_health)
+)

@@ -76,7 +76,7 @@ class PublishedModel(Model):
         NotFound
             The manifest does not list the file.
         """
-        return self._digest(MODEL_FILE).size
+        return self.digest(MODEL_FILE).size
 
     @property
     def _opened(self) -> OpenedModel:
@@ -114,7 +114,7 @@ class PublishedModel(Model):
         AlteredModel
             The file is missing, or has changed since publication.
         """
-        digest = self._digest(name)
+        digest = self.digest(name)
         try:
             stored = self._store.read(f"{self._prefix}{name}", digest.size)
             if stored is None:
@@ -138,7 +138,7 @@ class PublishedModel(Model):
         AlteredModel
             The report is missing, has changed since publication, or is not a page that ser makes.
         """
-        size = self._digest(REPORT_FILE).size
+        size = self.digest(REPORT_FILE).size
         if size > MAX_REPORT:
             raise AlteredModel(
                 f"{REPORT_FILE} of model {self.model_id} has {size:,} bytes; "
@@ -155,7 +155,14 @@ class PublishedModel(Model):
             )
         return report
 
-    def _digest(self, name: str) -> Digest:
+    def digest(self, name: str) -> Digest:
+        """Return the digest of the file ``name``, as published.
+
+        Raises
+        ------
+        NotFound
+            The manifest does not list the file.
+        """
         try:
             return self._files[name]
         except KeyError:

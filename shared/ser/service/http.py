@@ -8,17 +8,19 @@ callers; so no exception may escape :class:`Function`.
 
 from __future__ import annotations
 
+import io
 import logging
 import uuid
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 import msgspec
 from werkzeug import exceptions
 from werkzeug.datastructures import MultiDict
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
+from werkzeug.wsgi import wrap_file
 
 from ser._schemas import parse, shortened
 from ser.errors import NotFound, SerError, TooLarge
@@ -87,7 +89,8 @@ class Reply(NamedTuple):
 class File(NamedTuple):
     """An answer that is a file, whose headers say all about it. Its size has a limit of its own."""
 
-    data: bytes
+    open: Callable[[], BinaryIO]
+    """Returns the file from its beginning; it is called only if the content is sent."""
     headers: Mapping[str, str]
 
 
@@ -98,7 +101,8 @@ class Lines(NamedTuple):
     media_type: str
 
 
-Answer = msgspec.Struct | Mapping[str, Any] | Page | Plain | Reply | Lines | File
+BoundedAnswer = msgspec.Struct | Mapping[str, Any] | Page | Plain | Reply | Lines
+Answer = BoundedAnswer | File
 Handler = Callable[[Call[Any]], Answer]
 
 
@@ -214,8 +218,13 @@ class Function:
             paths = ", ".join(sorted(with_braces(each) for each in rules))
             raise NotFound(f"There is no path {path!r}; allowed: {paths}.") from error
         page = self._pages.get(request.path.rstrip("/") or "/")
-        if page and request.method in ("GET", "HEAD") and prefers_html(request):
-            exchange.route, exchange.handler = page
+        if page and request.method in ("GET", "HEAD"):
+            if prefers_html(request):
+                exchange.route, exchange.handler = page
+            response = proceed(exchange)
+            # Otherwise a cache would give the page to programs, or JSON to browsers.
+            response.vary.add("Accept")
+            return response
         return proceed(exchange)
 
     def _describe(self, call: Call[Any]) -> Mapping[str, Any]:
@@ -352,11 +361,30 @@ def answer(exchange: Exchange) -> Response:
         is_client_gone=exchange.request.environ.get(CLIENT_GONE, is_client_gone),
     )
     found = exchange.handler(call)
-    response = respond(found, exchange.request_id)
     if isinstance(found, File):
-        response.make_conditional(exchange.request)
-        return response
-    return bounded(response, exchange.settings)
+        return send(found, exchange.request)
+    return bounded(respond(found, exchange.request_id), exchange.settings)
+
+
+def send(file: File, request: Request) -> Response:
+    """Return the response that carries ``file``, unless the client has it or asks for its headers.
+
+    The server reads the file as its client does (``wsgi.file_wrapper``, PEP 3333): a copy of each
+    answer that waits for its client would fill memory or disk.
+    """
+    response = Response(headers=file.headers)
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.make_conditional(request)
+    # The length of a file that is not opened is unknown, not 0.
+    response.response = iter(())
+    del response.headers["Content-Length"]
+    if response.status_code != 304 and request.method != "HEAD":
+        content = file.open()
+        response.content_length = content.seek(0, io.SEEK_END)
+        content.seek(0)
+        response.response = wrap_file(request.environ, content)
+        response.direct_passthrough = True
+    return response
 
 
 def preferred_form(request: Request, route: Route | None) -> str:
@@ -377,7 +405,7 @@ def parse_request(exchange: Exchange, route: Route) -> Any:
     return parse(route.request, fields) if route.request else None
 
 
-def respond(answer: Answer, request_id: str) -> Response:
+def respond(answer: BoundedAnswer, request_id: str) -> Response:
     """Return the response that carries ``answer``."""
     match answer:
         case Page(html, immutable):
@@ -390,9 +418,6 @@ def respond(answer: Answer, request_id: str) -> Response:
             )
         case Plain(text, media_type):
             response = Response(text, content_type=media_type)
-            response.headers["X-Content-Type-Options"] = "nosniff"
-        case File(data, headers):
-            response = Response(data, headers=headers)
             response.headers["X-Content-Type-Options"] = "nosniff"
         case Lines(values, media_type):
             # Errors before the first line have a status of their own.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -11,7 +12,6 @@ from ser._required_inputs import require_inputs
 from ser.errors import AlteredModel, Conflict, TooLarge, within
 from ser.registry import (
     READY,
-    Digest,
     ModelSummary,
     Move,
     PublishedModel,
@@ -30,6 +30,7 @@ from ser.service.answers import (
     ModelList,
 )
 from ser.service.catalogue.request import AliasesQuery, AliasRequest, FileRequest, ModelsQuery
+from ser.service.contents import Contents
 from ser.service.http import File
 from ser.service.inference.request import ReportRequest
 from ser.service.logs import write_event
@@ -37,6 +38,9 @@ from ser.service.models import Models
 from ser.service.settings import Settings
 
 MODEL_FILE = "model.onnx"
+CHANGES: dict[str, Callable[[bytes], bytes]] = {"optional": bytes, "required": require_inputs}
+"""Changes of the file by the field ``inputs``."""
+CONTENTS = Contents()
 
 
 class Catalogue:
@@ -88,19 +92,22 @@ class Catalogue:
                     f"{MODEL_FILE} of model {model.model_id} has {model.size:,} bytes; "
                     f"allowed: {rules.limits.file_bytes}."
                 )
-            data = model.read(MODEL_FILE)
-        if request.inputs == "required":
-            data = require_inputs(data)
+        digest, change = model.digest(MODEL_FILE).sha256, CHANGES[request.inputs]
+
+        def read() -> bytes:
+            with within("model_save_path"):
+                return change(model.read(MODEL_FILE))
+
         is_constant = model.model_id == request.model_id != READY
         keep = "max-age=31536000, immutable" if is_constant else "no-cache"
         headers = {
             "Content-Type": "application/octet-stream",
             "Content-Disposition": f'attachment; filename="{model.model_id}.onnx"',
             "Cache-Control": f"private, {keep}",
-            "ETag": f'"{Digest.of(data).sha256}"',
+            "ETag": f'"{digest}-{request.inputs}"',
             "Vary": "Authorization",
         }
-        return File(data, headers)
+        return File(lambda: CONTENTS.get((digest, request.inputs), read).open(), headers)
 
     def delete(self, request: ReportRequest, settings: Settings) -> DeletedModel:
         """Delete a model to which no alias leads, and return its id."""

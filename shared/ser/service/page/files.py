@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from base64 import b64encode
-from functools import cache
+from functools import cache, partial
 from importlib.resources import files
+from io import BytesIO
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
@@ -115,8 +116,13 @@ def document(name: str) -> File:
         .replace("{style}", integrity(found.files["page.css"]))
         .replace("{script}", integrity(found.files[f"{name}.js"]))
     )
-    headers = {"Content-Type": "text/html; charset=utf-8", "Cache-Control": "no-cache"}
-    return File(html.encode(), {**HEADERS, **headers, "Vary": "Accept"})
+    data = html.encode()
+    headers = {
+        "Content-Type": "text/html; charset=utf-8",
+        "Cache-Control": "no-cache",
+        "ETag": f'"{hashlib.sha256(data).hexdigest()}"',
+    }
+    return File(partial(BytesIO, data), {**HEADERS, **headers})
 
 
 def asset(digest: str, name: str) -> File:
@@ -129,7 +135,7 @@ def asset(digest: str, name: str) -> File:
     """
     found = assets()
     stored = next((each for each in (name, name + PACKED) if each in found.files), None)
-    if stored is None or digest != found.digest:
+    if stored is None or name.endswith(PACKED) or digest != found.digest:
         raise NotFound(f"There is no asset {name!r} of the page {digest!r}; reload the page.")
     headers = {
         "Content-Type": TYPES[PurePosixPath(name.removesuffix(PACKED)).suffix],
@@ -137,7 +143,7 @@ def asset(digest: str, name: str) -> File:
     }
     if stored != name:
         headers["Content-Encoding"] = "gzip"
-    return File(found.files[stored], {**HEADERS, **headers})
+    return File(partial(BytesIO, found.files[stored]), {**HEADERS, **headers})
 
 
 def integrity(data: bytes) -> str:

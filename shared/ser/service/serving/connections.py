@@ -35,7 +35,8 @@ DRAIN_SECONDS = 30.0
 LINGER_SECONDS = 5.0
 """Longest time for which a closing connection discards what its client still sends."""
 ANSWER_SECONDS = 60.0
-"""Longest time for which a client may read an answer that is complete."""
+"""Longest time for which a client may read an answer that is complete, beside that which the
+answer takes at the lowest rate of bodies."""
 STOP_SECONDS = 2.0
 """Time for which a stopping worker keeps idle connections: a request may be on its way."""
 LOOK_SECONDS = 0.5
@@ -60,6 +61,8 @@ class Connection(HTTPChannel):  # type: ignore[misc]
         self._limits: Limits = self.adj.limits
         self._idle_since = time.monotonic()
         self._answering_since: float | None = None
+        self._unread_then = 0
+        """Bytes of the answer that the client had not read at that time."""
         self._closing_since: float | None = None
         self._drained = 0
         self._is_refused = False
@@ -125,8 +128,11 @@ class Connection(HTTPChannel):  # type: ignore[misc]
             if request.lags(now):
                 self.refuse(slow_body(settings), at_once=True)
         elif self.total_outbufs_len and not self.requests:
-            self._answering_since = self._answering_since or now
-            self.will_close = now > self._answering_since + ANSWER_SECONDS
+            if self._answering_since is None:
+                self._answering_since, self._unread_then = now, self.total_outbufs_len
+            read = max(0, self._unread_then - self.total_outbufs_len)
+            seconds = ANSWER_SECONDS + read / settings.min_body_rate
+            self.will_close = now > self._answering_since + seconds
         elif not self.requests:
             self._answering_since = None
             kept = STOP_SECONDS if self.server.is_stopping else self._limits.keep_alive

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import pytest
 
+from slowly import FILE_BYTES
 from stack import HOST, ROOT, free_port, function_command, process
 
 SECONDS = 60
@@ -367,6 +368,16 @@ def test_a_full_disk_is_503(tmp_path: Path) -> None:
         answer = server.send(post(2_000_000) + bytes(2_000_000)).only_answer()
         assert (answer.status, "no space" in answer.detail) == (503, True)
         assert server.is_healthy()
+
+
+def test_a_file_that_its_client_does_not_read_yet_takes_no_disk() -> None:
+    with serving(prepare="trap '' XFSZ && ulimit -f 100") as server:
+        client = server.send(b"GET /predict/file HTTP/1.1\r\nHost: a\r\n\r\n")
+        # By then the server has sent what the system takes.
+        assert server.is_healthy()
+        answer = client.answer()
+        assert answer is not None
+        assert (answer.status, len(answer.body)) == (200, FILE_BYTES)
 
 
 def test_a_function_learns_that_its_client_has_gone(server: Server, tmp_path: Path) -> None:
