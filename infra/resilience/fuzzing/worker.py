@@ -148,6 +148,8 @@ def work(
         :func:`time.monotonic`; 0 between cases.
     """
     quiet()
+    # Modules that a case imports first write no bytecode, which is no effect of the case.
+    sys.dont_write_bytecode = True
     limit_memory()
     with tempfile.TemporaryDirectory(dir=home) as folder:
         reader = Reader(load(), Path(folder).resolve())

@@ -65,11 +65,14 @@ class FolderStore(Store):
             descriptor = os.open(self._root / key, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         except NOTHING_THERE:
             return None
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
             os.close(descriptor)
             return None
         with os.fdopen(descriptor, "rb") as file:
-            return Stored(file.read(-1 if most is None else most), tag="")
+            # Python takes the memory for all bytes that are asked for, and `most` may come from a
+            # manifest.
+            return Stored(file.read(-1 if most is None else min(most, status.st_size)), tag="")
 
     def _holds(self, key: str) -> bool:
         return (self._root / key).is_file()

@@ -50,6 +50,14 @@ def test_a_bad_manifest_is_an_altered_model(
     assert list(registry.models()) == []
 
 
+def test_a_manifest_that_states_petabytes_takes_no_memory(registry: Registry, store: Store) -> None:
+    manifest = {"model_id": ID, "files": {"model.onnx": {"sha256": "0" * 64, "size": 2**52}}}
+    store.create(f"{ID}/manifest.json", json.dumps(manifest).encode())
+    store.create(f"{ID}/model.onnx", b"small")
+    with pytest.raises(AlteredModel, match="not as it was published"):
+        registry.model(ID).read("model.onnx")
+
+
 @pytest.mark.parametrize("document", BAD.values(), ids=BAD)
 def test_a_bad_alias_is_a_conflict(registry: Registry, store: Store, document: bytes) -> None:
     registry.publish(ID, {"model.onnx": b""}, {})
