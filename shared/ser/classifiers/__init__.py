@@ -21,7 +21,7 @@ from ser.classifiers._boosting import XGBoostClassifier
 from ser.classifiers._forest import RandomForestClassifier
 from ser.classifiers._keras import KerasClassifier
 from ser.classifiers._rows import ArrayRows, Block, Origins, Rows, Summand, Table, sum_of
-from ser.classifiers.discriminant import DiscriminantClassifier
+from ser.classifiers.discriminant import DiscriminantClassifier, DiscriminantScores
 
 MODEL_TYPES: dict[str, type[Classifier]] = {
     kind.__name__: kind
@@ -40,6 +40,7 @@ __all__ = [
     "Block",
     "Classifier",
     "DiscriminantClassifier",
+    "DiscriminantScores",
     "FittedClassifier",
     "FittedGraph",
     "KerasClassifier",

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ser._progress import ProgressCallback, ignore_share
-from ser.classifiers import Classifier, DiscriminantClassifier
+from ser.classifiers import Classifier, DiscriminantClassifier, DiscriminantScores
 from ser.corpora import Utterance
 from ser.dataset import Recording, StoredRecording, metadata_of
 from ser.evaluation import (
@@ -110,8 +110,9 @@ def explain_left_out(
     """
     if not isinstance(recipe.classifier, DiscriminantClassifier):
         return speakers.family_importance()
+    scores = DiscriminantScores(**recipe.classifier.get_params())
     return family_importance(
-        fit_classifier(recipe.classifier, corpus.rows, recipe.random_state),
+        fit_classifier(scores, corpus.rows, recipe.random_state),
         corpus.loaded.labels,
         corpus.extracted.feature_names,
         trained_on=corpus.rows,

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from ser.classifiers.discriminant._classifier import DiscriminantClassifier
+from ser.classifiers.discriminant._classifier import DiscriminantClassifier, DiscriminantScores
 
-__all__ = ["DiscriminantClassifier"]
+__all__ = ["DiscriminantClassifier", "DiscriminantScores"]

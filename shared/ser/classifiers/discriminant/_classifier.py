@@ -105,6 +105,24 @@ class DiscriminantClassifier(Classifier):
         return [FittedGraph(each.to_onnx().SerializeToString(), each.notes) for each in fitted]
 
 
+class DiscriminantScores(DiscriminantClassifier):
+    """A discriminant for what needs its scores alone.
+
+    It has no familiarity, whose fit takes longer than everything else.
+    """
+
+    def _fit(
+        self,
+        config: DiscriminantConfig,
+        rows: Rows,
+        on_progress: ProgressCallback,
+    ) -> FittedDiscriminant:
+        everything = np.ones(len(rows.y), bool)
+        with one_thread():
+            (fitted,) = fit_exactly(config, rows, [everything], self.random_state, on_progress)
+        return fitted
+
+
 def one_thread() -> AbstractContextManager[object]:
     """Return a context in which matrices are multiplied on the thread of the caller.
 

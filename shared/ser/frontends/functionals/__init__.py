@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -105,9 +106,7 @@ class Functionals(FrontEnd, frozen=True, kw_only=True):
     ) -> tuple[str, ...]:
         """Return the names of the features in their order, such as ``voiced.delta_pitch.p90``."""
         del chunk_samples, columns
-        from spox import Tensor, argument
-
-        return self._named_features(argument(Tensor(np.float32, ("chunks", "samples")))).names
+        return names_of(self)
 
     def descriptors(self, chunks: Var) -> Descriptors:
         from ser.frontends.functionals._array import Named, join
@@ -167,3 +166,12 @@ class Functionals(FrontEnd, frozen=True, kw_only=True):
         ]
         coarse_levels = descriptors.mel_levels(power, modulation.BANDS)
         return join(*families, modulation.modulation(coarse_levels))
+
+
+@cache
+def names_of(front_end: Functionals) -> tuple[str, ...]:
+    """Return the names of the features, which the construction of the graph determines."""
+    from spox import Tensor, argument
+
+    chunks = argument(Tensor(np.float32, ("chunks", "samples")))
+    return front_end._named_features(chunks).names
