@@ -187,3 +187,45 @@ def test_the_page_needs_no_key_and_what_it_asks_for_does(
         assert predict.get(path, headers=BROWSER).status_code == 200
     for path in ("/models", "/models/ready/model.onnx", "/aliases"):
         assert predict.get(path).status_code == 401
+def test_files_of_models_are_given_out_unless_the_operator_keeps_them(
+    predict: Any, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model_id = graphs.publish(place, graphs.model())
+    paths = [f"/models/{each}/model.onnx" for each in (model_id, "ready")]
+    kept = {"If-None-Match": predict.get(paths[0]).headers["ETag"]}
+    monkeypatch.setenv("SER_MODEL_FILES", "false")
+    for path in paths:
+        refused = predict.get(path, headers=kept)
+        assert (refused.status_code, refused.mimetype) == (403, "application/problem+json")
+        assert "SER_MODEL_FILES is false" in refused.json["detail"]
+        # A key would change nothing.
+        assert "WWW-Authenticate" not in refused.headers
+    assert predict.get(f"/models/{model_id}").json["model_id"] == model_id
+
+
+def test_so_many_files_of_models_are_sent_at_once(
+    predict: Any, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = f"/models/{graphs.publish(place, graphs.model())}/model.onnx"
+    monkeypatch.setenv("SER_MAX_MODEL_DOWNLOADS", "2")
+    reading = [predict.get(path) for _ in range(2)]
+    refused = predict.get(path)
+    assert (refused.status_code, refused.mimetype) == (503, "application/problem+json")
+    assert "2 files of models are being sent" in refused.json["detail"]
+    assert "SER_MAX_MODEL_DOWNLOADS" in refused.json["detail"]
+    assert int(refused.headers["Retry-After"]) > 0
+    # What needs no file takes no slot.
+    kept = {"If-None-Match": reading[0].headers["ETag"]}
+    assert predict.get(path, headers=kept).status_code == 304
+    assert predict.open(path, method="HEAD").status_code == 200
+    assert predict.get("/models").status_code == 200
+    reading.pop().close()
+    reading.append(predict.get(path))
+    assert reading[-1].status_code == 200
+    for each in reading:
+        each.close()
+    # A file that cannot be read takes none either.
+    (place / path.split("/")[2] / "model.onnx").write_bytes(b"altered")
+    assert [predict.get(path).status_code for _ in range(3)] == 3 * [409]
+
+

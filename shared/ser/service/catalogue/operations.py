@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from contextlib import ExitStack
+from typing import Any, BinaryIO
 
 import msgspec
 from msgspec import UNSET
@@ -37,12 +38,15 @@ from ser.service.logs import write_event
 from ser.service.models import Models
 from ser.service.settings import Settings
 
+from ser.service.problems import Forbidden
 MODEL_FILE = "model.onnx"
+from ser.service.slots import Slots
 CHANGES: dict[str, Callable[[bytes], bytes]] = {"optional": bytes, "required": require_inputs}
 """Changes of the file by the field ``inputs``."""
 CONTENTS = Contents()
 
 
+DOWNLOADS = Slots("files of models are being sent", "SER_MAX_MODEL_DOWNLOADS")
 class Catalogue:
     """The models and aliases that requests name.
 
@@ -83,7 +87,15 @@ class Catalogue:
         return details_of(model, summarize(model.manifest, aliases))
 
     def file(self, request: FileRequest, settings: Settings) -> File:
-        """Return the file of a model; browsers keep that of an id, which never changes."""
+        """Return the file of a model; browsers keep that of an id, which never changes.
+
+        Its slot is taken when it is opened, and free when its client has read it or has gone.
+        """
+        if not settings.model_files:
+            raise Forbidden(
+                "This server does not give out the files of models, since SER_MODEL_FILES is "
+                "false; allowed: sounds that it judges itself, by POST /predict."
+            )
         rules = settings.model_rules
         with within("model_save_path"):
             model = self._models.published(request.model_save_path, request.model_id, rules)
@@ -100,6 +112,12 @@ class Catalogue:
 
         is_constant = model.model_id == request.model_id != READY
         keep = "max-age=31536000, immutable" if is_constant else "no-cache"
+        def opened() -> BinaryIO:
+            with ExitStack() as held:
+                held.enter_context(DOWNLOADS.slot(settings.max_model_downloads))
+                content = CONTENTS.get((digest, request.inputs), read)
+                return content.open(held.pop_all().close)
+
         headers = {
             "Content-Type": "application/octet-stream",
             "Content-Disposition": f'attachment; filename="{model.model_id}.onnx"',
@@ -107,7 +125,7 @@ class Catalogue:
             "ETag": f'"{digest}-{request.inputs}"',
             "Vary": "Authorization",
         }
-        return File(lambda: CONTENTS.get((digest, request.inputs), read).open(), headers)
+        return File(opened, headers)
 
     def delete(self, request: ReportRequest, settings: Settings) -> DeletedModel:
         """Delete a model to which no alias leads, and return its id."""
