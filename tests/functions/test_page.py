@@ -119,15 +119,29 @@ def test_a_file_of_another_version_is_not_served(predict: Any) -> None:
     assert "reload the page" in answer.json["detail"]
 
 
-def test_the_runtime_is_sent_as_it_is_stored(predict: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_runtime_is_sent_as_it_is_stored_to_clients_that_unpack_it(
+    predict: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from ser.service.page import files
 
     stored = gzip.compress(b"\0asm", mtime=0)
     found = files.Assets("0" * 16, {"ort-wasm-simd-threaded.wasm.gz": stored})
     monkeypatch.setattr(files, "assets", lambda: found)
-    answer = predict.get(f"/assets/{'0' * 16}/ort-wasm-simd-threaded.wasm")
-    assert (answer.mimetype, answer.headers["Content-Encoding"]) == ("application/wasm", "gzip")
-    assert answer.data == stored
+    path = f"/assets/{'0' * 16}/ort-wasm-simd-threaded.wasm"
+    for accepted in ("gzip", "gzip, deflate, br, zstd", "br;q=1.0, gzip;q=0.8", "*"):
+        answer = predict.get(path, headers={"Accept-Encoding": accepted})
+        assert (answer.mimetype, answer.headers["Content-Encoding"]) == ("application/wasm", "gzip")
+        assert "Accept-Encoding" in answer.headers["Vary"]
+        assert answer.data == stored
+    # A client without gzip would take the packed file for the module itself.
+    for refused in ({}, {"Accept-Encoding": "br"}, {"Accept-Encoding": "gzip;q=0, *"}):
+        answer = predict.get(path, headers=refused)
+        assert (answer.status_code, answer.mimetype) == (200, "application/wasm")
+        assert "Content-Encoding" not in answer.headers
+        assert "Accept-Encoding" in answer.headers["Vary"]
+        assert (answer.data, answer.headers["Content-Length"]) == (b"\0asm", "4")
+        head = predict.open(path, method="HEAD", headers=refused)
+        assert (head.status_code, "Content-Encoding" in head.headers) == (200, False)
 
 
 def test_the_file_of_a_model_is_that_of_the_registry(predict: Any, place: Path) -> None:
@@ -178,15 +192,6 @@ def test_a_model_above_the_limit_is_not_sent(
     assert "SER_MAX_MODEL_MB" in answer.json["detail"]
 
 
-def test_the_page_needs_no_key_and_what_it_asks_for_does(
-    predict: Any, place: Path, bounds: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (bounds / "keys").write_text("")
-    monkeypatch.setenv("SER_API_KEYS", str(bounds / "keys"))
-    for path in DOCUMENTS:
-        assert predict.get(path, headers=BROWSER).status_code == 200
-    for path in ("/models", "/models/ready/model.onnx", "/aliases"):
-        assert predict.get(path).status_code == 401
 def test_files_of_models_are_given_out_unless_the_operator_keeps_them(
     predict: Any, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -229,3 +234,12 @@ def test_so_many_files_of_models_are_sent_at_once(
     assert [predict.get(path).status_code for _ in range(3)] == 3 * [409]
 
 
+def test_the_page_needs_no_key_and_what_it_asks_for_does(
+    predict: Any, place: Path, bounds: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (bounds / "keys").write_text("")
+    monkeypatch.setenv("SER_API_KEYS", str(bounds / "keys"))
+    for path in DOCUMENTS:
+        assert predict.get(path, headers=BROWSER).status_code == 200
+    for path in ("/models", "/models/ready/model.onnx", "/aliases"):
+        assert predict.get(path).status_code == 401
