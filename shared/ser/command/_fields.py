@@ -11,6 +11,8 @@ from ser.command._options import Preset
 
 PLACES = ("data_path", "remote_url", "model_save_path")
 """Fields of a request that arguments name instead."""
+ARGUMENTS = {"remote_url": "source", "model_save_path": "registry"}
+"""Arguments of the library by the fields of a request that have another name."""
 PUBLICATION = ("alias", "promote_if", "evaluation")
 """Fields of a request that options of an evaluation name instead."""
 
@@ -107,7 +109,9 @@ class Typed(NamedTuple):
             ) from error
 
     def source_of(self, field: str | int, *rest: str | int) -> str:
-        """Return the argument that sets ``field``, followed by ``rest``."""
+        """Return the argument that sets ``field``, of the library or of a request, followed by
+        ``rest``."""
+        field = ARGUMENTS.get(str(field), field)
         if field == "source":
             corpus = " ".join(self.corpora)
             if rest and isinstance(rest[0], int):

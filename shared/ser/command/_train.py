@@ -104,16 +104,12 @@ def train(
         },
     )
     source = source_of(corpora)
-    if url:
-        answer = train_there(url, api_key, registry, data_path, source, fields)
-    else:
-        places = {
-            "data_path": data_path,
-            "encoders": encoders,
-            "dask_scheduler": dask_scheduler,
-        }
-        options = {**chosen, **places, "labels": labels, "registry": registry}
-        with Typed(corpora, options, request).in_faults():
+    places = {"data_path": data_path, "encoders": encoders, "dask_scheduler": dask_scheduler}
+    options = {**chosen, **places, "labels": labels, "registry": registry}
+    with Typed(corpora, options, request).in_faults():
+        if url:
+            answer = train_there(url, api_key, registry, data_path, source, fields)
+        else:
             answer = train_here(registry, source, {**fields, **places})
     print_object(form, answer, [*lines_of(answer)])
 
