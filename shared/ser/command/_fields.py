@@ -132,6 +132,11 @@ def plain(value: object) -> object:
     return value.value if isinstance(value, Preset) else value
 
 
+def condition(tolerance: float | None) -> dict[str, float] | None:
+    """Return the option --promote-if as the field ``promote_if``."""
+    return None if tolerance is None else {"tolerance": tolerance}
+
+
 def label_rule(text: str | None) -> str | list[str] | None:
     """Return the option --labels as the field ``labels``: ``common``, JSON, or a list."""
     from ser.corpora import COMMON
