@@ -52,8 +52,9 @@ resource "aws_lambda_function" "function" {
       SER_ALLOWED_PATHS   = "/tmp"
       SER_GATEWAY         = "true"
       # Only the API and the bucket may invoke the functions, and the API authenticates every caller.
-      SER_OPEN      = "1"
-      SER_MODEL_KEY = var.model_key
+      SER_OPEN        = "1"
+      SER_MODEL_KEY   = var.model_key
+      SER_MODEL_FILES = tostring(var.model_files)
     })
   }
 

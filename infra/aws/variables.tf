@@ -122,6 +122,12 @@ variable "manage" {
   default     = false
 }
 
+variable "model_files" {
+  description = "Whether callers of the API get the files of models (SER_MODEL_FILES), with which the page judges in browsers."
+  type        = bool
+  default     = true
+}
+
 variable "authorization" {
   description = "How callers authenticate: an AWS signature, or a token of the issuer in jwt."
   type        = string

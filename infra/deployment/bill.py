@@ -118,7 +118,7 @@ def bill_of(function: str, contents: Contents) -> Bom:
     bom.metadata.component = itself
     locks = contents.locks(function)
     parts = [component(*entry) for lock in locks for entry in entries(lock)]
-    if (RUNTIME / PAGE_LOCK.name).is_file():
+    if function == "predict" and (RUNTIME / PAGE_LOCK.name).is_file():
         parts.append(part_of_page("onnxruntime-web"))
     for part in [base_image(contents.base), *parts]:
         bom.components.add(part)

@@ -324,30 +324,24 @@ def test_the_forms_of_a_time_line_are_documented(whole: Document) -> None:
 
 def test_the_gateway_has_a_way_to_every_operation(whole: Document) -> None:
     text = (ROOT / "infra" / "gateway" / "Caddyfile").read_text()
-    matchers = {
-        name: re.search(rf"@{name} path (.+)", text)[1].split()  # type: ignore[index]
+    patterns = {
+        name: re.search(rf"@{name} path_regexp (.+)", text)[1]  # type: ignore[index]
         for name in ("train", "predict", "status")
     }
 
-    def fits(path: str, pattern: str) -> bool:
-        return path == pattern or (pattern.endswith("*") and path.startswith(pattern[:-1]))
-
     def function_of(path: str) -> set[str]:
-        return {
-            name
-            for name, patterns in matchers.items()
-            if any(fits(path, pattern) for pattern in patterns)
-        }
+        return {name for name, pattern in patterns.items() if re.search(pattern, path)}
 
     for path, item in whole["paths"].items():
         (tag,) = {operation["tags"][0] for operation in item.values()}
-        assert function_of(path) == {tag}
+        assert function_of(path) == function_of(f"{path}/") == {tag}
     assert function_of("/openapi.json") == {"predict"}
-    # A pattern that fits no operation would forward requests to a 404.
+    # A name that begins no path would forward requests to a 404.
+    first = {path.split("/")[1] for path in (*whole["paths"], *UNDOCUMENTED)}
     for name in FUNCTIONS:
-        for pattern in matchers[name]:
-            paths = [*whole["paths"], "/openapi.json", "/metrics", "/docs", "/assets/x"]
-            assert any(fits(path, pattern) for path in paths)
+        names = re.fullmatch(r"\^/\((.+)\)\(/\|\$\)", patterns[name])
+        assert names is not None
+        assert {each.replace("\\", "") for each in names[1].split("|")} <= first
 
 
 def test_the_api_on_aws_has_every_operation_but_events(whole: Document) -> None:

@@ -119,15 +119,29 @@ def test_a_file_of_another_version_is_not_served(predict: Any) -> None:
     assert "reload the page" in answer.json["detail"]
 
 
-def test_the_runtime_is_sent_as_it_is_stored(predict: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_runtime_is_sent_as_it_is_stored_to_clients_that_unpack_it(
+    predict: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from ser.service.page import files
 
     stored = gzip.compress(b"\0asm", mtime=0)
     found = files.Assets("0" * 16, {"ort-wasm-simd-threaded.wasm.gz": stored})
     monkeypatch.setattr(files, "assets", lambda: found)
-    answer = predict.get(f"/assets/{'0' * 16}/ort-wasm-simd-threaded.wasm")
-    assert (answer.mimetype, answer.headers["Content-Encoding"]) == ("application/wasm", "gzip")
-    assert answer.data == stored
+    path = f"/assets/{'0' * 16}/ort-wasm-simd-threaded.wasm"
+    for accepted in ("gzip", "gzip, deflate, br, zstd", "br;q=1.0, gzip;q=0.8", "*"):
+        answer = predict.get(path, headers={"Accept-Encoding": accepted})
+        assert (answer.mimetype, answer.headers["Content-Encoding"]) == ("application/wasm", "gzip")
+        assert "Accept-Encoding" in answer.headers["Vary"]
+        assert answer.data == stored
+    # A client without gzip would take the packed file for the module itself.
+    for refused in ({}, {"Accept-Encoding": "br"}, {"Accept-Encoding": "gzip;q=0, *"}):
+        answer = predict.get(path, headers=refused)
+        assert (answer.status_code, answer.mimetype) == (200, "application/wasm")
+        assert "Content-Encoding" not in answer.headers
+        assert "Accept-Encoding" in answer.headers["Vary"]
+        assert (answer.data, answer.headers["Content-Length"]) == (b"\0asm", "4")
+        head = predict.open(path, method="HEAD", headers=refused)
+        assert (head.status_code, "Content-Encoding" in head.headers) == (200, False)
 
 
 def test_the_file_of_a_model_is_that_of_the_registry(predict: Any, place: Path) -> None:
@@ -176,6 +190,48 @@ def test_a_model_above_the_limit_is_not_sent(
     answer = predict.get(f"/models/{model_id}/model.onnx")
     assert answer.status_code == 413
     assert "SER_MAX_MODEL_MB" in answer.json["detail"]
+
+
+def test_files_of_models_are_given_out_unless_the_operator_keeps_them(
+    predict: Any, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model_id = graphs.publish(place, graphs.model())
+    paths = [f"/models/{each}/model.onnx" for each in (model_id, "ready")]
+    kept = {"If-None-Match": predict.get(paths[0]).headers["ETag"]}
+    monkeypatch.setenv("SER_MODEL_FILES", "false")
+    for path in paths:
+        refused = predict.get(path, headers=kept)
+        assert (refused.status_code, refused.mimetype) == (403, "application/problem+json")
+        assert "SER_MODEL_FILES is false" in refused.json["detail"]
+        # A key would change nothing.
+        assert "WWW-Authenticate" not in refused.headers
+    assert predict.get(f"/models/{model_id}").json["model_id"] == model_id
+
+
+def test_so_many_files_of_models_are_sent_at_once(
+    predict: Any, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = f"/models/{graphs.publish(place, graphs.model())}/model.onnx"
+    monkeypatch.setenv("SER_MAX_MODEL_DOWNLOADS", "2")
+    reading = [predict.get(path) for _ in range(2)]
+    refused = predict.get(path)
+    assert (refused.status_code, refused.mimetype) == (503, "application/problem+json")
+    assert "2 files of models are being sent" in refused.json["detail"]
+    assert "SER_MAX_MODEL_DOWNLOADS" in refused.json["detail"]
+    assert int(refused.headers["Retry-After"]) > 0
+    # What needs no file takes no slot.
+    kept = {"If-None-Match": reading[0].headers["ETag"]}
+    assert predict.get(path, headers=kept).status_code == 304
+    assert predict.open(path, method="HEAD").status_code == 200
+    assert predict.get("/models").status_code == 200
+    reading.pop().close()
+    reading.append(predict.get(path))
+    assert reading[-1].status_code == 200
+    for each in reading:
+        each.close()
+    # A file that cannot be read takes none either.
+    (place / path.split("/")[2] / "model.onnx").write_bytes(b"altered")
+    assert [predict.get(path).status_code for _ in range(3)] == 3 * [409]
 
 
 def test_the_page_needs_no_key_and_what_it_asks_for_does(

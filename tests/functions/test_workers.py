@@ -18,7 +18,7 @@ import urllib3
 
 import graphs
 import made
-from ser.registry import open_registry
+from ser.registry import new_model_id, open_registry
 from ser.service.metrics import WRITE_SECONDS
 from ser.service.models import ALIAS_SECONDS
 from stack import HOST, free_port, function_command, process
@@ -165,6 +165,24 @@ def answers(workers: Workers) -> bool:
         return workers.ask("/healthz", "GET").status == 200
     except urllib3.exceptions.HTTPError:
         return False
+
+
+def test_the_file_of_a_model_whose_client_leaves_makes_room_for_another(folder: Path) -> None:
+    model_id = new_model_id()
+    # More than the system takes before a client reads.
+    open_registry(folder / "model").publish(model_id, {"model.onnx": bytes(30_000_000)}, {})
+    path = f"/models/{model_id}/model.onnx"
+    settings = {"WORKERS": "1", "SER_MAX_MODEL_DOWNLOADS": "1"}
+    with serving(folder, SER_MODEL_SAVE_PATH=str(folder / "model"), **settings) as workers:
+        wait_for(lambda: answers(workers))
+        slow = HTTPConnection(workers.url.removeprefix("http://"), timeout=SECONDS)
+        slow.request("GET", path)
+        assert slow.getresponse().read(1) == bytes(1)
+        refused = workers.ask(path, "GET")
+        assert (refused.status, "SER_MAX_MODEL_DOWNLOADS" in refused.data.decode()) == (503, True)
+        workers.predict()
+        slow.close()
+        wait_for(lambda: workers.ask(path, "GET").data == bytes(30_000_000))
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="reads /proc")

@@ -68,6 +68,21 @@ def test_one_address_trains_judges_and_describes_both(client: ser.Client, bounds
     assert judged.stdout.decode().splitlines()[1].startswith(f"speech.wav,{found.emotion},")
 
 
+def test_a_refused_training_of_the_server_names_what_was_typed(client: ser.Client) -> None:
+    url = str(client)[len("Client('") : -2]
+    typed = ("--model-type", "Oracle", "--alias", "a b", "--registry", "/etc/models")
+    refused = commands.run("train", "ftp://host/corpus.zip", *typed, "--url", url)
+    message = refused.stderr.decode()
+    assert (refused.returncode, message[:5]) == (1, "ser: ")
+    for argument in (
+        *("--model-type Oracle: ", "--alias a b: ", "--registry /etc/models: "),
+        "ftp://host/corpus.zip: ",
+    ):
+        assert argument in message
+    for field in ("model_type", "remote_url", "model_save_path"):
+        assert f"{field}:" not in message
+
+
 def test_other_machines_are_answered_only_with_keys(bounds: Path) -> None:
     port = str(free_port())
     refused = commands.run("serve", "--host", "0.0.0.0", "--port", port)

@@ -115,6 +115,61 @@ def test_the_status_is_ok_if_both_functions_answer(url: str, path: str) -> None:
     assert answer.headers["X-Request-Id"]
 
 
+@pytest.mark.parametrize(
+    ("accept", "gets_page"),
+    [
+        ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", True),
+        ("TEXT/HTML", True),
+        ("text/*", True),
+        ("application/json;q=0.1, text/html;q=0.2", True),
+        ("application/json, text/html;q=0", False),
+        ("application/json, text/html;q=0.9", False),
+        ("application/json, text/htmlx", False),
+        ("*/*", False),
+    ],
+)
+def test_a_client_gets_the_page_or_the_status_as_it_prefers(
+    url: str, accept: str, gets_page: bool
+) -> None:
+    for method in ("GET", "HEAD"):
+        answer = ask(method, url, headers={"Accept": accept})
+        expected = "text/html; charset=utf-8" if gets_page else "application/json"
+        assert (answer.status, answer.headers["Content-Type"]) == (200, expected)
+        assert "Accept" in answer.headers["Vary"]
+        if method == "GET" and not gets_page:
+            assert answer.json() == ANSWERS
+
+
+def test_a_browser_that_has_the_page_gets_it_no_more(url: str) -> None:
+    browser = {"Accept": "text/html"}
+    kept = {"If-None-Match": ask("GET", url, headers=browser).headers["ETag"]}
+    again = ask("GET", url, headers=browser | kept)
+    assert (again.status, again.data) == (304, b"")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/docs", "/models", "/models/ready", "/aliases", "/openapi.json", "/metrics"),
+        *("/train/metrics", "/predict/healthz", "/healthz", "/readyz"),
+    ],
+)
+def test_a_slash_at_the_end_of_a_path_is_ignored(url: str, path: str) -> None:
+    for accept in ("text/html", "application/json"):
+        plain, slashed = (
+            ask("GET", url + each, headers={"Accept": accept}) for each in (path, f"{path}/")
+        )
+        assert plain.status == slashed.status == 200
+        assert plain.headers["Content-Type"] == slashed.headers["Content-Type"]
+
+
+@pytest.mark.parametrize("path", ["/trainer", "/modelsx", "/docsx/", "/x/train", "/openapi-json"])
+def test_a_path_that_only_begins_like_one_is_unknown(url: str, path: str) -> None:
+    problem = ask("GET", url + path)
+    assert (problem.status, problem.headers["Content-Type"]) == (404, "application/problem+json")
+    assert "The gateway has no such path" in problem.json()["detail"]
+
+
 def test_head_is_answered_without_a_body(url: str) -> None:
     answer = ask("HEAD", url)
     assert (answer.status, answer.data) == (200, b"")

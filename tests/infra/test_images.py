@@ -233,6 +233,13 @@ def test_the_synthesiser_of_the_demo_corpus_is_not_inside(container: Container) 
     assert [*container.root.glob("opt/**/*synthesis*")] == []
 
 
+def test_the_page_is_in_the_image_of_predict_alone(container: Container, function: str) -> None:
+    page = container.root / "opt" / "function" / "ser" / "service" / "page"
+    assert (page / "routes.py").is_file()
+    assert (page / "static").exists() == (function == "predict")
+    assert (page / "runtime").exists() <= (function == "predict")
+
+
 def test_starting_a_function_compiles_nothing(container: Container) -> None:
     assert output_of(container, WITHOUT_BYTECODE) == []
 

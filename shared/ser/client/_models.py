@@ -63,9 +63,24 @@ class Models:
         answer = self._transport.ask("GET", "/aliases", query=self._place)
         return {each["alias"]: each["model_id"] for each in answer["aliases"]}
 
-    def promote(self, name: str, alias: str = PRODUCTION) -> str:
-        """Move ``alias`` to the model ``name``, an id or another alias, and return its id."""
-        return self._change(alias, {"model_id": name})
+    def promote(
+        self, name: str, alias: str = PRODUCTION, *, promote_if: Mapping[str, Any] | None = None
+    ) -> str:
+        """Move ``alias`` to the model ``name``, an id or another alias, and return its id.
+
+        Parameters
+        ----------
+        promote_if
+            The condition that the model is no worse than the one that ``alias`` points at, as in
+            :func:`ser.train`: ``figure`` (``uar`` or ``wa``) and ``tolerance``.
+
+        Raises
+        ------
+        Conflict
+            The model is worse, or cannot be compared; the message says why.
+        """
+        condition = {} if promote_if is None else {"promote_if": promote_if}
+        return self._change(alias, {"model_id": name, **condition})
 
     def rollback(self, alias: str = PRODUCTION) -> str:
         """Move ``alias`` back to the model that it pointed at before, and return its id."""

@@ -11,6 +11,8 @@ from ser.command._options import Preset
 
 PLACES = ("data_path", "remote_url", "model_save_path")
 """Fields of a request that arguments name instead."""
+ARGUMENTS = {"remote_url": "source", "model_save_path": "registry"}
+"""Arguments of the library by the fields of a request that have another name."""
 PUBLICATION = ("alias", "promote_if", "evaluation")
 """Fields of a request that options of an evaluation name instead."""
 
@@ -107,7 +109,9 @@ class Typed(NamedTuple):
             ) from error
 
     def source_of(self, field: str | int, *rest: str | int) -> str:
-        """Return the argument that sets ``field``, followed by ``rest``."""
+        """Return the argument that sets ``field``, of the library or of a request, followed by
+        ``rest``."""
+        field = ARGUMENTS.get(str(field), field)
         if field == "source":
             corpus = " ".join(self.corpora)
             if rest and isinstance(rest[0], int):
@@ -126,6 +130,11 @@ class Typed(NamedTuple):
 def plain(value: object) -> object:
     """Return the value of an option as a field."""
     return value.value if isinstance(value, Preset) else value
+
+
+def condition(tolerance: float | None) -> dict[str, float] | None:
+    """Return the option --promote-if as the field ``promote_if``."""
+    return None if tolerance is None else {"tolerance": tolerance}
 
 
 def label_rule(text: str | None) -> str | list[str] | None:

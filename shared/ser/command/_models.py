@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ser.command._examples import examples
+from ser.command._fields import condition
 from ser.command._options import (
     Format,
     FormatOption,
     KeyOption,
+    PromoteIfOption,
     RegistryOption,
     ShortFormat,
     ShortFormatOption,
@@ -125,12 +127,14 @@ def lines_of(facts: Mapping[str, Any]) -> Iterator[str]:
 def promote(
     name: NameArgument,
     alias: AliasOption = "production",
+    promote_if: PromoteIfOption = None,
     registry: RegistryOption = None,
     url: UrlOption = None,
     api_key: KeyOption = None,
 ) -> None:
     """Move an alias to a model, and print its id."""
-    model_id = catalogue(url, api_key, registry).promote(name, alias)
+    models = catalogue(url, api_key, registry)
+    model_id = models.promote(name, alias, promote_if=condition(promote_if))
     sys.stdout.write(f"{alias} -> {model_id}\n")
 
 

@@ -45,6 +45,16 @@ RegistryOption = Annotated[
         "the folder model if it exists. With --url: a registry that the server may use.",
     ),
 ]
+PromoteIfOption = Annotated[
+    float | None,
+    typer.Option(
+        metavar="TOLERANCE",
+        min=0,
+        max=1,
+        help="Move the alias only if the recall of the new model is no worse than that of the "
+        "one it replaces, by more than this.",
+    ),
+]
 UrlOption = Annotated[
     str | None,
     typer.Option(

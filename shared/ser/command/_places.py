@@ -63,9 +63,15 @@ class Catalogue(NamedTuple):
         model = self.registry.model(name)
         return details_of(model.manifest, self.registry.show(name), model.size)
 
-    def promote(self, name: str, alias: str) -> str:
+    def promote(self, name: str, alias: str, *, promote_if: Mapping[str, Any] | None = None) -> str:
         model_id = self.registry.resolve(name)
-        self.registry.move(alias, model_id)
+        if promote_if is None:
+            self.registry.move(alias, model_id)
+        else:
+            from ser.training import PromoteIf, Promotion, require_promotion
+
+            promotion = Promotion(alias, PromoteIf(**promote_if), forward_only=False)
+            require_promotion(self.registry, model_id, promotion)
         return model_id
 
     def rollback(self, alias: str) -> str:

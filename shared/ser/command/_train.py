@@ -14,6 +14,7 @@ from ser.command._examples import examples
 from ser.command._fields import (
     Typed,
     calm_libraries,
+    condition,
     label_rule,
     recipe_fields,
     source_of,
@@ -26,6 +27,7 @@ from ser.command._options import (
     LabelsOption,
     ModelTypeOption,
     PresetOption,
+    PromoteIfOption,
     RegistryOption,
     RequestOption,
     SchedulerOption,
@@ -64,16 +66,7 @@ def train(
     alias: Annotated[
         str | None, typer.Option(help="An alias that moves to the model, beside latest.")
     ] = None,
-    promote_if: Annotated[
-        float | None,
-        typer.Option(
-            metavar="TOLERANCE",
-            min=0,
-            max=1,
-            help="Move the alias only if the recall of the new model is no worse than that of the "
-            "one it replaces, by more than this.",
-        ),
-    ] = None,
+    promote_if: PromoteIfOption = None,
     evaluation: Annotated[
         Evaluation | None,
         typer.Option(help="Held-out utterances, also speakers left out (loso), or all figures."),
@@ -98,22 +91,18 @@ def train(
         request,
         {
             **chosen,
-            "promote_if": None if promote_if is None else {"tolerance": promote_if},
+            "promote_if": condition(promote_if),
             "evaluation": evaluation and evaluation.value,
             "labels": label_rule(labels),
         },
     )
     source = source_of(corpora)
-    if url:
-        answer = train_there(url, api_key, registry, data_path, source, fields)
-    else:
-        places = {
-            "data_path": data_path,
-            "encoders": encoders,
-            "dask_scheduler": dask_scheduler,
-        }
-        options = {**chosen, **places, "labels": labels, "registry": registry}
-        with Typed(corpora, options, request).in_faults():
+    places = {"data_path": data_path, "encoders": encoders, "dask_scheduler": dask_scheduler}
+    options = {**chosen, **places, "labels": labels, "registry": registry}
+    with Typed(corpora, options, request).in_faults():
+        if url:
+            answer = train_there(url, api_key, registry, data_path, source, fields)
+        else:
             answer = train_here(registry, source, {**fields, **places})
     print_object(form, answer, [*lines_of(answer)])
 

@@ -18,7 +18,7 @@ from ser.evaluation._intervals import intervals, metrics_with_intervals
 from ser.evaluation._metrics import Intervals, Metrics, metrics, metrics_by_corpus
 from ser.evaluation._misheard import misheard
 from ser.evaluation._names import display_name
-from ser.evaluation._paired import CONFIDENCE, Paired, PairedFigure, compare_paired
+from ser.evaluation._paired import CONFIDENCE, Paired, compare_paired
 from ser.evaluation._splits import (
     Folds,
     Split,
@@ -57,7 +57,6 @@ __all__ = [
     "Intervals",
     "Metrics",
     "Paired",
-    "PairedFigure",
     "Split",
     "Transfer",
     "TransferEvaluation",

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-PairedFigure = Literal["uar", "wa"]
+from ser._promote_if import PairedFigure
 
 DRAWS = 5_000
 """Number of bootstrap samples; the bound then varies by less than 0.005."""

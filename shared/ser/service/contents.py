@@ -14,17 +14,22 @@ class Content:
     def __init__(self, data: bytes) -> None:
         self.data = data
 
-    def open(self) -> Reader:
-        """Return a reader at the beginning of the file."""
-        return Reader(self)
+    def open(self, on_close: Callable[[], None] = lambda: None) -> Reader:
+        """Return a reader at the beginning of the file, which calls ``on_close``, perhaps several
+        times, when it is closed or forgotten."""
+        return Reader(self, on_close)
 
 
 class Reader(io.BytesIO):
     """A file object that shares the bytes of its content, since it never writes."""
 
-    def __init__(self, content: Content) -> None:
+    def __init__(self, content: Content, on_close: Callable[[], None]) -> None:
         super().__init__(content.data)
-        self.content = content
+        self.content, self._on_close = content, on_close
+
+    def close(self) -> None:
+        super().close()
+        self._on_close()
 
 
 class Contents:

@@ -13,7 +13,7 @@ import logging
 import uuid
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, cast
 
 import msgspec
 from werkzeug import exceptions
@@ -92,6 +92,7 @@ class File(NamedTuple):
     open: Callable[[], BinaryIO]
     """Returns the file from its beginning; it is called only if the content is sent."""
     headers: Mapping[str, str]
+    """Those of the content as it is stored; the only ``Content-Encoding`` is ``gzip``."""
 
 
 class Lines(NamedTuple):
@@ -369,22 +370,37 @@ def answer(exchange: Exchange) -> Response:
 def send(file: File, request: Request) -> Response:
     """Return the response that carries ``file``, unless the client has it or asks for its headers.
 
+    A file that is stored compressed is unpacked for a client that does not ask for that coding.
     The server reads the file as its client does (``wsgi.file_wrapper``, PEP 3333): a copy of each
     answer that waits for its client would fill memory or disk.
     """
     response = Response(headers=file.headers)
     response.headers["X-Content-Type-Options"] = "nosniff"
+    packed = response.headers.get("Content-Encoding")
+    unpacks = packed is not None and not request.accept_encodings[packed]
+    if packed is not None:
+        response.vary.add("Accept-Encoding")
+    if unpacks:
+        del response.headers["Content-Encoding"]
     response.make_conditional(request)
     # The length of a file that is not opened is unknown, not 0.
     response.response = iter(())
     del response.headers["Content-Length"]
     if response.status_code != 304 and request.method != "HEAD":
-        content = file.open()
+        content = unpacked(file.open()) if unpacks else file.open()
         response.content_length = content.seek(0, io.SEEK_END)
         content.seek(0)
         response.response = wrap_file(request.environ, content)
         response.direct_passthrough = True
     return response
+
+
+def unpacked(content: BinaryIO) -> BinaryIO:
+    """Return the content that ``content`` has compressed by gzip, unpacked while it is read."""
+    # Imported here, because nearly every client asks for gzip, and cold starts must be short.
+    from gzip import GzipFile
+
+    return cast(BinaryIO, GzipFile(fileobj=content))
 
 
 def preferred_form(request: Request, route: Route | None) -> str:

@@ -164,6 +164,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     models are not signed."""
     max_model_bytes: int = 100 * MEGABYTE
     """Largest size of ``model.onnx``; loading takes up to four times that in memory."""
+    model_files: bool = True
+    """Whether callers get ``model.onnx`` of a model, which the page needs to judge in browsers."""
+    max_model_downloads: int = 8
+    """Largest number of files of models that a worker sends at once; each different one is in
+    memory until its clients have read it. A further one is answered 503."""
     max_run_bytes: int = 600 * RUN_BYTES_PER_SECOND
     """Largest memory for the calls of one model. Default: enough for ``max_audio_seconds``."""
     data_paths: tuple[Path, ...] = ()
@@ -275,6 +280,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             ),
             model_key=model_key(env, "SER_MODEL_KEY"),
             max_model_bytes=megabytes("SER_MAX_MODEL_MB", default.max_model_bytes),
+            model_files=flag(env, "SER_MODEL_FILES", default="true"),
+            max_model_downloads=math.ceil(
+                positive(env, "SER_MAX_MODEL_DOWNLOADS", default.max_model_downloads)
+            ),
             max_run_bytes=megabytes(
                 "SER_MAX_RUN_MB",
                 max(LEAST_RUN_BYTES, math.ceil(seconds * RUN_BYTES_PER_SECOND)),

@@ -5,13 +5,14 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from ser._promote_if import PromoteIf
 from ser.evaluation import Evaluation
 from ser.training._presets import DEFAULT_PRESET, PRESETS, with_default_preset, with_defaults
 from ser.training._promotion import (
-    PromoteIf,
     Promotion,
     aliases_of,
     promotion_faults,
+    require_promotion,
     with_promotion,
 )
 from ser.training._publication import LATEST, answer_of, move_aliases
@@ -51,6 +52,7 @@ __all__ = [
     "move_aliases",
     "promotion_faults",
     "require_encoders",
+    "require_promotion",
     "train",
     "train_recipe",
     "with_default_preset",

@@ -11,6 +11,7 @@ from typing import Any, Literal, TypedDict, TypeVar, Unpack
 
 from ser._addresses import resolve_path
 from ser._progress import Progress, ignore_progress
+from ser._promote_if import PromoteIf
 from ser._schemas import Name, as_json_types, parse, shown
 from ser.classifiers import LeaveOut
 from ser.corpora import LabelRule, Sources, SourcesLike, open_sources
@@ -20,7 +21,7 @@ from ser.evaluation import Evaluation
 from ser.parallel import Workers, scheduler_address
 from ser.registry import Registry, check_alias, open_registry
 from ser.training._presets import PresetName, with_default_preset, with_defaults
-from ser.training._promotion import PromoteIf, Promotion, aliases_of, promotion_faults
+from ser.training._promotion import Promotion, aliases_of, promotion_faults
 from ser.training._recipe import EvaluationKind, Recipe, require_encoders
 from ser.training._training import evaluate_recipe, train_recipe
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from ser._metadata import FIELDS
-from ser.evaluation import CONFIDENCE, Paired, PairedFigure, compare_paired
+from ser._promote_if import PairedFigure, PromoteIf
+from ser.evaluation import CONFIDENCE, Paired, compare_paired
 from ser.model import Model
 from ser.registry import PublishedModel
-from ser.training._promotion import PromoteIf
 
 LEAST_UTTERANCES = 10
 """Number of utterances below which no comparison says anything."""

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, NamedTuple
+from typing import Any, NamedTuple
 
-from msgspec import Meta
-
-from ser._schemas import Schema
+from ser._promote_if import PromoteIf
 from ser.errors import Conflict, Fault, NotFound, SerError
-from ser.evaluation import PairedFigure
 from ser.registry import Registry
 from ser.training._publication import LATEST
 
@@ -17,24 +14,14 @@ ATTEMPTS = 3
 """Maximum number of comparisons, if another process moves the alias during each."""
 
 
-class PromoteIf(Schema, frozen=True, kw_only=True):
-    """The condition that a new model is no worse than the one that an alias points at."""
-
-    figure: Annotated[
-        PairedFigure,
-        Meta(description="The figure that is compared: `uar`, or `wa`, the weighted accuracy."),
-    ] = "uar"
-    tolerance: Annotated[
-        float,
-        Meta(ge=0, le=1, description="The difference by which the new model may be worse."),
-    ] = 0.05
-
-
 class Promotion(NamedTuple):
     """An alias, and the condition under which it moves."""
 
     alias: str
     condition: PromoteIf
+    forward_only: bool = True
+    """Whether an alias that points at a newer model stays there, since trainings may end in any
+    order."""
 
     @classmethod
     def of(cls, alias: str | None, condition: PromoteIf | None) -> Promotion | None:
@@ -62,28 +49,47 @@ def promote(registry: Registry, model_id: str, promotion: Promotion) -> dict[str
     Returns
     -------
     dict
-        The field ``promotion`` of the answer of POST /train: ``alias``, ``moved``, ``reason``, and
-        if two models were compared ``replaced``, ``figure``, ``old``, ``new``, ``lower``,
-        ``tolerance``, ``utterances``. No error is raised, since the model is published.
+        The decision, which is the field ``promotion`` of the answer of POST /train: ``alias``,
+        ``moved``, ``reason``, and if two models were compared ``replaced``, ``figure``, ``old``,
+        ``new``, ``lower``, ``tolerance``, ``utterances``.
+
+    Raises
+    ------
+    SerError
+        A model cannot be read, or the alias cannot be moved.
     """
     alias = promotion.alias
-    answer: dict[str, Any] = {}
-    try:
-        for _ in range(ATTEMPTS):
-            answer = judge(registry, model_id, promotion)
-            if not answer.pop("passed"):
-                break
-            try:
-                registry.move(
-                    alias, model_id, forward_only=True, replacing=answer.get("replaced", "")
-                )
-            except Conflict as error:  # another process has moved it
-                answer["reason"] = error.detail
-                continue
-            return {"alias": alias, "moved": True, **answer}
-    except SerError as error:
-        answer["reason"] = error.detail
-    return {"alias": alias, "moved": False, **answer}
+    decision: dict[str, Any] = {}
+    for _ in range(ATTEMPTS):
+        decision = judge(registry, model_id, promotion)
+        if not decision.pop("passed"):
+            break
+        try:
+            registry.move(
+                alias,
+                model_id,
+                forward_only=promotion.forward_only,
+                replacing=decision.get("replaced", ""),
+            )
+        except Conflict as error:  # another process has moved it
+            decision["reason"] = error.detail
+            continue
+        return {"alias": alias, "moved": True, **decision}
+    return {"alias": alias, "moved": False, **decision}
+
+
+def require_promotion(registry: Registry, model_id: str, promotion: Promotion) -> dict[str, Any]:
+    """Return the decision of :func:`promote`; raise :class:`Conflict` with its reason if the alias
+    does not move."""
+    decision = promote(registry, model_id, promotion)
+    if not decision["moved"]:
+        raise Conflict(refusal(decision))
+    return decision
+
+
+def refusal(decision: Mapping[str, Any]) -> str:
+    """Return in words that an alias was not moved, and why."""
+    return f"alias {decision['alias']} was not moved: {decision['reason']}"
 
 
 def with_promotion(
@@ -93,10 +99,13 @@ def with_promotion(
     of ``promotion``, if there is one."""
     if promotion is None:
         return answer
-    decision = promote(registry, answer["model_id"], promotion)
+    try:
+        decision = promote(registry, answer["model_id"], promotion)
+    except SerError as error:  # the training has succeeded, since the model is published
+        decision = {"alias": promotion.alias, "moved": False, "reason": error.detail}
     notes = list(answer["notes"])
     if not decision["moved"]:
-        notes.append(f"alias {promotion.alias} was not moved: {decision['reason']}")
+        notes.append(refusal(decision))
     return {**answer, "notes": notes, "promotion": decision}
 
 
@@ -109,7 +118,7 @@ def judge(registry: Registry, model_id: str, promotion: Promotion) -> dict[str, 
     if current == model_id:
         reason = "the alias points at it already"
         return {"passed": True, "replaced": current, "reason": reason}
-    if current > model_id:
+    if promotion.forward_only and current > model_id:
         return {"passed": False, "reason": f"the alias points at a newer model, {current}"}
     # Imported here, because servers import this module to check requests.
     from ser.training._gate import compare_models

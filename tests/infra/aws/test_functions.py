@@ -34,6 +34,7 @@ def test_the_settings_name_the_bucket_and_allow_no_other_place(deployed: Deploym
         "SER_GATEWAY": "true",
         "SER_OPEN": "1",
         "SER_MODEL_KEY": "",
+        "SER_MODEL_FILES": "true",
         "SER_JOBS_URI": f"s3://{BUCKET}/jobs",
     }
     defaults = json.loads(variables["train"].pop("SER_TRAIN_DEFAULTS"))

@@ -104,6 +104,15 @@ def test_models_are_managed_by_tokens_with_that_scope_where_the_operator_says_so
             assert scopes == (["manage"] if name in added else None)
 
 
+def test_files_of_models_stay_inside_where_the_operator_says_so(
+    spare: Root, planned: dict[str, Change]
+) -> None:
+    kept = spare.changes(*REQUIRED, "-var=model_files=false")
+    for plan, given in ((planned, "true"), (kept, "false")):
+        (environment,) = plan['aws_lambda_function.function["predict"]'].after["environment"]
+        assert environment["variables"]["SER_MODEL_FILES"] == given
+
+
 def test_the_api_answers_web_pages_of_the_allowed_origins_itself(
     planned: dict[str, Change],
 ) -> None:

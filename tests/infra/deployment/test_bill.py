@@ -48,19 +48,20 @@ def test_a_bill_lists_the_packages_of_the_lock_with_version_hashes_and_licence(
     assert all(each.get("licenses") for each in listed.values() if each["type"] == "library")
 
 
-def test_a_bill_lists_onnxruntime_web_where_the_page_has_it(
+def test_the_bill_of_predict_lists_onnxruntime_web_where_the_page_has_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bill, "RUNTIME", tmp_path)
 
-    def found() -> list[str]:
-        parts = bill_of("predict", Contents()).components
+    def found(function: str = "predict") -> list[str]:
+        parts = bill_of(function, Contents()).components
         return [str(each.purl) for each in parts if each.name == "onnxruntime-web"]
 
     assert found() == []
     (tmp_path / "package-lock.json").touch()
     (name,) = found()
     assert name.startswith("pkg:npm/onnxruntime-web@1.")
+    assert found("train") == []
 
 
 def test_only_known_components_are_under_copyleft() -> None:

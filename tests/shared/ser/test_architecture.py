@@ -18,7 +18,7 @@ LAYERS = (
     {"_json", "_packing", "_s3_data", "_sessions", "_spectra", "_threads", "_wire"},
     {"_addresses", "_required_inputs", "_s3", "_weights"},
     {"_schemas", "_metadata", "_prediction", "fetching", "parallel", "sounds"},
-    {"store", "_model_properties", "_profile", "_segments", "_speech_graph"},
+    {"store", "_model_properties", "_profile", "_promote_if", "_segments", "_speech_graph"},
     {"_model_file", "_timeline"},
     {"_domain_profile", "_speaker_profile"},
     {"encoders"},

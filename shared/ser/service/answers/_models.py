@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from msgspec import UNSET, Meta, UnsetType
 
 from ser.service.answers._base import Answer
+from ser.service.answers._training import PromotionAnswer
 
 
 class ModelFigures(Answer, frozen=True, kw_only=True):
@@ -89,6 +90,9 @@ class AliasAnswer(Answer, frozen=True, kw_only=True):
     alias: str
     model_id: Annotated[str, Meta(description="The model that it points at.")]
     history: Annotated[list[AliasMove], Meta(description="All its changes, oldest first.")]
+    promotion: Annotated[
+        PromotionAnswer | UnsetType, Meta(description="Only of a change with `promote_if`.")
+    ] = UNSET
 
 
 class AliasList(Answer, frozen=True, kw_only=True):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from contextlib import ExitStack
+from typing import Any, BinaryIO
 
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
+from ser._promote_if import PromoteIf
 from ser._required_inputs import require_inputs
 from ser.errors import AlteredModel, Conflict, TooLarge, within
 from ser.registry import (
@@ -28,6 +30,7 @@ from ser.service.answers import (
     ModelEntry,
     ModelFigures,
     ModelList,
+    PromotionAnswer,
 )
 from ser.service.catalogue.request import AliasesQuery, AliasRequest, FileRequest, ModelsQuery
 from ser.service.contents import Contents
@@ -35,12 +38,15 @@ from ser.service.http import File
 from ser.service.inference.request import ReportRequest
 from ser.service.logs import write_event
 from ser.service.models import Models
+from ser.service.problems import Forbidden
 from ser.service.settings import Settings
+from ser.service.slots import Slots
 
 MODEL_FILE = "model.onnx"
 CHANGES: dict[str, Callable[[bytes], bytes]] = {"optional": bytes, "required": require_inputs}
 """Changes of the file by the field ``inputs``."""
 CONTENTS = Contents()
+DOWNLOADS = Slots("files of models are being sent", "SER_MAX_MODEL_DOWNLOADS")
 
 
 class Catalogue:
@@ -83,7 +89,15 @@ class Catalogue:
         return details_of(model, summarize(model.manifest, aliases))
 
     def file(self, request: FileRequest, settings: Settings) -> File:
-        """Return the file of a model; browsers keep that of an id, which never changes."""
+        """Return the file of a model; browsers keep that of an id, which never changes.
+
+        Its slot is taken when it is opened, and free when its client has read it or has gone.
+        """
+        if not settings.model_files:
+            raise Forbidden(
+                "This server does not give out the files of models, since SER_MODEL_FILES is "
+                "false; allowed: sounds that it judges itself, by POST /predict."
+            )
         rules = settings.model_rules
         with within("model_save_path"):
             model = self._models.published(request.model_save_path, request.model_id, rules)
@@ -98,6 +112,12 @@ class Catalogue:
             with within("model_save_path"):
                 return change(model.read(MODEL_FILE))
 
+        def opened() -> BinaryIO:
+            with ExitStack() as held:
+                held.enter_context(DOWNLOADS.slot(settings.max_model_downloads))
+                content = CONTENTS.get((digest, request.inputs), read)
+                return content.open(held.pop_all().close)
+
         is_constant = model.model_id == request.model_id != READY
         keep = "max-age=31536000, immutable" if is_constant else "no-cache"
         headers = {
@@ -107,7 +127,7 @@ class Catalogue:
             "ETag": f'"{digest}-{request.inputs}"',
             "Vary": "Authorization",
         }
-        return File(lambda: CONTENTS.get((digest, request.inputs), read).open(), headers)
+        return File(opened, headers)
 
     def delete(self, request: ReportRequest, settings: Settings) -> DeletedModel:
         """Delete a model to which no alias leads, and return its id."""
@@ -131,16 +151,21 @@ class Catalogue:
         return AliasList(aliases=[alias_of(*each) for each in histories.items()])
 
     def change(self, alias: str, request: AliasRequest, settings: Settings) -> AliasAnswer:
-        """Move an alias, forwards or back, and return it."""
+        """Move an alias, to a model that passes the condition of ``request`` or back, and return
+        it."""
+        promotion: PromotionAnswer | UnsetType = UNSET
         with within("alias"):
             check_alias(alias)
         with within("model_save_path"):
             registry = self._registry(str(request.model_save_path), settings)
             if request.model_id is None:
                 registry.rollback(alias)
-            else:
+            elif request.promote_if is None:
                 registry.move(alias, registry.resolve(request.model_id))
-            answer = alias_of(alias, registry.history(alias))
+            else:
+                model_id = registry.resolve(request.model_id)
+                promotion = promoted(registry, model_id, alias, request.promote_if)
+            answer = alias_of(alias, registry.history(alias), promotion)
         write_event(
             "alias", alias=alias, model_id=answer.model_id, action=answer.history[-1].action
         )
@@ -206,7 +231,23 @@ def details_of(model: PublishedModel, summary: ModelSummary) -> ModelAnswer:
     )
 
 
-def alias_of(alias: str, history: tuple[Move, ...]) -> AliasAnswer:
-    """Return an alias with its changes."""
+def alias_of(
+    alias: str, history: tuple[Move, ...], promotion: PromotionAnswer | UnsetType = UNSET
+) -> AliasAnswer:
+    """Return an alias with its changes, and the decision that led to the last one."""
     moves = [msgspec.convert(msgspec.to_builtins(move), AliasMove) for move in history]
-    return AliasAnswer(alias=alias, model_id=history[-1].model_id, history=moves)
+    return AliasAnswer(
+        alias=alias, model_id=history[-1].model_id, history=moves, promotion=promotion
+    )
+
+
+def promoted(
+    registry: Registry, model_id: str, alias: str, condition: PromoteIf
+) -> PromotionAnswer:
+    """Move ``alias`` to a model that is no worse than the one that it points at, and return the
+    decision; raise :class:`Conflict` with the reason if it is worse."""
+    # Imported here, because its comparison needs much that no other operation does.
+    from ser.training import Promotion, require_promotion
+
+    promotion = Promotion(alias, condition, forward_only=False)
+    return msgspec.convert(require_promotion(registry, model_id, promotion), PromotionAnswer)

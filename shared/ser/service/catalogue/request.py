@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from msgspec import Meta
 
+from ser._promote_if import PromoteIf
 from ser._schemas import Name, Schema, parse
 from ser.errors import Fault
 from ser.service.inference.request import (
@@ -57,11 +58,22 @@ class AliasRequest(Schema, frozen=True, kw_only=True):
     rollback: Annotated[
         bool, Meta(description="Move the alias back to the model that it pointed at before.")
     ] = False
+    promote_if: Annotated[
+        PromoteIf | None,
+        Meta(
+            description="The condition under which the alias moves: the model must not be worse "
+            "than the one that the alias points at, by a paired comparison on the same held-out "
+            "utterances; otherwise the answer is 409 and says why. An alias that does not exist "
+            "yet moves."
+        ),
+    ] = None
     model_save_path: ModelSavePath = None
 
     @classmethod
     def cross_check(cls, values: Mapping[str, Any], given: Mapping[str, Any]) -> Iterator[Fault]:
         yield from registry_faults({"model_save_path": given.get("model_save_path")})
+        if given.get("promote_if") is not None and given.get("model_id") is None:
+            yield Fault(("promote_if",), "there is no model to compare; allowed: with model_id")
         if (given.get("model_id") is None) == (values.get("rollback") is not True):
             number = "neither is given" if given.get("model_id") is None else "both are given"
             yield Fault(("model_id",), f"{number}; allowed: either model_id, or rollback true")

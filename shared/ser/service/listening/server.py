@@ -7,9 +7,9 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import msgspec
@@ -22,7 +22,7 @@ from websockets.typing import Subprotocol
 from werkzeug.wrappers import Request
 
 from ser._decoding import Unreadable, decode
-from ser.errors import Busy, SerError
+from ser.errors import SerError
 from ser.service import callers, problems
 from ser.service.callers import Caller
 from ser.service.inference.predictor import charge_of
@@ -37,6 +37,7 @@ from ser.service.listening.session import Session, StoppedReading
 from ser.service.models import Models
 from ser.service.problems import Unauthenticated
 from ser.service.settings import Settings
+from ser.service.slots import Slots
 from ser.sounds import SAMPLING_RATE
 
 log = logging.getLogger("ser")
@@ -66,7 +67,8 @@ class Listeners:
 
     def __init__(self) -> None:
         self._models = Models()
-        self._connections = self._listeners = 0
+        self._connections = 0
+        self._places = Slots("listeners are connected", "SER_MAX_LISTENERS")
         self._threads = ThreadPoolExecutor(min(os.cpu_count() or 1, MAX_THREADS))
         # Segments are due at a time; whole sounds, which take up to seconds, are not.
         self._patient = ThreadPoolExecutor(1, initializer=give_way)
@@ -100,9 +102,9 @@ class Listeners:
         callers.require_host(request, settings)
         require_origin(request, settings)
         if self._connections > settings.max_listeners + FURTHER_CONNECTIONS:
-            raise too_many(settings)
+            raise self._places.refusal(settings.max_listeners)
         caller = await caller_of(connection, request, settings)
-        with self._place(settings):
+        with self._places.slot(settings.max_listeners):
             fields = fields_of(request, settings)
             model = await self._run(
                 self._models.get, fields.model_save_path, fields.model_id, settings.model_rules
@@ -119,17 +121,6 @@ class Listeners:
                 self._run_patiently,
             ).listen()
 
-    @contextmanager
-    def _place(self, settings: Settings) -> Iterator[None]:
-        """Take one of the places of listeners, or raise :class:`Busy`."""
-        if self._listeners >= settings.max_listeners:
-            raise too_many(settings)
-        self._listeners += 1
-        try:
-            yield
-        finally:
-            self._listeners -= 1
-
     async def _run(self, work: Callable[..., T], *arguments: Any) -> T:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, work, *arguments)
@@ -144,14 +135,6 @@ def give_way() -> None:
     with suppress(OSError, AttributeError):
         # On Linux, a thread has a priority of its own.
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LOW_PRIORITY)
-
-
-def too_many(settings: Settings) -> Busy:
-    """Return the error of a connection for which there is no place."""
-    return Busy(
-        f"{settings.max_listeners} listeners are connected, the limit set by SER_MAX_LISTENERS; "
-        "try again later."
-    )
 
 
 async def caller_of(connection: ServerConnection, request: Request, settings: Settings) -> Caller:

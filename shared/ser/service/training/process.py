@@ -13,19 +13,19 @@ import select
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import IO, Any
 
 import msgspec
 
 from ser._progress import Progress, ignore_progress
-from ser.errors import Busy, TooLarge
+from ser.errors import TooLarge
 from ser.service import problems
 from ser.service.interpreter import python_path
 from ser.service.problems import ClientGone, TrainingLost
+from ser.service.slots import Slots
 from ser.service.training.request import JobContext, TrainRequest
 
 HEARTBEAT_SECONDS = 1.0
@@ -39,8 +39,7 @@ class TrainingProcesses:
     """The trainings of this server: counts them and refuses more than the limit."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._running = 0
+        self._slots = Slots("trainings are running", "SER_MAX_TRAININGS")
 
     def train(
         self,
@@ -81,21 +80,10 @@ class TrainingProcesses:
                 before_publishing=require_client,
             )
 
-    @contextmanager
-    def slot(self, limit: int) -> Iterator[None]:
-        """Occupy one of ``limit`` slots for trainings; raise :class:`Busy` if none is free."""
-        with self._lock:
-            if self._running >= limit:
-                raise Busy(
-                    f"{self._running} trainings are running, the limit set by "
-                    "SER_MAX_TRAININGS; try again when one has ended."
-                )
-            self._running += 1
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._running -= 1
+    def slot(self, limit: int) -> AbstractContextManager[None]:
+        """Return a context that occupies one of ``limit`` slots for trainings, and raises
+        :class:`Busy` if none is free."""
+        return self._slots.slot(limit)
 
 
 def train_in_process(

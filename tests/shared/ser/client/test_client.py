@@ -183,6 +183,11 @@ def test_models_are_listed_shown_moved_and_deleted(client: ser.Client, place: Pl
     assert client.models.aliases() == registry.aliases()
     production, latest = (registry.resolve(alias) for alias in ("production", "latest"))
     assert client.models.show("latest")["model_id"] == latest
+    # Without held-out utterances no model passes.
+    with pytest.raises(Conflict, match="alias production was not moved: only 0 utterances"):
+        client.models.promote("latest", promote_if={"tolerance": 0.1})
+    assert registry.resolve("production") == production
+    assert client.models.promote("latest", "candidate", promote_if={}) == latest
     assert client.models.promote("latest") == latest
     with pytest.raises(Conflict, match="cannot be deleted"):
         client.models.delete(production)

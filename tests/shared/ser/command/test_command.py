@@ -245,6 +245,9 @@ def test_promotion_and_rollback_leave_history(run: Run, folder: Path) -> None:
     registry = open_registry(folder / "model")
     newer, older = registry.ids()
     assert run("models", "rollback", "production").output == f"production -> {older}\n"
+    # Without held-out utterances no model passes.
+    refused = run("models", "promote", newer, "--promote-if", "0.05")
+    assert (refused.status, "alias production was not moved: only 0" in refused.errors) == (1, True)
     assert run("models", "promote", newer).output == f"production -> {newer}\n"
     assert [move.model_id for move in registry.history("production")] == [
         *(older, newer, older, newer)

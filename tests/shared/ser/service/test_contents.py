@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from ser.service.contents import Contents
 
 
@@ -24,3 +26,12 @@ def test_a_file_is_forgotten_when_its_last_client_has_read_it() -> None:
     reader.close()
     del reader
     assert contents.get("a", lambda: b"new").data == b"new"
+
+
+def test_the_end_of_a_reader_is_announced_even_if_it_is_only_forgotten() -> None:
+    content, ends = Contents().get("a", lambda: b"content"), list[str]()
+    closed, forgotten = (content.open(partial(ends.append, name)) for name in "ab")
+    assert ends == []
+    closed.close()
+    del forgotten
+    assert {*ends} == {"a", "b"}

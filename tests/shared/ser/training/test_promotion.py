@@ -7,36 +7,21 @@ from typing import Any
 
 import pytest
 
-import made
+import gates
 import ser
+from gates import BAD, GOOD
 from ser.errors import AlteredModel, InvalidInput
 from ser.registry import Registry, new_model_id, open_registry
 from ser.training import PromoteIf, Promotion, with_promotion
 from ser.training._publication import LATEST
 
-GOOD: dict[str, Any] = {"preset": "light", "dataset_augmentation": {}}
-BAD: dict[str, Any] = {
-    "model_type": "RandomForestClassifier",
-    "model_config": {"n_estimators": 1, "max_depth": 1},
-    "dataset_feature_extract_methods": {"MFCC": {"num_cepstral": 2}},
-    "dataset_load_split_at": "max",
-}
 GATE: dict[str, Any] = {"alias": "production", "promote_if": {"figure": "uar"}}
 
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A corpus of which a speaker with more than ten utterances is held out."""
-    folder = tmp_path_factory.mktemp("promotion") / "corpus"
-    for name in made.names():
-        sound = folder / "wav" / name
-        sound.parent.mkdir(parents=True, exist_ok=True)
-        sound.write_bytes(made.sound(made.signal(name)))
-    return folder
-
-
-def train(corpus: Path, registry: Registry, **fields: Any) -> dict[str, Any]:
-    return ser.train(corpus, registry, split="speaker", **fields)
+    return gates.write_corpus(tmp_path_factory.mktemp("promotion"))
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +30,7 @@ def trained(
 ) -> tuple[Registry, list[dict[str, Any]]]:
     """A registry, and the answers of three trainings one after the other."""
     registry = open_registry(tmp_path_factory.mktemp("gate") / "model")
-    return registry, [train(corpus, registry, **recipe, **GATE) for recipe in (GOOD, BAD, GOOD)]
+    return registry, [ser.train(corpus, registry, **recipe, **GATE) for recipe in (GOOD, BAD, GOOD)]
 
 
 def test_a_worse_model_does_not_become_production_and_the_answer_says_why(
