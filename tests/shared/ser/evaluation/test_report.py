@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import re
 from collections import Counter
 from collections.abc import Iterable
@@ -14,7 +16,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ser.evaluation.report import data_urls, markdown, plots, render
+from ser.evaluation import UtterancePrediction
+from ser.evaluation.report import data_urls, markdown, plots, predictions_csv, render
 from ser.registry._reports import foreign_part
 
 Manifest = dict[str, Any]
@@ -389,6 +392,25 @@ def test_hostile_names_are_plain_text(page: Outline) -> None:
 @settings(max_examples=15)
 @given(st.text(st.characters(codec="utf-8"), max_size=60))
 @example("a very long name " * 15)
+def test_hostile_names_are_no_formulas_in_the_table() -> None:
+    prediction = UtterancePrediction(
+        file="=1+1.wav",
+        speaker="@a\rb",
+        gender="",
+        text="+t",
+        fold="-f",
+        true="\tanger",
+        predicted="\rfear",
+        probabilities={"anger": 0.25, "=fear": 0.75},
+    )
+    table = predictions_csv({"-loso": [prediction]}).decode()
+    (row,) = csv.DictReader(io.StringIO(table, newline=""))
+    assert [*row.values()] == [
+        *("'-loso", "'=1+1.wav", "'@a\rb", "", "'+t", "'-f", "'\tanger", "'\rfear"),
+        *("0.250000", "0.750000"),
+    ]
+
+
 def test_any_name_can_be_drawn(name: str) -> None:
     drawn = plots.confusion([[1, 2], [3, 4]], ["A", name])
     plain = plots.confusion([[1, 2], [3, 4]], ["A", "B"])
