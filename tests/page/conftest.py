@@ -122,5 +122,7 @@ def visit(browser: Browser, served: Served) -> Iterator[Callable[..., Page]]:
 
 
 def is_fault(line: Any) -> bool:
-    """Return whether a line of the console is an error; refusals of the server are none."""
-    return line.type == "error" and "Failed to load resource" not in line.text
+    """Return whether a line of the console is an error; refusals of the server are none, nor are
+    policies that browsers ignore over plain HTTP."""
+    known = ("Failed to load resource", "Cross-Origin-Opener-Policy header has been ignored")
+    return line.type == "error" and not any(each in line.text for each in known)
