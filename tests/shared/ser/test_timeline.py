@@ -261,12 +261,12 @@ def test_subtitles_have_a_cue_for_each_turn(model: Model, sound: Floats) -> None
 def test_no_label_is_a_formula_in_csv_or_ends_a_cue_of_subtitles(sound: Floats) -> None:
     labels = (
         Label("=1", "N", "@now"),
-        Label("\t+1", "T", "-1,\rsadness"),
+        Label("\t+1", "T", "-1\rsadness"),
         Label("-", "W", "+1\n\n00:01.000 --> 00:02.000\r\nanger"),
     )
     timeline = Model(graphs.model(labels=labels)).timeline(sound, SAMPLING_RATE)
     header, *rows = csv.reader(io.StringIO(timeline.to_csv(), newline=""))
-    assert header[6:] == ["'@now", "'-1,\rsadness", f"'{labels[2].emotion}"]
+    assert header[6:] == ["'@now", "'-1\rsadness", f"'{labels[2].emotion}"]
     codes = {"=1": "'=1", "\t+1": "'\t+1", "-": "-"}
     found = [codes[each.label.code] if each.label else "" for each in timeline]
     assert [row[3] for row in rows] == found
