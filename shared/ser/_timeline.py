@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ser._csv import row
 from ser._prediction import Prediction
 from ser._segments import Grid, Place, Segment, Turn, segment_of, turns_of
 from ser._threads import map_in_order
@@ -102,7 +104,8 @@ class Timeline:
         return pandas.DataFrame(rows, columns=columns)
 
     def to_csv(self) -> str:
-        r"""Return the segments as CSV, with a column for each emotion.
+        """Return the segments as CSV, with a column for each emotion. A label that a spreadsheet
+        would run as a formula begins with an apostrophe instead.
 
         Examples
         --------
@@ -110,13 +113,7 @@ class Timeline:
         >>> timeline.to_csv().splitlines()[0]
         'begin,end,emotion,label,confidence,speech,neutral,sadness,anger'
         """
-        # Imported here, because cold starts must be short.
-        import csv
-        import io
-
-        file = io.StringIO()
-        csv.writer(file, lineterminator="\n").writerows(self._table())
-        return file.getvalue()
+        return "".join(map(row, self._table()))
 
     def to_vtt(self) -> str:
         """Return the turns as WebVTT, the format of subtitles in browsers.
@@ -131,11 +128,9 @@ class Timeline:
         anger (0...)
         <BLANKLINE>
         """
-        import html
-
         cues = (
             f"\n{timestamp(turn.begin)} --> {timestamp(turn.end)}\n"
-            f"{html.escape(turn.emotion, quote=False)} ({turn.confidence:.2f})\n"
+            f"{cue_text(turn.emotion)} ({turn.confidence:.2f})\n"
             for turn in self.turns
         )
         return "".join(["WEBVTT\n", *cues])
@@ -223,6 +218,14 @@ class Listening:
         passed = min(self._number * self._grid.step, self._heard) - self._begin
         self._held, self._begin = [sound[passed:].copy()], self._begin + passed
         return segment
+
+
+def cue_text(label: str) -> str:
+    """Return ``label`` as the text of a cue, in one line: an empty line would end the cue."""
+    # Imported here, because cold starts must be short.
+    import html
+
+    return html.escape(" ".join(re.split(r"[\r\n]+", label)), quote=False)
 
 
 def timestamp(seconds: float) -> str:

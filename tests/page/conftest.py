@@ -2,38 +2,33 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 import soundfile
+import urllib3
 from playwright.sync_api import Browser, Page, sync_playwright
 
 import browsers
-import graphs
 import made
-from pages import SECONDS, Served
+from pages import PLAIN, SECONDS, Served, published
 from ser.registry import open_registry
 from ser.service.page import files
+from stack import free_port, gateway_command, process
 from stacks import ROOT, serving
 
 EXAMPLE = ROOT / "shared" / "ser" / "service" / "page" / "static" / "example.flac"
+PAGE = ROOT / "docs" / "page.md"
 OPTIONS = (
     "--no-sandbox",  # which needs rights that containers lack
     "--use-fake-device-for-media-stream",
     "--use-fake-ui-for-media-stream",
     "--autoplay-policy=no-user-gesture-required",
+    f"--host-resolver-rules=MAP {PLAIN} 127.0.0.1",
 )
-FACTS: dict[str, Any] = {
-    "corpus": {"name": "emodb"},
-    "request": {"preset": "light", "model_type": "DiscriminantClassifier"},
-    "metrics": {"uar": 0.85, "wa": 0.86},
-    "classes": [str(label) for label in graphs.LABELS],
-    "labels": [
-        {"code": label.code, "name": label.name, "emotion": label.emotion}
-        for label in graphs.LABELS
-    ],
-}
 
 
 @pytest.fixture(scope="module")
@@ -50,11 +45,31 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         pytest.skip("Chromium is missing; Debian's package chromium has it")
     folder = tmp_path_factory.mktemp("page")
     registry = open_registry(folder / "model")
-    other = graphs.publish(folder / "model", graphs.model(), **FACTS)
+    other = published(folder / "model")
     registry.move("production", other)
-    settings = {"SER_MODEL_SAVE_PATH": str(folder / "model"), "SER_ALLOWED_PATHS": str(folder)}
+    settings = {
+        "SER_MODEL_SAVE_PATH": str(folder / "model"),
+        "SER_ALLOWED_PATHS": str(folder),
+        "SER_ALLOWED_HOSTNAMES": PLAIN,
+    }
     with serving(**settings) as client:
-        yield Served(client.stack.url, other)
+        yield Served(client.stack.url, other, folder / "model")
+
+
+@pytest.fixture(scope="module")
+def prefixed(served: Served, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of the server below a prefix: a proxy before it, as docs/page.md describes it."""
+    address, folder = f"http://127.0.0.1:{free_port()}", tmp_path_factory.mktemp("proxy")
+    site = re.search(r"^```caddyfile\n(.+?)^```", PAGE.read_text(), re.DOTALL | re.MULTILINE)
+    assert site
+    config = site[1].replace("ser.example.org", address)
+    config = config.replace("localhost:5000", served.url.removeprefix("http://"))
+    (folder / "Caddyfile").write_text(f"{{\n\tadmin off\n}}\n{config}")
+    command = [*gateway_command()[:-1], str(folder / "Caddyfile")]
+    with process(command, {**os.environ, "XDG_DATA_HOME": str(folder)}):
+        retries = urllib3.Retry(20, backoff_factor=0.1)
+        assert urllib3.request("GET", f"{address}/ser/healthz", retries=retries).status == 200
+        yield f"{address}/ser"
 
 
 @pytest.fixture
@@ -107,5 +122,7 @@ def visit(browser: Browser, served: Served) -> Iterator[Callable[..., Page]]:
 
 
 def is_fault(line: Any) -> bool:
-    """Return whether a line of the console is an error; refusals of the server are none."""
-    return line.type == "error" and "Failed to load resource" not in line.text
+    """Return whether a line of the console is an error; refusals of the server are none, nor are
+    policies that browsers ignore over plain HTTP."""
+    known = ("Failed to load resource", "Cross-Origin-Opener-Policy header has been ignored")
+    return line.type == "error" and not any(each in line.text for each in known)

@@ -72,7 +72,7 @@ def test_models_show_figures_aliases_history_and_a_comparison(visit: Visit, serv
     page.get_by_label("Compare ready").check()
     page.get_by_label(f"Compare {served.other}").check()
     facts = page.locator("#facts")
-    expect(facts).to_contain_text("Recall of boredom, held out")
+    expect(facts).to_contain_text("Recall of boredom, held-out utterances")
     expect(page.locator("#compared th")).to_have_text(["ready", served.other])
     page.locator("#aliases summary").click()
     expect(page.locator("#aliases li")).to_contain_text(f"{served.other} since")

@@ -16,10 +16,18 @@ import urllib3
 from playwright.sync_api import Page, expect
 
 import made
-from pages import Served, answer, downloaded, judged, opened, resampled
+from pages import Served, answer, downloaded, judged, opened, published, resampled
+from ser import Label
 
 Visit = Callable[..., Page]
 TOLERANCE = 1e-4
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""Beginnings of cells that a spreadsheet would run."""
+HOSTILE = (
+    Label("=1+1", "N", '=HYPERLINK("http://x.example")'),
+    Label("@T", "T", "+1\r\n\r\n00:01.000 --> 00:02.000\rsadness"),
+    Label("\tW", "W", "-1 <b>\n\nanger"),
+)
 TEXT = b"This is a text, not a sound.\n" * 40
 
 
@@ -204,13 +212,15 @@ def test_hostile_names_are_plain_text(visit: Visit, example: bytes) -> None:
     assert page.locator("main img").count() == 0
 
 
+@pytest.mark.parametrize("labels", [None, HOSTILE], ids=["ready", "hostile"])
 def test_exports_equal_the_forms_of_the_server(
-    visit: Visit, served: Served, example: bytes
+    visit: Visit, served: Served, example: bytes, labels: tuple[Label, ...] | None
 ) -> None:
-    page = opened(visit(), example)
+    model_id = published(served.registry, labels) if labels else "ready"
+    page = opened(visit(), example, model=model_id)
     fields: dict[str, Any] = {
         "audio": ("a.wav", example, "audio/wav"),
-        "model_id": "ready",
+        "model_id": model_id,
         "timeline": "2.0,0.5",
     }
 
@@ -222,12 +232,16 @@ def test_exports_equal_the_forms_of_the_server(
         return response.data.decode()
 
     exported, expected = (
-        list(csv.reader(io.StringIO(text))) for text in (downloaded(page, "CSV"), form("text/csv"))
+        list(csv.reader(io.StringIO(text, newline="")))
+        for text in (downloaded(page, "CSV"), form("text/csv"))
     )
     assert exported[0] == expected[0]
     for row, other in zip(exported[1:], expected[1:], strict=True):
         assert [*map(value_of, row)] == [*map(value_of, other)]
-    assert downloaded(page, "VTT") == form("text/vtt")
+    assert not [cell for row in exported for cell in row if cell.startswith(FORMULA)]
+    subtitles = downloaded(page, "VTT")
+    assert subtitles == form("text/vtt")
+    assert len(subtitles.split("\n\n")) == 1 + len(answer(page)["turns"][0])
 
 
 def test_the_copied_command_gives_the_answer_of_the_page(

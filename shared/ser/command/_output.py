@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple, Protocol, TextIO
 
+from ser._csv import row as row_of
 from ser.command import _bars
 from ser.command._options import Format, ShortFormat
 
@@ -70,15 +71,12 @@ class CsvRows:
     """Comma-separated values (RFC 4180) with a header; objects become columns."""
 
     def __init__(self, output: TextIO, names: Sequence[str]) -> None:
-        import csv
-
-        self._names = names
-        self._writer = csv.writer(output, lineterminator="\n")
-        self._writer.writerow(names)
+        self._output, self._names = output, names
+        self._output.write(row_of(names))
 
     def write(self, row: Mapping[str, Any]) -> None:
         flat = flattened(row)
-        self._writer.writerow(["" if flat.get(n) is None else flat[n] for n in self._names])
+        self._output.write(row_of(flat.get(name) for name in self._names))
 
     def end(self) -> None:
         pass

@@ -222,7 +222,11 @@ class Function:
         if page and request.method in ("GET", "HEAD"):
             if prefers_html(request):
                 exchange.route, exchange.handler = page
-            response = proceed(exchange)
+            if exchange.route is page[0] and request.path != page[0].path:
+                # The links of a document are relative to its path.
+                response = Response(status=308, headers={"Location": f"..{page[0].path}"})
+            else:
+                response = proceed(exchange)
             # Otherwise a cache would give the page to programs, or JSON to browsers.
             response.vary.add("Accept")
             return response

@@ -14,7 +14,17 @@ PACKAGE = Path(ser.__file__).parent
 
 LAYERS = (
     {"_secrets"},
-    {"errors", "limits", "sealing", "_decoding", "_features", "_labels", "_progress", "_runs"},
+    {
+        "errors",
+        "limits",
+        "sealing",
+        "_csv",
+        "_decoding",
+        "_features",
+        "_labels",
+        "_progress",
+        "_runs",
+    },
     {"_json", "_packing", "_s3_data", "_sessions", "_spectra", "_threads", "_wire"},
     {"_addresses", "_required_inputs", "_s3", "_weights"},
     {"_schemas", "_metadata", "_prediction", "fetching", "parallel", "sounds"},

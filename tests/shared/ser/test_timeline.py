@@ -258,6 +258,24 @@ def test_subtitles_have_a_cue_for_each_turn(model: Model, sound: Floats) -> None
     assert cues[0].splitlines()[1].startswith(timeline.turns[0].emotion)
 
 
+def test_no_label_is_a_formula_in_csv_or_ends_a_cue_of_subtitles(sound: Floats) -> None:
+    labels = (
+        Label("=1", "N", "@now"),
+        Label("\t+1", "T", "-1\rsadness"),
+        Label("-", "W", "+1\n\n00:01.000 --> 00:02.000\r\nanger"),
+    )
+    timeline = Model(graphs.model(labels=labels)).timeline(sound, SAMPLING_RATE)
+    header, *rows = csv.reader(io.StringIO(timeline.to_csv(), newline=""))
+    assert header[6:] == ["'@now", "'-1\rsadness", f"'{labels[2].emotion}"]
+    codes = {"=1": "'=1", "\t+1": "'\t+1", "-": "-"}
+    found = [codes[each.label.code] if each.label else "" for each in timeline]
+    assert [row[3] for row in rows] == found
+    (_, *cues) = timeline.to_vtt().split("\n\n")
+    assert [cue.count("\n") for cue in cues[:-1]] == [1] * (len(timeline.turns) - 1)
+    assert sum(cue.count("-->") for cue in cues) == len(timeline.turns) > 0
+    assert "\r" not in timeline.to_vtt()
+
+
 def synthetic_utterances(folder: Path) -> tuple[Model, list[Floats]]:
     """Return a model of synthetic speech, and an angry and a sad utterance of another speaker."""
     utterances = {

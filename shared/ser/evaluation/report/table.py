@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 
+from ser._csv import row
 from ser.evaluation._evaluation import UtterancePrediction
 
 COLUMNS = ("evaluation", "file", "speaker", "gender", "text", "fold", "true", "predicted")
@@ -18,11 +17,9 @@ def predictions_csv(evaluations: Mapping[str, Sequence[UtterancePrediction]]) ->
     """
     rows = [(name, each) for name, predictions in evaluations.items() for each in predictions]
     emotions = [*rows[0][1].probabilities] if rows else []
-    file = io.StringIO(newline="")
-    writer = csv.writer(file)
-    writer.writerow([*COLUMNS, *(f"probability of {emotion}" for emotion in emotions)])
+    lines = [row([*COLUMNS, *(f"probability of {emotion}" for emotion in emotions)])]
     for name, each in rows:
         described = (getattr(each, column) for column in COLUMNS[1:])
         chances = (f"{each.probabilities[emotion]:.6f}" for emotion in emotions)
-        writer.writerow([name, *described, *chances])
-    return file.getvalue().encode()
+        lines.append(row([name, *described, *chances]))
+    return "".join(lines).encode()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from base64 import b64encode
 from functools import cache, partial
 from importlib.resources import files
@@ -49,19 +50,27 @@ TYPES = {
 PACKED = ".gz"
 """Suffix of files that are stored, and sent, compressed by gzip."""
 FOLDERS = ("static", "runtime")
-COMMON = ("service.js", "elements.js")
-MODULES = {
-    "judge": (
-        *COMMON,
-        *("answers.js", "browser-judge.js", "emotions.js", "exports.js", "player.js"),
-        *("recorder.js", "results.js", "server-judge.js", "sounds.js", "timeline.js"),
-        *("voices.js", "waveform.js"),
-    ),
-    "models": COMMON,
-    "docs": COMMON,
-}
-"""The modules that the script of each document imports, so that browsers check their hashes."""
+IMPORT = re.compile(rb'from "\./([^"]+)";$', re.MULTILINE)
+"""The import of a module, at the end of its statement."""
 RUNTIME = "ort.wasm.bundle.min.mjs"
+
+
+class Document(NamedTuple):
+    """A document of the page."""
+
+    path: str
+    """Relative to all documents, which are in one folder, so that the server may have a prefix."""
+    entry: str
+    """Its name in the navigation."""
+    title: str
+
+
+DOCUMENTS = {
+    "judge": Document("./", "Listen", "Emotions of a voice"),
+    "models": Document("models", "Models", "Models"),
+    "docs": Document("docs", "API", "API"),
+}
+"""The documents in the order of the navigation, each by the name of its main part and script."""
 
 
 class Assets(NamedTuple):
@@ -101,21 +110,25 @@ def document(name: str) -> File:
     """Return the document ``name`` with the paths and the integrity of what it loads."""
     found = assets()
     texts = files("ser.service.page").joinpath("static")
-    preloads = "\n".join(
-        f'<link rel="modulepreload" href="/assets/{found.digest}/{each}" '
-        f'integrity="{integrity(found.files[each])}">'
-        for each in MODULES[name]
-    )
-    html = (
-        texts.joinpath(f"{name}.html")
-        .read_text("utf-8")
-        .replace("{dialog}", texts.joinpath("dialog.html").read_text("utf-8"))
-        .replace("{preloads}", preloads)
-        .replace("{assets}", f"/assets/{found.digest}")
-        .replace("{runtime}", "yes" if found.has_runtime else "no")
-        .replace("{style}", integrity(found.files["page.css"]))
-        .replace("{script}", integrity(found.files[f"{name}.js"]))
-    )
+    script = f"{name}.js"
+    parts = {
+        "main": texts.joinpath(f"{name}.html").read_text("utf-8").strip(),
+        "navigation": navigation(name),
+        "preloads": "\n".join(
+            f'<link rel="modulepreload" href="{{assets}}/{each}" '
+            f'integrity="{integrity(found.files[each])}">'
+            for each in modules(script)
+        ),
+        "title": DOCUMENTS[name].title,
+        "name": name,
+        "assets": f"assets/{found.digest}",
+        "runtime": "yes" if found.has_runtime else "no",
+        "style": integrity(found.files["page.css"]),
+        "script": integrity(found.files[script]),
+    }
+    html = texts.joinpath("frame.html").read_text("utf-8")
+    for part, text in parts.items():
+        html = html.replace(f"{{{part}}}", text)
     data = html.encode()
     headers = {
         "Content-Type": "text/html; charset=utf-8",
@@ -123,6 +136,25 @@ def document(name: str) -> File:
         "ETag": f'"{hashlib.sha256(data).hexdigest()}"',
     }
     return File(partial(BytesIO, data), {**HEADERS, **headers})
+
+
+def navigation(name: str) -> str:
+    """Return the links to all documents, of which ``name`` is the current one."""
+    current = {name: ' aria-current="page"'}
+    return "".join(
+        f'<a href="{each.path}"{current.get(key, "")}>{each.entry}</a>'
+        for key, each in DOCUMENTS.items()
+    )
+
+
+def modules(script: str) -> list[str]:
+    """Return the modules that ``script`` imports, directly or not, so that the document can state
+    their hashes."""
+    found = [script]
+    for name in found:  # which grows meanwhile
+        imported = IMPORT.findall(assets().files[name])
+        found += [each for each in map(bytes.decode, imported) if each not in found]
+    return found[1:]
 
 
 def asset(digest: str, name: str) -> File:

@@ -357,6 +357,12 @@ def test_the_doctor_names_what_is_absent_and_fails_for_what_is_broken(
     assert "SER_MAX_BODY_MB" in broken.output
 
 
+def test_names_of_files_are_no_formulas_in_csv(run: Run, folder: Path) -> None:
+    (folder / "=1+1.wav").write_bytes((folder / "speech.wav").read_bytes())
+    output = run("predict", "=1+1.wav", "--format", "csv").output
+    assert [row["file"] for row in csv.DictReader(io.StringIO(output))] == ["'=1+1.wav"]
+
+
 def test_names_of_files_cannot_steer_the_terminal(run: Run, folder: Path) -> None:
     name = "red\x1b[31m\nline.wav"
     (folder / name).write_bytes((folder / "speech.wav").read_bytes())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import re
 from collections import Counter
 from collections.abc import Iterable
@@ -14,7 +16,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ser.evaluation.report import data_urls, markdown, plots, render
+from ser.evaluation import UtterancePrediction
+from ser.evaluation.report import data_urls, markdown, plots, predictions_csv, render
 from ser.registry._reports import foreign_part
 
 Manifest = dict[str, Any]
@@ -384,6 +387,25 @@ def test_hostile_names_are_plain_text(page: Outline) -> None:
     assert [name for name in HOSTILE if name not in hostile.text] == []
     handlers = [name for _, names in hostile.elements for name in names if name.startswith("on")]
     assert handlers == []
+
+
+def test_hostile_names_are_no_formulas_in_the_table() -> None:
+    prediction = UtterancePrediction(
+        file="=1+1.wav",
+        speaker="@a\rb",
+        gender="",
+        text="+t",
+        fold="-f",
+        true="\tanger",
+        predicted="\rfear",
+        probabilities={"anger": 0.25, "=fear": 0.75},
+    )
+    table = predictions_csv({"-loso": [prediction]}).decode()
+    (row,) = csv.DictReader(io.StringIO(table, newline=""))
+    assert [*row.values()] == [
+        *("'-loso", "'=1+1.wav", "'@a\rb", "", "'+t", "'-f", "'\tanger", "'\rfear"),
+        *("0.250000", "0.750000"),
+    ]
 
 
 @settings(max_examples=15)

@@ -1,6 +1,6 @@
 // Answers in the form of POST /predict, wherever the sound was judged.
 
-/** Return the answer about one sound, as POST /predict gives it. */
+/** Return the answer for one sound, as POST /predict gives it. */
 export function answerOf(name, model, whole, segments, turns, note) {
   return {
     sample_name: [name],

@@ -1,11 +1,10 @@
 // Judging in this browser, in a worker, so that the page stays responsive.
 
-import { headers } from "./service.js";
+import { addressOf, headers } from "./service.js";
 
 /** Runs models in a worker, one request after another. */
 export class BrowserJudge {
-  constructor(assets) {
-    this.assets = assets;
+  constructor() {
     this.worker = null;
     this.waiting = new Map();
     this.number = 0;
@@ -13,7 +12,8 @@ export class BrowserJudge {
 
   /** Download a model unless it is there; `progress` gets the bytes so far. */
   async load(model, progress) {
-    const url = `/models/${encodeURIComponent(model.model_id)}/model.onnx?inputs=required`;
+    // Absolute, because the worker is in another folder than the page.
+    const url = addressOf(model.model_id, "model.onnx?inputs=required");
     const values = { model_id: model.model_id, url, headers: headers() };
     for await (const part of this.ask("load", values)) progress(part.bytes, model.size);
   }
@@ -23,12 +23,10 @@ export class BrowserJudge {
     return this.ask("judge", { signal, name, model_id: model.model_id, grid, profile });
   }
 
-  /** Return the profile of a voice, extended by a signal of it. */
-  async enrol(signal, model, profile) {
+  /** Return the profile of the voice in a signal. */
+  async enrol(signal, model) {
     let found;
-    for await (const part of this.ask("enrol", { signal, model_id: model.model_id, profile })) {
-      found = part;
-    }
+    for await (const part of this.ask("enrol", { signal, model_id: model.model_id })) found = part;
     return found;
   }
 
@@ -59,12 +57,15 @@ export class BrowserJudge {
   }
 
   start() {
-    const worker = new Worker(`${this.assets}/worker-judge.js`, { type: "module" });
+    const worker = new Worker(new URL("worker-judge.js", import.meta.url), { type: "module" });
     worker.onmessage = ({ data }) => this.waiting.get(data.number)?.(data);
     worker.onerror = (event) => {
       event.preventDefault();
-      const error = `This browser cannot run models: ${event.message ?? "its worker does not start"}`;
-      for (const tell of this.waiting.values()) tell({ error });
+      // A script that cannot be loaded has no message: it is missing once the server is updated.
+      const error = event.message
+        ? `This browser cannot run models: ${event.message}`
+        : "The part of this page that runs models cannot be loaded. Reload the page.";
+      for (const pass of this.waiting.values()) pass({ error });
       this.worker = null;
     };
     return worker;

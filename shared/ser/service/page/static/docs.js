@@ -1,7 +1,7 @@
 // The API, as /openapi.json describes it.
 
 import { element } from "./elements.js";
-import { connectKeyButton, json } from "./service.js";
+import { address, connectKeyButton, json } from "./service.js";
 
 const METHODS = ["get", "post", "put", "patch", "delete"];
 const DEPTH = 3;
@@ -11,9 +11,9 @@ let document_ = null;
 connectKeyButton();
 find("#search").addEventListener("input", filter);
 try {
-  document_ = await json("/openapi.json");
+  document_ = await json("openapi.json");
   const { title, version, description } = document_.info;
-  find("#about").textContent = `${title} ${version}. ${description ?? ""}`;
+  find("#about").textContent = `${title} ${version} at ${address("")}. ${description ?? ""}`;
   find("#operations").replaceChildren(...groups());
   const wanted = location.hash && document.getElementById(location.hash.slice(1));
   if (wanted) wanted.open = true;
@@ -156,7 +156,7 @@ function typeOf(schema = {}) {
   return [name, ...limits].join(", ");
 }
 
-/** Return what a reference stands for. */
+/** Return what a reference refers to. */
 function followed(value) {
   if (!value.$ref) return value;
   return value.$ref

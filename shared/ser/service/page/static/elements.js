@@ -12,7 +12,7 @@ export function element(name, attributes = {}, ...children) {
   return made;
 }
 
-/** Return seconds as people write them: 3.5 s, 1:05. */
+/** Return a duration as people write it: 3.5 s, 1:05. */
 export function seconds(value) {
   if (value < 60) return `${Number(value.toFixed(1))} s`;
   const whole = Math.round(value);
@@ -22,6 +22,11 @@ export function seconds(value) {
 /** Return a share from 0 to 1 in percent. */
 export function percent(value) {
   return `${Math.round(100 * value)} %`;
+}
+
+/** Return a number with its noun: 1 sound, 2 sounds. */
+export function counted(number, noun) {
+  return `${number} ${noun}${number === 1 ? "" : "s"}`;
 }
 
 /** Return bytes in megabytes. */

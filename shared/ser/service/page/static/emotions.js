@@ -22,10 +22,19 @@ export function colour(emotion) {
   return `hsl(${hue} 45% ${variable("--other-lightness")})`;
 }
 
+/** The inks by the colour of their ground: to measure one for each turn of a long sound is slow. */
+const inks = new Map();
+
 /** Return the colour of text on the colour of an emotion: that with the higher contrast (WCAG). */
 export function ink(emotion) {
+  const ground = colour(emotion);
+  if (!inks.has(ground)) inks.set(ground, inkOn(ground));
+  return inks.get(ground);
+}
+
+function inkOn(ground) {
   const probe = new OffscreenCanvas(1, 1).getContext("2d");
-  probe.fillStyle = colour(emotion);
+  probe.fillStyle = ground;
   probe.fillRect(0, 0, 1, 1);
   const [red, green, blue] = [...probe.getImageData(0, 0, 1, 1).data].map((value) => {
     const share = value / 255;

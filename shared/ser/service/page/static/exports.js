@@ -1,5 +1,10 @@
 // Forms in which an answer leaves the page: JSON, CSV, WebVTT, and the request as curl.
 
+import { address } from "./service.js";
+
+/** A text that a spreadsheet would run as a formula, as ser/_csv.py describes. */
+const FORMULA = /^[=+\-@\t\r]./s;
+
 /** Save text as a file. */
 export function save(name, type, text) {
   const link = document.createElement("a");
@@ -24,7 +29,7 @@ export function csv(answer, emotions) {
 function cell(value) {
   if (value === null) return "";
   if (Number.isInteger(value)) return value.toFixed(1);
-  const text = String(value);
+  const text = typeof value === "string" && FORMULA.test(value) ? `'${value}` : String(value);
   return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
@@ -32,7 +37,7 @@ function cell(value) {
 export function vtt(answer) {
   const cues = answer.turns[0].map(
     ({ begin, end, emotion, confidence }) =>
-      `\n${timestamp(begin)} --> ${timestamp(end)}\n${escaped(emotion)} (${confidence.toFixed(2)})\n`,
+      `\n${timestamp(begin)} --> ${timestamp(end)}\n${cueText(emotion)} (${confidence.toFixed(2)})\n`,
   );
   return ["WEBVTT\n", ...cues].join("");
 }
@@ -44,7 +49,9 @@ function timestamp(seconds) {
   return `${part(h, 2)}:${part(m, 2)}:${part(s, 2)}.${part(whole % 1000, 3)}`;
 }
 
-function escaped(text) {
+/** Return a label as the text of a cue, in one line: an empty line would end the cue. */
+function cueText(label) {
+  const text = label.replace(/[\r\n]+/g, " ");
   return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 }
 
@@ -58,7 +65,7 @@ export function curl(file, model, grid, profile, hasKey) {
     ...(profile ? [`speaker_profile=${JSON.stringify(profile)}`] : []),
   ];
   return [
-    `curl -s ${quoted(new URL("/predict", location.href).href)}`,
+    `curl -s ${quoted(address("predict"))}`,
     ...(hasKey ? ['-H "Authorization: Bearer $SER_API_KEY"'] : []),
     ...fields.map((field) => `-F ${quoted(field)}`),
   ].join(" \\\n  ");

@@ -1,22 +1,23 @@
-// The page that hears a sound and shows its emotions.
+// The page that judges a sound and shows its emotions.
 
 import { BrowserJudge } from "./browser-judge.js";
-import { element, figure, megabytes, percent, seconds } from "./elements.js";
+import { counted, element, figure, megabytes, percent, seconds } from "./elements.js";
 import { csv, curl, save, vtt } from "./exports.js";
 import { Player } from "./player.js";
 import { record } from "./recorder.js";
 import { Result, swatch } from "./results.js";
 import * as server from "./server-judge.js";
-import { allModels, connectKeyButton, json, key } from "./service.js";
+import { addressOf, allModels, connectKeyButton, json, key, request } from "./service.js";
 import { decode } from "./sounds.js";
+import { isLasting, lasting } from "./storage.js";
 import { RATE, segmentAt } from "./timeline.js";
-import { forget, keep, voice, voices } from "./voices.js";
+import { extend, forget, voice, voices } from "./voices.js";
 import { draw } from "./waveform.js";
 
 const PLACE = "ser-place";
-const { assets, runtime } = document.body.dataset;
+const { runtime } = document.body.dataset;
 const find = (selector) => document.querySelector(selector);
-const browser = new BrowserJudge(assets);
+const browser = new BrowserJudge();
 const player = new Player(showPosition);
 /** Details of models by id, and the aliases by name. */
 const known = { models: new Map(), aliases: new Map() };
@@ -41,7 +42,9 @@ connectSettings();
 connectTracks();
 connectVoices();
 showVoices();
-await fillModels();
+/** Fulfilled once the models are known, for which sounds that are opened before wait. */
+const models = fillModels();
+models.then(showModel).catch(fail);
 
 // The sound.
 
@@ -73,8 +76,12 @@ function connectSound() {
 }
 
 async function openExample() {
-  const response = await fetch(`${assets}/example.flac`);
-  await open(new File([await response.blob()], "example.flac", { type: "audio/flac" }));
+  try {
+    const response = await request(new URL("example.flac", import.meta.url), { cache: "default" });
+    await open(new File([await response.blob()], "example.flac", { type: "audio/flac" }));
+  } catch (error) {
+    fail(error);
+  }
 }
 
 async function toggleRecording() {
@@ -84,13 +91,14 @@ async function toggleRecording() {
     stopRecording = null;
     showRecording(false);
     const file = await stop();
-    await (file.size > 44 ? open(file) : say("The microphone gave no sound."));
+    if (file.size > 44) await open(file);
+    else fail(new Error("The microphone recorded nothing. Check that it is on and not muted."));
     return;
   }
   button.disabled = true;
   say("");
   try {
-    stopRecording = await record(assets, (duration, level) => {
+    stopRecording = await record((duration, level) => {
       find("#recorded").textContent = seconds(duration);
       find("#level").style.width = percent(level).replace(" ", "");
     });
@@ -114,7 +122,14 @@ async function open(file) {
   Object.assign(state, { file, signal: null, problem: null, duration: 0, at: 0, wanted: null });
   find("#results").hidden = true;
   say(`Reading ${file.name} …`);
-  const sound = await decode(await file.arrayBuffer()).catch((problem) => ({ problem }));
+  const bytes = await file.arrayBuffer().catch(() => null);
+  if (state.file !== file) return;
+  if (!bytes) {
+    state.file = null;
+    fail(new Error(`${file.name} cannot be read. It may be a folder, or have been moved.`));
+    return;
+  }
+  const sound = await decode(bytes).catch((problem) => ({ problem }));
   if (state.file !== file) return;
   Object.assign(state, sound);
   if (state.signal) {
@@ -128,14 +143,9 @@ async function open(file) {
 // The models and other settings.
 
 async function fillModels() {
-  try {
-    const [models, { aliases }] = await Promise.all([allModels(), json("/aliases")]);
-    models.forEach((model) => known.models.set(model.model_id, model));
-    aliases.forEach(({ alias, model_id }) => known.aliases.set(alias, model_id));
-  } catch (error) {
-    fail(error);
-    return;
-  }
+  const [all, { aliases }] = await Promise.all([allModels(), json("aliases")]);
+  all.forEach((model) => known.models.set(model.model_id, model));
+  aliases.forEach(({ alias, model_id }) => known.aliases.set(alias, model_id));
   const options = () => [
     ...[...known.aliases].map(([alias, id]) => element("option", { value: id }, `${alias} (${id})`)),
     ...[...known.models.keys()].map((id) => element("option", { value: id }, nameOf(id))),
@@ -144,7 +154,6 @@ async function fillModels() {
   find("#other").replaceChildren(element("option", { value: "" }, "no other model"), ...options());
   find("#model").value =
     known.aliases.get("production") ?? known.aliases.get("latest") ?? "ready";
-  await showModel();
 }
 
 function nameOf(id) {
@@ -153,7 +162,7 @@ function nameOf(id) {
 
 async function detailsOf(id) {
   if (!known.models.get(id)?.labels) {
-    known.models.set(id, await json(`/models/${encodeURIComponent(id)}`));
+    known.models.set(id, await json(addressOf(id)));
   }
   return known.models.get(id);
 }
@@ -162,32 +171,35 @@ async function showModel() {
   const model = await detailsOf(find("#model").value);
   const { uar, loso_uar: loso } = model.figures;
   const figures = [
-    loso !== undefined && `recall ${figure(loso)} with each speaker left out`,
-    uar !== undefined && `${figure(uar)} on held-out utterances`,
+    loso !== undefined && `${figure(loso)} for speakers left out of training`,
+    uar !== undefined && `${figure(uar)} for held-out utterances`,
   ].filter(Boolean);
   find("#about-model").replaceChildren(
     `Trained on ${model.corpora.join(", ") || "an unknown corpus"}`,
     model.preset ? `, preset ${model.preset}` : "",
-    figures.length ? `: unweighted average ${figures.join(", ")}.` : ".",
-    ` Knows ${model.emotions.join(", ")}.`,
+    figures.length ? `. Unweighted average recall: ${figures.join(", ")}.` : ".",
+    ` It knows ${model.emotions.join(", ")}.`,
   );
-  find("#browser-size").textContent = `${megabytes(model.size)} and 4 MB of onnxruntime-web`;
+  find("#browser-size").textContent = `${megabytes(model.size)}, and 4 MB for onnxruntime-web`;
 }
 
 function connectSettings() {
   const places = document.querySelectorAll("input[name=place]");
   const canRun = runtime === "yes" && "WebAssembly" in window;
-  const wanted = localStorage.getItem(PLACE) ?? "server";
+  const wanted = lasting.getItem(PLACE) ?? "server";
   for (const each of places) {
     each.disabled = each.value === "browser" && !canRun;
     each.checked = each.value === (canRun ? wanted : "server");
     each.addEventListener("change", () => {
-      localStorage.setItem(PLACE, each.value);
+      lasting.setItem(PLACE, each.value);
       judge();
     });
   }
   find("#no-runtime").hidden = canRun;
-  find("#model").addEventListener("change", () => Promise.all([showModel(), judge()]));
+  find("#model").addEventListener("change", () => {
+    showModel().catch(fail);
+    judge();
+  });
   for (const id of ["#other", "#voice", "#window", "#step"]) {
     find(id).addEventListener("change", judge);
   }
@@ -207,7 +219,14 @@ function settings() {
 /** Judge the sound with the chosen models, unless that is done and nothing has changed. */
 async function judge() {
   const { file } = state;
-  if (!file || !find("#model").value) return;
+  if (!file) return;
+  try {
+    await models;
+  } catch (error) {
+    fail(error);
+    return;
+  }
+  if (state.file !== file) return;
   const { isLocal, ids, grid, name } = settings();
   const profile = voice(name);
   const wanted = JSON.stringify([isLocal, ids, grid, profile]);
@@ -216,7 +235,7 @@ async function judge() {
   state.work?.abort();
   const work = (state.work = new AbortController());
   if (![grid.window, grid.step].every((each) => each >= 0.25 && each <= 30)) {
-    fail(new Error("Window and step are out of range; allowed: seconds from 0.25 to 30."));
+    fail(new Error("The windows are out of range. Both fields take 0.25 to 30 seconds."));
     return;
   }
   if (isLocal && state.problem) {
@@ -226,9 +245,9 @@ async function judge() {
   say(`Judging ${file.name} …`);
   const begun = performance.now();
   try {
-    const models = await Promise.all(ids.map(detailsOf));
+    const chosen = await Promise.all(ids.map(detailsOf));
     if (work.signal.aborted) return;
-    show(models.map((model) => resultOf(model, { isLocal, grid, profile })));
+    show(chosen.map((model) => resultOf(model, { isLocal, grid, profile })));
     await Promise.all(state.results.map((result) => follow(result, isLocal, profile, work)));
     if (work.signal.aborted) return;
     const place = isLocal ? "This browser" : "The server";
@@ -259,13 +278,19 @@ function resultOf(model, { isLocal, grid, profile }) {
   action("VTT", () => save(`${name}.vtt`, "text/vtt", vtt(result.answer)));
   action("Copy as curl", async () => {
     const command = curl(state.file, model, grid, profile, key() !== null);
-    await navigator.clipboard.writeText(command);
-    say("The command is on the clipboard.");
+    try {
+      await navigator.clipboard.writeText(command);
+      say("The command is on the clipboard.");
+    } catch {
+      // Browsers have no clipboard for pages over plain HTTP, or their users refuse it.
+      result.showCommand(command);
+      say("This browser does not let the page copy, so the command is shown below the answer.");
+    }
   });
   return result;
 }
 
-/** Show the segments of a result as they come, and its answer at the end. */
+/** Show the segments of a result as they arrive, and its answer at the end. */
 async function follow(result, isLocal, profile, work) {
   const { file, signal } = state;
   try {
@@ -292,7 +317,7 @@ async function follow(result, isLocal, profile, work) {
 
 function finish(result, answer) {
   if (!state.duration) {
-    // The browser does not know the file; the server has found out how long it is.
+    // The browser cannot decode the file; the server has measured it.
     state.duration = result.duration = answer.segments[0].at(-1)?.end ?? 1;
   }
   result.finish(answer);
@@ -349,7 +374,7 @@ function showAxis(duration) {
 function showLegend() {
   const emotions = new Set(state.results.flatMap((result) => [...result.emotions.values()]));
   const items = [...emotions].map((emotion) => element("li", {}, swatch(emotion), emotion));
-  items.push(element("li", {}, swatch(null), "no or too little speech"));
+  items.push(element("li", {}, swatch(null), "little or no speech"));
   find("#legend").replaceChildren(...items);
 }
 
@@ -424,29 +449,33 @@ function connectVoices() {
   find("#enrol").addEventListener("submit", async (event) => {
     event.preventDefault();
     const name = find("#voice-name").value.trim();
-    if (!state.file) {
-      fail(new Error("There is no sound yet; record or choose one of this voice first."));
-      return;
-    }
     try {
+      if (!state.signal && !state.problem) throw new Error("Record or choose a sound of this voice first.");
+      await models;
       const { isLocal, ids } = settings();
       const model = await detailsOf(ids[0]);
-      const before = voice(name);
-      keep(name, isLocal ? await enrolHere(model, before) : await server.enrol(state.file, model, before));
+      const profile = isLocal ? await enrolHere(model) : await server.enrol(state.file, model);
+      const count = extend(name, profile);
       showVoices();
       find("#voice").value = name;
       await judge();
-      say(`${name} is enrolled, with ${voice(name).count} sound(s).`);
+      say(`${name} is enrolled, with ${counted(count, "sound")}.`);
     } catch (error) {
       fail(error);
     }
   });
+  find("#lost-voices").hidden = isLasting;
+  // Another tab has enrolled or forgotten a voice.
+  addEventListener("storage", () => {
+    showVoices();
+    judge();
+  });
 }
 
-async function enrolHere(model, before) {
+async function enrolHere(model) {
   if (state.problem) throw state.problem;
   await browser.load(model, () => {});
-  return browser.enrol(state.signal, model, before);
+  return browser.enrol(state.signal, model);
 }
 
 function showVoices() {
@@ -468,7 +497,7 @@ function showVoices() {
         showVoices();
         if (wasChosen) await judge();
       });
-      const count = `${profile.count} sound${profile.count === 1 ? "" : "s"}`;
+      const count = counted(profile.count, "sound");
       return element("li", {}, element("strong", {}, name), ` ${count} `, remove);
     }),
   );

@@ -1,14 +1,14 @@
 // Models and aliases of the registry.
 
 import { date, element, figure, megabytes } from "./elements.js";
-import { allModels, connectKeyButton, json, key, request } from "./service.js";
+import { addressOf, allModels, connectKeyButton, json, key, request } from "./service.js";
 
 const find = (selector) => document.querySelector(selector);
 const chosen = new Set();
 
 connectKeyButton();
 try {
-  const [models, { aliases }] = await Promise.all([allModels(), json("/aliases")]);
+  const [models, { aliases }] = await Promise.all([allModels(), json("aliases")]);
   find("#models").replaceChildren(...models.map(row));
   find("#aliases").replaceChildren(...(aliases.length ? aliases.map(history) : [none()]));
 } catch (error) {
@@ -34,9 +34,9 @@ function row(model) {
   );
 }
 
-/** Return the link to a report. Links send no key, so with one the report is saved as a file. */
+/** Return the link to a report. A link sends no key, so if there is one the report is saved as a file. */
 function report(id) {
-  const path = `/models/${encodeURIComponent(id)}/report`;
+  const path = addressOf(id, "report");
   const link = element("a", { href: path, "aria-label": `Report of ${id}` }, "Report");
   link.addEventListener("click", async (event) => {
     if (!key()) return;
@@ -57,7 +57,7 @@ async function compare(id, box) {
   if (box.checked) chosen.add(id);
   else chosen.delete(id);
   if (chosen.size > 2) {
-    // The one that was chosen first makes room.
+    // The one that was selected first makes room.
     const [first] = chosen;
     chosen.delete(first);
     find(`[aria-label="Compare ${CSS.escape(first)}"]`).checked = false;
@@ -65,7 +65,7 @@ async function compare(id, box) {
   find("#comparison").hidden = chosen.size < 2;
   if (chosen.size < 2) return;
   try {
-    show(await Promise.all([...chosen].map((each) => json(`/models/${encodeURIComponent(each)}`))));
+    show(await Promise.all([...chosen].map((each) => json(addressOf(each)))));
   } catch (error) {
     fail(error);
   }
@@ -84,11 +84,11 @@ function show(models) {
     ["Trained on", (model) => model.corpora.join(", ") || "–"],
     ["Preset", (model) => model.preset ?? "–"],
     ["Classifier", (model) => model.model_type ?? "–"],
-    ["Recall, held out", (model) => figure(model.figures.uar)],
+    ["Recall, held-out utterances", (model) => figure(model.figures.uar)],
     ["Recall, speakers left out", (model) => figure(model.figures.loso_uar)],
-    ...emotions.map((emotion) => [`Recall of ${emotion}, held out`, (model) => recalls(model, emotion)]),
+    ...emotions.map((emotion) => [`Recall of ${emotion}, held-out utterances`, (model) => recalls(model, emotion)]),
     ["Size", (model) => megabytes(model.size)],
-    ["Trained with", (model) => `ser ${model.versions.ser ?? "of an unknown version"}`],
+    ["Trained with", (model) => model.versions.ser ? `ser ${model.versions.ser}` : "an unknown version of ser"],
     ["Remarks", (model) => model.notes.join(" ") || "–"],
   ];
   find("#compared").replaceChildren(
@@ -129,7 +129,7 @@ function history({ alias, model_id: id, history: moves }) {
 }
 
 function none() {
-  return element("p", { class: "hint" }, "There are no aliases yet: the first training makes latest.");
+  return element("p", { class: "hint" }, "There are no aliases yet. The first training creates the alias latest.");
 }
 
 function fail(error) {

@@ -26,14 +26,15 @@ export class Player {
     this.stop();
     this.context ??= new AudioContext();
     this.context.resume();
-    const buffer = this.context.createBuffer(1, this.signal.length, RATE);
-    buffer.copyToChannel(this.signal, 0);
+    const part = this.signal.subarray(Math.round(begin * RATE), Math.round(end * RATE));
+    const buffer = this.context.createBuffer(1, part.length, RATE);
+    buffer.copyToChannel(part, 0);
     const source = new AudioBufferSourceNode(this.context, { buffer });
     source.connect(this.context.destination);
     source.onended = () => {
       if (this.source === source) this.stop();
     };
-    source.start(0, begin, end - begin);
+    source.start();
     this.source = source;
     const from = this.context.currentTime;
     const show = () => {

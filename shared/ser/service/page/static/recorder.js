@@ -5,22 +5,22 @@ import { writeWav } from "./sounds.js";
 
 const PLAIN = { channelCount: 1, echoCancellation: false, noiseSuppression: false, autoGainControl: false };
 
-/** Begin to record; `heard` gets the seconds so far and the level of the last samples, 0 to 1. */
-export async function record(assets, heard) {
+/** Start to record; `heard` gets the seconds so far and the level of the last samples, 0 to 1. */
+export async function record(heard) {
   if (!navigator.mediaDevices) {
     throw new Error(
-      "This browser gives the microphone only to pages of this machine or by https; allowed: a file.",
+      "Browsers allow the microphone only over HTTPS or on localhost. Choose a file instead.",
     );
   }
   const stream = await navigator.mediaDevices.getUserMedia({ audio: PLAIN }).catch((error) => {
-    throw new Error(`The microphone cannot be used (${error.name}); allow it, or drop a file.`);
+    throw new Error(`The microphone cannot be used (${error.name}). Allow it in the browser, or choose a file.`);
   });
   const { context, source } = connected(stream);
-  const node = await nodeIn(context, assets).catch(async (error) => {
+  const node = await nodeIn(context).catch(async (error) => {
     // Otherwise the microphone would stay on.
     stream.getTracks().forEach((track) => track.stop());
     await context.close();
-    throw new Error(`The recording cannot begin (${error.message}); reload the page.`);
+    throw new Error(`The recording cannot start (${error.message}). Reload the page.`);
   });
   const parts = [];
   let samples = 0;
@@ -57,7 +57,7 @@ function connected(stream) {
   }
 }
 
-async function nodeIn(context, assets) {
-  await context.audioWorklet.addModule(`${assets}/worker-recorder.js`);
+async function nodeIn(context) {
+  await context.audioWorklet.addModule(new URL("worker-recorder.js", import.meta.url));
   return new AudioWorkletNode(context, "recorder", { numberOfOutputs: 0, channelCount: 1 });
 }

@@ -1,6 +1,6 @@
-// The answer of one model: its headline, its track on the time line, its bars, its doubts.
+// The answer of one model: its headline, its track on the time line, its bars, its warnings.
 
-import { element, megabytes, percent, seconds } from "./elements.js";
+import { counted, element, megabytes, percent, seconds } from "./elements.js";
 import { colour, ink } from "./emotions.js";
 import { emotionsOf } from "./answers.js";
 import { turnsOf } from "./timeline.js";
@@ -23,11 +23,12 @@ export class Result {
     this.headline = element("p", { class: "headline" }, "Judging …");
     this.doubts = element("ul", { class: "doubts" });
     this.whole = element("ul", { class: "bars" });
-    this.wholeHint = element("p", { class: "hint" }, "\u2026");
+    this.wholeHint = element("p", { class: "hint" }, "…");
     this.part = element("ul", { class: "bars" });
     this.partTitle = element("h4", {}, "Segment");
-    this.partHint = element("p", { class: "hint" }, "Choose a place in the waveform.");
+    this.partHint = element("p", { class: "hint" }, "Click the waveform to choose a segment.");
     this.actions = element("div", { class: "actions" });
+    this.command = element("pre", { tabindex: "0", hidden: true });
     this.card = element(
       "article",
       { class: "result" },
@@ -41,6 +42,7 @@ export class Result {
       ),
       this.doubts,
       this.actions,
+      this.command,
     );
   }
 
@@ -76,9 +78,15 @@ export class Result {
         ]
       : [element("span", { class: "emotion" }, "no emotion"), `: ${answer.reason[0]}`];
     this.headline.replaceChildren(...text);
-    this.wholeHint.textContent = `${seconds(this.duration)}, ${this.segments.length} windows`;
+    this.wholeHint.textContent = `${seconds(this.duration)}, ${counted(this.segments.length, "window")}`;
     this.showBars(this.whole, answer.probabilities[0]);
     this.doubts.replaceChildren(...doubtsOf(answer).map((doubt) => element("li", {}, doubt)));
+  }
+
+  /** Show the command for which the clipboard is closed. */
+  showCommand(command) {
+    this.command.textContent = command;
+    this.command.hidden = false;
   }
 
   /** Show an error instead of the answer. */
@@ -92,7 +100,7 @@ export class Result {
     this.partTitle.textContent = `${seconds(segment.begin)} to ${seconds(segment.end)}`;
     this.partHint.textContent = segment.emotion
       ? `${segment.emotion}, ${percent(segment.speech)} of it speech`
-      : `too little speech: ${percent(segment.speech)}`;
+      : `too little speech: ${percent(segment.speech)} of it`;
     this.showBars(this.part, segment.probabilities);
   }
 
@@ -141,15 +149,15 @@ export function swatch(emotion) {
   return made;
 }
 
-/** Return the reasons to doubt an answer. */
+/** Return the reasons to trust an answer less. */
 function doubtsOf(answer) {
   const [familiarity] = answer.familiarity;
   const isUnfamiliar = familiarity !== null && familiarity < UNFAMILIAR && answer.speech[0];
   return [
-    answer.too_short[0] && "Less than half a second of speech: the probabilities are uncertain.",
+    answer.too_short[0] && "It contains less than half a second of speech, so the probabilities are uncertain.",
     isUnfamiliar &&
-      `Recorded unlike the sounds that the model learned from (familiarity ${familiarity.toFixed(2)}): ` +
-        "trust the probabilities less.",
+      `It was recorded unlike the sounds that the model was trained on (familiarity ${familiarity.toFixed(2)}), ` +
+        "so trust the probabilities less.",
     answer.timeline_note?.[0],
     ...(answer.notes ?? []),
   ].filter(Boolean);

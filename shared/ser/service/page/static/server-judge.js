@@ -2,11 +2,16 @@
 
 import { Problem, json, request } from "./service.js";
 
+const CUT = "The server's answer was cut off. Try again.";
+
 /** Yield the segments of a sound as the server computes them, and the whole answer as the last. */
 export async function* judge(file, model, grid, profile, signal) {
-  const response = await request("/predict", {
+  const response = await request("predict", {
     method: "POST",
-    body: form(file, model, { timeline: `${grid.window},${grid.step}`, ...profiles(profile) }),
+    body: form(file, model, {
+      timeline: `${grid.window},${grid.step}`,
+      ...(profile ? { speaker_profile: JSON.stringify(profile) } : {}),
+    }),
     headers: { Accept: "application/x-ndjson" },
     signal,
   });
@@ -14,7 +19,9 @@ export async function* judge(file, model, grid, profile, signal) {
   let text = "";
   let isWhole = false;
   for (;;) {
-    const { value, done } = await reader.read();
+    const { value, done } = await reader.read().catch(() => {
+      throw new Error(CUT);
+    });
     text += value ?? "";
     const lines = text.split("\n");
     text = lines.pop();
@@ -25,15 +32,15 @@ export async function* judge(file, model, grid, profile, signal) {
       yield found;
     }
     if (done && isWhole) return;
-    if (done) throw new Error("The answer of the server ended early; try again.");
+    if (done) throw new Error(CUT);
   }
 }
 
-/** Return the profile of a voice, extended by a sound of it. */
-export async function enrol(file, model, profile) {
-  const body = form(file, model, profiles(profile));
+/** Return the profile of the voice in a sound. */
+export async function enrol(file, model) {
+  const body = form(file, model, {});
   body.append("enrolment", file, file.name);
-  return (await json("/predict", { method: "POST", body })).speaker_profile;
+  return (await json("predict", { method: "POST", body })).speaker_profile;
 }
 
 function form(file, model, fields) {
@@ -42,8 +49,4 @@ function form(file, model, fields) {
   for (const [name, value] of Object.entries(fields)) body.append(name, value);
   body.append("audio", file, file.name);
   return body;
-}
-
-function profiles(profile) {
-  return profile ? { speaker_profile: JSON.stringify(profile) } : {};
 }

@@ -1,5 +1,9 @@
-// Requests to the server of this page, with a key where it wants one.
+// Requests to the server of this page, with a key if it requires one.
 
+import { ofTab } from "./storage.js";
+
+/** The address of the server, which may have a prefix. Assets are two folders below it. */
+const ROOT = new URL("../../", import.meta.url);
 const KEY = "ser-api-key";
 
 /** A refusal: the problem document (RFC 9457) of the server. */
@@ -15,9 +19,19 @@ function unique(text, index, all) {
   return text && !all.slice(0, index).some((each) => each.includes(text));
 }
 
+/** Return the address of a path of the server. */
+export function address(path) {
+  return new URL(path, ROOT).href;
+}
+
+/** Return the address of a part of a model: its details, or a file such as report. */
+export function addressOf(modelId, part = "") {
+  return address(`models/${encodeURIComponent(modelId)}${part && `/${part}`}`);
+}
+
 /** The key of this tab; null without one. It is forgotten when the tab is closed. */
 export function key() {
-  return sessionStorage.getItem(KEY);
+  return ofTab.getItem(KEY);
 }
 
 /** Ask for a key in the dialog of the document; return whether the user has given one. */
@@ -35,8 +49,8 @@ export function askForKey(reason = "") {
       "close",
       () => {
         const given = dialog.returnValue === "use";
-        if (given && field.value.trim()) sessionStorage.setItem(KEY, field.value.trim());
-        else if (given) sessionStorage.removeItem(KEY);
+        if (given && field.value.trim()) ofTab.setItem(KEY, field.value.trim());
+        else if (given) ofTab.removeItem(KEY);
         field.value = "";
         showKey();
         resolve(given);
@@ -65,14 +79,17 @@ export function headers(others = {}) {
 
 let asking = null;
 
-/** Return the response to a request; throw a Problem for a refusal. Asks for a key if need be. */
+/** Return the response to a request; throw a Problem for a refusal. Ask for a key if need be. */
 export async function request(path, options = {}) {
   for (;;) {
     const used = key();
-    const response = await fetch(path, {
+    const response = await fetch(address(path), {
       cache: "no-store",
       ...options,
       headers: headers(options.headers),
+    }).catch((error) => {
+      if (options.signal?.aborted) throw error;
+      throw new Error("The server cannot be reached. Check the connection, then reload the page.");
     });
     if (response.ok) return response;
     const problem = await problemOf(response);
@@ -88,7 +105,7 @@ async function problemOf(response) {
   try {
     return new Problem(response.status, await response.json());
   } catch {
-    return new Problem(response.status, { detail: `The server answers ${response.status}.` });
+    return new Problem(response.status, { detail: `The server answered with status ${response.status}.` });
   }
 }
 
@@ -104,10 +121,10 @@ export async function allModels() {
   let next = null;
   do {
     const before = next ? `&before=${encodeURIComponent(next)}` : "";
-    const page = await json(`/models?limit=100${before}`);
+    const page = await json(`models?limit=100${before}`);
     found.push(...page.models);
     next = page.next;
   } while (next && found.length < 500);
-  if (!found.some((model) => model.model_id === "ready")) found.push(await json("/models/ready"));
+  if (!found.some((model) => model.model_id === "ready")) found.push(await json(addressOf("ready")));
   return found;
 }

@@ -3,6 +3,7 @@
 import { RATE } from "./timeline.js";
 
 const SHORTEST = 0.1;
+const LOUDEST = 10;
 const CANCELLED = 0.5;
 const EQUAL = 0.99;
 const PCM = 1;
@@ -17,33 +18,52 @@ const EXTENSIBLE = 0xfffe;
  */
 export async function decode(bytes) {
   const wav = readWav(bytes);
-  if (wav?.rate === RATE) return { signal: checked(mixed(wav.channels)), isExact: true };
+  if (wav?.rate === RATE) return { signal: signalOf(wav.channels), isExact: true };
   const context = new OfflineAudioContext(1, 1, RATE);
   let sound;
   try {
     sound = await context.decodeAudioData(bytes.slice(0));
   } catch {
-    throw new Error("This browser cannot decode the file; allowed: a sound that it knows.");
+    throw new Error("This browser cannot decode the file. Try another format, or the server.");
   }
   const channels = Array.from({ length: sound.numberOfChannels }, (_, n) => sound.getChannelData(n));
-  return { signal: checked(mixed(channels)), isExact: false };
+  return { signal: signalOf(channels), isExact: false };
 }
 
-function checked(signal) {
-  if (signal.length < SHORTEST * RATE) {
-    const milliseconds = Math.round((1000 * signal.length) / RATE);
-    throw new Error(`The sound lasts ${milliseconds} ms; allowed: at least 100 ms.`);
+/** Return the signal of channels; throw the errors of the server (ser/sounds/_signals.py). */
+function signalOf(channels) {
+  let bad = 0;
+  for (const channel of channels) for (const value of channel) bad += Number(!Number.isFinite(value));
+  if (bad) throw new Error(`${bad} samples are NaN or infinite; allowed: finite samples`);
+  const [{ length }] = channels;
+  if (length < SHORTEST * RATE) {
+    throw new Error(`the sound lasts ${short((1000 * length) / RATE, 6)} ms; allowed: at least 100 ms`);
+  }
+  const signal = mixed(channels);
+  const peak = signal.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+  if (!(peak <= LOUDEST)) {
+    throw new Error(
+      `the sound has a peak of ${short(peak, 3)} times full scale; allowed: at most ${LOUDEST} ` +
+        "(samples as floats range from -1 to 1)",
+    );
   }
   return signal;
+}
+
+/** Return a number with so many significant digits, and no zeros at its end. */
+function short(value, digits) {
+  return String(Number(value.toPrecision(digits)));
 }
 
 /** Return the average of channels; the strongest one if they cancel each other. */
 export function mixed(channels) {
   if (channels.length === 1) return channels[0];
-  const average = Float32Array.from(
-    channels[0],
-    (_, n) => channels.reduce((sum, channel) => sum + channel[n], 0) / channels.length,
-  );
+  const average = new Float32Array(channels[0].length);
+  for (let n = 0; n < average.length; n += 1) {
+    let sum = 0;
+    for (const channel of channels) sum += channel[n];
+    average[n] = sum / channels.length;
+  }
   const energies = channels.map(energy);
   const independent = energies.reduce((sum, each) => sum + each, 0) / channels.length ** 2;
   if (energy(average) >= CANCELLED * independent) return average;

@@ -85,7 +85,7 @@ export function noteOf({ window }) {
   );
 }
 
-/** Return the index of the segment that stands for a time: the middle of its window is nearest. */
+/** Return the index of the segment for a time: the one with the middle of its window nearest. */
 export function segmentAt(segments, time, { window, step }) {
   const index = Math.floor((time - (window - step) / 2) / step);
   return Math.max(0, Math.min(segments.length - 1, index));

@@ -5,6 +5,8 @@ import { segmentAt } from "./timeline.js";
 
 const BAR = 3;
 const GAP = 1;
+/** The peaks that were drawn last: each new segment draws the same ones again. */
+let drawn = { signal: null, count: 0, peaks: [] };
 
 /** Draw `signal` on `canvas`; bars of segments that are not judged yet are grey. */
 export function draw(canvas, signal, duration, segments, grid) {
@@ -34,8 +36,15 @@ export function draw(canvas, signal, duration, segments, grid) {
   }
 }
 
-/** Return the highest magnitude in each of `count` parts; a low even value without a signal. */
 function peaksOf(signal, count) {
+  if (drawn.signal !== signal || drawn.count !== count) {
+    drawn = { signal, count, peaks: measured(signal, count) };
+  }
+  return drawn.peaks;
+}
+
+/** Return the highest magnitude in each of `count` parts; a low even value without a signal. */
+function measured(signal, count) {
   if (!signal) return new Array(count).fill(0.01);
   return Array.from({ length: count }, (_, n) => {
     const end = Math.floor(((n + 1) * signal.length) / count);

@@ -3,8 +3,8 @@
 import * as ort from "./ort.wasm.bundle.min.mjs";
 import { answerOf } from "./answers.js";
 import { propertiesOf } from "./onnx.js";
+import { numbers, profileOf } from "./profiles.js";
 import { noteOf, places, predictionOf, segmentOf, turnsOf } from "./timeline.js";
-import { numbers, pooled, profileOf } from "./voices.js";
 
 ort.env.wasm.wasmPaths = { wasm: new URL("ort-wasm-simd-threaded.wasm", import.meta.url).href };
 // More threads need memory that is shared, which browsers give only to isolated pages.
@@ -45,15 +45,15 @@ async function* load({ model_id, url, headers }) {
     models.set(model_id, model);
     return;
   }
-  const response = await fetch(url, { headers });
+  const response = await fetch(url, { headers }).catch(fail);
   if (!response.ok) {
     const problem = await response.json().catch(() => ({}));
-    throw new Error(problem.detail ?? `The server answers ${response.status}.`);
+    throw new Error(problem.detail ?? `The server answered with status ${response.status}.`);
   }
   const parts = [];
   let bytes = 0;
   for (const reader = response.body.getReader(); ; ) {
-    const { value, done } = await reader.read();
+    const { value, done } = await reader.read().catch(fail);
     if (done) break;
     parts.push(value);
     bytes += value.length;
@@ -62,7 +62,7 @@ async function* load({ model_id, url, headers }) {
   const file = new Uint8Array(await new Blob(parts).arrayBuffer());
   const properties = propertiesOf(file);
   const session = await ort.InferenceSession.create(file, {
-    // A published model is folded already; to repeat that would take five times as long.
+    // A published model is optimised already; to repeat that would take five times as long.
     graphOptimizationLevel: "disabled",
     executionProviders: ["wasm"],
   });
@@ -74,6 +74,10 @@ async function* load({ model_id, url, headers }) {
     models.delete(oldest);
   }
   models.set(model_id, { ...properties, model_id, session, names });
+}
+
+function fail() {
+  throw new Error("The model cannot be downloaded. Check the connection, then try again.");
 }
 
 async function* judge({ signal, name, model_id, grid, profile }) {
@@ -89,19 +93,19 @@ async function* judge({ signal, name, model_id, grid, profile }) {
   yield answerOf(name, model, whole, segments, turnsOf(segments, grid), noteOf(grid));
 }
 
-async function* enrol({ signal, model_id, profile }) {
+async function* enrol({ signal, model_id }) {
   const model = modelOf(model_id);
   if (!model.session.inputNames.includes("speaker_count")) {
-    throw new Error("This model takes no speaker profile.");
+    throw new Error("This model cannot use voices: it takes no speaker profile.");
   }
   const { features, speech } = await model.session.run(inputs(model, signal), ["features", "speech"]);
-  if (!speech.data[0]) throw new Error("The sound contains no speech; allowed: a voice that speaks.");
-  yield pooled(profile, profileOf(model.front_end, features.data, model.feature_names.length));
+  if (!speech.data[0]) throw new Error("The sound contains no speech. Use a recording of speech.");
+  yield profileOf(model.front_end, features.data, model.feature_names.length);
 }
 
 function modelOf(model_id) {
   const model = models.get(model_id);
-  if (!model) throw new Error(`The model ${model_id} is not in this browser.`);
+  if (!model) throw new Error(`The model ${model_id} is not loaded in this browser.`);
   return model;
 }
 
@@ -123,7 +127,10 @@ async function outputs(model, signal, profile) {
 /** Return the inputs of a model: without a profile, its inputs are zeros. */
 function inputs(model, signal, profile = null) {
   if (profile && profile.front_end !== model.front_end) {
-    throw new Error("The voice was enrolled with a model of another front-end; enrol it again.");
+    throw new Error(
+      "The voice was enrolled with a model that has other features (another front-end). " +
+        "Enrol it with this model, under another name.",
+    );
   }
   const features = model.feature_names.length;
   const columns = Object.values(model.metadata.values ?? {}).flat().length;
