@@ -18,25 +18,26 @@ settings.load_profile("repeatable")
 
 SLOW = (
     "tests/acceptance/",
+    "tests/infra/aws/",
+    "tests/infra/deployment/",
     "tests/infra/test_benchmark.py",
     "tests/infra/test_images.py",
     "tests/shared/ser/command/test_wheel.py",
     "tests/test_notebook.py",
+    "tests/test_readme.py",
     "tests/test_readme_script.py",
 )
-"""Files whose tests take minutes each: trainings on real corpora, images, whole environments."""
-
-
-FIRST = (*SLOW, "tests/test_readme.py", "tests/infra/aws/", "tests/infra/deployment/")
-"""Files to start with: at the end, one process would run them while all others wait."""
+"""Files whose tests take minutes: trainings on real corpora, deployments, images, whole
+environments, and `make demo`. They start first: at the end, one process would run them while all
+others wait."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests in :data:`SLOW`, and move those in :data:`FIRST` to the front."""
+    """Mark the tests in :data:`SLOW`, and move them to the front."""
     for item in items:
         if item.nodeid.startswith(SLOW):
             item.add_marker(pytest.mark.slow)
-    items.sort(key=lambda item: not item.nodeid.startswith(FIRST))
+    items.sort(key=lambda item: not item.nodeid.startswith(SLOW))
 
 
 class ByFile(LoadScopeScheduling):  # type: ignore[misc]
