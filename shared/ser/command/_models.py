@@ -201,5 +201,10 @@ def sweep(
     --delete."""
     from ser.command._places import open_registry
 
-    for name in open_registry(registry).sweep(keep, dry_run=not delete_them):
+    names = list(open_registry(registry).sweep(keep, dry_run=not delete_them))
+    for name in names:
         sys.stdout.write(f"{name}\n")
+    if not names:
+        sys.stderr.write("There is nothing to delete.\n")
+    elif not delete_them:
+        sys.stderr.write("Nothing was deleted; the same command with --delete does it.\n")

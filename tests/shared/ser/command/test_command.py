@@ -255,10 +255,21 @@ def test_promotion_and_rollback_leave_history(run: Run, folder: Path) -> None:
 
 
 def test_sweep_shows_first_and_deletes_only_when_asked(run: Run, folder: Path) -> None:
-    registry = open_registry(folder / "model")
-    before = [*registry.ids()]
-    assert run("models", "sweep", "--keep", "0").status == 0
-    assert [*registry.ids()] == before
+    written = run("models", "export", "production", "--output", "swept.zip").output.strip()
+    assert run("models", "import", written, "--registry", "swept").status == 0
+    registry = open_registry(folder / "swept")
+    (model_id,) = registry.ids()
+    # A model stays for a while after it was published.
+    file = folder / "swept" / model_id / "manifest.json"
+    manifest = json.loads(file.read_text()) | {"created_at": "2026-01-01T00:00:00Z"}
+    file.write_text(json.dumps(manifest))
+    sweep = ("models", "sweep", "--keep", "0", "--registry", "swept")
+    shown = run(*sweep)
+    assert (shown.output, "--delete" in shown.errors) == (f"{model_id}\n", True)
+    assert [*registry.ids()] == [model_id]
+    assert run(*sweep, "--delete").output == f"{model_id}\n"
+    assert [*registry.ids()] == []
+    assert run(*sweep).errors == "There is nothing to delete.\n"
 
 
 def test_a_model_that_is_exported_can_be_imported_and_judges_alike(run: Run, folder: Path) -> None:
