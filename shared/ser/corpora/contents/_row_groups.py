@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict, defaultdict
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from itertools import count, groupby
 from operator import itemgetter
@@ -65,7 +65,7 @@ class RowGroups:
         self._footers: defaultdict[int, Footer] = defaultdict(dict)
         self._kept: OrderedDict[tuple[int, int], list[bytes | None]] = OrderedDict()
 
-    def rows(self, table: int) -> Iterator[tuple[Position, str, Row]]:
+    def rows(self, table: int) -> Generator[tuple[Position, str, Row]]:
         """Yield position, path and row of each sound of a table, without reading the sounds.
 
         Raises
@@ -159,16 +159,17 @@ class Layout(NamedTuple):
     @classmethod
     def of(cls, schema: Schema, name: str) -> Layout:
         """Return the layout of the table ``name``."""
-        columns = {column: (content, path) for column, content, path in schema.columns}
+        names = [column for column, *_ in schema.columns]
+        found = {column: (content, path) for column, content, path in schema.columns if content}
         likeliest = (*schema.sounds, "audio", "file", *ALIASES["file"])
-        audio = next((each for each in likeliest if each in columns and columns[each][0]), None)
+        audio = next((each for each in likeliest if each in found), None)
         if audio is None:
             raise InvalidInput(
-                f"{name} has no column with sounds ({', '.join(columns)}); allowed: a column "
+                f"{name} has no column with sounds ({', '.join(names)}); allowed: a column "
                 "audio whose values have bytes and path, as the library datasets writes it"
             )
-        content, path = columns.pop(audio)
-        others = [*columns]
+        content, path = found[audio]
+        others = [each for each in names if each != audio]
         known = {column: others[index] for column, index in find_columns(others).items()}
         stored_path = known.pop("file", None)
         return cls(content, path or stored_path, known, schema.classes)

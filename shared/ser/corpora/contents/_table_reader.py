@@ -29,6 +29,8 @@ MAX_SECONDS = 120.0
 """Maximum time until the next message of the process."""
 MAX_SCHEMA_BYTES = 1 << 26
 """Maximum size of the description of a table in bytes."""
+NEEDED = ("PYTHON", "LD_", "DYLD_")
+"""Beginnings of the environment variables that the process gets; others may be secrets."""
 Read = Callable[[int, int], bytes]
 """Returns a number of bytes of a table from a position on."""
 Footer = dict[tuple[int, int], bytes]
@@ -121,6 +123,7 @@ class TableProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=self._errors,
+                env={name: os.environ[name] for name in os.environ if name.startswith(NEEDED)},
             )
         self._is_asked = False
 
@@ -169,6 +172,7 @@ class TableProcess:
 
     def _lost(self) -> UnreadableTable:
         """Return the reason why the process has ended."""
+        self._process.kill()
         code = self._process.wait()
         self._errors.seek(0)
         last = " ".join(self._errors.read().decode(errors="replace").split())[-300:]
