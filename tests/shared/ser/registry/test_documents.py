@@ -126,5 +126,7 @@ def test_a_pipe_in_the_place_of_a_file_does_not_hold_its_reader(
 
 def test_a_document_is_read_up_to_its_limit_only(registry: Registry, store: Store) -> None:
     store.create(f"{ID}/manifest.json", BAD["too large"])
-    with pytest.raises(AlteredModel, match="is too large; allowed: 16,000,000 bytes"):
-        registry.model(ID)
+    store.create("aliases/latest.json", BAD["too large"])
+    for name in (ID, "latest"):
+        with pytest.raises(Conflict, match="is too large; allowed: 16,000,000 bytes"):
+            registry.model(name)
