@@ -261,12 +261,20 @@ def test_a_chunked_body_above_its_limit_is_refused_while_it_is_sent(
     assert (answer.status, "SER_MAX_BODY_MB" in answer.detail) == (413, True)
 
 
-def test_a_client_that_goes_on_sending_is_cut_off_after_20_mb(server: Server) -> None:
-    client = server.send(post(10**12))
+@pytest.mark.parametrize(
+    ("begin", "piece"),
+    [(post(10**12), bytes(1_000_000)), (CHUNKED, b"f4240\r\n" + bytes(1_000_000) + b"\r\n")],
+    ids=["announced", "in chunks"],
+)
+def test_a_client_that_goes_on_sending_is_cut_off_after_20_mb(
+    server: Server, begin: bytes, piece: bytes
+) -> None:
+    client = server.send(begin)
     sent = 0
     with suppress(ConnectionError):
         while sent < 200_000_000:
-            sent += client.socket.send(bytes(1_000_000))
+            client.socket.sendall(piece)
+            sent += len(piece)
     # What the kernel holds is added.
     assert 20_000_000 < sent < 100_000_000
 
