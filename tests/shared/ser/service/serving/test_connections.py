@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -338,6 +339,8 @@ def test_a_request_that_finds_no_thread_in_time_is_503_while_health_is_answered(
     refused = second.only_answer()
     assert (refused.status, "SER_MAX_QUEUE_SECONDS" in refused.detail) == (503, True)
     assert refused.headers["retry-after"] == "5"
+    # No thread has become free for the refusal.
+    assert not select.select([first.socket], [], [], 0)[0]
     gate.touch()
     answer = first.answer()
     assert answer is not None
