@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -227,6 +228,40 @@ def test_no_notification_is_an_internal_error(
     for body in bodies:
         headers = {"Content-Type": "application/json", **({"ce-type": kind} if kind else {})}
         assert train.post("/events", data=body, headers=headers).status_code < 500
+
+
+S3_OBJECT = {"bucket": {"name": "a"}, "object": {"key": "b", "eTag": "c"}}
+FINALIZED = "google.cloud.storage.object.v1.finalized"
+NOTIFICATIONS: list[dict[str, Any]] = [
+    {"Records": [{"eventName": "ObjectCreated:Put", "s3": S3_OBJECT}]},
+    {"Records": [{"eventName": "ObjectCreated:Put", "s3": S3_OBJECT, "eventSource": "ser:inbox"}]},
+    {"source": "aws.s3", "detail-type": "Object Created", "detail": S3_OBJECT},
+    {
+        "specversion": "1.0",
+        "type": FINALIZED,
+        "data": {"bucket": "a", "name": "b", "generation": "1"},
+    },
+]
+
+
+def changed(value: Any) -> Iterator[Any]:
+    """Yield ``value`` with each part of it replaced by values of other types."""
+    yield from (None, 1, 1e300, True, [], [1], {}, {"a": 1}, "", "\0", "../../x")
+    if isinstance(value, dict):
+        for name, part in value.items():
+            yield from ({**value, name: other} for other in changed(part))
+    elif isinstance(value, list):
+        yield from ([other] for part in value for other in changed(part))
+
+
+@pytest.mark.parametrize("notification", NOTIFICATIONS, ids=range(len(NOTIFICATIONS)))
+def test_no_value_of_another_type_in_a_notification_is_an_internal_error(
+    train: Client, monkeypatch: pytest.MonkeyPatch, notification: dict[str, Any]
+) -> None:
+    monkeypatch.setenv("SER_INBOX", "inbox")
+    monkeypatch.setenv("SER_ALLOWED_BUCKETS", "")
+    for body in changed(notification):
+        assert train.post("/events", json=body).status_code < 500, body
 
 
 DAMAGES = [

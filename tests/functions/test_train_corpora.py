@@ -150,6 +150,16 @@ def test_every_form_of_a_corpus_gives_the_model_of_its_archive(
     assert [*bounds.glob("data/[123]/**/*.wav")] == []
 
 
+def test_a_table_that_ends_its_reader_is_refused(
+    train: Client, train_body: dict[str, Any], bounds: Path
+) -> None:
+    (bounds / "fatal.parquet").write_bytes(shards.fatal_parquet())
+    message = refusal(train, train_body, remote_url="fatal.parquet")
+    assert "fatal.parquet cannot be read as Parquet" in message
+    assert "ended with signal 6" in message
+    assert "does not support INT64" in message
+
+
 def test_an_archive_in_an_archive_is_named(
     train: Client, train_body: dict[str, Any], bounds: Path
 ) -> None:

@@ -20,6 +20,19 @@ def tar(files: Mapping[str, bytes], compression: str = "") -> bytes:
     return content.getvalue()
 
 
+def fatal_parquet() -> bytes:
+    """Return a Parquet table that ends a process in which pyarrow reads it.
+
+    Its schema declares integers in the last column, whose size statistics are those of texts, which
+    the C++ library refuses by an exception that its binding does not catch.
+    """
+    table = parquet([{"audio": {"bytes": b"1", "path": "1.wav"}, "label": "joy"}])
+    # In Thrift's compact protocol: the physical type of an optional column, 6 or 2.
+    before, texts, after = table.rpartition(b"\x15\x0c\x25\x02")
+    assert texts
+    return before + b"\x15\x04\x25\x02" + after
+
+
 def parquet(
     rows: Sequence[Mapping[str, Any]],
     classes: Mapping[str, Sequence[str]] | None = None,

@@ -6,6 +6,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from random import Random
 from tempfile import TemporaryDirectory
+from typing import Literal
 
 from resilience.reports import Report
 from ser.errors import SerError
@@ -18,6 +19,8 @@ JUMPS = (0, 1, 20, 40, -40, 3600, -3600, 86_400 * 365, -86_400 * 365)
 """Seconds by which a clock may jump."""
 LEASE_SECONDS = 30.0
 WORKERS, STEPS, CALM_STEPS = 3, 200, 30
+Act = Literal["none", "taken", "renewed", "ended"]
+"""What a worker has done with a job."""
 
 
 class Clock:
@@ -40,22 +43,25 @@ class Worker:
         self._random = random
         self._lease: Lease | None = None
 
-    def act(self, job_id: str) -> int:
-        """Do one thing; return the number of times that this has ended the job: 0 or 1."""
+    def act(self, job_id: str) -> Act:
+        """Do one thing with a job."""
         lease, self._lease = self._lease, None
         with suppress(LeaseLost):
             if lease is None:
                 _, lease = self.jobs.take(job_id)
-                if lease:
-                    self.jobs.begin(job_id, lease)
-            elif self._random.random() < 0.9:
+                if lease is None:
+                    return "none"
+                self.jobs.begin(job_id, lease)
+                self._lease = lease
+                return "taken"
+            if self._random.random() < 0.9:
                 self.jobs.renew(job_id, lease, "predict", 0.5)
-            else:
-                had_ended = self.jobs.read(job_id).is_ended
-                self.jobs.succeed(job_id, {}, lease)
-                return int(not had_ended)
-            self._lease = lease
-        return 0
+                self._lease = lease
+                return "renewed"
+            had_ended = self.jobs.read(job_id).is_ended
+            self.jobs.succeed(job_id, {}, lease)
+            return "none" if had_ended else "ended"
+        return "none"
 
 
 def run_job(home: str, seed: int) -> str | None:
@@ -64,7 +70,7 @@ def run_job(home: str, seed: int) -> str | None:
     random = Random(seed)
     workers = [Worker(home, random) for _ in range(WORKERS)]
     job_id = workers[0].jobs.add({"audio": ["a.wav"]}).job_id
-    ends = 0
+    ends, holder = 0, workers[0]
     for step in range(STEPS):
         for worker in workers:
             worker.clock.true += timedelta(seconds=random.uniform(0, 20))
@@ -72,10 +78,16 @@ def run_job(home: str, seed: int) -> str | None:
                 worker.clock.error = timedelta()
             elif random.random() < 0.2:
                 worker.clock.error = timedelta(seconds=random.choice(JUMPS))
+        worker = random.choice(workers)
         try:
-            ends += random.choice(workers).act(job_id)
+            done = worker.act(job_id)
         except SerError as error:
             return error.detail
+        if done == "taken":
+            holder = worker
+        elif done != "none" and worker is not holder:
+            return "a worker went on with a job that another one had taken"
+        ends += done == "ended"
     job = workers[0].jobs.read(job_id)
     if not job.is_ended:
         return f"the job never ends: {job.status}, {job.stage}"

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from tempfile import TemporaryDirectory
 
+from resilience.faulty.kills import hidden_files
 from resilience.faulty.models import FILES, broken, leftovers, publish
 from resilience.reports import Report
 from ser.errors import StorageFull
@@ -34,7 +35,7 @@ def files_of_at_most(size: int) -> Iterator[None]:
 
 def fill_disks(steps: int = STEPS) -> Report:
     """Return the figures of publications on disks with less and less space."""
-    refused = whole = left = 0
+    refused = whole = left = unfinished = 0
     problems: list[str] = []
     largest = max(map(len, FILES.values()))
     with TemporaryDirectory() as home:
@@ -55,6 +56,13 @@ def fill_disks(steps: int = STEPS) -> Report:
                 found.append(f"latest has moved in {size:,} bytes")
             whole += not found
             left += len(leftovers(registry, store))
+            unfinished += len(hidden_files(f"{home}/{step}"))
             problems += found
-    figures = {"full disks": steps, "refused as such": refused, "whole or none": whole}
-    return Report("full disks", {**figures, "ids with leftovers": left}, tuple(problems))
+    figures = {
+        "full disks": steps,
+        "refused as such": refused,
+        "whole or none": whole,
+        "ids with leftovers": left,
+        "unfinished files": unfinished,
+    }
+    return Report("full disks", figures, tuple(problems))

@@ -109,23 +109,34 @@ def limit_memory() -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (DATA_LIMIT, hard))
 
 
+def processes() -> list[Path]:
+    """Return the folders in ``/proc`` of this process and of the processes that it has started."""
+    lists = Path("/proc/self/task").glob("*/children")
+    children = [number for each in lists for number in each.read_text().split()]
+    return [Path("/proc", name) for name in ("self", *children)]
+
+
 def reset_peak() -> int:
     """Make the peak of memory the memory in use, and return it in bytes."""
-    # 5 resets VmHWM: proc(5).
-    Path("/proc/self/clear_refs").write_text("5")
+    for process in processes():
+        # 5 resets VmHWM: proc(5). A process may have ended.
+        with suppress(OSError):
+            (process / "clear_refs").write_text("5")
     return status_bytes("VmRSS")
 
 
 def status_bytes(field: str) -> int:
-    """Return a field of the status of this process in bytes."""
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith(f"{field}:"):
-            return int(line.split()[1]) * 1024
-    raise LookupError(field)
+    """Return the sum of a field of the status of :func:`processes`, in bytes."""
+    found = 0
+    for process in processes():
+        with suppress(OSError):
+            lines = (process / "status").read_text().splitlines()
+            found += sum(int(line.split()[1]) for line in lines if line.startswith(f"{field}:"))
+    return found * 1024
 
 
 def check_growth(before: int) -> None:
-    """Raise :class:`TooMuchMemory` if the peak is too far above ``before``."""
+    """Raise :class:`TooMuchMemory` if the peaks are too far above ``before``."""
     grown = status_bytes("VmHWM") - before
     if grown > MAX_GROWTH:
         raise TooMuchMemory(f"{grown // MEBIBYTE} MiB")

@@ -249,8 +249,7 @@ class Dataset:
             self._decoded = decode_utterances(
                 inventory,
                 self._sources,
-                limit=self._limits.audio_seconds,
-                hours=self._limits.corpus_hours,
+                limits=self._limits,
                 workers=self._workers,
                 on_progress=step(self._progress, "load"),
             )

@@ -33,7 +33,7 @@ from ser.dataset._signals import (
     StoredRecordings,
 )
 from ser.errors import InvalidInput, RemoteFailed, TooLarge, within
-from ser.limits import NO_LIMITS, UNLIMITED, Limit, Limits
+from ser.limits import NO_LIMITS, Limit, Limits
 from ser.parallel import THIS_MACHINE, UnusableCluster, Workers, this_worker
 
 SplitAt = Literal["min", "max", "avg"] | int | None
@@ -141,8 +141,7 @@ def load_corpus(
     decoded = decode_utterances(
         inventory,
         sources,
-        limit=limits.audio_seconds,
-        hours=limits.corpus_hours,
+        limits=limits,
         workers=workers,
         on_progress=step(progress, "load"),
     )
@@ -166,14 +165,11 @@ def decode_utterances(
     inventory: Inventory,
     sources: Sources,
     *,
-    limit: Limit = UNLIMITED,
-    hours: Limit = UNLIMITED,
+    limits: Limits = NO_LIMITS,
     workers: Workers = THIS_MACHINE,
     on_progress: ProgressCallback = ignore_share,
 ) -> LoadedCorpus:
     """Return the utterances of ``inventory`` whose sounds can be used.
-
-    ``limit`` is the maximum duration of one sound in seconds, ``hours`` that of all in hours.
 
     Copies of a sound are left out as :func:`~ser.dataset._duplicates.distinct` finds them.
 
@@ -182,11 +178,12 @@ def decode_utterances(
     InvalidInput
         No sound can be used.
     TooLarge
-        The sounds are longer than ``hours``.
+        The sounds are longer than ``limits`` allow.
     UnusableCluster
         A worker cannot read a sound that this process can read.
     """
     rejected, decoded = [*inventory.rejected], []
+    limit, hours = limits.audio_seconds, limits.corpus_hours
     left = hours.value * 3600 * audio.SAMPLING_RATE
     located = Located(sources, inventory.utterances)
     work = partial(inspect, limit)

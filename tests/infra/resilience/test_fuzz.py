@@ -15,8 +15,11 @@ from resilience.fuzzing import watchdog
 from resilience.fuzzing.mutations import mutate_bytes, mutate_json, mutate_protobuf
 from resilience.fuzzing.parser import Case, Parser, plan
 from resilience.fuzzing.parsers import PARSERS, all_parsers
+from resilience.fuzzing.watchdog import outcomes
 
 NAMES = [parser.name for parser in PARSERS]
+FOUND = [Case("Parquet tables", 735)]
+"""Cases beyond the first 2,000 that failed once."""
 
 
 def test_two_thousand_mutated_inputs_cause_no_internal_error() -> None:
@@ -30,12 +33,19 @@ def test_two_thousand_mutated_inputs_cause_no_internal_error() -> None:
     assert refused <= {"JSON of /train", "addresses"}
 
 
+@pytest.mark.parametrize("case", FOUND, ids=lambda case: f"{case.parser} {case.number}")
+def test_a_case_that_was_a_defect_once_is_read_or_refused(case: Case) -> None:
+    ((_, outcome),) = outcomes(all_parsers, [case], processes=1)
+    assert outcome.failure is None
+
+
 @pytest.mark.parametrize(
     ("name", "kind"),
     [
         ("fail", "ValueError in broken_parsers.py:fail"),
         ("write_elsewhere", "OutsideWrite in guards.py:end"),
         ("take_memory", "TooMuchMemory in guards.py:check_growth"),
+        ("take_memory_elsewhere", "TooMuchMemory in guards.py:check_growth"),
         ("hang", "hang"),
         ("crash", "crash"),
     ],
@@ -43,7 +53,8 @@ def test_two_thousand_mutated_inputs_cause_no_internal_error() -> None:
 def test_a_defect_of_a_parser_is_a_failure(
     name: str, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(watchdog, "SECONDS", 2.0)
+    if kind == "hang":
+        monkeypatch.setattr(watchdog, "SECONDS", 2.0)
     tally = fuzz(broken_parsers.parsers, [name], 3, processes=1)
     assert tally.read == {name: 3}
     assert (name, kind) in tally.kinds

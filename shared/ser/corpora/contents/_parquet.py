@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -39,9 +40,14 @@ class ParquetTables(Contents):
         self._groups = RowGroups(place, tuple(tables), limits)
         found: list[tuple[Position, str, Row]] = []
         for table in range(len(tables)):
-            if len(found) + self._groups.count(table) > limits.entries.value:
-                raise TooLarge(f"{place.address} has too many rows; allowed: {limits.entries}")
-            found += self._groups.rows(table)
+            # What a table says about the number of its rows need not be true.
+            with closing(self._groups.rows(table)) as rows_of_table:
+                for each in rows_of_table:
+                    if len(found) >= limits.entries.value:
+                        raise TooLarge(
+                            f"{place.address} has too many rows; allowed: {limits.entries}"
+                        )
+                    found.append(each)
             on_progress((table + 1) / len(tables))
         labelled = any(row.get("emotion") for *_, row in found)
         own = Counter(path for _, path, _ in found)

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-import json
-from collections import OrderedDict
-from collections.abc import Iterator
+from collections import OrderedDict, defaultdict
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
+from itertools import count, groupby
+from operator import itemgetter
 from pathlib import PurePosixPath
 from threading import Lock
 from typing import Any, NamedTuple
 
 from ser.corpora._csv_files import ALIASES, Row, find_columns
 from ser.corpora._sidecars import row_of
-from ser.errors import InvalidInput, SerError, TooLarge
+from ser.corpora.contents._table_reader import (
+    Footer,
+    LargeAnswer,
+    OpenTable,
+    Schema,
+    UnreadableTable,
+    open_table,
+)
+from ser.errors import InvalidInput, TooLarge
 from ser.fetching import Place, StoredFile
 from ser.limits import NO_LIMITS, Limits
 
@@ -22,9 +31,6 @@ MAX_GROUP_BYTES = 1 << 29
 """Maximum size of the sounds of a row group in bytes."""
 MAX_ROW_BYTES = 1 << 28
 """Maximum size of the rows of a table without their sounds, in bytes."""
-BATCH_ROWS = 64
-BATCH_SOUNDS = 4
-"""Number of rows, and of sounds, that are unpacked at once, before their size is known."""
 KEPT_GROUPS = 2
 """Number of row groups that are kept in memory for the sounds that are read next."""
 
@@ -56,15 +62,10 @@ class RowGroups:
     def __setstate__(self, state: tuple[Place, tuple[StoredFile, ...], Limits]) -> None:
         self._place, self._tables, self._limits = state
         self._lock = Lock()
-        self._metadata: dict[int, Any] = {}
-        self._kept: OrderedDict[tuple[int, int], Any] = OrderedDict()
+        self._footers: defaultdict[int, Footer] = defaultdict(dict)
+        self._kept: OrderedDict[tuple[int, int], list[bytes | None]] = OrderedDict()
 
-    def count(self, table: int) -> int:
-        """Return the number of rows of a table."""
-        with self._opened(table) as (opened, _):
-            return int(opened.metadata.num_rows)
-
-    def rows(self, table: int) -> Iterator[tuple[Position, str, Row]]:
+    def rows(self, table: int) -> Generator[tuple[Position, str, Row]]:
         """Yield position, path and row of each sound of a table, without reading the sounds.
 
         Raises
@@ -75,31 +76,20 @@ class RowGroups:
             A row group has more than :data:`MAX_GROUP_BYTES`, or the rows have more than
             :data:`MAX_ROW_BYTES` without the sounds.
         """
-        number = size = 0
+        numbers = count()
         with self._opened(table) as (opened, layout):
-            for group in range(opened.num_row_groups):
-                self._require_small(table, opened.metadata.row_group(group), layout)
-                columns = [*layout.columns.values(), *filter(None, [layout.path])]
-                row = 0
-                for batch in batches(opened, group, columns, BATCH_ROWS):
-                    if (size := size + batch.nbytes) > MAX_ROW_BYTES:
-                        raise TooLarge(
-                            f"the rows of {self._tables[table].name} have {size:,} bytes or more "
-                            f"without their sounds; allowed: {MAX_ROW_BYTES:,}"
-                        )
-                    for values in batch.to_pylist():
-                        position = Position(table, group, row, number)
-                        yield position, layout.path_of(values), layout.row_of(values)
-                        row, number = row + 1, number + 1
-
-    def _require_small(self, table: int, group: Any, layout: Layout) -> None:
-        chunks = (group.column(index) for index in range(group.num_columns))
-        size = sum(
-            chunk.total_uncompressed_size
-            for chunk in chunks
-            if chunk.path_in_schema == layout.content
-        )
-        self._require_group(table, size)
+            for size in opened.sizes(layout.content):
+                self._require_group(table, size)
+            try:
+                found = opened.rows(layout.wanted, MAX_ROW_BYTES)
+                for group, members in groupby(found, itemgetter(0)):
+                    for row, (_, values) in enumerate(members):
+                        yield Position(table, group, row, next(numbers)), *layout.read(values)
+            except LargeAnswer as error:
+                raise TooLarge(
+                    f"the rows of {self._tables[table].name} have {error.size:,} bytes or more "
+                    f"without their sounds; allowed: {MAX_ROW_BYTES:,}"
+                ) from error
 
     def _require_group(self, table: int, size: int) -> None:
         if size > MAX_GROUP_BYTES:
@@ -118,7 +108,8 @@ class RowGroups:
                 self._kept[key] = self._read(*key)
             self._kept.move_to_end(key)
             sounds = self._kept[key]
-        content: bytes | None = sounds[position.row].as_py()
+        # Columns of a broken table may have different numbers of rows.
+        content = sounds[position.row] if position.row < len(sounds) else None
         if content and len(content) > self._limits.file_bytes.value:
             raise TooLarge(
                 f"a sound in {self._tables[position.table].name} has {len(content):,} bytes; "
@@ -126,59 +117,36 @@ class RowGroups:
             )
         return content
 
-    def _read(self, table: int, group: int) -> Any:
-        """Return the column with the sounds of a row group."""
-        import pyarrow
-        import pyarrow.compute as pc
-
-        chunks: list[Any] = []
-        size = 0
+    def _read(self, table: int, group: int) -> list[bytes | None]:
+        """Return the sounds of a row group."""
         with self._opened(table) as (opened, layout):
-            for batch in batches(opened, group, [layout.content], BATCH_SOUNDS):
-                column = batch.column(layout.audio)
-                if layout.content != layout.audio:
-                    column = pc.struct_field(column, "bytes")
-                chunks.append(column)
-                # A dictionary has a long value once, and the declared size counts it once.
-                size += column.nbytes
-                self._require_group(table, size)
-            return pyarrow.chunked_array(chunks)
+            try:
+                return [*opened.sounds(group, layout.content, MAX_GROUP_BYTES)]
+            except LargeAnswer as error:
+                self._require_group(table, error.size)
+                raise
 
     @contextmanager
-    def _opened(self, table: int) -> Iterator[tuple[Any, Layout]]:
+    def _opened(self, table: int) -> Iterator[tuple[OpenTable, Layout]]:
         """Yield a table, open for reading, and its layout."""
-        from pyarrow.parquet import ParquetFile
-
         file = self._tables[table]
         try:
-            with self._place.open(file, READ_AHEAD) as source:
-                opened = ParquetFile(source, metadata=self._metadata.get(table))
-                self._metadata[table] = opened.metadata
-                if (columns := opened.metadata.num_columns) > self._limits.columns.value:
+            with (
+                self._place.open(file, READ_AHEAD) as source,
+                open_table(source, file.size, self._footers[table]) as opened,
+            ):
+                if (columns := opened.columns) > self._limits.columns.value:
                     raise InvalidInput(
                         f"{file.name} has {columns:,} columns; allowed: {self._limits.columns}"
                     )
-                yield opened, Layout.of(opened.schema_arrow, file.name)
-        except SerError:
-            raise
-        except Exception as error:
-            # Bytes from callers make the reader raise any kind of error.
+                yield opened, Layout.of(opened.schema(), file.name)
+        except (UnreadableTable, OSError) as error:
             raise InvalidInput(f"{file.name} cannot be read as Parquet: {error}") from error
-
-
-def batches(opened: Any, group: int, columns: list[str], rows: int) -> Iterator[Any]:
-    """Return the ``columns`` of a row group, a number of ``rows`` at a time."""
-    found: Iterator[Any] = opened.iter_batches(
-        rows, row_groups=[group], columns=columns, use_threads=False
-    )
-    return found
 
 
 class Layout(NamedTuple):
     """The columns of a table that are read."""
 
-    audio: str
-    """The column with the sounds."""
     content: str
     """Path of the bytes of the sounds, such as ``audio.bytes``."""
     path: str | None
@@ -189,97 +157,43 @@ class Layout(NamedTuple):
     """The names of the values of columns that have numbers for them."""
 
     @classmethod
-    def of(cls, schema: Any, name: str) -> Layout:
-        """Return the layout of the table ``name``.
-
-        The features of `datasets` are in the metadata of the schema (its source,
-        ``features/features.py``, ``Features.arrow_schema``); another writer's table has none.
-        """
-        features = features_of(schema)
-        audio = next((field for field in candidates(schema, features) if has_bytes(field)), None)
+    def of(cls, schema: Schema, name: str) -> Layout:
+        """Return the layout of the table ``name``."""
+        names = [column for column, *_ in schema.columns]
+        found = {column: (content, path) for column, content, path in schema.columns if content}
+        likeliest = (*schema.sounds, "audio", "file", *ALIASES["file"])
+        audio = next((each for each in likeliest if each in found), None)
         if audio is None:
             raise InvalidInput(
-                f"{name} has no column with sounds ({', '.join(schema.names)}); allowed: a column "
+                f"{name} has no column with sounds ({', '.join(names)}); allowed: a column "
                 "audio whose values have bytes and path, as the library datasets writes it"
             )
-        others = [each for each in schema.names if each != audio.name]
-        columns = {known: others[index] for known, index in find_columns(others).items()}
-        stored_path = columns.pop("file", None)
-        nested = not is_binary(audio.type)
-        has_path = nested and audio.type.get_field_index("path") >= 0
-        return cls(
-            audio.name,
-            f"{audio.name}.bytes" if nested else audio.name,
-            f"{audio.name}.path" if has_path else stored_path,
-            columns,
-            {
-                column: names
-                for column, feature in features.items()
-                if isinstance(feature, dict) and isinstance(names := feature.get("names"), list)
-            },
-        )
+        content, path = found[audio]
+        others = [each for each in names if each != audio]
+        known = {column: others[index] for column, index in find_columns(others).items()}
+        stored_path = known.pop("file", None)
+        return cls(content, path or stored_path, known, schema.classes)
 
-    def path_of(self, values: dict[str, Any]) -> str:
-        """Return the path of a sound, relative and without a way out; empty if there is none."""
-        if self.path is None:
-            return ""
-        column, _, field = (
-            self.path.partition(".") if self.path not in values else (self.path, "", "")
-        )
-        value = values[column]
-        path = value.get(field) if field and isinstance(value, dict) else value
-        parts = PurePosixPath(str(path or "").replace("\\", "/")).parts
-        return "/".join(
-            part for part in parts if part not in ("/", "..") and not part.endswith(":")
-        )
+    @property
+    def wanted(self) -> list[str]:
+        """The columns of a row that :meth:`read` reads."""
+        return [*self.columns.values(), *filter(None, [self.path])]
 
-    def row_of(self, values: dict[str, Any]) -> Row:
-        """Return the row with the labels, speakers and so on of a sound."""
-        return row_of(
-            {known: self._text(name, values[name]) for known, name in self.columns.items()}
-        )
+    def read(self, values: list[Any]) -> tuple[str, Row]:
+        """Return the path of a sound and its row, with labels, speakers and so on.
+
+        The path is relative and without a way out; empty if there is none.
+        """
+        found = dict(zip(self.wanted, values, strict=True))
+        row = {known: self._text(column, found[column]) for known, column in self.columns.items()}
+        path = "" if self.path is None else str(found[self.path] or "")
+        parts = PurePosixPath(path.replace("\\", "/")).parts
+        inside = (part for part in parts if part not in ("/", "..") and not part.endswith(":"))
+        return "/".join(inside), row_of(row)
 
     def _text(self, column: str, value: object) -> object:
         names = self.classes.get(column)
         if names is None or not isinstance(value, int):
             return value
         # Hugging Face datasets: -1 is a missing label.
-        return str(names[value]) if 0 <= value < len(names) else None
-
-
-def features_of(schema: Any) -> dict[str, Any]:
-    """Return the features that `datasets` keeps in ``schema``; empty if there are none."""
-    try:
-        found = json.loads(schema.metadata[b"huggingface"])["info"]["features"]
-    except (KeyError, TypeError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
-def candidates(schema: Any, features: dict[str, Any]) -> Iterator[Any]:
-    """Yield the fields of ``schema`` that may have the sounds, the likeliest first."""
-    by_type = [
-        name
-        for name, feature in features.items()
-        if isinstance(feature, dict) and feature.get("_type") == "Audio"
-    ]
-    for name in (*by_type, "audio", "file", *ALIASES["file"]):
-        if name in schema.names:
-            yield schema.field(name)
-
-
-def has_bytes(field: Any) -> bool:
-    """Return whether the values of ``field`` have the bytes of sounds."""
-    import pyarrow
-
-    if pyarrow.types.is_struct(field.type):
-        index = field.type.get_field_index("bytes")
-        return index >= 0 and is_binary(field.type.field(index).type)
-    return is_binary(field.type)
-
-
-def is_binary(kind: Any) -> bool:
-    """Return whether ``kind`` is a type of bytes."""
-    import pyarrow
-
-    return bool(pyarrow.types.is_binary(kind) or pyarrow.types.is_large_binary(kind))
+        return names[value] if 0 <= value < len(names) else None

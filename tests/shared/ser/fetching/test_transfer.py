@@ -447,6 +447,43 @@ def test_no_spelling_of_an_internal_address_is_reached(destination: Path, host: 
 
 
 @pytest.mark.parametrize(
+    "host",
+    [
+        *("127.0.0.1", "localhost", "0x7f.1", "0177.0.0.1", "2130706433", "127.1", "0"),
+        *("%31%32%37.0.0.1", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]"),
+    ],
+)
+def test_no_spelling_of_this_machine_is_connected_to(destination: Path, host: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"http://{host}:{listener.getsockname()[1]}/"
+        with pytest.raises((InvalidInput, RemoteFailed)):
+            fetch(url, destination, access=Access(Settings()))
+        listener.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            listener.accept()
+
+
+def test_nothing_is_sent_where_a_connection_leads_elsewhere_than_was_checked(
+    destination: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resolve = socket.getaddrinfo
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+
+        def elsewhere(host: str, *rest: Any, **named: Any) -> Any:
+            if host == "name.example":
+                return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("93.184.216.34", port))]
+            return resolve("127.0.0.1", *rest, **named)
+
+        monkeypatch.setattr(socket, "getaddrinfo", elsewhere)
+        with pytest.raises(InvalidInput, match=r"'name\.example' has no public address"):
+            fetch(f"http://name.example:{port}/", destination, access=Access(Settings()))
+        connection, _ = listener.accept()
+        with connection:
+            assert connection.recv(1) == b""
+
+
+@pytest.mark.parametrize(
     "url",
     [
         "http://user:secret@host.example/",

@@ -111,8 +111,12 @@ def altered(archive: Path, change: Callable[[dict[str, bytes]], None]) -> Path:
     return target
 
 
-def other_graph(content: dict[str, bytes]) -> None:
+def longer_graph(content: dict[str, bytes]) -> None:
     content["model.onnx"] += b"\0"
+
+
+def other_graph(content: dict[str, bytes]) -> None:
+    content["model.onnx"] = content["model.onnx"].replace(b"probabilities", b"Probabilities")
 
 
 def no_sample(content: dict[str, bytes]) -> None:
@@ -138,6 +142,7 @@ def no_manifest(content: dict[str, bytes]) -> None:
 @pytest.mark.parametrize(
     ("change", "refusal"),
     [
+        (longer_graph, "not as it was published"),
         (other_graph, "not as it was published"),
         (no_sample, "is missing"),
         (a_name_outside, "not a key"),
@@ -185,6 +190,13 @@ def compressed(archive: Path) -> None:
             changed.writestr(name, data)
 
 
+def compressed_and_padded(archive: Path) -> None:
+    """No smaller than its content, so that the sizes do not give it away."""
+    size = archive.stat().st_size
+    compressed(archive)
+    archive.write_bytes(bytes(size) + archive.read_bytes())
+
+
 def repeated(archive: Path) -> None:
     with zipfile.ZipFile(archive, "a") as changed, pytest.warns(UserWarning, match="Duplicate"):
         changed.writestr("manifest.json", b"{}")
@@ -202,7 +214,9 @@ def claiming_much(archive: Path) -> None:
     archive.write_bytes(data)
 
 
-@pytest.mark.parametrize("spoil", [compressed, repeated, truncated, claiming_much])
+@pytest.mark.parametrize(
+    "spoil", [compressed, compressed_and_padded, repeated, truncated, claiming_much]
+)
 def test_a_file_that_export_does_not_write_is_refused(
     registry: Registry, tmp_path: Path, spoil: Callable[[Path], None]
 ) -> None:

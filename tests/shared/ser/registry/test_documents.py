@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import tracemalloc
 from collections.abc import Callable
 from functools import partial
 
@@ -56,6 +57,21 @@ def test_a_manifest_that_states_petabytes_takes_no_memory(registry: Registry, st
     store.create(f"{ID}/model.onnx", b"small")
     with pytest.raises(AlteredModel, match="not as it was published"):
         registry.model(ID).read("model.onnx")
+
+
+def test_a_file_is_read_up_to_the_size_in_its_manifest(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    folder = tmp_path_factory.mktemp("registry")
+    registry = open_registry(folder)
+    registry.publish(ID, {"model.onnx": b"graph"}, {})
+    os.truncate(folder / ID / "model.onnx", 100_000_000)
+    tracemalloc.start()
+    with pytest.raises(AlteredModel, match="not as it was published"):
+        registry.model(ID).read("model.onnx")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 1_000_000
 
 
 @pytest.mark.parametrize("document", BAD.values(), ids=BAD)
@@ -126,5 +142,7 @@ def test_a_pipe_in_the_place_of_a_file_does_not_hold_its_reader(
 
 def test_a_document_is_read_up_to_its_limit_only(registry: Registry, store: Store) -> None:
     store.create(f"{ID}/manifest.json", BAD["too large"])
-    with pytest.raises(AlteredModel, match="is too large; allowed: 16,000,000 bytes"):
-        registry.model(ID)
+    store.create("aliases/latest.json", BAD["too large"])
+    for name in (ID, "latest"):
+        with pytest.raises(Conflict, match="is too large; allowed: 16,000,000 bytes"):
+            registry.model(name)

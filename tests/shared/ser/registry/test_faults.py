@@ -63,6 +63,24 @@ def test_a_disk_that_is_full_after_the_manifest_leaves_a_whole_model(store: Stor
     assert ID[:-1] + "e" in faults.require_whole_or_none(store)
 
 
+def test_a_manifest_that_is_written_after_its_failure_finds_its_files(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create, late = store.create, []
+
+    def without_answer(key: str, data: bytes) -> bool:
+        if key.endswith("manifest.json"):
+            late.append((key, data))
+            raise RemoteFailed("no answer")
+        return create(key, data)
+
+    monkeypatch.setattr(store, "create", without_answer)
+    with pytest.raises(RemoteFailed, match="no answer"):
+        Registry(store).publish(ID, FILES, {})
+    create(*late[0])
+    assert faults.require_whole_or_none(store) == [ID]
+
+
 def left_by_a_killed_publisher(store: Store, model_id: str, *, hours: float = 2) -> None:
     """Leave a file and the draft of another process, which was renewed ``hours`` ago."""
     renewed = datetime.now(UTC) - timedelta(hours=hours)

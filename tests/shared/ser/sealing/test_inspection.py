@@ -12,6 +12,7 @@ import onnx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 import graphs
@@ -189,6 +190,33 @@ def test_other_inputs_and_outputs_are_refused(change: hostile.Change, reason: st
     else:
         with pytest.raises(Conflict):
             Model(changed(change)).predict(np.zeros(16_000, np.float32), 16_000)
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        (np.zeros(4), r"output probabilities is float32 of shape \(4,\)"),
+        (np.full(3, np.nan), "output probabilities has values that are not finite"),
+    ],
+    ids=["shape", "not finite"],
+)
+def test_other_outputs_of_a_call_than_the_file_declares_are_refused(
+    values: NDArray[np.float64], reason: str
+) -> None:
+    # As many as a tensor says, which is not known before the graph runs.
+    nodes = [
+        helper.make_node("NonZero", ["ones"], ["places"]),
+        helper.make_node("Squeeze", ["places", "zero"], ["indices"]),
+        helper.make_node("Gather", ["values", "indices"], ["probabilities"]),
+    ]
+    tensors = [
+        numpy_helper.from_array(values.astype(np.float32), "values"),
+        numpy_helper.from_array(np.ones(len(values), np.float32), "ones"),
+        hostile.integers("zero", 0),
+    ]
+    model = Model(changed(hostile.answering(nodes, *tensors)))
+    with pytest.raises(Conflict, match=reason):
+        model.predict(np.zeros(16_000, np.float32), 16_000)
 
 
 @pytest.mark.parametrize(

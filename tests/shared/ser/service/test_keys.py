@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
+from hmac import compare_digest
 
 import pytest
 from hypothesis import given
@@ -45,6 +46,26 @@ def test_a_name_or_scope_that_is_not_allowed_is_refused(
     printed = capsys.readouterr()
     assert printed.out == ""
     assert "allowed: a name of letters" in printed.err
+
+
+def test_every_key_is_compared_in_constant_time_whichever_is_presented(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    secrets = [new_key() for _ in range(3)]
+    lines = (line_of(key, f"holder-{number}", "predict") for number, key in enumerate(secrets))
+    known = configured_keys(";".join(lines))
+    compared: list[str] = []
+
+    def noted(one: str, other: str) -> bool:
+        compared.append(other)
+        return compare_digest(one, other)
+
+    monkeypatch.setattr("ser.service.keys.compare_digest", noted)
+    for presented in (*secrets, new_key()):
+        compared.clear()
+        found = find_key(presented, known)
+        assert (found is not None) is (presented in secrets)
+        assert compared == [key.digest for key in known]
 
 
 @given(

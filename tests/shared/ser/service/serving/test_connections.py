@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -261,12 +262,20 @@ def test_a_chunked_body_above_its_limit_is_refused_while_it_is_sent(
     assert (answer.status, "SER_MAX_BODY_MB" in answer.detail) == (413, True)
 
 
-def test_a_client_that_goes_on_sending_is_cut_off_after_20_mb(server: Server) -> None:
-    client = server.send(post(10**12))
+@pytest.mark.parametrize(
+    ("begin", "piece"),
+    [(post(10**12), bytes(1_000_000)), (CHUNKED, b"f4240\r\n" + bytes(1_000_000) + b"\r\n")],
+    ids=["announced", "in chunks"],
+)
+def test_a_client_that_goes_on_sending_is_cut_off_after_20_mb(
+    server: Server, begin: bytes, piece: bytes
+) -> None:
+    client = server.send(begin)
     sent = 0
     with suppress(ConnectionError):
         while sent < 200_000_000:
-            sent += client.socket.send(bytes(1_000_000))
+            client.socket.sendall(piece)
+            sent += len(piece)
     # What the kernel holds is added.
     assert 20_000_000 < sent < 100_000_000
 
@@ -330,6 +339,8 @@ def test_a_request_that_finds_no_thread_in_time_is_503_while_health_is_answered(
     refused = second.only_answer()
     assert (refused.status, "SER_MAX_QUEUE_SECONDS" in refused.detail) == (503, True)
     assert refused.headers["retry-after"] == "5"
+    # No thread has become free for the refusal.
+    assert not select.select([first.socket], [], [], 0)[0]
     gate.touch()
     answer = first.answer()
     assert answer is not None
