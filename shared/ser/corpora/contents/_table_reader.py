@@ -29,8 +29,9 @@ MAX_SECONDS = 120.0
 """Maximum time until the next message of the process."""
 MAX_SCHEMA_BYTES = 1 << 26
 """Maximum size of the description of a table in bytes."""
-NEEDED = ("PYTHON", "LD_", "DYLD_")
-"""Beginnings of the environment variables that the process gets; others may be secrets."""
+LOADING = ("PYTHON", "LD_", "DYLD_")
+"""Beginnings of the environment variables by which Python and its libraries are found. The process
+gets no others, which may be secrets."""
 Read = Callable[[int, int], bytes]
 """Returns a number of bytes of a table from a position on."""
 Footer = dict[tuple[int, int], bytes]
@@ -123,7 +124,7 @@ class TableProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=self._errors,
-                env={name: os.environ[name] for name in os.environ if name.startswith(NEEDED)},
+                env={name: os.environ[name] for name in os.environ if name.startswith(LOADING)},
             )
         self._is_asked = False
 
