@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -139,6 +140,9 @@ def test_a_key_is_asked_for_and_kept_until_the_tab_is_closed(
     for path in ("/models", "/docs"):
         page.goto(url + path)
         expect(page.locator("#models tr, .operation").first).to_be_visible()
+    with page.expect_download() as download:
+        page.get_by_role("link", name="openapi.json").click()
+    assert "/predict" in json.loads(Path(download.value.path()).read_text())["paths"]
     page.goto(f"{url}/models")
     with page.expect_download() as download:
         page.get_by_label("Report of ready").click()

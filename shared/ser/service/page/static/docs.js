@@ -1,6 +1,7 @@
 // The API, as /openapi.json describes it.
 
 import { element } from "./elements.js";
+import { save } from "./exports.js";
 import { address, connectKeyButton, json } from "./service.js";
 
 const METHODS = ["get", "post", "put", "patch", "delete"];
@@ -10,6 +11,12 @@ let document_ = null;
 
 connectKeyButton();
 find("#search").addEventListener("input", filter);
+find("#document").addEventListener("click", (event) => {
+  // The server may require a key for it, which a link does not send.
+  if (!document_) return;
+  event.preventDefault();
+  save("openapi.json", "application/json", `${JSON.stringify(document_, null, 2)}\n`);
+});
 try {
   document_ = await json("openapi.json");
   const { title, version, description } = document_.info;
