@@ -22,12 +22,13 @@ SLOW = (
     "tests/infra/deployment/",
     "tests/infra/test_benchmark.py",
     "tests/infra/test_images.py",
+    "tests/page/",
     "tests/shared/ser/command/test_wheel.py",
     "tests/test_notebook.py",
     "tests/test_readme.py",
     "tests/test_readme_script.py",
 )
-"""Files whose tests take minutes: trainings on real corpora, deployments, images, whole
+"""Files whose tests take minutes: trainings on real corpora, deployments, images, a browser, whole
 environments, and `make demo`. They start first: at the end, one process would run them while all
 others wait."""
 

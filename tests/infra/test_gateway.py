@@ -159,7 +159,11 @@ def test_a_slash_at_the_end_of_a_path_is_ignored(url: str, path: str) -> None:
         plain, slashed = (
             ask("GET", url + each, headers={"Accept": accept}) for each in (path, f"{path}/")
         )
-        assert plain.status == slashed.status == 200
+        assert plain.status == 200
+        if slashed.status == 308:  # a document, whose links are relative to its path
+            assert (accept, slashed.headers["Location"]) == ("text/html", f"..{path}")
+            continue
+        assert slashed.status == 200
         assert plain.headers["Content-Type"] == slashed.headers["Content-Type"]
 
 
