@@ -161,7 +161,8 @@ def test_a_slash_at_the_end_of_a_path_is_ignored(url: str, path: str) -> None:
         )
         assert plain.status == 200
         if slashed.status == 308:  # a document, whose links are relative to its path
-            assert (accept, slashed.headers["Location"]) == ("text/html", f"..{path}")
+            assert slashed.headers["Location"] == f"..{path}"
+            assert plain.headers["Content-Type"].startswith("text/html")
             continue
         assert slashed.status == 200
         assert plain.headers["Content-Type"] == slashed.headers["Content-Type"]
