@@ -44,9 +44,7 @@ def samples(seconds: float) -> int:
 
 def hann(length: int) -> NDArray[np.float64]:
     """Return the periodic Hann window of ``length`` samples."""
-    import librosa
-
-    window: NDArray[np.float64] = librosa.filters.get_window("hann", length, fftbins=True)
+    window: NDArray[np.float64] = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(length) / length)
     return window
 
 
@@ -101,16 +99,43 @@ def power_spectrum(
 def mel_filters(
     bands: int, fft_length: int, low: float = 0.0, high: float | None = None
 ) -> NDArray[np.float32]:
-    """Return triangular filters of equal area on Slaney's mel scale, ``low`` to ``high`` Hz.
+    """Return triangular filters of equal area, evenly spaced in mel from ``low`` to ``high`` Hz.
 
-    Shape (bands, fft_length // 2 + 1).
+    Shape (bands, fft_length // 2 + 1). ``None`` is half the sampling rate. A filter that is
+    narrower than a bin may be zero.
     """
-    import librosa
-
-    filters: NDArray[np.float32] = librosa.filters.mel(
-        sr=SAMPLING_RATE, n_fft=fft_length, n_mels=bands, fmin=low, fmax=high
+    highest = NYQUIST if high is None else high
+    edges = hertz_of(np.linspace(mel_of(low), mel_of(highest), bands + 2))[:, None]
+    below, centre, above = edges[:-2], edges[1:-1], edges[2:]
+    frequencies = np.arange(fft_length // 2 + 1) * SAMPLING_RATE / fft_length
+    rising, falling = (
+        (frequencies - below) / (centre - below),
+        (above - frequencies) / (above - centre),
     )
-    return filters
+    filters = np.maximum(0, np.minimum(rising, falling)) * 2 / (above - below)
+    return filters.astype(np.float32)
+
+
+LINEAR_HERTZ = 200 / 3
+"""Hertz in a mel below :data:`BREAK`."""
+BREAK = 1000.0
+"""Frequency in Hz from which on the mel scale is logarithmic."""
+BREAK_MEL = BREAK / LINEAR_HERTZ
+LOGARITHMIC_STEP = np.log(6.4) / 27
+"""Logarithm of the ratio of frequencies that are a mel apart above :data:`BREAK`."""
+
+
+def mel_of(hertz: float) -> float:
+    """Return a frequency on the mel scale of Slaney, Auditory Toolbox, Interval Research, 1998."""
+    if hertz < BREAK:
+        return hertz / LINEAR_HERTZ
+    return float(BREAK_MEL + np.log(hertz / BREAK) / LOGARITHMIC_STEP)
+
+
+def hertz_of(mel: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the frequencies in Hz at places of the scale of :func:`mel_of`."""
+    logarithmic = BREAK * np.exp(LOGARITHMIC_STEP * (mel - BREAK_MEL))
+    return np.where(mel < BREAK_MEL, mel * LINEAR_HERTZ, logarithmic)
 
 
 def cosine_transform(coefficients: int, bands: int) -> NDArray[np.float32]:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import tempfile
 import threading
 from typing import Any, BinaryIO
 
@@ -46,16 +45,13 @@ def serve(output: BinaryIO) -> None:
     # Without oneDNN TensorFlow rounds alike on every machine and logs less when it starts.
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with tempfile.TemporaryDirectory() as folder:
-        # librosa imports numba, which does not start without a writable folder for its cache.
-        os.environ.setdefault("NUMBA_CACHE_DIR", folder)
-        try:
-            write_message(output, {"answer": train(line, output, permitted)})
-        except SerError as error:
-            write_message(output, {"problem": problems.document(error)})
-        except (SettingsError, UnusableCluster) as error:
-            # For the operator, who reads the log.
-            sys.exit(str(error))
+    try:
+        write_message(output, {"answer": train(line, output, permitted)})
+    except SerError as error:
+        write_message(output, {"problem": problems.document(error)})
+    except (SettingsError, UnusableCluster) as error:
+        # For the operator, who reads the log.
+        sys.exit(str(error))
 
 
 def train(line: bytes, output: BinaryIO, permitted: threading.Event) -> dict[str, Any]:

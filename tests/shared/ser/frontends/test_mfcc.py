@@ -17,6 +17,7 @@ from ser._metadata import MetadataEncoding
 from ser._schemas import parse
 from ser.errors import InvalidInput
 from ser.frontends import MFCC, FrontEnds
+from ser.frontends._spectrum import hann, mel_filters
 
 TOLERANCE = 0.01
 """Stated and explained in the docstring of MFCC."""
@@ -68,6 +69,23 @@ configs: st.SearchStrategy[dict[str, Any]] = st.builds(
     low_frequency=st.sampled_from([0.0, 50.0, 300.0]),
     high_frequency=st.sampled_from([None, 3400.0, 8000.0]),
 )
+
+
+@pytest.mark.filterwarnings("ignore:Empty filters detected")
+@given(
+    bands=st.integers(1, 80),
+    fft_length=st.integers(400, 1025),
+    low=st.floats(0, 1500),
+    high=st.none() | st.floats(2000, 8000),
+)
+def test_filters_and_windows_agree_with_librosa(
+    bands: int, fft_length: int, low: float, high: float | None
+) -> None:
+    filters = mel_filters(bands, fft_length, low, high)
+    expected = librosa.filters.mel(sr=16_000, n_fft=fft_length, n_mels=bands, fmin=low, fmax=high)
+    np.testing.assert_allclose(filters, expected, rtol=0, atol=1e-6 * expected.max())
+    window = librosa.filters.get_window("hann", fft_length, fftbins=True)
+    np.testing.assert_allclose(hann(fft_length), window, rtol=0, atol=1e-12)
 
 
 @pytest.mark.filterwarnings("ignore:Empty filters detected")
