@@ -107,7 +107,7 @@ def test_files_that_the_pages_for_contributors_name_exist() -> None:
     assert [name for name in sorted(named) if not (ROOT / name).exists()] == []
 
 
-def test_names_that_the_pages_for_contributors_tell_to_extend_are_in_the_file() -> None:
+def test_names_that_contributors_are_to_extend_are_in_the_file() -> None:
     for page in (DOCS / "contributing").glob("*.md"):
         for name, file in re.findall(r"`([A-Z_]{5,})` in `([^`]+)`", page.read_text()):
             assert re.search(rf"^{name}\b", (ROOT / file).read_text(), re.MULTILINE), (name, file)
