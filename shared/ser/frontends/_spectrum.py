@@ -44,7 +44,7 @@ def samples(seconds: float) -> int:
 
 def hann(length: int) -> NDArray[np.float64]:
     """Return the periodic Hann window of ``length`` samples."""
-    window: NDArray[np.float64] = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(length) / length)
+    window: NDArray[np.float64] = 0.5 + 0.5 * np.cos(np.linspace(-np.pi, np.pi, length + 1)[:-1])
     return window
 
 
@@ -107,12 +107,13 @@ def mel_filters(
     highest = NYQUIST if high is None else high
     edges = hertz_of(np.linspace(mel_of(low), mel_of(highest), bands + 2))[:, None]
     below, centre, above = edges[:-2], edges[1:-1], edges[2:]
-    frequencies = np.arange(fft_length // 2 + 1) * SAMPLING_RATE / fft_length
-    rising, falling = (
-        (frequencies - below) / (centre - below),
-        (above - frequencies) / (above - centre),
-    )
-    filters = np.maximum(0, np.minimum(rising, falling)) * 2 / (above - below)
+    frequencies = np.fft.rfftfreq(fft_length, 1 / SAMPLING_RATE)
+    rising = (frequencies - below) / (centre - below)
+    falling = (above - frequencies) / (above - centre)
+    triangles = np.maximum(0, np.minimum(rising, falling)).astype(np.float32)
+    # Rounded before and after, as in librosa: each bit changes the digest of a front-end, and a
+    # speaker's profile is valid for one front-end.
+    filters = triangles * (2 / (above - below))
     return filters.astype(np.float32)
 
 
