@@ -127,12 +127,14 @@ def reset_peak() -> int:
 
 def status_bytes(field: str) -> int:
     """Return the sum of a field of the status of :func:`processes`, in bytes."""
-    found = 0
+    found: list[int] = []
     for process in processes():
         with suppress(OSError):
             lines = (process / "status").read_text().splitlines()
-            found += sum(int(line.split()[1]) for line in lines if line.startswith(f"{field}:"))
-    return found * 1024
+            found += [int(line.split()[1]) for line in lines if line.startswith(f"{field}:")]
+    if not found:  # without it, no growth would ever be seen
+        raise LookupError(field)
+    return sum(found) * 1024
 
 
 def check_growth(before: int) -> None:

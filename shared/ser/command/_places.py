@@ -68,10 +68,9 @@ class Catalogue(NamedTuple):
         if promote_if is None:
             self.registry.move(alias, model_id)
         else:
-            from ser.training import PromoteIf, Promotion, require_promotion
+            from ser.training import PromoteIf, require_promotion
 
-            promotion = Promotion(alias, PromoteIf(**promote_if), forward_only=False)
-            require_promotion(self.registry, model_id, promotion)
+            require_promotion(self.registry, model_id, alias, PromoteIf(**promote_if))
         return model_id
 
     def rollback(self, alias: str) -> str:

@@ -78,10 +78,12 @@ def promote(registry: Registry, model_id: str, promotion: Promotion) -> dict[str
     return {"alias": alias, "moved": False, **decision}
 
 
-def require_promotion(registry: Registry, model_id: str, promotion: Promotion) -> dict[str, Any]:
-    """Return the decision of :func:`promote`; raise :class:`Conflict` with its reason if the alias
-    does not move."""
-    decision = promote(registry, model_id, promotion)
+def require_promotion(
+    registry: Registry, model_id: str, alias: str, condition: PromoteIf
+) -> dict[str, Any]:
+    """Move ``alias`` to a published model as an operator asks, also to an older one, and return the
+    decision; raise :class:`Conflict` with its reason if the alias does not move."""
+    decision = promote(registry, model_id, Promotion(alias, condition, forward_only=False))
     if not decision["moved"]:
         raise Conflict(refusal(decision))
     return decision

@@ -23,6 +23,7 @@ from ser.classifiers.discriminant._fitting import (
     fit_by_differences,
     fit_everything,
     fit_exactly,
+    fit_scores,
 )
 from ser.parallel import THIS_MACHINE, Workers
 
@@ -112,15 +113,10 @@ class DiscriminantScores(DiscriminantClassifier):
     """
 
     def _fit(
-        self,
-        config: DiscriminantConfig,
-        rows: Rows,
-        on_progress: ProgressCallback,
+        self, config: DiscriminantConfig, rows: Rows, on_progress: ProgressCallback
     ) -> FittedDiscriminant:
-        everything = np.ones(len(rows.y), bool)
         with one_thread():
-            (fitted,) = fit_exactly(config, rows, [everything], self.random_state, on_progress)
-        return fitted
+            return fit_scores(config, rows, self.random_state, on_progress)
 
 
 def one_thread() -> AbstractContextManager[object]:

@@ -52,14 +52,20 @@ def fit_everything(
     config: DiscriminantConfig, rows: Rows, random_state: int, on_progress: ProgressCallback
 ) -> FittedDiscriminant:
     """Return the discriminants and the familiarity learned from ``rows``."""
-    everything = np.ones(len(rows.y), bool)
-    (fitted,) = fit_exactly(
-        config, rows, [everything], random_state, lambda share: on_progress(0.8 * share)
-    )
+    fitted = fit_scores(config, rows, random_state, lambda share: on_progress(0.8 * share))
     speakers = Speakers.of(rows.origins)
     familiarity = fit_familiarity(rows, speakers, fitted.scaler, random_state)
     on_progress(1.0)
     return replace(fitted, familiarity=familiarity)
+
+
+def fit_scores(
+    config: DiscriminantConfig, rows: Rows, random_state: int, on_progress: ProgressCallback
+) -> FittedDiscriminant:
+    """Return the discriminants learned from ``rows``, without familiarity."""
+    everything = np.ones(len(rows.y), bool)
+    (fitted,) = fit_exactly(config, rows, [everything], random_state, on_progress)
+    return fitted
 
 
 def fit_exactly(

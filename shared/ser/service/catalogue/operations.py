@@ -247,7 +247,6 @@ def promoted(
     """Move ``alias`` to a model that is no worse than the one that it points at, and return the
     decision; raise :class:`Conflict` with the reason if it is worse."""
     # Imported here, because its comparison needs much that no other operation does.
-    from ser.training import Promotion, require_promotion
+    from ser.training import require_promotion
 
-    promotion = Promotion(alias, condition, forward_only=False)
-    return msgspec.convert(require_promotion(registry, model_id, promotion), PromotionAnswer)
+    return msgspec.convert(require_promotion(registry, model_id, alias, condition), PromotionAnswer)
