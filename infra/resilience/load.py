@@ -140,8 +140,8 @@ def slow_clients(url: str, count: int = SLOW_CLIENTS, seconds: float = SLOW_SECO
     """Return the figures of ``count`` clients that send one byte per second to predict at ``url``,
     half of them in the header and half of them in the body."""
     place = urlsplit(url)
-    header = b"POST /predict HTTP/1.1\r\nHost: a\r\n"
-    body = b"Content-Type: audio/wav\r\nContent-Length: 16000000\r\n\r\n"
+    header = f"POST /predict HTTP/1.1\r\nHost: {place.netloc}\r\nX-Slow: ".encode()
+    body = b"a\r\nContent-Type: audio/wav\r\nContent-Length: 16000000\r\n\r\n"
     with ExitStack() as stack:
         clients = []
         for index in range(count):

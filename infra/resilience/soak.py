@@ -164,6 +164,8 @@ def served() -> Iterator[tuple[str, list[int]]]:
             "SER_JOBS_URI": str(Path(folder, "jobs")),
             "SER_INBOX": "",
             "SER_MODEL_SAVE_PATH": "",
+            # Tens of thousands of lines would bury the figures.
+            "SER_LOG_REQUESTS": "false",
         }
         with running(0, settings) as stack:
             yield stack.url, [process.pid for process in stack.processes[:2]]

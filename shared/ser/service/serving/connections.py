@@ -156,6 +156,8 @@ class Connection(HTTPChannel):  # type: ignore[misc]
         """Send what is ready, and close the connection if it has to be closed after that."""
         flush = self._flush_some_if_lockable if self.requests else self._flush_some
         self._flush_exception(flush if self.total_outbufs_len else None)
+        if not self.connected:
+            return  # Reading or sending has found that the client has gone.
         if self.will_close:
             self.handle_close()
         elif self.close_when_flushed and not self.total_outbufs_len:

@@ -7,6 +7,7 @@ import os
 import select
 import signal
 import socket
+import struct
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -397,6 +398,18 @@ def test_a_function_learns_that_its_client_has_gone(server: Server, tmp_path: Pa
     wait_for(gate.with_suffix(".reached").exists)
     client.close()
     wait_for(gate.with_suffix(".gone").exists)
+
+
+def test_clients_that_leave_before_the_answer_are_no_errors(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with serving(f"exec 2>{log}") as server:
+        for sent in 50 * [*BROKEN.values(), post(4_000_000)]:
+            client = server.send(sent)
+            # Such a connection is reset: the server cannot send, and learns it from an error.
+            client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            client.close()
+        assert server.is_healthy()
+    assert "exception" not in log.read_text()
 
 
 def test_lines_are_sent_as_they_are_computed(server: Server, tmp_path: Path) -> None:
