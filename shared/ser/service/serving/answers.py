@@ -16,9 +16,9 @@ class FunctionAnswer(WSGITask):  # type: ignore[misc]
     """The answer of the function to a request."""
 
     def build_response_header(self) -> bytes:
-        """Return the status line and the headers; a worker that stops announces that it closes the
-        connection."""
-        if self.channel.server.is_stopping:
+        """Return the status line and the headers; the last answer of a connection announces that it
+        is closed."""
+        if self.channel.is_last_answer:
             self.set_close_on_finish()
         header: bytes = super().build_response_header()
         return header

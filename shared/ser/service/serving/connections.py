@@ -41,6 +41,9 @@ STOP_SECONDS = 2.0
 """Time for which a stopping worker keeps idle connections: a request may be on its way."""
 LOOK_SECONDS = 0.5
 """Time between two looks for slow clients and requests that have waited too long."""
+MOST_ANSWERS = 1000
+"""Number of answers after which a connection is closed. A gateway keeps its connections, so those
+that it opened while only one worker was ready would leave the others without work for ever."""
 SLOW_SECONDS, SLOW_RATE = 5.0, 100_000
 """A body that has been arriving for longer, with fewer bytes per second, gives way to others."""
 
@@ -66,6 +69,7 @@ class Connection(HTTPChannel):  # type: ignore[misc]
         self._closing_since: float | None = None
         self._drained = 0
         self._is_refused = False
+        self._answers = 0
 
     def received(self, data: bytes) -> bool:
         """Take ``data`` for the requests of the connection, or discard it while closing."""
@@ -102,8 +106,14 @@ class Connection(HTTPChannel):  # type: ignore[misc]
                 if len(self.requests) == 1:
                     self.server.add_task(self)
 
+    @property
+    def is_last_answer(self) -> bool:
+        """Whether the connection is to be closed after the present answer."""
+        return self.server.is_stopping or self._answers >= MOST_ANSWERS
+
     def service(self) -> None:
         """Answer the first request, in a thread of a lane."""
+        self._answers += 1
         request = self.requests[0]
         waited = time.monotonic() - self.queued_at
         if request.error is None and waited > self._limits.settings.max_queue_seconds:

@@ -308,6 +308,18 @@ def test_requests_of_one_connection_are_answered_in_their_order(server: Server) 
     assert [json.loads(each.body)["status"] for each in answers if each] == ["3", "ok", "1"]
 
 
+def test_a_connection_is_closed_after_a_thousand_answers(server: Server) -> None:
+    client = server.send()
+    announced = []
+    for _ in range(1000):
+        client.socket.sendall(HEALTH)
+        answer = client.answer()
+        assert answer is not None
+        announced.append(answer.headers.get("connection"))
+    assert announced == [*999 * [None], "close"]
+    assert client.answer() is None
+
+
 def test_a_slow_header_is_408_and_closes_the_connection(server: Server) -> None:
     answer = server.send(b"POST /predict/wait HTTP/1.1\r\nHost: a\r\nA").only_answer()
     assert (answer.status, "SER_READ_SECONDS" in answer.detail) == (408, True)
