@@ -111,8 +111,10 @@ def limit_memory() -> None:
 
 def processes() -> list[Path]:
     """Return the folders in ``/proc`` of this process and of the processes that it has started."""
-    lists = Path("/proc/self/task").glob("*/children")
-    children = [number for each in lists for number in each.read_text().split()]
+    children: list[str] = []
+    for each in Path("/proc/self/task").glob("*/children"):
+        with suppress(OSError):  # a thread may have ended
+            children += each.read_text().split()
     return [Path("/proc", name) for name in ("self", *children)]
 
 

@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from resilience.fuzzing.parser import Case
-from resilience.fuzzing.worker import PRESENT, Failure, Load, Outcome, work
+from resilience.fuzzing.worker import PRESENT, STACKS, Failure, Load, Outcome, work
 
 SECONDS = 30.0
 """Longest time of a case; a busy machine may need several times the usual milliseconds."""
@@ -61,13 +61,16 @@ class Process:
         self._process.kill()
         self._process.join()
         index = int(self._state[0])
-        if self._process.exitcode == 0 or index >= len(self._cases):
+        status = self._process.exitcode
+        if status == 0 or index >= len(self._cases):
             return None
         if not self._state[1]:
             reason = "ended between cases, while a parser was opened"
         case = self._cases[index]
-        payload = Path(self._home.name, PRESENT)
-        failure = Failure(case, reason, "", payload.read_bytes() if payload.exists() else b"")
+        payload, stacks = Path(self._home.name, PRESENT), Path(self._home.name, STACKS)
+        # A negative status is the number of a signal.
+        detail = f"exit status {status}\n{stacks.read_text() if stacks.exists() else ''}".strip()
+        failure = Failure(case, reason, detail, payload.read_bytes() if payload.exists() else b"")
         self._start(index + self._step)
         return failure
 

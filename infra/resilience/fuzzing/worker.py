@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import logging
 import os
 import shutil
@@ -26,8 +27,9 @@ from resilience.fuzzing.parser import (
 from ser.errors import SerError
 from ser.service import problems
 
-PRESENT = "present"
-"""The file with the payload that a process reads at present."""
+PRESENT, STACKS = "present", "stacks"
+"""The files with the payload that a process reads at present, and with the stacks of its threads if
+a signal ends it."""
 Load = Callable[[], Sequence[Parser]]
 """Returns the parsers."""
 
@@ -148,6 +150,7 @@ def work(
         :func:`time.monotonic`; 0 between cases.
     """
     quiet()
+    faulthandler.enable(Path(home, STACKS).open("w"))  # noqa: SIM115 - until the process ends
     # Modules that a case imports first write no bytecode, which is no effect of the case.
     sys.dont_write_bytecode = True
     limit_memory()

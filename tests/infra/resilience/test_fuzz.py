@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from pathlib import Path
 from random import Random
 
@@ -59,6 +60,12 @@ def test_a_defect_of_a_parser_is_a_failure(
     assert tally.read == {name: 3}
     assert (name, kind) in tally.kinds
     assert tally.failures[0].payload == b"data" or name == "fail"
+
+
+def test_a_crash_is_reported_with_its_signal_and_its_stack() -> None:
+    (failure,) = fuzz(broken_parsers.parsers, ["crash"], 1, processes=1).failures
+    assert failure.detail.startswith(f"exit status {-signal.SIGSEGV}\nFatal Python error")
+    assert "in crash" in failure.detail
 
 
 def test_refusals_and_refused_connections_are_no_failures() -> None:
