@@ -83,7 +83,7 @@ bench: init ## Measure the figures of docs/benchmark.md beside those to reach (E
 
 RESILIENCE = @PYTHONPATH=infra:infra/local:tests/support $(BIN)/python -m resilience
 
-fuzz: init ## Read mutated inputs with every parser (CASES=100000, PARSERS="zip archives,events", CASE= reads one again)
+fuzz: init ## Read mutated inputs with every parser, and train with random fields (CASES=100000, PARSERS="zip archives,events", CASE= reads one again, TRAININGS=1000)
 	$(RESILIENCE) fuzz
 
 faults: init ## Let stores, disks, networks, processes and clocks fail (FAULTS="folder,bucket,kills,disk,network,clocks", KILLS=100)

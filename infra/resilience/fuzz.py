@@ -1,7 +1,8 @@
-"""Read mutated inputs with every parser: ``make fuzz``.
+"""Read mutated inputs with every parser, and train with random fields: ``make fuzz``.
 
 ``CASES`` is the number of inputs, ``PARSERS`` the parsers between commas (default: all), ``CASE``
 the number of one case to read again in this process. Failing inputs are kept in ``build/fuzz``.
+``TRAININGS`` is the number of trainings (:mod:`resilience.trainings`; with ``PARSERS`` none).
 """
 
 from __future__ import annotations
@@ -21,9 +22,11 @@ from resilience.fuzzing.parser import Case, Parser, plan
 from resilience.fuzzing.parsers import PARSERS, all_parsers
 from resilience.fuzzing.watchdog import outcomes
 from resilience.fuzzing.worker import Failure, Load, Reader
+from resilience.reports import exit_status
+from resilience.trainings import train_all
 from stack import ROOT
 
-CASES = 100_000
+CASES, TRAININGS = 100_000, 1_000
 KEPT = ROOT / "build" / "fuzz"
 """Folder of the inputs that fail."""
 MAX_KEPT = 3
@@ -108,9 +111,12 @@ def main() -> int:
     names = choices.names("PARSERS", by_name)
     if number := os.environ.get("CASE"):
         return read_again(by_name[names[0]], int(number))
-    began = time.monotonic()
-    tally = fuzz(all_parsers, names, choices.whole("CASES", CASES), os.cpu_count() or 1)
+    count = choices.whole("TRAININGS", 0 if os.environ.get("PARSERS") else TRAININGS)
+    began, processes = time.monotonic(), os.cpu_count() or 1
+    tally = fuzz(all_parsers, names, choices.whole("CASES", CASES), processes)
     print(tally.table())
-    print(f"{time.monotonic() - began:.0f} s")
+    print(f"{time.monotonic() - began:.0f} s", flush=True)
     keep(tally)
-    return int(bool(tally.failures))
+    reports = [train_all(count, processes)] if count else []
+    print(*reports, sep="\n")
+    return int(bool(tally.failures)) or exit_status(reports)

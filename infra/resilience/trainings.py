@@ -7,19 +7,26 @@ bounds are those of the types of the fields, so a new field takes part without a
 from __future__ import annotations
 
 import io
+import json
 import math
+import multiprocessing
 import shutil
 import warnings
 import zipfile
+from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 from pathlib import Path
 from random import Random
+from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
 import soundfile
 
+from resilience.fuzzing.worker import quiet
+from resilience.reports import Report
 from ser.classifiers import MODEL_TYPES
 from ser.errors import SerError
 from ser.frontends import AUGMENTATIONS
@@ -45,6 +52,9 @@ UNUSED = ("Encoder",)
 NAMES = [f"{s}{t}{e}a" for s in ("03", "08", "09") for t in ("a01", "b01") for e in "FNTW"]
 """Utterances of the corpus, by the grammar of EmoDB."""
 
+PART = 10
+"""Number of trainings with the same seed, one after the other in a process."""
+
 
 class Training(NamedTuple):
     """A training with extreme values, and its end."""
@@ -57,6 +67,33 @@ class Training(NamedTuple):
     def is_defect(self) -> bool:
         """Whether the training ended with an error that is not one of :mod:`ser.errors`."""
         return self.error is not None and not isinstance(self.error, SerError)
+
+
+def train_all(count: int, processes: int) -> Report:
+    """Return how ``count`` random trainings end, on ``processes``."""
+    parts = [(seed, min(PART, count - seed * PART)) for seed in range(-(-count // PART))]
+    spawn = multiprocessing.get_context("spawn")
+    ends, defects = Counter[str](), list[str]()
+    with ProcessPoolExecutor(processes, mp_context=spawn, initializer=quiet) as pool:
+        for (seed, size), future in [(part, pool.submit(train_part, *part)) for part in parts]:
+            try:
+                found, failed = future.result()
+            except BrokenExecutor as error:
+                found, failed = Counter({"not known": size}), [f"part {seed}: {error}"]
+            ends += found
+            defects += failed
+    return Report(f"{count} random trainings", dict(ends.most_common()), tuple(defects))
+
+
+def train_part(seed: int, count: int) -> tuple[Counter[str], list[str]]:
+    """Return how often the trainings of ``seed`` end in which way, and the defects among them."""
+    ends, defects = Counter[str](), list[str]()
+    with TemporaryDirectory() as folder:
+        for training in trainings(count, Path(folder).resolve(), seed):
+            ends[type(training.error).__name__ if training.error else "models"] += 1
+            if training.is_defect:
+                defects.append(f"{training.error!r} of {json.dumps(training.body)}")
+    return ends, defects
 
 
 def trainings(count: int, folder: Path, seed: int = 0) -> Iterator[Training]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
 
-from resilience.trainings import config, fields_of, request, trainings, value
+from resilience import trainings
+from resilience.trainings import config, fields_of, request, train_all, value
 from ser.classifiers import MODEL_TYPES
 from ser.errors import InvalidInput
 from ser.frontends import AUGMENTATIONS, METHODS
@@ -20,12 +20,21 @@ COUNT = 8
 """Number of trainings here; ``make fuzz`` runs 1,000."""
 
 
-def test_random_trainings_have_no_internal_error(tmp_path: Path) -> None:
-    ends = Counter[str]()
-    for training in trainings(COUNT, tmp_path):
-        assert not training.is_defect, (training.body, training.error)
-        ends[type(training.error).__name__] += 1
-    assert ends["NoneType"], ends
+def test_random_trainings_have_no_internal_error() -> None:
+    report = train_all(COUNT, processes=1)
+    assert not report.problems
+    assert sum(report.figures.values()) == COUNT
+    assert report.figures["models"]
+
+
+def test_other_errors_than_refusals_are_defects(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise ArithmeticError("overflow")
+
+    monkeypatch.setattr(trainings, "execute", fail)
+    ends, defects = trainings.train_part(seed=0, count=3)
+    assert ends["ArithmeticError"] == len(defects) > 0
+    assert "model_type" in defects[0]
 
 
 def test_every_number_of_a_configuration_has_bounds_on_both_sides() -> None:
