@@ -15,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
 from resilience.fuzzing.functions import FunctionClient
+from ser.service.keys import line_of
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -23,8 +24,8 @@ with warnings.catch_warnings():
     from schemathesis.generation import GenerationMode
 
 EXAMPLES = 8
-KEY = "serkey_" + "0" * 43
-"""A key that no server has."""
+UNKNOWN, KNOWN = "serkey_" + "0" * 43, "serkey_" + "1" * 43
+"""A key that no server has, and one with the scope `observe` alone."""
 DOES_NOT_FIT = ["2xx", 400, 401, 403, 404, 409, 413, 422, 502, 503]
 """Statuses of requests that fit the schema. It cannot state that a path exists, that a text is
 base64 of a sound, or that of two fields one must be given."""
@@ -94,13 +95,17 @@ def test_answers_are_as_documented_to_requests_of_any_kind(
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("key", [None, KEY], ids=["without a key", "with an unknown key"])
+@pytest.mark.parametrize(
+    "key",
+    [None, UNKNOWN, KNOWN],
+    ids=["without a key", "with an unknown key", "with a key for another purpose"],
+)
 @pytest.mark.parametrize("name", ["train", "predict"])
 def test_refused_callers_get_documented_answers(
     name: str, key: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     described = [*operations(name)]
-    monkeypatch.setenv("SER_API_KEYS", f"alice predict,train sha256:{'0' * 64}")
+    monkeypatch.setenv("SER_API_KEYS", line_of(KNOWN, "alice", "observe"))
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     for operation in described:
         check_answers(operation, GenerationMode.POSITIVE, headers=headers)
