@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import threading
 from pathlib import Path
 from random import Random
 
@@ -13,6 +14,7 @@ import broken_parsers
 import graphs
 from resilience.fuzz import fuzz
 from resilience.fuzzing import watchdog
+from resilience.fuzzing.guards import reset_peak
 from resilience.fuzzing.mutations import mutate_bytes, mutate_json, mutate_protobuf
 from resilience.fuzzing.parser import Case, Parser, plan
 from resilience.fuzzing.parsers import PARSERS, all_parsers
@@ -66,6 +68,22 @@ def test_a_crash_is_reported_with_its_signal_and_its_stack() -> None:
     (failure,) = fuzz(broken_parsers.parsers, ["crash"], 1, processes=1).failures
     assert failure.detail.startswith(f"exit status {-signal.SIGSEGV}\nFatal Python error")
     assert "in crash" in failure.detail
+
+
+def test_memory_is_measured_while_threads_end() -> None:
+    over = threading.Event()
+
+    def start_threads() -> None:
+        while not over.is_set():
+            threading.Thread(target=int).start()
+
+    starter = threading.Thread(target=start_threads)
+    starter.start()
+    try:
+        assert all(reset_peak() > 0 for _ in range(1_000))
+    finally:
+        over.set()
+        starter.join()
 
 
 def test_refusals_and_refused_connections_are_no_failures() -> None:
