@@ -20,6 +20,9 @@ class FunctionAnswer(WSGITask):  # type: ignore[misc]
         is closed."""
         if self.channel.is_last_answer:
             self.set_close_on_finish()
+        if self.content_length is not None:
+            # The answer is complete, and its client may send the next request at once.
+            self.request.claim.release()
         header: bytes = super().build_response_header()
         return header
 
